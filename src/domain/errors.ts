@@ -1,0 +1,98 @@
+// The one error of Latchkey and the table that gives each code its status. Parts throw it; only http/errors.ts and the CLI answer it.
+
+/** Every refusal's code and the HTTP status that goes with it. */
+export const ERROR_STATUS = {
+  // RFC 6749 sections 4.1.2.1 and 5.2
+  invalid_request: 400,
+  invalid_client: 401,
+  invalid_grant: 400,
+  unauthorized_client: 400,
+  unsupported_grant_type: 400,
+  unsupported_response_type: 400,
+  invalid_scope: 400,
+  access_denied: 403,
+  server_error: 500,
+  temporarily_unavailable: 503,
+  // Home Assistant's login flow, onboarding and link_user
+  invalid_json: 400,
+  invalid_client_id: 400,
+  invalid_handler: 404,
+  unknown_flow: 404,
+  ip_address_changed: 400,
+  invalid_input: 400,
+  invalid_redirect_uri: 403,
+  login_blocked: 403,
+  onboarding_required: 400,
+  onboarding_done: 403,
+  setup_token_required: 403,
+  invalid_code: 400,
+  credential_already_linked: 400,
+  unsupported_transform_algorithm: 400,
+  // The JSON API
+  invalid_format: 400,
+  unauthenticated: 401,
+  unauthorized: 403,
+  not_found: 404,
+  conflict: 409,
+  not_pending: 409,
+  name_in_use: 409,
+  unknown_group: 400,
+  invalid_token_id: 404,
+  invalid_password: 400,
+  invalid_current_password: 400,
+  credentials_not_found: 404,
+  credential_exists: 409,
+  last_credential: 409,
+  username_already_exists: 409,
+  username_not_normalized: 400,
+  system_generated: 409,
+  cannot_modify_system_generated: 409,
+  cannot_deactivate_owner: 409,
+  cannot_modify_owner: 409,
+  no_delete_self: 409,
+  managed_by_config: 409,
+  // The way in
+  forbidden: 403,
+  banned: 403,
+  invalid_forwarded_header: 400,
+  cross_site_request: 403,
+  too_many_requests: 429,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  method_not_allowed: 405,
+  unavailable: 503,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+export interface AuthErrorOptions {
+  /** What only the log and the audit event may know. */
+  detail?: string;
+  /** Seconds after which trying again makes sense; becomes `Retry-After`. */
+  retry_after?: number;
+  cause?: unknown;
+}
+
+/**
+ * A refusal. `code` is for machines, `description` for the client, `detail` for the log and the audit event.
+ * Anything else that is thrown is an unforeseen `server_error`, and its text reaches nobody but the log.
+ */
+export class AuthError extends Error {
+  readonly code: ErrorCode;
+  readonly description: string;
+  readonly detail: string | undefined;
+  readonly retry_after: number | undefined;
+
+  constructor(code: ErrorCode, description: string, options: AuthErrorOptions = {}) {
+    super(`${code}: ${description}`, { cause: options.cause });
+    this.name = 'AuthError';
+    this.code = code;
+    this.description = description;
+    this.detail = options.detail;
+    this.retry_after = options.retry_after;
+  }
+
+  get status(): number {
+    return ERROR_STATUS[this.code];
+  }
+}
