@@ -1,0 +1,55 @@
+// What is remembered of every state change, login and refusal.
+
+import type { JsonObject } from './json.ts';
+
+/** Every kind of event; the word before the dot is what it happened to. */
+export type AuditEventType =
+  | 'owner.created'
+  | 'owner.handed_over'
+  | 'user.created'
+  | 'user.updated'
+  | 'user.approved'
+  | 'user.deleted'
+  | 'user.expired'
+  | 'credential.linked'
+  | 'credential.removed'
+  | 'local_login.created'
+  | 'local_login.password_changed'
+  | 'local_login.username_changed'
+  | 'local_login.removed'
+  | 'group.reconciled'
+  | 'login.succeeded'
+  | 'login.failed'
+  | 'login.blocked'
+  | 'authorization_code.issued'
+  | 'authorization_code.redeemed'
+  | 'authorization_code.replayed'
+  | 'authorization_code.refused'
+  | 'refresh_token.created'
+  | 'refresh_token.refused'
+  | 'refresh_token.revoked'
+  | 'refresh_token.expiry_changed'
+  | 'access_token.refused'
+  | 'address.banned'
+  | 'address.lifted'
+  | 'signing_key.created'
+  | 'signing_key.rotated'
+  | 'request.refused';
+
+export interface AuditEvent {
+  type: AuditEventType;
+  outcome: 'done' | 'refused';
+  /** The reference the person was shown. */
+  error_ref?: string | null;
+  actor_user_id?: string | null;
+  target_user_id?: string | null;
+  client_id?: string | null;
+  remote_address?: string | null;
+  /** The decision's particulars. Never a secret. */
+  detail?: JsonObject;
+}
+
+/** Where events go. Refusals pass a bounded buffer and may be counted instead of kept; see repository/audit_events.ts. */
+export interface Audit {
+  record(event: AuditEvent): void;
+}

@@ -1,0 +1,128 @@
+// The contract of an auth provider: a way to prove who you are. A file in src/providers/ exports one AuthProviderType as `provider`; its name is the `type`.
+// A provider is a reducer over steps. It knows nothing of users, second factors, codes or tokens, and keeps no state of its own.
+
+import type { z } from 'zod';
+import type { Clock } from './clock.ts';
+import type { Field, Values } from './form.ts';
+import type { JsonObject } from './json.ts';
+
+/** A configured provider's name: type and id; several of a type are told apart by the id. */
+export interface ProviderKey {
+  auth_provider_type: string;
+  auth_provider_id: string | null;
+}
+
+/** The key as one text, for maps and for statements that take a list of providers. */
+export function providerKeyText(key: ProviderKey): string {
+  return `${key.auth_provider_type}:${key.auth_provider_id ?? ''}`;
+}
+
+/** What a provider found out about a person, before we know which user that is. */
+export interface Identity {
+  /** Unique and stable within this provider instance; what the credential is found by. */
+  subject: string;
+  /** Kept with the credential and shown to its owner, e.g. `{ "username": … }`. Never a secret. */
+  data: JsonObject;
+  /** The name a new user gets. */
+  name: string | null;
+  email?: string | null;
+  /** Groups as the provider names them, for the `groups` mapping. */
+  groups?: string[];
+  /** A new user may be restricted to the local network. */
+  local_only?: boolean;
+  /** Our own groups for a new user, where the provider names one itself; otherwise `default_groups`. */
+  group_ids?: string[];
+  /** The user this is, where the provider picks among our users itself (trusted_networks). */
+  user_id?: string;
+  /** How the person proved it: values of RFC 8176. */
+  amr: string[];
+}
+
+export type ProviderErrorCode = 'invalid_auth' | 'provider_unavailable';
+
+/** What a provider answers. A wrong password is a form with an error, never an exception. */
+export type ProviderStep =
+  | {
+      type: 'form';
+      step_id: string;
+      data_schema: Field[];
+      errors: { base?: ProviderErrorCode } | null;
+      description_placeholders?: Record<string, string>;
+      /** What the next step must know; kept in the flow's row. */
+      state?: JsonObject;
+    }
+  | { type: 'external'; step_id: string; url: string; state: JsonObject }
+  | { type: 'abort'; reason: string }
+  | { type: 'identity'; identity: Identity };
+
+/** What a step may know of its surroundings. */
+export interface StepContext {
+  flow_id: string;
+  /** Canonical text of the client's address. */
+  remote_address: string;
+  /** Where an external step comes back to. */
+  callback_url: string;
+  /**
+   * Runs one guess at a secret under the limits on guessing: refuses before `guess` runs when too many failed,
+   * counts a false answer against the address and against `name`, and never runs two for one address at once.
+   */
+  attempt(name: string, guess: () => Promise<boolean>): Promise<boolean>;
+}
+
+export interface AuthProvider extends ProviderKey {
+  name: string;
+  /** Whether a login here is followed by the user's second factor. */
+  support_mfa: boolean;
+  /** What becomes of a person no credential knows. */
+  new_users: 'approve' | 'activate' | 'refuse';
+  /** Groups of a new user. */
+  default_groups: string[];
+  require_mfa: boolean;
+  /** Why this provider lets nobody in from that address, now; null: it does. Asked at the start and at every minting of an access token. */
+  refusal(remote_address: string): string | null;
+  /** One step. `values` is null at the start; afterwards it fits the form that the last step showed. */
+  step(request: { values: Values | null; state: JsonObject; context: StepContext }): Promise<ProviderStep>;
+}
+
+/** The settings every provider has, beside its own. */
+export interface CommonProviderConfig {
+  type: string;
+  id?: string | undefined;
+  name?: string | undefined;
+  new_users: 'approve' | 'activate' | 'refuse';
+  default_groups: string[];
+  require_mfa: boolean;
+}
+
+/** Hashing of passwords, bounded; see repository/password_hash.ts. */
+export interface PasswordHasher {
+  hash(password: string): Promise<string>;
+  /** `outdated`: right, and worth hashing again with today's parameters. */
+  verify(password: string, hash: string): Promise<{ ok: boolean; outdated: boolean }>;
+  /** The work of one verification, for names nobody has. */
+  verifyNothing(password: string): Promise<void>;
+}
+
+/** What the parts below hand to providers; each uses the few it needs. */
+export interface ProviderDeps {
+  clock: Clock;
+  hasher: PasswordHasher;
+  /** The local provider's logins. */
+  localLogins: {
+    find(username: string): Promise<{ username: string; password_hash: string } | undefined>;
+    /** Replaces a hash, if it is still the one that was read. */
+    rehash(change: { username: string; old_hash: string; new_hash: string; now: Date }): Promise<void>;
+  };
+  /** Active people (no system users), with their groups, for providers that pick among our users. */
+  activeUsers(): Promise<{ id: string; name: string | null; is_owner: boolean; group_ids: string[] }[]>;
+  trusted_proxies: readonly string[];
+}
+
+/** One kind of provider: what `src/providers/<type>.ts` exports as `provider`. */
+export interface AuthProviderType<Config extends CommonProviderConfig = CommonProviderConfig> {
+  type: string;
+  default_name: string;
+  /** The block's own keys, beside the common ones. */
+  config: z.ZodObject;
+  create(config: Config, deps: ProviderDeps): AuthProvider;
+}
