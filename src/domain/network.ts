@@ -1,0 +1,167 @@
+// IP addresses and networks as numbers: what is local, what an outbound fetch must not reach, what a failure is counted under.
+// Names, zone ids, shortened and octal forms are never addresses here; whoever gets null must refuse.
+import { isIP } from 'node:net';
+
+/** An IP address; `value` is its 32 or 128 bits. An IPv4-mapped IPv6 address stays IPv6 until someone calls `unmapped`. */
+export interface Address {
+  readonly family: 4 | 6;
+  readonly value: bigint;
+}
+
+/** All addresses that share the first `prefix` bits with `address`; the other bits of `address` are zero. */
+export interface Network {
+  readonly address: Address;
+  readonly prefix: number;
+}
+
+const MAPPED = 0xffffn;
+
+/** Reads one IPv4 or IPv6 address in its textual form, or answers null. Zone ids (`fe80::1%eth0`) are refused. */
+export function parseAddress(text: string): Address | null {
+  if (text.includes('%')) return null;
+  const family = isIP(text);
+  if (family === 4) return { family, value: ipv4Value(text) };
+  if (family === 6) return { family, value: ipv6Value(text) };
+  return null;
+}
+
+/** The peer of a socket as one address: without the zone that Node adds to link-local peers, and IPv4 where it is IPv4-mapped. */
+export function peerAddress(text: string): Address | null {
+  const address = parseAddress(text.replace(/%.*$/s, ''));
+  return address && unmapped(address);
+}
+
+/** The canonical text (RFC 5952): lower case, longest run of zeros shortened, IPv4-mapped with a dotted tail. */
+export function addressText({ family, value }: Address): string {
+  if (family === 4) return ipv4Text(value);
+  if (value >> 32n === MAPPED) return `::ffff:${ipv4Text(value & 0xffffffffn)}`;
+  const groups = [...value.toString(16).padStart(32, '0').matchAll(/.{4}/g)].map(([group]) => Number.parseInt(group, 16).toString(16));
+  const zeros = longestZeros(groups);
+  if (zeros.length < 2) return groups.join(':');
+  return `${groups.slice(0, zeros.start).join(':')}::${groups.slice(zeros.start + zeros.length).join(':')}`;
+}
+
+/** Reads `address/prefix` or a bare address (then exactly that one). Host bits must be zero; IPv4-mapped networks are refused. */
+export function parseNetwork(text: string): Network | null {
+  const [, addressPart = '', prefixPart] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const address = parseAddress(addressPart);
+  if (!address) return null;
+  const bits = bitsOf(address);
+  const prefix = prefixPart === undefined ? bits : Number(prefixPart);
+  if (prefix > bits || isMapped(address)) return null;
+  const hostBits = BigInt(bits - prefix);
+  return (address.value >> hostBits) << hostBits === address.value ? { address, prefix } : null;
+}
+
+/** The canonical text of a network; always with its prefix. */
+export function networkText(network: Network): string {
+  return `${addressText(network.address)}/${network.prefix}`;
+}
+
+/** Whether the address lies in the network. As in Home Assistant, `::ffff:192.168.0.1` is not in `192.168.0.0/16`. */
+export function networkContains(network: Network, address: Address): boolean {
+  if (network.address.family !== address.family) return false;
+  const hostBits = BigInt(bitsOf(address) - network.prefix);
+  return network.address.value >> hostBits === address.value >> hostBits;
+}
+
+/** The IPv4 form of an IPv4-mapped IPv6 address; any other address as it is. */
+export function unmapped(address: Address): Address {
+  return isMapped(address) ? { family: 4, value: address.value & 0xffffffffn } : address;
+}
+
+const LOOPBACK = networks('127.0.0.0/8', '::1');
+const PRIVATE = networks('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fd00::/8');
+const LINK_LOCAL = networks('169.254.0.0/16', 'fe80::/10');
+
+/** Whether the address is this machine's own: 127/8, ::1 and ::ffff:127/104. */
+export function isLoopback(address: string): boolean {
+  const parsed = parseAddress(address);
+  return parsed !== null && within(LOOPBACK, unmapped(parsed));
+}
+
+/** Home Assistant's "local": loopback or private, also IPv4-mapped, or link-local. 100.64/10 and fc00::/8 are not, nor is what is no address. */
+export function isLocalAddress(address: string): boolean {
+  const parsed = parseAddress(address);
+  if (!parsed) return false;
+  const plain = unmapped(parsed);
+  return within(LOOPBACK, plain) || within(PRIVATE, plain) || within(LINK_LOCAL, parsed);
+}
+
+// IANA's special-purpose registry (RFC 6890) and multicast; of IPv6 only global unicast is ordinary, with these holes in it.
+const SPECIAL_IPV4 = networks(
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24'],
+  ...['192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
+);
+const GLOBAL_UNICAST = networks('2000::/3');
+const SPECIAL_IPV6 = networks('2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20');
+const NAT64 = networks('64:ff9b::/96');
+
+/** Whether an outbound fetch must not reach the address: everything that is not ordinary public unicast, also behind IPv4-mapped and NAT64 forms. */
+export function isSpecialUse(address: string): boolean {
+  const parsed = parseAddress(address);
+  if (!parsed) return true;
+  const target = within(NAT64, parsed) ? { family: 4 as const, value: parsed.value & 0xffffffffn } : unmapped(parsed);
+  if (target.family === 4) return within(SPECIAL_IPV4, target);
+  return !within(GLOBAL_UNICAST, target) || within(SPECIAL_IPV6, target);
+}
+
+/** What failures of an address are counted under: the IPv4 address itself, or the /64 network that one IPv6 household owns. */
+export function failureKey(address: string): string {
+  const parsed = peerAddress(address);
+  if (!parsed) return address;
+  if (parsed.family === 4) return addressText(parsed);
+  return networkText({ address: { family: 6, value: (parsed.value >> 64n) << 64n }, prefix: 64 });
+}
+
+function networks(...texts: string[]): readonly Network[] {
+  return texts.map((text) => {
+    const network = parseNetwork(text);
+    if (!network) throw new Error(`not a network: ${text}`);
+    return network;
+  });
+}
+
+function within(list: readonly Network[], address: Address): boolean {
+  return list.some((network) => networkContains(network, address));
+}
+
+function isMapped(address: Address): boolean {
+  return address.family === 6 && address.value >> 32n === MAPPED;
+}
+
+function bitsOf(address: Address): number {
+  return address.family === 4 ? 32 : 128;
+}
+
+function ipv4Value(text: string): bigint {
+  return text.split('.').reduce((value, octet) => (value << 8n) | BigInt(octet), 0n);
+}
+
+function ipv4Text(value: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
+}
+
+function ipv6Value(text: string): bigint {
+  const [head = '', tail] = text.replace(/[\d.]+$/, dottedAsGroups).split('::');
+  const before = head.split(':').filter(Boolean);
+  const after = (tail ?? '').split(':').filter(Boolean);
+  const groups = [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after];
+  return groups.reduce((value, group) => (value << 16n) | BigInt(`0x${group}`), 0n);
+}
+
+function dottedAsGroups(tail: string): string {
+  if (!tail.includes('.')) return tail;
+  const value = ipv4Value(tail);
+  return `${(value >> 16n).toString(16)}:${(value & 0xffffn).toString(16)}`;
+}
+
+function longestZeros(groups: readonly string[]): { start: number; length: number } {
+  let longest = { start: 0, length: 0 };
+  let start = 0;
+  groups.forEach((group, index) => {
+    if (group !== '0') start = index + 1;
+    else if (index + 1 - start > longest.length) longest = { start, length: index + 1 - start };
+  });
+  return longest;
+}
