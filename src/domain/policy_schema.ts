@@ -1,0 +1,76 @@
+// What a policy may look like when someone writes one: Home Assistant's schema for `entities`, nested objects of true for any other category.
+import type { Policy } from './policy.ts';
+
+/** Something wrong in a policy: where (keys from the policy down) and what. */
+export interface PolicyComplaint {
+  path: string[];
+  message: string;
+}
+
+const MAX_DEPTH = 8;
+const MAX_SIZE = 64 * 1024;
+const SUBCATEGORIES = ['entity_ids', 'device_ids', 'area_ids', 'domains', 'all'];
+const KEYS = ['read', 'control', 'edit'];
+
+/** The complaints about a policy as lines `entities.domains.light: must be …`, `path` in front; none means that it is a `Policy`. */
+export function validatePolicy(value: unknown, path = 'policy'): string[] {
+  return policyComplaints(value).map((complaint) => `${[path, ...complaint.path].join('.')}: ${complaint.message}`);
+}
+
+/** Whether the value is a valid policy. */
+export function isPolicy(value: unknown): value is Policy {
+  return policyComplaints(value).length === 0;
+}
+
+/** Everything wrong in a policy. At most 8 levels deep and 64 kB of JSON; beyond that it is not looked at further. */
+export function policyComplaints(value: unknown): PolicyComplaint[] {
+  if (!isObject(value)) return [{ path: [], message: 'must be an object of categories' }];
+  if (exceedsSize(value)) return [{ path: [], message: `must not be larger than ${MAX_SIZE} bytes or deeper than ${MAX_DEPTH} levels` }];
+  return Object.entries(value).flatMap(([category, rules]) =>
+    category === 'entities' ? entitiesComplaints(rules) : genericComplaints([category], rules),
+  );
+}
+
+function entitiesComplaints(value: unknown): PolicyComplaint[] {
+  return objectComplaints(['entities'], value, (name, rules) => {
+    const path = ['entities', name];
+    if (name === 'all') return keysComplaints(path, rules);
+    if (SUBCATEGORIES.includes(name)) return objectComplaints(path, rules, (id, keys) => keysComplaints([...path, id], keys));
+    return [{ path, message: `is unknown; known are ${SUBCATEGORIES.join(', ')}` }];
+  });
+}
+
+function keysComplaints(path: string[], value: unknown): PolicyComplaint[] {
+  return objectComplaints(path, value, (key, allowed) => {
+    if (!KEYS.includes(key)) return [{ path: [...path, key], message: `is unknown; known are ${KEYS.join(', ')}` }];
+    return allowed === true ? [] : [{ path: [...path, key], message: 'must be true, or left out' }];
+  });
+}
+
+function genericComplaints(path: string[], value: unknown): PolicyComplaint[] {
+  return objectComplaints(path, value, (name, below) => genericComplaints([...path, name], below));
+}
+
+function objectComplaints(path: string[], value: unknown, each: (name: string, value: unknown) => PolicyComplaint[]): PolicyComplaint[] {
+  if (value === true) return [];
+  if (!isObject(value)) return [{ path, message: 'must be true or an object; leave it out to deny' }];
+  return Object.entries(value).flatMap(([name, below]) => each(name, below));
+}
+
+/** Walks no further than the limit, so that a value that repeats parts of itself a million times costs nothing. */
+function exceedsSize(value: unknown): boolean {
+  let size = 0;
+  const fits = (node: unknown, depth: number): boolean => {
+    if (!isObject(node)) return true;
+    if (depth > MAX_DEPTH) return false;
+    return Object.entries(node).every(([name, below]) => {
+      size += Buffer.byteLength(name) + '"":true,'.length;
+      return size <= MAX_SIZE && fits(below, depth + 1);
+    });
+  };
+  return !fits(value, 0);
+}
+
+function isObject(value: unknown): value is { [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
