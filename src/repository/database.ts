@@ -1,0 +1,97 @@
+// The pool, Kysely on top of it, and hot queries compiled once. Everything in repository/ gets its queries through one of these.
+import { setTimeout as pause } from 'node:timers/promises';
+import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
+import type pg from 'pg';
+import type { ConnectionOptions } from './connection.ts';
+import { isConflict, isStalePlan, unavailable } from './database_errors.ts';
+import { createPool, lease, type PoolOptions } from './pool.ts';
+import { type BuildQuery, prepareQuery } from './prepared_query.ts';
+import type { Schema } from './schema.ts';
+
+const PING_TIMEOUT_MS = 1_000;
+
+export interface Database extends ConnectionOptions {
+  /** For queries that are not hot, and for building those that are. Errors of a lost database arrive as `unavailable`. */
+  kysely: Kysely<Schema>;
+  /**
+   * Compiles a query once and runs it as a prepared statement of that name. Lists are handed over as `= any(${p.ids})`,
+   * jsonb arrays as JSON text.
+   */
+  prepare<Values extends object, Row>(name: string, build: BuildQuery<Values, Row>): (values: Values) => Promise<Row[]>;
+  /** All or nothing. `work` may run twice, when another transaction was in the way of the first. */
+  transaction<T>(work: (trx: Kysely<Schema>) => Promise<T>): Promise<T>;
+  /** Resolves when the database answers within a second and takes writes; else throws `unavailable`. */
+  ping(): Promise<void>;
+  poolCounters(): { total: number; idle: number; waiting: number };
+  /** Waits for running queries, then ends every connection. */
+  close(): Promise<void>;
+}
+
+export function createDatabase(options: PoolOptions): Database {
+  const { connection, tls, application_name, prepared_statements = true } = options;
+  const pool = createPool(options);
+  // Kysely's type also knows cursors, which it never uses unless it was given a class for them.
+  const connect = async () => (await lease(pool)) as unknown as PostgresPoolClient;
+  const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: async () => {} } }) });
+  const texts = new Map<string, string>();
+  let closing: Promise<void> | undefined;
+
+  async function run(query: pg.QueryConfig): Promise<pg.QueryResult> {
+    const leased = await lease(pool);
+    try {
+      return await leased.query(query);
+    } finally {
+      leased.release();
+    }
+  }
+
+  async function once<T>(work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
+    return await kysely.transaction().execute(work);
+  }
+
+  return {
+    connection,
+    tls,
+    application_name,
+    kysely,
+    prepare(name, build) {
+      const { text, parameters } = prepareQuery(kysely, build);
+      if ((texts.get(name) ?? text) !== text) throw new Error(`Two different queries are called ${name}`);
+      texts.set(name, text);
+      return async (parts) => {
+        const values = parameters(parts);
+        try {
+          return (await run(prepared_statements ? { name, text, values } : { text, values })).rows;
+        } catch (error) {
+          if (isStalePlan(error)) return (await run({ text, values })).rows;
+          throw error;
+        }
+      };
+    },
+    transaction: (work) =>
+      once(work).catch((error) => {
+        if (isConflict(error)) return once(work);
+        throw error;
+      }),
+    ping: () => answersInTime(run({ text: `select current_setting('transaction_read_only') as read_only` })),
+    poolCounters: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close() {
+      closing ??= pool.end();
+      return closing;
+    },
+  };
+}
+
+async function answersInTime(answer: Promise<pg.QueryResult<{ read_only: string }>>): Promise<void> {
+  const timeout = new AbortController();
+  const late = pause(PING_TIMEOUT_MS, 'late' as const, { signal: timeout.signal });
+  try {
+    const first = await Promise.race([answer, late]);
+    if (first === 'late') throw unavailable(new Error('no answer within a second'));
+    if (first.rows[0]?.read_only === 'on') throw unavailable(new Error('the database is read-only'));
+  } finally {
+    timeout.abort();
+    late.catch(() => {});
+    answer.catch(() => {});
+  }
+}

@@ -1,0 +1,84 @@
+// Connections on loan, to Kysely and to prepared queries alike. Called by database.ts.
+// No wait is without end, a lost database becomes a 503, and no dead connection goes back into the pool.
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { CONNECT_TIMEOUT_MS, type ConnectionOptions, connectionConfig } from './connection.ts';
+import { databaseError, isConflict, isDead, isStalePlan, refusesConnection, unavailable } from './database_errors.ts';
+
+const CONNECT_RETRY_MS = 200;
+
+export interface PoolOptions extends ConnectionOptions {
+  /** The most connections at a time. Default 10. */
+  pool_size?: number | undefined;
+  /**
+   * False behind a pooler in transaction mode: statements get no names and connections no settings of their own,
+   * so the role should carry `statement_timeout`, `lock_timeout` and `idle_in_transaction_session_timeout`. Default true.
+   */
+  prepared_statements?: boolean | undefined;
+  /** Told of a connection that died while nobody used it. */
+  on_error: (error: Error) => void;
+}
+
+/** A pool whose lost connections never end the process. */
+export function createPool(options: PoolOptions): pg.Pool {
+  const limits = { statement_timeout: 5_000, lock_timeout: 2_000, idle_in_transaction_session_timeout: 10_000 };
+  const pool = new pg.Pool({
+    ...connectionConfig(options),
+    ...(options.prepared_statements !== false && limits),
+    // The same limit on our side: a peer that is gone sends no timeout.
+    query_timeout: limits.statement_timeout,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: 60_000,
+    max: options.pool_size ?? 10,
+  });
+  pool.on('error', options.on_error);
+  // Without a listener, a connection that dies while it is lent out would end the process; whoever borrowed it fails anyway.
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+/** A connection on loan, which is given up instead of given back when it proved dead. Kysely uses these too. */
+export async function lease(pool: pg.Pool) {
+  const client = await connect(pool);
+  let in_transaction = false;
+  let broken: Error | undefined;
+
+  async function attempt(query: string | pg.QueryConfig, values?: readonly unknown[]): Promise<pg.QueryResult> {
+    if (broken) throw broken;
+    try {
+      return values ? await client.query(query, [...values]) : await client.query(query);
+    } catch (error) {
+      if (error instanceof Error && (isDead(error) || isStalePlan(error))) broken = error;
+      throw error;
+    }
+  }
+
+  return {
+    async query(query: string | pg.QueryConfig, values?: readonly unknown[]): Promise<pg.QueryResult> {
+      in_transaction ||= typeof query === 'string' && /^(begin|start transaction)/.test(query);
+      try {
+        return await attempt(query, values);
+      } catch (error) {
+        if (isConflict(error) && !in_transaction) return await attempt(query, values).catch(rethrow);
+        throw databaseError(error);
+      }
+    },
+    release: () => client.release(broken),
+  };
+}
+
+async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    if (!refusesConnection(error)) throw unavailable(error);
+    await pause(CONNECT_RETRY_MS);
+    return await pool.connect().catch((error) => {
+      throw unavailable(error);
+    });
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw databaseError(error);
+}

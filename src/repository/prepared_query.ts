@@ -1,0 +1,44 @@
+// A query that Kysely builds once: whatever its author takes from `p` is a gap that each run fills with a value. Called by database.ts.
+import type { Compilable, Kysely, RawBuilder } from 'kysely';
+import type { Schema } from './schema.ts';
+
+/** Builds the query; the members of `p` stand for the values that come later and may only be handed on as parameters. */
+export type BuildQuery<Values, Row> = (kysely: Kysely<Schema>, p: Values) => Compilable<Row> | RawBuilder<Row>;
+
+export interface PreparedQuery<Values> {
+  text: string;
+  parameters(values: Values): unknown[];
+}
+
+/** Compiles what `build` makes. Parameters that are no gaps stay what they are. */
+export function prepareQuery<Values extends object, Row>(kysely: Kysely<Schema>, build: BuildQuery<Values, Row>): PreparedQuery<Values> {
+  const query: { compile(kysely: Kysely<Schema>): { sql: string; parameters: readonly unknown[] } } = build(kysely, gaps<Values>());
+  const { sql, parameters } = query.compile(kysely);
+  return {
+    text: sql,
+    parameters: (values) => parameters.map((parameter) => (isGap<Values>(parameter) ? values[parameter.name] : parameter)),
+  };
+}
+
+const GAP = Symbol('gap');
+
+interface Gap<Values> {
+  [GAP]: true;
+  name: keyof Values;
+}
+
+function gaps<Values extends object>(): Values {
+  return new Proxy({} as Values, { get: (_, name) => gap(name) });
+}
+
+/** A gap must reach the parameters as it is: read as text or JSON it would become a constant for ever. */
+function gap(name: string | symbol) {
+  const misuse = () => {
+    throw new Error(`p.${String(name)} stands for a value that comes later: hand it on as a parameter`);
+  };
+  return { [GAP]: true, name, toJSON: misuse, [Symbol.toPrimitive]: misuse };
+}
+
+function isGap<Values>(parameter: unknown): parameter is Gap<Values> {
+  return typeof parameter === 'object' && parameter !== null && GAP in parameter;
+}
