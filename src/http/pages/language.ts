@@ -1,0 +1,53 @@
+// The reader's language: chosen from `Accept-Language` (RFC 9110 section 12.5.4) among the catalogues there are.
+
+import { de } from './locales/de.ts';
+import { type Catalogue, en, type MessageKey } from './locales/en.ts';
+import { fr } from './locales/fr.ts';
+
+const CATALOGUES: Record<string, Catalogue> = { en, de, fr };
+
+/** A text in the reader's language, its `{words}` filled in. */
+export type Translate = (key: MessageKey, words?: Readonly<Record<string, string>>) => string;
+
+export interface Language {
+  /** BCP 47 tag for `<html lang>`. */
+  tag: string;
+  t: Translate;
+  /** The text under a key that is made at run time, e.g. of a field's name; `fallback` where the catalogue has none. */
+  maybe(key: string, fallback: string, words?: Readonly<Record<string, string>>): string;
+}
+
+function fill(text: string, words: Readonly<Record<string, string>>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, word: string) => words[word] ?? whole);
+}
+
+function speak(tag: string, catalogue: Catalogue): Language {
+  const texts: Readonly<Record<string, string>> = catalogue;
+  return {
+    tag,
+    t: (key, words = {}) => fill(catalogue[key], words),
+    maybe: (key, fallback, words = {}) => (Object.hasOwn(texts, key) ? fill(texts[key] ?? fallback, words) : fallback),
+  };
+}
+
+const LANGUAGES = Object.fromEntries(Object.entries(CATALOGUES).map(([tag, catalogue]) => [tag, speak(tag, catalogue)]));
+const ENGLISH = speak('en', en);
+
+/** The best of the reader's languages that has a catalogue; English where none has. Reads at most the first 20 wishes. */
+export function chooseLanguage(accept_language: string | undefined): Language {
+  const wishes = (accept_language ?? '')
+    .slice(0, 512)
+    .split(',', 20)
+    .map((wish) => {
+      const [tag = '', ...parameters] = wish.split(';');
+      const quality = parameters.map((parameter) => /^\s*q=([\d.]+)\s*$/.exec(parameter)?.[1]).find((value) => value !== undefined);
+      return { primary: tag.trim().toLowerCase().split('-', 1)[0] ?? '', quality: quality === undefined ? 1 : Number(quality) };
+    })
+    .filter(({ quality }) => quality > 0)
+    .sort((a, b) => b.quality - a.quality);
+  for (const { primary } of wishes) {
+    const language = Object.hasOwn(LANGUAGES, primary) ? LANGUAGES[primary] : undefined;
+    if (language !== undefined) return language;
+  }
+  return ENGLISH;
+}

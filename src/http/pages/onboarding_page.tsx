@@ -1,0 +1,69 @@
+// The page on which the owner is made, reached by the link that the server prints.
+
+import type { Language } from './language.ts';
+import { Layout, render } from './layout.tsx';
+import { CONTROL } from './step_form.tsx';
+
+export interface OnboardingPage {
+  language: Language;
+  stylesheet: string;
+  action: string;
+  csrf: string;
+  token: string;
+  values: { name: string; username: string };
+  minimum_password_length: number;
+  complaint: string | undefined;
+}
+
+export function onboardingPage(page: OnboardingPage): string {
+  const { language, values } = page;
+  return render(
+    <Layout language={language} title={language.t('page.onboarding')} stylesheet={page.stylesheet}>
+      <h1>{language.t('onboarding.title')}</h1>
+      <p>{language.t('onboarding.intro')}</p>
+      <form method="post" action={page.action}>
+        {page.complaint === undefined ? null : (
+          <p class="alert" role="alert">
+            {page.complaint}
+          </p>
+        )}
+        <input type="hidden" name={CONTROL.csrf} value={page.csrf} />
+        <input type="hidden" name="token" value={page.token} />
+        <label for="name">{language.t('field.name')}</label>
+        <input id="name" name="name" type="text" autocomplete="name" required maxlength={256} value={values.name} autofocus />
+        <label for="username">{language.t('field.username')}</label>
+        <input
+          id="username"
+          name="username"
+          type="text"
+          autocomplete="username"
+          autocapitalize="none"
+          spellcheck={false}
+          required
+          maxlength={256}
+          value={values.username}
+          aria-describedby="username-hint"
+        />
+        <p class="hint" id="username-hint">
+          {language.t('onboarding.username_hint')}
+        </p>
+        <label for="password">{language.t('field.password')}</label>
+        <input
+          id="password"
+          name="password"
+          type="password"
+          autocomplete="new-password"
+          required
+          minlength={page.minimum_password_length}
+          aria-describedby="password-hint"
+        />
+        <p class="hint" id="password-hint">
+          {language.t('onboarding.password_hint', { minimum: String(page.minimum_password_length) })}
+        </p>
+        <label for="password_again">{language.t('field.password_again')}</label>
+        <input id="password_again" name="password_again" type="password" autocomplete="new-password" required />
+        <button type="submit">{language.t('onboarding.submit')}</button>
+      </form>
+    </Layout>,
+  );
+}
