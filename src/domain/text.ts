@@ -1,0 +1,44 @@
+// Text from outside made comparable and fit to show: Python's strip and case fold, which Home Assistant's rules are written in, and what pages and logs print.
+
+// What Python's str.strip() removes: other than String.trim it takes U+001C–1F and U+0085, and leaves U+FEFF.
+const PYTHON_SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+// The look-behind keeps a long run of blanks inside the text from being tried from each of its characters.
+const PYTHON_EDGES = new RegExp(`^${PYTHON_SPACE}+|(?<!${PYTHON_SPACE})${PYTHON_SPACE}+$`, 'g');
+
+/** Python's `str.strip()`. */
+export function strip(text: string): string {
+  return text.replace(PYTHON_EDGES, '');
+}
+
+const CHEROKEE = /\p{Script=Cherokee}/u;
+
+/** Python's `str.casefold()`: Unicode full case folding, one code point at a time, so that no neighbour (final sigma) matters. */
+export function foldCase(text: string): string {
+  return Array.from(text, foldCharacter).join('');
+}
+
+// Lower case of upper case is the full fold of every code point but these; Cherokee alone folds to upper case.
+function foldCharacter(character: string): string {
+  if (character === 'ı') return character;
+  if (character === 'ẞ') return 'ss';
+  const upper = character.toUpperCase();
+  return CHEROKEE.test(character) ? upper : upper.toLowerCase();
+}
+
+const INVISIBLE = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+
+/**
+ * Text of a stranger for a page or a log: on one line, without marks that turn its direction or hide, at most `length` characters.
+ * It is not escaped; that is the printer's part.
+ */
+export function cleanText(text: string, length = 200): string {
+  const start = Array.from(
+    text
+      .slice(0, 4 * length)
+      .replace(INVISIBLE, '')
+      .replace(/\p{Cs}/gu, '\ufffd')
+      .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+      .trim(),
+  );
+  return start.length <= length && text.length <= 4 * length ? start.join('') : `${start.slice(0, length - 1).join('')}…`;
+}
