@@ -1,0 +1,25 @@
+// Random values, their hashes and their comparison: what codes, tokens and ids are made of. Only the hash of a secret is ever stored.
+import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+
+/** Tells secret scanners and people what they found: `lk_ac_` authorization code, `lk_rt_` refresh token, `lk_dc_` device code, … */
+export type TokenPrefix = `lk_${string}_`;
+
+/** A new secret of 256 random bits, base64url without padding, after its prefix. */
+export function randomToken(prefix: TokenPrefix): string {
+  return prefix + randomBytes(32).toString('base64url');
+}
+
+/** A new id: a random UUID as 32 hexadecimal characters, as Home Assistant's are. */
+export function randomId(): string {
+  return randomUUID().replaceAll('-', '');
+}
+
+/** The SHA-256 of a text's UTF-8 bytes: what is stored of a random secret. */
+export function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** Whether two secrets are equal, in a time that tells neither where they differ nor how long they are. */
+export function safeEqual(a: string | Uint8Array, b: string | Uint8Array): boolean {
+  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+}
