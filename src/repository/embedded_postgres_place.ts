@@ -1,0 +1,151 @@
+// Where the embedded cluster of a data folder lives and who runs it. PostgreSQL refuses to run as root, so root hands it to an
+// unprivileged account: the one the cluster belongs to, else `postgres`, else `nobody`.
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { access, chown, lchown, lstat, mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const STATE_FOLDER = '/var/lib/latchkey';
+/** The longest path a Unix socket may have, in bytes (sun_path without its NUL). */
+const SOCKET_PATH_LIMIT = 107;
+
+/** Whom root becomes to run PostgreSQL. `ids` are options of `spawn`. */
+export interface Account {
+  name: string;
+  ids: { uid: number; gid: number };
+}
+
+export interface Place {
+  /** The folder beside which copies of the programs may be kept: data_dir, or its stand-in under /var/lib. */
+  home: string;
+  /** The account's own folder: lock, cluster, passwords. */
+  folder: string;
+  /** Set only when this process is root. */
+  account: Account | undefined;
+  /** True when `home` is not data_dir, because the account cannot enter that. */
+  moved: boolean;
+}
+
+/** The place that belongs to `data_dir`, whether or not something is there yet. Changes nothing on disk. */
+export async function findPlace(data_dir: string): Promise<Place> {
+  const home = await canonical(data_dir);
+  const folder = join(home, 'postgres');
+  if (process.getuid?.() !== 0) return { home, folder, account: undefined, moved: false };
+
+  const account = (await ownerOf(folder)) ?? (await unprivilegedAccount());
+  const stand_in = join(STATE_FOLDER, nameFor(home));
+  const enterable = await canEnter(home, account);
+  if (await exists(join(folder, 'cluster'))) {
+    // An empty cluster elsewhere would look like lost data.
+    if (!enterable)
+      throw new Error(`${folder} holds the database but account ${account.name} cannot enter it: open the folders above it (chmod o+x)`);
+    return { home, folder, account, moved: false };
+  }
+  const moved = !enterable || (await exists(join(stand_in, 'postgres/cluster')));
+  if (!moved) return { home, folder, account, moved };
+  const moved_folder = join(stand_in, 'postgres');
+  return { home: stand_in, folder: moved_folder, account: (await ownerOf(moved_folder)) ?? account, moved };
+}
+
+/** Makes the place's folders. Everything inside `folder` is made by the account itself, so that root never writes where it could plant links. */
+export async function makePlace({ home, folder, account }: Place): Promise<void> {
+  // The account must pass through root's folder; it need not list it.
+  await mkdir(home, { recursive: true, mode: account === undefined ? 0o700 : 0o711 });
+  await mkdir(folder, { mode: 0o700 }).catch(ignoring('EEXIST'));
+  const found = await lstat(folder);
+  if (!found.isDirectory()) throw new Error(`${folder} is not a folder`);
+  if (account !== undefined && found.uid === 0) await chown(folder, account.ids.uid, account.ids.gid);
+  if (account === undefined && found.uid !== process.getuid?.())
+    throw new Error(`${folder} belongs to user id ${found.uid}: run as that user`);
+}
+
+/**
+ * A folder for the socket of the cluster in `folder`: short whatever the cluster's path is, inside one that only the account can enter.
+ * The inner folder is made by the server's supervisor.
+ */
+export async function makeSocketParent({ folder, account }: Place): Promise<string> {
+  const uid = account?.ids.uid ?? process.getuid?.() ?? 0;
+  const name = createHash('sha256').update(folder).digest('hex').slice(0, 16);
+  for (const base of socketBases(account)) {
+    const parent = join(base, `latchkey-${uid}`);
+    const sockets = join(parent, name);
+    if (Buffer.byteLength(join(sockets, '.s.PGSQL.5432')) > SOCKET_PATH_LIMIT) continue;
+    await mkdir(parent, { mode: 0o700 }).catch(() => {});
+    const found = await lstat(parent).catch(() => undefined);
+    if (found === undefined) continue;
+    const fresh = account !== undefined && found.uid === 0;
+    if (fresh) await lchown(parent, account.ids.uid, account.ids.gid);
+    if (found.isDirectory() && (found.uid === uid || fresh) && (found.mode & 0o077) === 0) return sockets;
+    throw new Error(`${parent} must be a folder of user id ${uid} with mode 0700; someone else made it: remove it`);
+  }
+  throw new Error(
+    'no folder can hold the socket of the embedded PostgreSQL: set XDG_RUNTIME_DIR or TMPDIR to a writable one with a short path',
+  );
+}
+
+function socketBases(account: Account | undefined): string[] {
+  const runtime = account === undefined ? process.env.XDG_RUNTIME_DIR : '/run';
+  return [runtime, tmpdir(), '/tmp'].filter((base): base is string => base !== undefined && base !== '');
+}
+
+/** The path without links, also where its last parts do not exist yet. */
+async function canonical(path: string): Promise<string> {
+  const whole = resolve(path);
+  const ground = await nearestExisting(whole);
+  return join(await realpath(ground), relative(ground, whole));
+}
+
+async function nearestExisting(path: string): Promise<string> {
+  return (await exists(path)) || path === dirname(path) ? path : nearestExisting(dirname(path));
+}
+
+/** `/srv/auth/data` becomes `auth-data-1a2b3c4d`: readable, and another path is another name. */
+function nameFor(path: string): string {
+  const words = [basename(dirname(path)), basename(path)]
+    .map((part) => part.replace(/[^A-Za-z0-9_.-]+/g, '_'))
+    .filter((part) => part !== '');
+  return [...words, createHash('sha256').update(path).digest('hex').slice(0, 8)].join('-').slice(-100);
+}
+
+async function unprivilegedAccount(): Promise<Account> {
+  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  for (const name of ['postgres', 'nobody']) {
+    const [, , uid, gid] = lines.find(([known]) => known === name) ?? [];
+    if (uid !== undefined && gid !== undefined && uid !== '0') return { name, ids: { uid: Number(uid), gid: Number(gid) } };
+  }
+  throw new Error('PostgreSQL does not run as root and there is no account postgres or nobody: start as another user or set database_url');
+}
+
+async function ownerOf(folder: string): Promise<Account | undefined> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined || found.uid === 0) return undefined;
+  return { name: `of user id ${found.uid}`, ids: { uid: found.uid, gid: found.gid } };
+}
+
+async function canEnter(path: string, account: Account): Promise<boolean> {
+  try {
+    await run('/bin/sh', ['-c', 'cd "$1"', 'sh', await nearestExisting(path)], { cwd: '/', ...account.ids });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EPERM') {
+      throw new Error(`root may not become account ${account.name} here: start as another user or set database_url`, { cause: error });
+    }
+    return false;
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function ignoring(code: string): (error: NodeJS.ErrnoException) => void {
+  return (error) => {
+    if (error.code !== code) throw error;
+  };
+}
