@@ -50,9 +50,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     if (running !== undefined) return running;
   }
   const place = await findPlace(data_dir);
-  if (place.moved) log(`account ${place.account?.name} cannot enter ${data_dir}: the database lives in ${place.folder}`);
+  if (place.moved) log(`the database of ${data_dir} lives in ${place.folder}, where account ${place.account?.name} can reach it`);
   await makePlace(place);
-  const programs = await findPrograms(place.home, place.account, log);
+  const programs = await findPrograms(place, log);
   await refuseOtherMajor(place, programs.major);
   const sockets = await makeSocketParent(place);
   const server = await superviseServer({ ...programs, ...place, sockets, settings, log });

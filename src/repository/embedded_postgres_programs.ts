@@ -1,11 +1,11 @@
 // Finds PostgreSQL's programs in the npm package of this platform. npm drops the package's symbolic links when install scripts are
 // off, and root's home is closed to the account that runs the server: then a copy with links is made beside the data, once.
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import type { Account } from './embedded_postgres_place.ts';
+import type { Account, Place } from './embedded_postgres_place.ts';
 
 const run = promisify(execFile);
 const COPY_PREFIX = 'postgres_programs-';
@@ -21,9 +21,16 @@ interface Package {
   version: string;
 }
 
-/** The programs that `account` can run here. Throws when this platform has none. `home` is where a copy may be kept. */
-export async function findPrograms(home: string, account: Account | undefined, log: (message: string) => void): Promise<Programs> {
-  const source = await findPackage();
+/** The platforms whose package is among our optional dependencies. */
+const PLATFORMS = ['linux-x64', 'linux-arm64'];
+
+/** The programs of `platform` that `account` can run here. Throws when there are none. `home` is where a copy may be kept. */
+export async function findPrograms(
+  { home, account }: Pick<Place, 'home' | 'account'>,
+  log: (message: string) => void,
+  platform = `${process.platform}-${process.arch}`,
+): Promise<Programs> {
+  const source = await findPackage(platform);
   const major = source.version.split('.')[0] ?? source.version;
   const copy = join(home, COPY_PREFIX + source.version);
   for (const native of [copy, join(source.root, 'native')]) {
@@ -43,11 +50,9 @@ export async function removeOldCopies(home: string, programs: Programs): Promise
   for (const name of old) await rm(join(home, name), { recursive: true, force: true });
 }
 
-async function findPackage(): Promise<Package> {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  if (!['linux-x64', 'linux-arm64'].some((known) => name.endsWith(`/${known}`))) {
-    throw unavailable(`is not made for ${process.platform} on ${process.arch}`);
-  }
+async function findPackage(platform: string): Promise<Package> {
+  if (!PLATFORMS.includes(platform)) throw unavailable(`is not made for ${platform}`);
+  const name = `@embedded-postgres/${platform}`;
   let entry: string;
   try {
     entry = createRequire(import.meta.url).resolve(name);
@@ -73,10 +78,8 @@ async function whyNotRunnable(native: string, account: Account | undefined): Pro
 }
 
 async function stage(source: Package, copy: string): Promise<void> {
-  const draft = `${copy}.${process.pid}`;
+  const draft = await mkdtemp(`${copy}.`);
   try {
-    await rm(draft, { recursive: true, force: true });
-    await mkdir(draft);
     await cp(join(source.root, 'native'), draft, { recursive: true });
     await restoreLinks(draft);
     await run('chmod', ['-R', 'a+rX', draft]); // npm may have installed under a narrow umask

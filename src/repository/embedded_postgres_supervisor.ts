@@ -29,6 +29,7 @@ data=$folder/cluster/data
 patience=300
 exec 9>>lock
 until flock --nonblock 9; do
+  [ "$?" -eq 1 ] || exit 69 # no conflict: this file system has no locks
   case $(sed -n 8p "$data/postmaster.pid" 2>/dev/null) in
     ready*) patience=$((patience - 20)) ;;
     *) patience=$((patience - 1)) ;;
@@ -129,7 +130,7 @@ export interface ServerPlan {
 /** Starts the server and waits until it takes connections; makes the cluster first if there is none. `undefined`: another one runs on it. */
 export async function superviseServer(plan: ServerPlan): Promise<SupervisedServer | undefined> {
   const child = spawnSupervisor(plan);
-  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()));
   const stop = () => {
     child.stdin?.destroy();
     return gone;
