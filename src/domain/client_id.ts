@@ -1,0 +1,60 @@
+// A client that is named by a URL and registered nowhere: which strings are such names (HA contract 4.1), and what a page may show of them.
+import { isLocalAddress, parseAddress } from './network.ts';
+import { asciiAuthority, parseUri } from './uri.ts';
+
+/** A URL client's name in canonical parts. The name itself is compared byte for byte; this is for its rules. */
+export interface ClientId {
+  scheme: 'http' | 'https';
+  /** Host and port as one, in lower case; default ports are kept as written. */
+  authority: string;
+  /** Without brackets and port. */
+  host: string;
+  path: string;
+}
+
+/** Longest client_id that is looked at; it has to fit a database index. */
+export const MAX_CLIENT_ID_LENGTH = 2048;
+
+/** Reads a client_id as a URL client's name, or answers null if it is none. */
+export function parseClientId(text: string): ClientId | null {
+  const uri = text.length <= MAX_CLIENT_ID_LENGTH ? parseUri(text) : null;
+  if (!uri || (uri.scheme !== 'http' && uri.scheme !== 'https') || uri.fragment) return null;
+  const path = uri.path || '/';
+  const authority = uri.authority?.toLowerCase() ?? '';
+  const host = parseHost(authority);
+  return host === null || hasDotSegment(path) ? null : { scheme: uri.scheme, authority, host, path };
+}
+
+/** Whether the text names a URL client. */
+export function isUrlClientId(text: string): boolean {
+  return parseClientId(text) !== null;
+}
+
+/** The host and port of a URL client as a page shows them: look-alike letters as `xn--…`. Null for a client of another kind. */
+export function displayHost(client_id: string): string | null {
+  const parsed = parseClientId(client_id);
+  return parsed && asciiAuthority(parsed.authority);
+}
+
+function parseHost(authority: string): string | null {
+  const [, bracketed, name, port] = /^(?:\[([^[\]@]*)\]|([^[\]@:]+))(?::(\d*))?$/.exec(authority) ?? [];
+  const host = bracketed ?? name;
+  if (host === undefined || Number(port ?? 0) > 65_535 || hidesDelimiter(authority)) return null;
+  const address = parseAddress(host);
+  if (bracketed !== undefined && address?.family !== 6) return null;
+  // A public address is refused only without a port: people reach their home by public address and port (HA contract 4.1).
+  if (address && port === undefined && !isLocalAddress(host)) return null;
+  return host;
+}
+
+// Letters such as U+2100 turn into text with a slash when a host is normalised.
+function hidesDelimiter(authority: string): boolean {
+  const plain = authority.replace(/[@:#?]/g, '');
+  const normalised = plain.normalize('NFKC');
+  return normalised !== plain && /[/?#@:]/.test(normalised);
+}
+
+// `..;x` is a dot segment to servers that read path parameters.
+function hasDotSegment(path: string): boolean {
+  return path.split('/').some((segment) => /^\.{1,2}(;|$)/.test(segment));
+}

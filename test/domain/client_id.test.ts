@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { displayHost, isUrlClientId, parseClientId } from '../../src/domain/client_id.ts';
+import { vectors } from '../support/vectors.ts';
+
+for (const { id, request, expect: want } of vectors('client-id')) {
+  if (request.check === 'client_id') {
+    test(`${id}: ${JSON.stringify(request.client_id)} is ${want.valid ? '' : 'not '}a client id`, () => {
+      expect(isUrlClientId(request.client_id)).toBe(want.valid);
+    });
+  } else {
+    test(`${id}: ${request.url} has canonical parts`, () => {
+      const { basis, ...parts } = want;
+      expect(parseClientId(request.url)).toMatchObject(parts);
+    });
+  }
+}
+
+const accepted = [
+  'http://ex.com/.world',
+  'http://ex.com/hello.',
+  'http://ex.com/.../x',
+  'http://ex.com:0/',
+  'http://ex.com:65535/',
+  'http://ex.com:00080/',
+  'http://homeassistant/',
+  'http://bücher.example/',
+  'http://127.0.0.1/',
+  'http://[::1]/',
+  'http://[2001:db8::1]:8123/',
+  'http://[::FFFF:127.0.0.1]/',
+  'http://8.8.8.8:/',
+  'http://127.1/',
+  'http://2130706433/',
+  'http://ex.com/a?b=/../c',
+];
+for (const client_id of accepted) test(`${client_id} is a client id`, () => expect(isUrlClientId(client_id)).toBe(true));
+
+const refused = [
+  'http://ex.com/..',
+  'http://ex.com/./x',
+  'http://ex.com/..;/x',
+  'http://ex.com/x#y',
+  'http://ex.com#y',
+  'http://@ex.com/',
+  'http://:@ex.com/',
+  'http://a@b@ex.com/',
+  'http://ex.com:65536/',
+  'http://ex.com:abc/',
+  'http://ex.com:+80/',
+  'http://ex.com:8 0/',
+  'http://ex.com:80:80/',
+  'http://:80/',
+  'http://8.8.8.8',
+  'http://[::1/',
+  'http://::1]/',
+  'http://::1/',
+  'http://[]/',
+  'http://[::1]x/',
+  'http://[127.0.0.1]/',
+  'http://[fe80::1%eth0]/',
+  'http://[v1.x]/',
+  'http:\\\\ex.com\\',
+  'http:/ex.com/',
+  ' http://ex.com/',
+  'http://ex.com/ ',
+  'http://ex.com/a b',
+  'http://ex.com/\t',
+  'http://ex.com/\r\n',
+  'http://ex.com/\0',
+  'http://ex.com/\u0085',
+  'http://ex.com/\ud800',
+  'http://ex.com\u2100.evil.test/',
+  'http://ex.com\uff03.evil.test/',
+  'ftp://ex.com/',
+  `http://ex.com/${'x'.repeat(2048)}`,
+];
+for (const client_id of refused)
+  test(`${JSON.stringify(client_id.slice(0, 40))} is no client id`, () => expect(isUrlClientId(client_id)).toBe(false));
+
+test('the canonical parts keep ports, brackets and the case of the path as written', () => {
+  expect(parseClientId('HTTPS://EX.com:443/A?b')).toEqual({ scheme: 'https', authority: 'ex.com:443', host: 'ex.com', path: '/A' });
+  expect(parseClientId('http://[FD00::1]:80')).toEqual({ scheme: 'http', authority: '[fd00::1]:80', host: 'fd00::1', path: '/' });
+});
+
+// A26
+test('a page shows a look-alike host as punycode', () => {
+  expect(displayHost('https://\u0430pple.com/')).toBe('xn--pple-43d.com');
+  expect(displayHost('https://Ex.com:8123/path')).toBe('ex.com:8123');
+  expect(displayHost('grafana')).toBeNull();
+});
+
+test('no text makes the parser throw', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.webUrl(),
+        fc.string().map((text) => `http://${text}`),
+      ),
+      (text) => void displayHost(text),
+    ),
+  );
+});
