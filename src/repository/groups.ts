@@ -1,0 +1,114 @@
+// The tables `groups` and `user_groups`: who may do what. System groups and those of the configuration are written at start only.
+import { type Kysely, type SqlBool, sql } from 'kysely';
+import type { Policy } from '../domain/policy.ts';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+
+/** A group as lists show it. */
+export interface Group {
+  id: string;
+  name: string;
+  policy: Policy;
+  system_generated: boolean;
+  managed_by: 'system' | 'config' | 'database';
+}
+
+/** What permission checks need of a user, read at once. */
+export interface Rights {
+  is_owner: boolean;
+  is_active: boolean;
+  /** Of every enabled group. */
+  policies: Policy[];
+}
+
+export type Groups = ReturnType<typeof createGroups>;
+
+export function createGroups({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+  const rights = prepare<{ user_id: string }, Rights>('groups_rights', (kysely, { user_id }) =>
+    kysely
+      .selectFrom('users')
+      .select(['is_owner', 'is_active'])
+      .select(
+        sql<Policy[]>`coalesce((select json_agg(policy) from user_groups join groups on groups.id = group_id
+          where user_id = users.id and is_enabled), '[]')`.as('policies'),
+      )
+      .where('users.id', '=', user_id),
+  );
+
+  return {
+    /** Enabled groups: the system's first, in their fixed order, then by name. */
+    list: (): Promise<Group[]> =>
+      kysely
+        .selectFrom('groups')
+        .select(['id', 'name', sql<Policy>`policy`.as('policy'), 'system_generated', 'managed_by'])
+        .where('is_enabled', '=', true)
+        .orderBy(sql`array_position(array['system-admin', 'system-users', 'system-read-only'], id)`)
+        .orderBy('name')
+        .orderBy('id')
+        .limit(1000)
+        .execute(),
+
+    rights: async (user_id: string): Promise<Rights | undefined> => (await rights({ user_id }))[0],
+
+    /** Puts a user into exactly these groups; false when one is unknown, and then the user stays as it was. Lock the user first. */
+    async replaceMemberships(trx: Kysely<Schema>, user_id: string, group_ids: readonly string[]): Promise<boolean> {
+      const areKnown = sql<SqlBool>`(select count(*) from groups where id = any(${group_ids})) = ${group_ids.length}`;
+      const { known } = await trx
+        .with('left', (query) =>
+          query.deleteFrom('user_groups').where('user_id', '=', user_id).where(sql<SqlBool>`group_id <> all(${group_ids})`).where(areKnown),
+        )
+        .with('joined', (query) =>
+          query
+            .insertInto('user_groups')
+            .columns(['user_id', 'group_id'])
+            .expression(
+              query
+                .selectFrom('groups')
+                .select([sql<string>`${user_id}`.as('user_id'), 'id'])
+                .where(sql<SqlBool>`id = any(${group_ids})`)
+                .where(areKnown),
+            )
+            .onConflict((conflict) => conflict.doNothing()),
+        )
+        .selectNoFrom(areKnown.as('known'))
+        .executeTakeFirstOrThrow();
+      return Boolean(known);
+    },
+
+    /** Writes groups as they should be, new or not; answers the ids of those that changed. A group the API made is not taken over. */
+    async put(trx: Kysely<Schema>, groups: readonly Group[], now: Date): Promise<string[]> {
+      const rows = groups.map((group) => ({ ...group, policy: JSON.stringify(group.policy), is_enabled: true, created_at: now }));
+      const written = await trx
+        .insertInto('groups')
+        .values(rows)
+        .onConflict((conflict) =>
+          conflict
+            .column('id')
+            .doUpdateSet(({ ref }) => ({
+              name: ref('excluded.name'),
+              policy: ref('excluded.policy'),
+              managed_by: ref('excluded.managed_by'),
+              is_enabled: true,
+            }))
+            .where(sql<SqlBool>`groups.managed_by <> 'database' and (groups.name, groups.policy, groups.managed_by, groups.is_enabled)
+              is distinct from (excluded.name, excluded.policy, excluded.managed_by, true)`),
+        )
+        .returning('id')
+        .execute();
+      return written.map(({ id }) => id);
+    },
+
+    /** Switches off the configuration's groups that are not named any more. Their members stay in them. */
+    async disableOthers(trx: Kysely<Schema>, group_ids: readonly string[]): Promise<string[]> {
+      const disabled = await trx
+        .updateTable('groups')
+        .set({ is_enabled: false })
+        .where('managed_by', '=', 'config')
+        .where('is_enabled', '=', true)
+        .where(sql<SqlBool>`id <> all(${group_ids})`)
+        .returning('id')
+        .execute();
+      return disabled.map(({ id }) => id);
+    },
+  };
+}
