@@ -1,0 +1,75 @@
+// The table `local_logins`: the names and passwords of the local provider. Names arrive normalised, passwords hashed.
+import { type Kysely, sql } from 'kysely';
+import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+
+export type LocalLogins = ReturnType<typeof createLocalLogins>;
+
+export function createLocalLogins({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+  const find = prepare<{ username: string }, { username: string; password_hash: string }>('local_logins_find', (kysely, { username }) =>
+    kysely.selectFrom('local_logins').select(['username', 'password_hash']).where('username', '=', username),
+  );
+
+  return {
+    find: async (username: string) => (await find({ username }))[0],
+
+    /** Replaces a hash, if it is still the one that was read. */
+    async rehash(change: { username: string; old_hash: string; new_hash: string; now: Date }): Promise<void> {
+      await kysely
+        .updateTable('local_logins')
+        .set({ password_hash: change.new_hash })
+        .where('username', '=', change.username)
+        .where('password_hash', '=', change.old_hash)
+        .execute();
+    },
+
+    /** False when the name is taken. */
+    async insert(trx: Kysely<Schema>, login: { username: string; password_hash: string; now: Date }): Promise<boolean> {
+      const { now, ...row } = login;
+      const inserted = await trx
+        .insertInto('local_logins')
+        .values({ ...row, created_at: now, changed_at: now })
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('username')
+        .executeTakeFirst();
+      return inserted !== undefined;
+    },
+
+    /** `old_hash`: only if the password still is the one that was checked. */
+    async setPassword(
+      trx: Kysely<Schema>,
+      { username, password_hash, now, old_hash }: { username: string; password_hash: string; now: Date; old_hash?: string },
+    ): Promise<boolean> {
+      const changed = await trx
+        .updateTable('local_logins')
+        .set({ password_hash, changed_at: now })
+        .where('username', '=', username)
+        .$if(old_hash !== undefined, (query) => query.where('password_hash', '=', old_hash ?? ''))
+        .returning('username')
+        .executeTakeFirst();
+      return changed !== undefined;
+    },
+
+    /** Renames a login and the credential that points at it. Breaks `local_logins_pkey` when the new name is taken. */
+    async rename(trx: Kysely<Schema>, { from, to, now }: { from: string; to: string; now: Date }): Promise<boolean> {
+      const renamed = await trx
+        .with('renamed', (query) =>
+          query.updateTable('local_logins').set({ username: to, changed_at: now }).where('username', '=', from).returning('username'),
+        )
+        .updateTable('credentials')
+        .from('renamed')
+        .set({ subject: to, data: sql<string>`jsonb_set(data, '{username}', to_jsonb(${to}::text))` })
+        .where('auth_provider_type', '=', LOCAL_PROVIDER.auth_provider_type)
+        .where('auth_provider_id', 'is', null)
+        .where('subject', '=', from)
+        .returning('credentials.id')
+        .executeTakeFirst();
+      return renamed !== undefined;
+    },
+
+    async remove(trx: Kysely<Schema>, username: string): Promise<boolean> {
+      return (await trx.deleteFrom('local_logins').where('username', '=', username).returning('username').executeTakeFirst()) !== undefined;
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { violates } from '../../src/repository/constraint.ts';
+import { createLocalLogins, type LocalLogins } from '../../src/repository/local_logins.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { addPerson, later, NOON } from '../support/people.ts';
+
+let test_database: TestDatabase;
+let local_logins: LocalLogins;
+const kysely = () => test_database.database.kysely;
+
+beforeAll(async () => {
+  test_database = await createTestDatabase();
+  local_logins = createLocalLogins(test_database.database);
+});
+afterAll(() => test_database.close());
+beforeEach(async () => {
+  await kysely().deleteFrom('users').execute();
+  await kysely().deleteFrom('local_logins').execute();
+});
+
+// H12
+test('of 20 parallel logins of one name one is made', async () => {
+  const outcomes = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => local_logins.insert(kysely(), { username: 'alice', password_hash: `hash ${n}`, now: NOON })),
+  );
+  expect(outcomes.filter(Boolean)).toHaveLength(1);
+});
+
+test('a hash is replaced only while it is the one that was read', async () => {
+  await local_logins.insert(kysely(), { username: 'alice', password_hash: 'old', now: NOON });
+  await local_logins.rehash({ username: 'alice', old_hash: 'other', new_hash: 'lost', now: NOON });
+  expect(await local_logins.find('alice')).toEqual({ username: 'alice', password_hash: 'old' });
+  await local_logins.rehash({ username: 'alice', old_hash: 'old', new_hash: 'new', now: NOON });
+  expect(await local_logins.find('alice')).toEqual({ username: 'alice', password_hash: 'new' });
+});
+
+test('a password changes, and where asked only while the old one still holds', async () => {
+  await local_logins.insert(kysely(), { username: 'alice', password_hash: 'old', now: NOON });
+  expect(await local_logins.setPassword(kysely(), { username: 'alice', password_hash: 'x', now: later(1), old_hash: 'other' })).toBe(false);
+  expect(await local_logins.setPassword(kysely(), { username: 'alice', password_hash: 'new', now: later(1) })).toBe(true);
+  expect(await local_logins.setPassword(kysely(), { username: 'bob', password_hash: 'new', now: later(1) })).toBe(false);
+  expect(await local_logins.find('alice')).toMatchObject({ password_hash: 'new' });
+});
+
+test('renaming moves the credential along, and never onto a name that is taken', async () => {
+  await addPerson(test_database.database, { username: 'alice' });
+  await addPerson(test_database.database, { username: 'bob' });
+  expect(await local_logins.rename(kysely(), { from: 'alice', to: 'carol', now: later(1) })).toBe(true);
+  expect(await local_logins.rename(kysely(), { from: 'alice', to: 'dave', now: later(1) })).toBe(false);
+  const credential = await kysely().selectFrom('credentials').select(['subject', 'data']).where('subject', '=', 'carol').executeTakeFirst();
+  expect(credential).toEqual({ subject: 'carol', data: { username: 'carol' } });
+  const refusal = await local_logins.rename(kysely(), { from: 'carol', to: 'bob', now: later(2) }).catch((error: unknown) => error);
+  expect(violates(refusal, 'local_logins_pkey')).toBe(true);
+});
