@@ -10,6 +10,8 @@ create table login_flows (
   -- Who may go on with it: the JSON dialect the same address, a page the same browser (SHA-256 of its pre-login cookie).
   remote_address     text not null,
   browser_hash       bytea check (length(browser_hash) = 32),
+  -- Whose open flows are counted together: an IPv4 address or an IPv6 /64.
+  network            text not null,
   code_challenge     text,
   step_id            text not null,
   provider_state     jsonb not null default '{}',
@@ -26,7 +28,7 @@ create table login_flows (
 );
 
 create index login_flows_expiry on login_flows (expires_at);
-create index login_flows_by_address on login_flows (remote_address);
+create index login_flows_by_network on login_flows (network);
 
 create table authorization_codes (
   code_hash          bytea primary key check (length(code_hash) = 32),

@@ -78,6 +78,7 @@ export interface Schema {
     auth_provider_id: string | null;
     remote_address: string;
     browser_hash: Buffer | null;
+    network: string;
     code_challenge: string | null;
     step_id: string;
     provider_state: ColumnType<JsonObject, string | undefined, string>;

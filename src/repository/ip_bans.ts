@@ -1,0 +1,35 @@
+// Banned addresses: single IPv4 addresses and IPv6 /64 networks, until the ban expires or somebody lifts it.
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+
+export type IpBans = ReturnType<typeof createIpBans>;
+
+export function createIpBans(database: Database) {
+  const { kysely } = database;
+  return {
+    /** Bans an address; answers whether it was not banned already. A ban under way is never stretched. */
+    async ban({ address, now, expires_at }: { address: string; now: Date; expires_at: Date }): Promise<boolean> {
+      const banned = await kysely
+        .insertInto('ip_bans')
+        .values({ address, banned_at: now, expires_at })
+        .onConflict((oc) => oc.column('address').doUpdateSet({ banned_at: now, expires_at }).where('ip_bans.expires_at', '<=', now))
+        .returning('address')
+        .executeTakeFirst();
+      return banned !== undefined;
+    },
+
+    /** Bans that hold now, newest first. */
+    async list({ now, limit }: { now: Date; limit: number }) {
+      const query = kysely.selectFrom('ip_bans').select(['address', 'banned_at', 'expires_at']).where('expires_at', '>', now);
+      return await query.orderBy('banned_at', 'desc').orderBy('address').limit(limit).execute();
+    },
+
+    /** Lifts a ban and forgets the failures behind it; answers whether there was one that held. */
+    async lift({ address, now }: { address: string; now: Date }): Promise<boolean> {
+      const { rows } = await sql<{ expires_at: Date }>`
+        with forgiven as (delete from failed_logins where address = ${address})
+        delete from ip_bans where address = ${address} returning expires_at`.execute(kysely);
+      return rows.some(({ expires_at }) => expires_at > now);
+    },
+  };
+}

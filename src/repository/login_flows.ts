@@ -1,0 +1,89 @@
+// Login flows under way, one row each. A flow moves on and ends only in the version that was read: of two parallel submissions one wins.
+import { sql } from 'kysely';
+import type { LoginFlow } from '../domain/login_flow.ts';
+import type { Database } from './database.ts';
+
+export type LoginFlows = ReturnType<typeof createLoginFlows>;
+
+const COLUMNS = [
+  'id',
+  'client_id',
+  'redirect_uri',
+  'flow_type',
+  'auth_provider_type',
+  'auth_provider_id',
+  'remote_address',
+  'browser_hash',
+  'code_challenge',
+  'step_id',
+  'provider_state',
+  'identity',
+  'user_id',
+  'mfa_module_id',
+  'mfa_state',
+  'mfa_attempts',
+  'version',
+  'created_at',
+  'expires_at',
+] as const satisfies (keyof LoginFlow)[];
+
+export function createLoginFlows(database: Database) {
+  const { kysely } = database;
+  return {
+    /** Stores a new flow, unless its network has `limit` open ones already; answers whether it did. */
+    async open(flow: LoginFlow, { network, limit }: { network: string; limit: number }): Promise<boolean> {
+      const row = { ...flow, ...asJson(flow), network };
+      const openOnes = kysely
+        .selectFrom('login_flows')
+        .select('id')
+        .where('network', '=', network)
+        .where('expires_at', '>', flow.created_at)
+        .limit(limit);
+      const stored = await kysely
+        .insertInto('login_flows')
+        .columns([...COLUMNS, 'network'])
+        .expression(
+          kysely
+            .selectNoFrom([...COLUMNS, 'network' as const].map((column) => sql.val(row[column]).as(column)))
+            .where(sql<boolean>`(select count(*) from ${openOnes} as open_one) < ${limit}`),
+        )
+        .returning('id')
+        .executeTakeFirst();
+      return stored !== undefined;
+    },
+
+    /** A flow that has not expired. */
+    find: database.prepare<{ id: string; now: Date }, LoginFlow>('login_flows_find', (db, p) =>
+      db.selectFrom('login_flows').select(COLUMNS).where('id', '=', p.id).where('expires_at', '>', p.now),
+    ),
+
+    /** Stores what the last step made of a flow; answers whether it was still in the version that was read. */
+    async advance(flow: LoginFlow): Promise<boolean> {
+      const { id, step_id, user_id, mfa_module_id, mfa_state, mfa_attempts, version } = flow;
+      const advanced = await kysely
+        .updateTable('login_flows')
+        .set({ step_id, user_id, mfa_module_id, mfa_state, mfa_attempts, version: version + 1, ...asJson(flow) })
+        .where('id', '=', id)
+        .where('version', '=', version)
+        .returning('id')
+        .executeTakeFirst();
+      return advanced !== undefined;
+    },
+
+    /** Ends a flow in the version that was read; answers whether this call did. */
+    async take({ id, version }: Pick<LoginFlow, 'id' | 'version'>): Promise<boolean> {
+      const query = kysely.deleteFrom('login_flows').where('id', '=', id).where('version', '=', version);
+      return (await query.returning('id').executeTakeFirst()) !== undefined;
+    },
+
+    /** Ends a flow in whatever version; answers whether there was one that had not expired. */
+    async abort({ id, now }: { id: string; now: Date }): Promise<boolean> {
+      const query = kysely.deleteFrom('login_flows').where('id', '=', id).where('expires_at', '>', now);
+      return (await query.returning('id').executeTakeFirst()) !== undefined;
+    },
+  };
+}
+
+function asJson({ provider_state, identity }: LoginFlow) {
+  return { provider_state: JSON.stringify(provider_state), identity: identity && JSON.stringify(identity) };
+}

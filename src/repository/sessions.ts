@@ -1,0 +1,48 @@
+// Browser sessions, one row each, found by the hash of their cookie. A session past its idle or its absolute end is found by nobody.
+import { type Insertable, sql } from 'kysely';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+
+export type Sessions = ReturnType<typeof createSessions>;
+
+type NewSession = Required<Insertable<Schema['sessions']>>;
+
+export function createSessions(database: Database) {
+  const { kysely } = database;
+  return {
+    /** Stores a session; the one it takes the place of ends in the same statement. */
+    async start(session: NewSession, replaced: Buffer | null): Promise<void> {
+      await kysely
+        .with('ended', (db) => db.deleteFrom('sessions').where('id_hash', '=', replaced ?? Buffer.alloc(0)))
+        .insertInto('sessions')
+        .values(session)
+        .execute();
+    },
+
+    /** A living session and what decides whether its user may authenticate. `idle`: seconds. */
+    find: database.prepare('sessions_find', (db, p: { id_hash: Buffer; now: Date; idle: number }) =>
+      db
+        .selectFrom('sessions as s')
+        .innerJoin('users as u', 'u.id', 's.user_id')
+        .select(['s.user_id', 's.credential_id', 's.auth_provider_type', 's.auth_provider_id', 's.auth_time', 's.amr'])
+        .select(['s.created_at', 's.last_used_at', 'u.name', 'u.is_owner', 'u.is_active', 'u.local_only'])
+        .where('s.id_hash', '=', p.id_hash)
+        .where('s.expires_at', '>', p.now)
+        .where(sql<boolean>`s.last_used_at + ${p.idle} * interval '1 second' > ${p.now}`),
+    ),
+
+    /** Notes a use; an older one never replaces a newer one. */
+    async touch({ id_hash, now }: { id_hash: Buffer; now: Date }): Promise<void> {
+      await kysely
+        .updateTable('sessions')
+        .set({ last_used_at: now })
+        .where('id_hash', '=', id_hash)
+        .where('last_used_at', '<', now)
+        .execute();
+    },
+
+    async end(id_hash: Buffer): Promise<void> {
+      await kysely.deleteFrom('sessions').where('id_hash', '=', id_hash).execute();
+    },
+  };
+}

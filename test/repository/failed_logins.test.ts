@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { addSeconds } from '../../src/domain/clock.ts';
+import { sha256 } from '../../src/domain/secret.ts';
+import { createFailedLogins, type FailedLogins } from '../../src/repository/failed_logins.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+let test: TestDatabase;
+let failed: FailedLogins;
+const start = new Date('2026-03-14T09:00:00.000Z');
+const ann = sha256('ann');
+const bob = sha256('bob');
+const nobody = Buffer.alloc(0);
+
+beforeAll(async () => {
+  test = await createTestDatabase();
+  failed = createFailedLogins(test.database);
+});
+afterAll(() => test.close());
+
+const add = (address: string, subject: Buffer, at = 0) =>
+  failed.add({ address, subject, now: addSeconds(start, at), since: addSeconds(start, at - 3600) });
+const standing = (address: string, subject: Buffer, at: number) =>
+  failed.standing({ address, subject, since: addSeconds(start, at - 3600), lately: addSeconds(start, at - 300) });
+
+it('an address is told all its failures, whoever they were aimed at', async () => {
+  expect(await add('192.0.2.1', ann)).toBe(1);
+  expect(await add('192.0.2.1', ann)).toBe(2);
+  expect(await add('192.0.2.1', bob)).toBe(3);
+  expect(await add('192.0.2.1', nobody)).toBe(4);
+  expect(await add('192.0.2.2', ann)).toBe(1);
+});
+
+it('parallel failures are all counted', async () => {
+  const counts = await Promise.all(Array.from({ length: 20 }, () => add('192.0.2.3', ann)));
+  expect(Math.max(...counts)).toBe(20);
+});
+
+it('what began before the window counts no more', async () => {
+  await add('192.0.2.4', ann, 0);
+  await add('192.0.2.4', bob, 1800);
+  expect(await add('192.0.2.4', ann, 3600)).toBe(2);
+  expect((await standing('192.0.2.4', ann, 3601)).of_address).toBe(2);
+  expect((await standing('192.0.2.4', ann, 5400)).of_address).toBe(1);
+});
+
+it('a name is told the failures that came lately from everywhere, and an address its own', async () => {
+  const eve = sha256('eve');
+  for (const [address, at] of [
+    ['192.0.2.5', 0],
+    ['192.0.2.6', 200],
+    ['192.0.2.6', 250],
+  ] as const)
+    await add(address, eve, at);
+  await add('192.0.2.6', nobody, 260);
+  expect(await standing('192.0.2.6', eve, 299)).toEqual({
+    of_address: 3,
+    of_pair: 2,
+    at_subject: 3,
+    subject_failed_at: addSeconds(start, 250),
+  });
+  expect(await standing('192.0.2.7', eve, 301)).toEqual({
+    of_address: 0,
+    of_pair: 0,
+    at_subject: 2,
+    subject_failed_at: addSeconds(start, 250),
+  });
+  expect(await standing('192.0.2.7', eve, 600)).toEqual({ of_address: 0, of_pair: 0, at_subject: 0, subject_failed_at: null });
+});
+
+it('clearing forgets one address at one name alone', async () => {
+  for (const subject of [ann, bob, bob]) await add('192.0.2.8', subject);
+  await failed.clear({ address: '192.0.2.8', subject: ann });
+  expect((await standing('192.0.2.8', ann, 1)).of_address).toBe(2);
+});
