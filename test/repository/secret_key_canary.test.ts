@@ -1,0 +1,21 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createSealer } from '../../src/repository/seal.ts';
+import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const [first, second] = ['1'.repeat(32), '2'.repeat(32)];
+let test: TestDatabase;
+
+beforeAll(async () => {
+  test = await createTestDatabase();
+});
+afterAll(() => test.close());
+
+it('the key of the first start is the key of every later one, unless it is among the previous keys', async () => {
+  const check = (secret_key: string, ...previous_secret_keys: string[]) =>
+    checkSecretKey(test.database, createSealer({ secret_key, previous_secret_keys }));
+  await Promise.all([check(first), check(first)]);
+  await check(first);
+  await expect(check(second)).rejects.toThrow('The configured secret_key is not the one this database was written with');
+  await check(second, first);
+});
