@@ -1,0 +1,44 @@
+import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readOrCreateSecretKey } from '../../src/repository/secret_key_file.ts';
+
+let data_dir: string;
+let path: string;
+
+beforeEach(async () => {
+  data_dir = await mkdtemp(join(tmpdir(), 'latchkey-secret-key-'));
+  path = join(data_dir, 'secret_key');
+});
+afterEach(() => rm(data_dir, { recursive: true }));
+
+it('is made once, for its owner only, and stays', async () => {
+  const made = await readOrCreateSecretKey(data_dir);
+  expect(made).toMatch(/^[\w-]{43}$/);
+  expect(await readOrCreateSecretKey(data_dir)).toBe(made);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+});
+
+it('is the same for all who start at once, and nothing else is left', async () => {
+  const keys = await Promise.all(Array.from({ length: 20 }, () => readOrCreateSecretKey(data_dir)));
+  expect(new Set(keys).size).toBe(1);
+  expect(await readdir(data_dir)).toEqual(['secret_key']);
+});
+
+it('is made in a folder that does not exist yet', async () => {
+  await expect(readOrCreateSecretKey(join(data_dir, 'new', 'data'))).resolves.toHaveLength(43);
+});
+
+it('is refused when others may read it', async () => {
+  await readOrCreateSecretKey(data_dir);
+  for (const mode of [0o604, 0o640, 0o644]) {
+    await chmod(path, mode);
+    await expect(readOrCreateSecretKey(data_dir)).rejects.toThrow(`${path} can be read by other users of this machine: chmod 600 it`);
+  }
+});
+
+it('is refused when it is short', async () => {
+  await writeFile(path, `${'x'.repeat(31)}\n`, { mode: 0o600 });
+  await expect(readOrCreateSecretKey(data_dir)).rejects.toThrow(`${path} holds fewer than 32 characters`);
+});
