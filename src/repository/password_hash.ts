@@ -1,0 +1,60 @@
+// Passwords as argon2id hashes; bcrypt hashes that came from Home Assistant verify and are `outdated`. Called by local_logins.ts.
+// Every check costs one hash, whatever is stored, and only a few run at a time: hashing shares Node's thread pool with DNS.
+import { availableParallelism } from 'node:os';
+import argon2 from 'argon2';
+import { createWorkQueue, type WorkQueueOptions } from './work_queue.ts';
+
+export interface PasswordHasher {
+  /** An argon2id hash in PHC format. Throws `unavailable` when too many wait, as the others do. */
+  hash(password: string): Promise<string>;
+  /** `outdated`: hash the password anew, now that it is known. A stored text that is no hash is never `ok`. */
+  verify(password: string, stored: string): Promise<{ ok: boolean; outdated: boolean }>;
+  /** The work of `verify` for a user who does not exist. */
+  verifyNothing(password: string): Promise<void>;
+}
+
+// OWASP's second choice: 19 MiB, two passes, one lane.
+const PARAMETERS = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+/** Up to 1 GB and 99 passes. */
+const ARGON2ID = /^\$argon2id\$v=19\$m=\d{1,6},t=\d{1,2},p=\d\$[\w+/]+\$[\w+/]+$/;
+/** Up to cost 15: a higher one would hold a slot for minutes. */
+const BCRYPT = /^\$2[aby]\$(0[4-9]|1[0-5])\$[./\w]{53}$/;
+/** Well-formed, with our parameters, and no password's hash. */
+const NOBODYS_HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+
+export function createPasswordHasher({
+  slots = Math.max(1, availableParallelism() - 1),
+  queue_limit = 64,
+  wait_ms = 2_000,
+}: Partial<WorkQueueOptions> = {}): PasswordHasher {
+  const inTurn = createWorkQueue({ slots, queue_limit, wait_ms });
+  return {
+    hash: (password) => inTurn(() => argon2.hash(password, PARAMETERS)),
+    verify: (password, stored) => inTurn(() => verify(password, stored)),
+    verifyNothing: (password) => inTurn(() => argon2.verify(NOBODYS_HASH, password).then(() => {})),
+  };
+}
+
+async function verify(password: string, stored: string): Promise<{ ok: boolean; outdated: boolean }> {
+  const bcrypt_hash = readBcrypt(stored);
+  if (bcrypt_hash !== undefined) return { ok: await verifyBcrypt(password, bcrypt_hash), outdated: true };
+  try {
+    const readable = ARGON2ID.test(stored) ? stored : NOBODYS_HASH;
+    return { ok: await argon2.verify(readable, password), outdated: argon2.needsRehash(readable, PARAMETERS) };
+  } catch {
+    // Its parameters or lengths were impossible, which argon2 tells at once.
+    await argon2.verify(NOBODYS_HASH, password);
+    return { ok: false, outdated: false };
+  }
+}
+
+/** bcrypt itself reads 72 bytes of the password, as it did in Home Assistant. Loaded only where such hashes are. */
+async function verifyBcrypt(password: string, stored: string): Promise<boolean> {
+  const bcrypt = await import('@node-rs/bcrypt');
+  return await bcrypt.verify(password, stored);
+}
+
+/** HA contract: its storage wraps the hash in base64. */
+function readBcrypt(stored: string): string | undefined {
+  return [stored, Buffer.from(stored, 'base64').toString('latin1')].find((text) => BCRYPT.test(text));
+}
