@@ -1,0 +1,95 @@
+// The time of the database, so that all replicas agree on what has expired. Between two looks it runs on the monotonic timer,
+// which nobody can set; a suspended machine shows in the wall clock's jump.
+import { sql } from 'kysely';
+import type { Clock } from '../domain/clock.ts';
+import type { Database } from './database.ts';
+
+const ANCHOR_INTERVAL_MS = 30_000;
+const SUSPENDED_MS = 2_000;
+
+export interface DatabaseClockDeps {
+  database: Pick<Database, 'prepare'>;
+  /** The machine's wall clock, milliseconds since the epoch; only its jumps matter. */
+  wall: () => number;
+  /** Milliseconds that never go back, from any start; may stand still while the machine sleeps. */
+  monotonic: () => number;
+}
+
+/** One look at the database's clock: its answer, between two monotonic times. */
+export interface Look {
+  sent: number;
+  received: number;
+  now: number;
+}
+
+export interface DatabaseClock {
+  clock: Clock;
+  close(): void;
+}
+
+/** Anchors to the database before it resolves (else throws `unavailable`) and every 30 seconds after. */
+export async function createDatabaseClock({ database, wall, monotonic }: DatabaseClockDeps): Promise<DatabaseClock> {
+  const readDatabase = database.prepare<object, { now: number }>(
+    'database_clock',
+    () => sql`select extract(epoch from clock_timestamp())::float8 * 1000 as now`,
+  );
+  const wallAhead = () => wall() - monotonic();
+
+  async function look(attempts = 3): Promise<Look> {
+    const [ahead, sent] = [wallAhead(), monotonic()];
+    const [row] = await readDatabase({});
+    const received = monotonic();
+    // Whoever slept in between has measured nothing.
+    const slept = Math.abs(wallAhead() - ahead) > SUSPENDED_MS;
+    if (slept && attempts > 1) return await look(attempts - 1);
+    if (!row) throw new Error('The database did not tell the time');
+    return { sent, received, now: row.now };
+  }
+
+  /** Monotonic time plus this is the database's time. */
+  let offset = anchoredOffset(undefined, await look());
+  let expected_ahead = wallAhead();
+  let looking = false;
+
+  /** While the database is away the clock runs on. */
+  async function anchor(): Promise<void> {
+    if (looking) return;
+    looking = true;
+    try {
+      offset = anchoredOffset(offset, await look());
+      expected_ahead = wallAhead();
+    } catch {
+      // Whoever needs the database finds out.
+    } finally {
+      looking = false;
+    }
+  }
+
+  /** Asleep, the wall clock ran ahead and we did not. One set back says nothing about sleep, and the database decides. */
+  function noticeJump(): void {
+    const jump = wallAhead() - expected_ahead;
+    if (Math.abs(jump) <= SUSPENDED_MS) return;
+    if (jump > 0) offset += jump;
+    expected_ahead += jump;
+    void anchor();
+  }
+
+  const timer = setInterval(() => void anchor(), ANCHOR_INTERVAL_MS).unref();
+
+  return {
+    clock() {
+      noticeJump();
+      return new Date(monotonic() + offset);
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+/**
+ * The database read its clock at some moment between `sent` and `received`, which leaves a span of possible offsets.
+ * One that lies in it stays; another moves to the nearest edge and no further, so the clock neither trembles nor turns back without need.
+ */
+export function anchoredOffset(offset: number | undefined, { sent, received, now }: Look): number {
+  const [least, most] = [now - received, now - sent];
+  return Math.min(Math.max(offset ?? (least + most) / 2, least), most);
+}
