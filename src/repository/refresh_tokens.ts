@@ -1,0 +1,184 @@
+// Grants, one row each (Home Assistant's refresh tokens): made, found by their secret or by an access token, listed, revoked.
+// No read selects the secret's hash. A grant past its expiry or its idle lifetime is found by nobody, whether its row is gone yet or not.
+import { type Expression, type Insertable, sql } from 'kysely';
+import type { RefreshToken, TokenType } from '../domain/token.ts';
+import { ADMIN_GROUP } from '../domain/user.ts';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+
+export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
+
+export type NewRefreshToken = Required<Insertable<Schema['refresh_tokens']>>;
+
+/** What became of a new grant (HA contract 2.4). */
+export type Creation = 'created' | 'unknown_user' | 'inactive_user' | 'wrong_token_type' | 'name_in_use';
+
+/** One use of a grant: when, and from where. */
+export interface Use {
+  id: string;
+  at: Date;
+  remote_address: string;
+}
+
+const COLUMNS = [
+  'id',
+  'user_id',
+  'credential_id',
+  'auth_provider_type',
+  'auth_provider_id',
+  'token_type',
+  'client_id',
+  'client_name',
+  'client_icon',
+  'access_token_expiration',
+  'idle_lifetime',
+  'expires_at',
+  'created_at',
+  'auth_time',
+  'amr',
+  'last_used_at',
+  'last_used_ip',
+] as const satisfies (keyof RefreshToken)[];
+
+const INSERTED = [...COLUMNS, 'token_hash'] as const;
+
+export function createRefreshTokens(database: Database) {
+  const { kysely } = database;
+  return {
+    /** The living grant that bears this secret, with what decides whether its user may use it. */
+    findBySecret: database.prepare('refresh_tokens_find_by_secret', (kysely, p: { token_hash: Buffer; now: Date }) =>
+      kysely
+        .selectFrom('refresh_tokens as r')
+        .innerJoin('users as u', 'u.id', 'r.user_id')
+        .select(['r.id', 'r.user_id', 'r.client_id', 'r.auth_provider_type', 'r.auth_provider_id'])
+        .select(['r.access_token_expiration', 'r.auth_time', 'r.amr', 'u.is_active', 'u.local_only'])
+        .where('r.token_hash', '=', p.token_hash)
+        .where(isAlive(p.now)),
+    ),
+
+    /** The living grant behind an access token, its user, and whether that user is in the administrators' group. */
+    findForBearer: database.prepare('refresh_tokens_find_for_bearer', (kysely, p: { id: string; now: Date }) =>
+      kysely
+        .selectFrom('refresh_tokens as r')
+        .innerJoin('users as u', 'u.id', 'r.user_id')
+        .select(['r.user_id', 'r.token_type', 'r.client_id', 'r.auth_time', 'r.auth_provider_type', 'r.auth_provider_id'])
+        .select(['u.name', 'u.is_owner', 'u.is_active', 'u.local_only', 'u.system_generated'])
+        .select(isInAdminGroup().as('is_in_admin_group'))
+        .where('r.id', '=', p.id)
+        .where(isAlive(p.now)),
+    ),
+
+    /** Makes a grant if its user is active, of the right kind, and has no other long-lived one of that name. */
+    async create(token: NewRefreshToken): Promise<Creation> {
+      const [found] = await kysely
+        .with('holder', (db) =>
+          db.selectFrom('users').select(['id', 'is_active', 'system_generated']).where('id', '=', token.user_id).forKeyShare(),
+        )
+        .with('created', (db) =>
+          db
+            .insertInto('refresh_tokens')
+            .columns(INSERTED)
+            .expression(
+              db
+                .selectFrom('holder')
+                .select(INSERTED.map((column) => sql.val(token[column]).as(column)))
+                .where('is_active', '=', true)
+                .where('system_generated', '=', token.token_type === 'system'),
+            )
+            .onConflict((oc) =>
+              oc.columns(['user_id', 'client_name']).where('token_type', '=', sql.lit('long_lived_access_token')).doNothing(),
+            )
+            .returning('id'),
+        )
+        .selectFrom('holder')
+        .leftJoin('created', (join) => join.onTrue())
+        .select(['holder.is_active', 'holder.system_generated', 'created.id'])
+        .execute();
+      if (!found) return 'unknown_user';
+      if (found.id !== null) return 'created';
+      if (!found.is_active) return 'inactive_user';
+      return found.system_generated === (token.token_type === 'system') ? 'name_in_use' : 'wrong_token_type';
+    },
+
+    /** A user's living grants, oldest first, at most `limit` after the one named. */
+    async list(request: { user_id: string; now: Date; limit: number; after: { created_at: Date; id: string } | null }) {
+      const { user_id, now, limit, after } = request;
+      return await kysely
+        .selectFrom('refresh_tokens as r')
+        .select(COLUMNS)
+        .where('user_id', '=', user_id)
+        .where(isAlive(now))
+        .$if(after !== null, (query) => query.where(sql<boolean>`(created_at, id) > (${after?.created_at}, ${after?.id})`))
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+    },
+
+    /** One living grant of a user. */
+    async find({ user_id, id, now }: { user_id: string; id: string; now: Date }) {
+      const query = kysely.selectFrom('refresh_tokens as r').select(COLUMNS).where('user_id', '=', user_id).where('id', '=', id);
+      return await query.where(isAlive(now)).executeTakeFirst();
+    },
+
+    /** Ends the grant with this secret, and with it every access token it bore. */
+    async revokeBySecret(token_hash: Buffer) {
+      const query = kysely.deleteFrom('refresh_tokens').where('token_hash', '=', token_hash);
+      return await query.returning(['id', 'user_id', 'client_id', 'token_type']).executeTakeFirst();
+    },
+
+    /** Ends one grant of a user; undefined when there is none. */
+    async revoke({ user_id, id }: { user_id: string; id: string }) {
+      const query = kysely.deleteFrom('refresh_tokens').where('user_id', '=', user_id).where('id', '=', id);
+      return await query.returning(['id', 'user_id', 'client_id', 'token_type']).executeTakeFirst();
+    },
+
+    /** Ends all grants of a user: of one type only, and all but one, where these are given. */
+    async revokeAll({ user_id, token_type, except_id }: { user_id: string; token_type: TokenType | null; except_id: string | null }) {
+      return await kysely
+        .deleteFrom('refresh_tokens')
+        .where('user_id', '=', user_id)
+        .$if(token_type !== null, (query) => query.where('token_type', '=', token_type))
+        .$if(except_id !== null, (query) => query.where('id', '<>', except_id))
+        .returning(['id', 'user_id', 'client_id', 'token_type'])
+        .execute();
+    },
+
+    /** Switches a grant's idle expiry off (null), or on: an idle lifetime it has already stays (HA contract 8.5). */
+    async setIdleLifetime({ user_id, id, idle_lifetime }: { user_id: string; id: string; idle_lifetime: number | null }) {
+      return await kysely
+        .updateTable('refresh_tokens')
+        .set((eb) => ({ idle_lifetime: idle_lifetime === null ? null : eb.fn.coalesce('idle_lifetime', eb.val(idle_lifetime)) }))
+        .where('user_id', '=', user_id)
+        .where('id', '=', id)
+        .returning(COLUMNS)
+        .executeTakeFirst();
+    },
+
+    /** Notes the last use of many grants at once; an older use never replaces a newer one. */
+    async noteUses(uses: readonly Use[]): Promise<void> {
+      const ids = uses.map((use) => use.id);
+      // Rows are locked in the order of ids: two replicas that note the same grants wait for each other, never in a circle.
+      await sql`
+        with locked as (select id from refresh_tokens where id = any(${ids}) order by id for no key update)
+        update refresh_tokens r
+        set last_used_at = greatest(r.last_used_at, used.at),
+            last_used_ip = case when r.last_used_at > used.at then r.last_used_ip else used.ip end
+        from locked join unnest(${ids}::text[], ${uses.map((use) => use.at)}::timestamptz[], ${uses.map((use) => use.remote_address)}::text[])
+          as used (id, at, ip) using (id)
+        where r.id = locked.id`.execute(kysely);
+    },
+  };
+}
+
+/** Neither past its expiry nor unused for longer than its idle lifetime. For the rows of a table called `r`. */
+export function isAlive(now: Date): Expression<boolean> {
+  return sql<boolean>`(r.expires_at is null or r.expires_at > ${now})
+    and (r.idle_lifetime is null or coalesce(r.last_used_at, r.created_at) + r.idle_lifetime * interval '1 second' > ${now})`;
+}
+
+/** A group that left the configuration makes nobody an administrator. For the rows of a table called `u`. */
+function isInAdminGroup() {
+  return sql<boolean>`exists (select from user_groups ug join groups g on g.id = ug.group_id
+    where ug.user_id = u.id and ug.group_id = ${sql.lit(ADMIN_GROUP)} and g.is_enabled)`;
+}

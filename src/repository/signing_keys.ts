@@ -1,0 +1,91 @@
+// The keys that sign access tokens. One is made when there is none; a successor is published before it signs; a retired one stays while
+// a token it signed may live. Private parts are sealed by the caller and read one by one.
+import { type Kysely, sql } from 'kysely';
+import { addSeconds } from '../domain/clock.ts';
+import type { JsonObject } from '../domain/json.ts';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+
+export type SigningKeys = ReturnType<typeof createSigningKeys>;
+
+export interface SigningKeyRow {
+  id: string;
+  algorithm: 'ES256';
+  public_jwk: JsonObject;
+  created_at: Date;
+  /** From here on it signs, until a younger one does. */
+  signs_from: Date;
+  expires_at: Date | null;
+}
+
+export interface NewSigningKey {
+  id: string;
+  public_jwk: JsonObject;
+  /** Sealed. */
+  private_key: Buffer;
+}
+
+/** When a successor signs, and until when its predecessor verifies, in seconds from now on. */
+export interface Succession {
+  now: Date;
+  signs_in: number;
+  predecessor_expires_in: number;
+}
+
+const COLUMNS = ['id', 'algorithm', 'public_jwk', 'created_at', 'signs_from', 'expires_at'] as const satisfies (keyof SigningKeyRow)[];
+
+export function createSigningKeys(database: Database) {
+  const { kysely } = database;
+  return {
+    /** The keys whose tokens are good, in the order in which they sign. */
+    list: database.prepare('signing_keys_list', (kysely, p: { now: Date }) =>
+      kysely
+        .selectFrom('signing_keys')
+        .select(COLUMNS)
+        .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', p.now)]))
+        .orderBy('signs_from')
+        .orderBy('id'),
+    ),
+
+    /** The sealed private part of a key. */
+    async findPrivateKey(id: string): Promise<Buffer | undefined> {
+      const found = await kysely.selectFrom('signing_keys').select('private_key').where('id', '=', id).executeTakeFirst();
+      return found?.private_key;
+    },
+
+    /** Puts the key in, to sign at once, unless there is one without a successor. Of processes that start together one does. */
+    async addFirst(key: NewSigningKey, now: Date): Promise<boolean> {
+      return await alone(database, async (trx) => {
+        const found = await trx.selectFrom('signing_keys').select('id').where('expires_at', 'is', null).executeTakeFirst();
+        if (found) return false;
+        await insert(trx, key, now, now);
+        return true;
+      });
+    },
+
+    /** Publishes a successor and sets its predecessor's end. While one is published that does not sign yet, it is the answer instead. */
+    async addSuccessor(key: NewSigningKey, { now, signs_in, predecessor_expires_in }: Succession): Promise<{ id: string; added: boolean }> {
+      return await alone(database, async (trx) => {
+        const waiting = await trx.selectFrom('signing_keys').select('id').where('signs_from', '>', now).executeTakeFirst();
+        if (waiting) return { id: waiting.id, added: false };
+        const predecessors = trx.updateTable('signing_keys').where('expires_at', 'is', null);
+        await predecessors.set({ expires_at: addSeconds(now, predecessor_expires_in) }).execute();
+        await insert(trx, key, now, addSeconds(now, signs_in));
+        return { id: key.id, added: true };
+      });
+    },
+  };
+}
+
+/** Nobody else adds a key meanwhile; readers are not kept waiting. */
+async function alone<T>(database: Database, work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
+  return await database.transaction(async (trx) => {
+    await sql`lock table signing_keys in share row exclusive mode`.execute(trx);
+    return await work(trx);
+  });
+}
+
+async function insert(trx: Kysely<Schema>, { id, public_jwk, private_key }: NewSigningKey, created_at: Date, signs_from: Date) {
+  const row = { id, algorithm: 'ES256' as const, public_jwk: JSON.stringify(public_jwk), private_key, created_at, signs_from };
+  await trx.insertInto('signing_keys').values(row).execute();
+}

@@ -1,0 +1,22 @@
+// Which providers let people in from an address: asked once a request, before the statement that needs to know.
+import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
+import type { Admission } from '../domain/token.ts';
+
+export type Admissions = (remote_address: string) => Admission;
+
+/** A provider that is not configured any more lets nobody in (HA contract 8.4). */
+export function createAdmission(providers: Iterable<AuthProvider>): Admissions {
+  const all = new Map(Array.from(providers, (provider) => [providerKeyText(provider), provider]));
+  const names = [...all.keys()];
+
+  return (remote_address) => {
+    const refusing = names.filter((name) => all.get(name)?.refusal(remote_address) !== null);
+    return {
+      providers: refusing.length === 0 ? names : names.filter((name) => !refusing.includes(name)),
+      refusal(key: ProviderKey) {
+        const provider = all.get(providerKeyText(key));
+        return provider ? (provider.refusal(remote_address) ?? 'Not allowed') : 'Auth provider is not configured';
+      },
+    };
+  };
+}

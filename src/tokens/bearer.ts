@@ -1,0 +1,42 @@
+// Who calls with this access token, now: one statement over the grant and its user. A revoked grant, an inactive user and a user out of
+// place are nobody, on the very next request.
+import type { Clock } from '../domain/clock.ts';
+import type { TokenType } from '../domain/token.ts';
+import { refusalToAuthenticate, type User } from '../domain/user.ts';
+import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { AccessTokens } from './access_token.ts';
+
+/** A caller, and the grant that speaks for them. */
+export interface Caller {
+  user: Pick<User, 'id' | 'name' | 'is_owner' | 'is_active' | 'local_only' | 'system_generated'>;
+  is_admin: boolean;
+  refresh_token_id: string;
+  client_id: string | null;
+  token_type: TokenType;
+  auth_time: Date;
+  auth_provider_type: string | null;
+  auth_provider_id: string | null;
+}
+
+export interface BearerDeps {
+  accessTokens: Pick<AccessTokens, 'read'>;
+  refreshTokens: Pick<RefreshTokens, 'findForBearer'>;
+  clock: Clock;
+}
+
+export type Bearer = ReturnType<typeof createBearer>;
+
+export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps) {
+  return {
+    /** Null for every token that is not good, whatever the reason (HA contract 1.7). */
+    async authenticate(token: string, remote_address: string): Promise<Caller | null> {
+      const claims = accessTokens.read(token);
+      if (!claims) return null;
+      const [found] = await refreshTokens.findForBearer({ id: claims.refresh_token_id, now: clock() });
+      if (found?.user_id !== claims.sub || refusalToAuthenticate(found, remote_address) !== null) return null;
+      const { user_id: id, name, is_owner, is_active, local_only, system_generated, is_in_admin_group, ...grant } = found;
+      const user = { id, name, is_owner, is_active, local_only, system_generated };
+      return { user, is_admin: is_owner || is_in_admin_group, refresh_token_id: claims.refresh_token_id, ...grant };
+    },
+  };
+}

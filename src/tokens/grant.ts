@@ -1,0 +1,44 @@
+// The contract of a grant: a way to earn tokens (RFC 6749 section 1.3). A file in src/grants/ exports one GrantType as `grant`; its name is
+// the grant_type. A grant proves a right; the issuer signs. Client ids are checked and answers are written by the token endpoint.
+import type { Audit } from '../domain/audit_event.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Admission, Authorization } from '../domain/token.ts';
+import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
+import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { LastUsed } from './last_used.ts';
+
+export interface GrantType {
+  grant_type: string;
+  create(deps: GrantDeps): Grant;
+}
+
+/** What grants are made of; each uses the few it needs. */
+export interface GrantDeps {
+  authorizationCodes: Pick<AuthorizationCodes, 'redeem' | 'explainMiss' | 'revokeGrantOfCode' | 'countWrongVerifier'>;
+  refreshTokens: Pick<RefreshTokens, 'findBySecret'>;
+  lastUsed: Pick<LastUsed, 'note'>;
+  clock: Clock;
+  audit: Audit;
+  /** Lifetimes of new grants and their access tokens, in seconds; null: no end. */
+  lifetimes: { access_token: number; refresh_token_idle: number | null; refresh_token: number | null };
+}
+
+/** Where a request came from, and what follows from that. */
+export interface RequestContext {
+  /** Canonical text. */
+  remote_address: string;
+  admission: Admission;
+  /** The reference under which this request's refusal is explained. */
+  error_ref?: string;
+}
+
+export interface GrantRequest extends RequestContext {
+  parameters: ReadonlyMap<string, string>;
+  /** Well-formed, if there is one. */
+  client_id: string | null;
+}
+
+export interface Grant {
+  /** Proves the right, or throws the refusal (RFC 6749 section 5.2). */
+  authorize(request: GrantRequest): Promise<Authorization>;
+}

@@ -1,0 +1,21 @@
+// Turns a proven authorization into the answer of the token endpoint. It signs; it never asks whether.
+import type { Authorization, TokenSet } from '../domain/token.ts';
+import type { AccessTokens } from './access_token.ts';
+
+export type Issuer = ReturnType<typeof createIssuer>;
+
+export function createIssuer({ accessTokens }: { accessTokens: Pick<AccessTokens, 'mint'> }) {
+  return {
+    issue(authorization: Authorization): TokenSet {
+      const { access_token, expires_in } = accessTokens.mint(authorization);
+      const { refresh_token, ha_auth_provider } = authorization;
+      return {
+        access_token,
+        token_type: 'Bearer',
+        ...(refresh_token !== null && { refresh_token }),
+        expires_in,
+        ...(ha_auth_provider !== null && { ha_auth_provider }),
+      };
+    },
+  };
+}
