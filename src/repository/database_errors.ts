@@ -23,8 +23,7 @@ const DEAD_WORDS = /^(Connection terminated|Query read timeout|timeout expired|C
 
 /** The 503 that stands for `cause`. */
 export function unavailable(cause: unknown): AuthError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new AuthError('unavailable', 'The database is not available', { retry_after: 1, cause, detail });
+  return new AuthError('unavailable', 'The database is not available', { retry_after: 1, cause, detail: messageOf(cause) });
 }
 
 /** `error` as the rest of the program sees it: `unavailable`, or itself. */
@@ -35,7 +34,7 @@ export function databaseError(error: unknown): unknown {
 /** The connection is lost, silent, or leads to the wrong server. */
 export function isDead(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return matches(error.code, DEAD);
-  return error instanceof Error && ('syscall' in error || DEAD_WORDS.test(error.message));
+  return isNetworkError(error) || (error instanceof Error && DEAD_WORDS.test(error.message));
 }
 
 /** Rolled back because of another transaction: the same again will succeed. */
@@ -51,7 +50,17 @@ export function isStalePlan(error: unknown): boolean {
 /** No connection was made, and at once: nothing was sent, so trying again is safe. Waiting in vain is not tried twice. */
 export function refusesConnection(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return matches(error.code, ['57P', '53300']);
-  return error instanceof Error && 'syscall' in error;
+  return isNetworkError(error);
+}
+
+/** A name with several addresses fails with one error for each. */
+function isNetworkError(error: unknown): boolean {
+  return error instanceof AggregateError || (error instanceof Error && 'syscall' in error);
+}
+
+function messageOf(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(messageOf).join(', ');
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** The SQLSTATE of an error, also of one already turned into a 503. */

@@ -159,6 +159,15 @@ describe('a database that cannot serve', () => {
     await nowhere.close();
   });
 
+  it('is named in the detail, each address of it', async () => {
+    const nowhere = createDatabase({ connection: { ...test.connection, host: 'localhost', port: 1 }, on_error: () => {} });
+    await expect(nowhere.ping()).rejects.toMatchObject({
+      code: 'unavailable',
+      detail: expect.stringContaining('ECONNREFUSED 127.0.0.1:1'),
+    });
+    await nowhere.close();
+  });
+
   it('does not end the process when it drops a connection in a transaction, and the pool heals', async () => {
     const work = database.transaction(async (trx) => {
       await kill(await ownPid(trx));

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { connectionConfig } from '../../src/repository/connection.ts';
+
+describe('a connection', () => {
+  it('is made of a URL or of its parts', () => {
+    const parts = { host: '/run/latchkey', port: 5432, user: 'u', password: 'p', database: 'd' };
+    expect(connectionConfig({ connection: 'postgres://u@h/d?sslmode=require' })).toMatchObject({
+      connectionString: 'postgres://u@h/d?sslmode=require',
+      application_name: 'latchkey',
+    });
+    expect(connectionConfig({ connection: parts, application_name: 'bench' })).toMatchObject({ ...parts, application_name: 'bench' });
+    expect(connectionConfig({ connection: parts })).not.toHaveProperty('ssl');
+  });
+
+  it('takes its TLS from the settings when there are any, not from the URL', () => {
+    const connection = 'postgres://u:p%40@h/d?sslmode=disable&sslrootcert=/x&application_name=me';
+    expect(connectionConfig({ connection, tls: { ca: 'PEM', server_name: 'db.example' } })).toMatchObject({
+      connectionString: 'postgres://u:p%40@h/d?application_name=me',
+      ssl: { ca: 'PEM', servername: 'db.example', rejectUnauthorized: true },
+    });
+    expect(connectionConfig({ connection, tls: { reject_unauthorized: false } }).ssl).toEqual({ rejectUnauthorized: false });
+  });
+});
