@@ -1,0 +1,79 @@
+// Reads `auth_providers` and `auth_mfa_modules`: each block by its plug-in's schema, no two of the same name, groups that exist.
+
+import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import {
+  type AuthProviderBlock,
+  type BlockSchemas,
+  commonMfaModuleKeys,
+  commonProviderKeys,
+  type MfaModuleBlock,
+  readBlock,
+} from './block.ts';
+import { didYouMean, type Path, repeated } from './complaint.ts';
+import { SYSTEM_GROUPS } from './group.ts';
+import type { Ground } from './settle.ts';
+import { isBlock } from './shape.ts';
+
+const LOCAL_TYPE = LOCAL_PROVIDER.auth_provider_type;
+const DEFAULT_PROVIDERS: unknown[] = [{ type: LOCAL_TYPE }];
+const DEFAULT_MFA_MODULES: unknown[] = [{ type: 'totp' }];
+
+/** The providers in the order of the file; none configured means the local one. */
+export async function readAuthProviders(
+  blocks: unknown,
+  types: BlockSchemas,
+  groups: readonly string[],
+  ground: Ground,
+): Promise<AuthProviderBlock[]> {
+  // `local` is another spelling of the type.
+  const providers = (isFilledList(blocks) ? blocks : DEFAULT_PROVIDERS).map((block) =>
+    isBlock(block) && block.type === 'local' ? { ...block, type: LOCAL_TYPE } : block,
+  );
+  const at = (index: number): Path => ['auth_providers', index];
+  for (const index of repeated(providers.map(providerName)))
+    ground.complain(at(index), 'another provider has this type and id; give each an id of its own');
+  providers.forEach((block, index) => {
+    complainOfLocalId(block, at(index), ground);
+    complainOfGroups(block, at(index), groups, ground);
+  });
+  const read = await Promise.all(providers.map((block, index) => readBlock(block, at(index), types, commonProviderKeys, ground)));
+  return read.filter((block) => block !== undefined) as AuthProviderBlock[];
+}
+
+/** The second factors in the order of the file; an empty list means none, no list means TOTP. */
+export async function readMfaModules(blocks: unknown, types: BlockSchemas, ground: Ground): Promise<MfaModuleBlock[]> {
+  const modules = Array.isArray(blocks) ? blocks : DEFAULT_MFA_MODULES;
+  const at = (index: number): Path => ['auth_mfa_modules', index];
+  for (const index of repeated(modules.map(moduleId)))
+    ground.complain(at(index), 'another MFA module has this id; give each an id of its own');
+  const read = await Promise.all(modules.map((block, index) => readBlock(block, at(index), types, commonMfaModuleKeys, ground)));
+  return read.flatMap((block) => (block ? [{ ...block, id: block.id ?? block.type } as MfaModuleBlock] : []));
+}
+
+function isFilledList(value: unknown): value is unknown[] {
+  return Array.isArray(value) && value.length > 0;
+}
+
+function providerName(block: unknown): string {
+  return isBlock(block) && typeof block.type === 'string' ? `${block.type}:${block.id ?? ''}` : '';
+}
+
+function moduleId(block: unknown): string {
+  return isBlock(block) ? String(block.id ?? block.type ?? '') : '';
+}
+
+/** There is one store of local passwords, so there is one local provider. */
+function complainOfLocalId(block: unknown, path: Path, ground: Ground): void {
+  if (!isBlock(block) || block.type !== LOCAL_TYPE || block.id === undefined || block.id === null) return;
+  ground.complain([...path, 'id'], 'the local provider takes no id: there is only one');
+}
+
+function complainOfGroups(block: unknown, path: Path, configured: readonly string[], ground: Ground): void {
+  const known = [...SYSTEM_GROUPS, ...configured];
+  const groups = isBlock(block) && Array.isArray(block.default_groups) ? block.default_groups : [];
+  groups.forEach((id: unknown, index) => {
+    const complain = (message: string) => ground.complain([...path, 'default_groups', index], message);
+    if (id === 'system-admin') complain('new users are never administrators; make one after its first login');
+    else if (typeof id === 'string' && !known.includes(id)) complain(`there is no such group${didYouMean(id, known)}`);
+  });
+}

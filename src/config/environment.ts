@@ -1,0 +1,106 @@
+// Lays the environment over the file: any setting by its path in capitals, `LATCHKEY_LISTEN_PORT`. Lists are JSON; lists of blocks live in the file only.
+
+import { z } from 'zod';
+import { didYouMean } from './complaint.ts';
+import { isBlock, isMarked, type Setting, settings, unwrap } from './shape.ts';
+
+const PREFIX = 'LATCHKEY_';
+/** Named elsewhere: where the config file is, and what the tests need. */
+const NOT_SETTINGS = /^LATCHKEY_(CONFIG$|TEST_)/;
+/** What Kubernetes puts into every container beside a service that is called latchkey. */
+const SERVICE_LINKS = /^LATCHKEY_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
+/** The file's data with the environment's on top, and the variable that each such path came from. */
+export interface Overlay {
+  value: unknown;
+  variables: Map<string, string>;
+}
+
+type ComplainOfVariable = (variable: string, message: string) => void;
+
+interface Variable extends Setting {
+  name: string;
+}
+
+/** A variable that is empty counts as not given. */
+export function overlayEnvironment(
+  value: unknown,
+  schema: z.ZodObject,
+  env: Record<string, string | undefined>,
+  complain: ComplainOfVariable,
+): Overlay {
+  const known = settings(schema).flatMap(variablesOf);
+  complainOfUnknown(env, new Set(known.map(({ name }) => name)), complain);
+  const given = known.flatMap((variable) => {
+    const text = env[variable.name];
+    const read = text ? readValue(variable, text, complain) : undefined;
+    return read === undefined ? [] : [{ ...variable, value: read }];
+  });
+  // A secret from the environment replaces the file's, in whichever of the two spellings that one was given.
+  const cleared = given.filter(isSecret).reduce((data, { path }) => without(data, otherSpelling(path)), value);
+  return {
+    value: given.reduce((data, variable) => placed(data, variable.path, variable.value), cleared),
+    variables: new Map(given.map(({ name, path }) => [path.join('.'), name])),
+  };
+}
+
+/** The variables that a setting can come from. */
+function variablesOf({ path, schema }: Setting): Variable[] {
+  const name = PREFIX + path.join('_').toUpperCase();
+  if (!isMarked(schema, 'secret')) return [{ name, path, schema }];
+  const file = path.with(-1, `${path.at(-1)}_file`);
+  return [
+    { name, path, schema },
+    { name: `${name}_FILE`, path: file, schema: z.string().meta({ secret: true }) },
+  ];
+}
+
+function complainOfUnknown(env: Record<string, string | undefined>, known: ReadonlySet<string>, complain: ComplainOfVariable): void {
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || !text || known.has(name) || NOT_SETTINGS.test(name) || SERVICE_LINKS.test(name)) continue;
+    complain(name, `unknown setting${didYouMean(name, known)}`);
+  }
+}
+
+function isSecret({ schema }: Setting): boolean {
+  return isMarked(schema, 'secret');
+}
+
+function otherSpelling(path: string[]): string[] {
+  const key = path.at(-1) ?? '';
+  return path.with(-1, key.endsWith('_file') ? key.slice(0, -'_file'.length) : `${key}_file`);
+}
+
+/** A text becomes what the schema asks for; what does not fit stays a text, and the schema says so. */
+function readValue({ name, schema }: Variable, text: string, complain: ComplainOfVariable): unknown {
+  const kind = unwrap(schema);
+  if (kind instanceof z.ZodArray) return readList(name, kind, text, complain);
+  if (kind instanceof z.ZodNumber) return /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text;
+  if (kind instanceof z.ZodBoolean) return text === 'true' || (text === 'false' ? false : text);
+  return text;
+}
+
+function readList(name: string, list: z.ZodArray, text: string, complain: ComplainOfVariable): unknown {
+  if (!(list.element instanceof z.ZodString)) {
+    complain(name, 'can be set in the config file only');
+    return undefined;
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    complain(name, 'must be a list in JSON, such as ["one", "two"]');
+    return undefined;
+  }
+}
+
+function placed(data: unknown, [key, ...rest]: string[], value: unknown): unknown {
+  if (key === undefined) return value;
+  if (!(isBlock(data) || data === undefined || data === null)) return data;
+  return { ...data, [key]: placed(data?.[key], rest, value) };
+}
+
+function without(data: unknown, [key, ...rest]: string[]): unknown {
+  if (key === undefined || !isBlock(data) || !Object.hasOwn(data, key)) return data;
+  const { [key]: inner, ...others } = data;
+  return rest.length === 0 ? others : { ...others, [key]: without(inner, rest) };
+}

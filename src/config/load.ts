@@ -1,0 +1,73 @@
+// Reads the configuration: file, environment and secret files become one checked Config, or one error that tells everything that is wrong.
+// The CLI calls it, and hands in the schemas of the plug-ins: this folder knows none of them.
+
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import { readAuthProviders, readMfaModules } from './auth_providers.ts';
+import type { AuthProviderBlock, BlockSchemas, MfaModuleBlock } from './block.ts';
+import { type Complaint, configError, repeated } from './complaint.ts';
+import { overlayEnvironment } from './environment.ts';
+import { groupIds } from './group.ts';
+import { report } from './report.ts';
+import { configSchema } from './schema.ts';
+import { type Ground, settle } from './settle.ts';
+import { isBlock } from './shape.ts';
+import { check } from './wording.ts';
+import { NO_FILE, readYamlFile } from './yaml_file.ts';
+
+/** The checked configuration. Durations are seconds, null for never; paths are absolute; secrets are read. */
+export type Config = Omit<z.output<typeof configSchema>, 'auth_providers' | 'auth_mfa_modules'> & {
+  auth_providers: AuthProviderBlock[];
+  auth_mfa_modules: MfaModuleBlock[];
+};
+
+export interface ConfigSource {
+  /** The YAML file; absent: environment and defaults alone. */
+  file?: string | undefined;
+  env: Record<string, string | undefined>;
+  provider_types: BlockSchemas;
+  mfa_module_types: BlockSchemas;
+}
+
+/** Every replica must open what another one sealed, so a key in one machine's `data_dir` would not do. */
+const SECRET_KEY_MISSING = 'must be given with database_url (secret_key or secret_key_file); make one with: openssl rand -base64 48';
+
+/** The file to read when none is named on the command line: `LATCHKEY_CONFIG`, else `config.yaml` in the working directory if there is one. */
+export function findConfigFile(env: Record<string, string | undefined>): string | undefined {
+  return env.LATCHKEY_CONFIG || (existsSync('config.yaml') ? 'config.yaml' : undefined);
+}
+
+/** Throws a `ConfigError` with all complaints at once. */
+export async function loadConfig({ file, env, provider_types, mfa_module_types }: ConfigSource): Promise<Config> {
+  const yaml = file === undefined ? NO_FILE : await readYamlFile(file);
+  const complaints: Complaint[] = [];
+  const overlay = overlayEnvironment(yaml.value ?? {}, configSchema, env, (variable, message) =>
+    complaints.push({ path: [], variable, message }),
+  );
+  const ground: Ground = {
+    folder: file === undefined ? process.cwd() : dirname(resolve(file)),
+    complain: (path, message) => void complaints.push({ path, message }),
+    secret_files: new Map(),
+  };
+  const config = yaml.readable ? await readConfig(overlay.value, { provider_types, mfa_module_types }, ground) : undefined;
+  const lines = report({ file, yaml, complaints, variables: overlay.variables, secret_files: ground.secret_files });
+  if (lines.length > 0 || !config) throw configError(lines);
+  return config;
+}
+
+async function readConfig(
+  value: unknown,
+  types: Pick<ConfigSource, 'provider_types' | 'mfa_module_types'>,
+  ground: Ground,
+): Promise<Config | undefined> {
+  const settled = await settle(configSchema, value, [], ground);
+  const block = isBlock(settled) ? settled : {};
+  const groups = groupIds(block.groups);
+  for (const index of repeated(groups)) ground.complain(['groups', index, 'id'], 'another group has this id');
+  if (block.database_url !== undefined && block.secret_key === undefined) ground.complain(['secret_key'], SECRET_KEY_MISSING);
+  const config = check(configSchema, settled, [], ground.complain);
+  const auth_providers = await readAuthProviders(block.auth_providers, types.provider_types, groups, ground);
+  const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, ground);
+  return config && { ...config, auth_providers, auth_mfa_modules };
+}

@@ -1,0 +1,23 @@
+// Reads a small text file, or says in plain words why it cannot. For the config file and the files of secrets.
+
+import { readFile, stat } from 'node:fs/promises';
+
+const REASONS: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this account may not read it',
+  ENOTDIR: 'there is no such file',
+};
+
+/** The text and the permission bits of a file of at most `largest` bytes. */
+export async function readTextFile(file: string, largest: number): Promise<{ text: string; mode: number } | { complaint: string }> {
+  try {
+    const status = await stat(file);
+    // A pipe or device may never end.
+    if (!status.isFile()) return { complaint: 'it is not a file' };
+    if (status.size > largest) return { complaint: `it is larger than ${largest} bytes` };
+    return { text: await readFile(file, 'utf8'), mode: process.platform === 'win32' ? 0 : status.mode };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return { complaint: REASONS[code] ?? `it cannot be read (${code})` };
+  }
+}

@@ -1,0 +1,73 @@
+// The kinds of value that settings are made of, each with the sentence that says what it must be.
+
+import { z } from 'zod';
+import { parseNetwork } from '../domain/network.ts';
+
+/** A whole number within bounds. */
+export function integer(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+/** A whole number within bounds, or -1 for never. */
+export function countOrNever(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}, or -1 for never`;
+  return z.int({ error }).refine((count) => count === -1 || (count >= least && count <= most), { error });
+}
+
+/** What tells one instance from another in rows, URLs and lists: never empty, never changing case. */
+export function identifier() {
+  return z.string().regex(/^[a-z0-9_-]{1,64}$/, 'must be 1 to 64 of a-z, 0-9, _ and -');
+}
+
+/** A name that people read. */
+export function displayName() {
+  return z.string().trim().min(1).max(100);
+}
+
+/** A folder or file; relative ones count from the config file's folder. */
+export function path() {
+  return z.string().min(1).max(4096).meta({ path: true });
+}
+
+/** The server's own address: scheme, host and port. Reads as an origin, without a slash at the end. */
+export function publicUrl() {
+  const error = 'must be an http or https URL of a host alone: no path, query or user';
+  return z.string({ error }).transform((text, context) => {
+    if (/^https?:\/\/[^/?#@\\\s]+\/?$/i.test(text) && URL.canParse(text)) return new URL(text).origin;
+    context.addIssue({ code: 'custom', message: error });
+    return z.NEVER;
+  });
+}
+
+/** An origin exactly as browsers send it (RFC 6454 section 6.2); `*` and `null` would let every page in. */
+export function origin() {
+  return z
+    .string()
+    .refine(isOrigin, 'must be an origin such as https://app.example.com: no path, no slash at the end, and neither * nor null');
+}
+
+function isOrigin(text: string): boolean {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@*\\\s]+$/.test(text) || !URL.canParse(text)) return false;
+  return !/^https?:/.test(text) || new URL(text).origin === text;
+}
+
+/** A PostgreSQL connection URL; it may hold a password. */
+export function databaseUrl() {
+  return z
+    .string()
+    .regex(/^postgres(ql)?:\/\/\S+$/, 'must be a URL such as postgres://user:password@host:5432/latchkey')
+    .max(4096)
+    .meta({ secret: true });
+}
+
+/** A text nobody can guess. */
+export function secretText(shortest: number) {
+  return z.string().min(shortest).max(4096).meta({ secret: true });
+}
+
+/** A network such as `10.0.0.0/8`, or a single address. */
+export function network() {
+  const error = 'must be an address or network such as 10.0.0.0/8: host bits zero, and IPv4 written as IPv4';
+  return z.string({ error }).refine((text) => parseNetwork(text) !== null, { error });
+}

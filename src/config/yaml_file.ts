@@ -1,0 +1,83 @@
+// Reads a YAML file into plain data and remembers where in the file everything stands. Nothing in the file can make it run code or grow without bound.
+
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import type { Path } from './complaint.ts';
+import { readTextFile } from './text_file.ts';
+
+/** A place in the file, counted from 1. */
+export interface Position {
+  line: number;
+  col: number;
+}
+
+/** What a file said. `flaws` are mistakes of YAML itself; when `readable` is false there is nothing beyond them to judge. */
+export interface YamlFile {
+  value: unknown;
+  readable: boolean;
+  flaws: { position: Position | undefined; message: string }[];
+  /** The key or entry at the path, or the nearest one above it that the file has. */
+  positionOf(path: Path): Position;
+}
+
+const LARGEST_FILE = 1024 * 1024;
+const START: Position = { line: 1, col: 1 };
+
+/** What stands in for a file where there is none. */
+export const NO_FILE: YamlFile = { value: {}, readable: true, flaws: [], positionOf: () => START };
+
+export async function readYamlFile(file: string): Promise<YamlFile> {
+  const read = await readTextFile(file, LARGEST_FILE);
+  return 'complaint' in read ? unreadable(read.complaint) : readYaml(read.text);
+}
+
+function readYaml(text: string): YamlFile {
+  const lines = new LineCounter();
+  // Only what YAML itself defines: no tag but the core ones, one document, each key once.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, resolveKnownTags: false });
+  const flaws = [...document.errors, ...document.warnings].map((flaw) => ({
+    position: lines.linePos(flaw.pos[0]),
+    message: flawText(flaw, text),
+  }));
+  const positionOf = (path: Path): Position => {
+    const offset = offsetOf(document, path);
+    return offset === undefined ? START : lines.linePos(offset);
+  };
+  const readable = document.errors.every(({ code }) => code === 'DUPLICATE_KEY');
+  if (!readable) return { value: undefined, readable, flaws, positionOf };
+  try {
+    return { value: document.toJS({ maxAliasCount: 100 }), readable, flaws, positionOf };
+  } catch {
+    return unreadable('it has aliases (*name) without an anchor (&name), or far too many of them');
+  }
+}
+
+function unreadable(message: string): YamlFile {
+  return { value: undefined, readable: false, flaws: [{ position: undefined, message }], positionOf: () => START };
+}
+
+/** The text of a flaw never quotes values: one of them may be a secret. */
+function flawText({ code, message, pos }: YAMLError, text: string): string {
+  if (code === 'DUPLICATE_KEY') return `"${/^[\w-]*/.exec(text.slice(pos[0], pos[0] + 80))?.[0]}" is there twice in one block`;
+  if (code === 'TAG_RESOLVE_FAILED') return 'tags are not allowed; put a text that begins with ! in quotes';
+  if (code === 'MULTIPLE_DOCS') return 'must be one document, without a second --- line';
+  if (code === 'TAB_AS_INDENT') return 'tabs cannot indent; use spaces';
+  return message.replace(/:? .*["'`].*$/s, '') || 'is not valid YAML';
+}
+
+function offsetOf(document: Document.Parsed, path: Path): number | undefined {
+  let node: unknown = document.contents;
+  let offset = isNode(node) ? node.range?.[0] : undefined;
+  for (const key of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isMap(node)) {
+      const pair = node.items.findLast(({ key: name }) => isScalar(name) && String(name.value) === String(key));
+      if (!pair) break;
+      offset = isNode(pair.key) ? pair.key.range?.[0] : offset;
+      node = pair.value;
+    } else if (isSeq(node) && typeof key === 'number') {
+      node = node.items[key];
+      offset = (isNode(node) ? node.range?.[0] : undefined) ?? offset;
+    } else break;
+  }
+  return offset;
+}
