@@ -1,0 +1,67 @@
+// The local provider: names and passwords that we keep ourselves. Its type is the word that Home Assistant's front-end knows it by.
+import { z } from 'zod';
+import type { AuthProviderType, CommonProviderConfig, ProviderDeps, ProviderStep } from '../domain/auth_provider.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { Field } from '../domain/form.ts';
+import { normaliseUsername } from '../domain/user.ts';
+
+const FORM: Field[] = [
+  { type: 'string', name: 'username', required: true },
+  { type: 'string', name: 'password', required: true },
+];
+
+const config = z.object({
+  /** Fewest characters of a new password. */
+  minimum_password_length: z.int().min(1).max(128).default(8),
+});
+
+export const provider: AuthProviderType<CommonProviderConfig & z.infer<typeof config>> = {
+  type: 'homeassistant',
+  default_name: 'Home Assistant Local',
+  config,
+  create({ type, name = provider.default_name, new_users, default_groups, require_mfa }, deps) {
+    return {
+      auth_provider_type: type,
+      auth_provider_id: null,
+      name,
+      support_mfa: true,
+      new_users,
+      default_groups,
+      require_mfa,
+      refusal: () => null,
+      async step({ values, context }) {
+        if (!values) return form({});
+        const { username: typed = '', password = '' } = values;
+        const username = normaliseUsername(typed);
+        const ok = await context.attempt(username, () => verify(deps, username, password));
+        if (!ok) return form({ base: 'invalid_auth' });
+        return { type: 'identity', identity: { subject: username, data: { username }, name: username, amr: ['pwd'] } };
+      },
+    };
+  },
+};
+
+function form(errors: { base?: 'invalid_auth' }): ProviderStep {
+  return { type: 'form', step_id: 'init', data_schema: FORM, errors };
+}
+
+async function verify(deps: ProviderDeps, username: string, password: string): Promise<boolean> {
+  const login = await deps.localLogins.find(username);
+  if (!login) {
+    await deps.hasher.verifyNothing(password);
+    return false;
+  }
+  const { ok, outdated } = await deps.hasher.verify(password, login.password_hash);
+  if (ok && outdated) await rehash(deps, login, password);
+  return ok;
+}
+
+async function rehash({ clock, hasher, localLogins }: ProviderDeps, login: { username: string; password_hash: string }, password: string) {
+  try {
+    const new_hash = await hasher.hash(password);
+    await localLogins.rehash({ username: login.username, old_hash: login.password_hash, new_hash, now: clock() });
+  } catch (error) {
+    // Too busy to hash it now: the password was right all the same, and the next login tries again.
+    if (!(error instanceof AuthError && error.code === 'unavailable')) throw error;
+  }
+}

@@ -1,0 +1,126 @@
+import bcrypt from '@node-rs/bcrypt';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import type { AuthProvider, CommonProviderConfig, PasswordHasher, StepContext } from '../../src/domain/auth_provider.ts';
+import { AuthError } from '../../src/domain/errors.ts';
+import { provider as type } from '../../src/providers/homeassistant.ts';
+import { createLocalLogins, type LocalLogins } from '../../src/repository/local_logins.ts';
+import { createPasswordHasher } from '../../src/repository/password_hash.ts';
+import { createTestClock } from '../support/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const { clock } = createTestClock();
+const hasher = createPasswordHasher({ wait_ms: 30_000 });
+const common: CommonProviderConfig = { type: 'homeassistant', new_users: 'approve', default_groups: ['system-users'], require_mfa: false };
+let db: TestDatabase;
+let localLogins: LocalLogins;
+let local: AuthProvider;
+const attempted: string[] = [];
+
+const context: StepContext = {
+  flow_id: '',
+  remote_address: '198.51.100.7',
+  callback_url: '',
+  attempt(name, guess) {
+    attempted.push(name);
+    return guess();
+  },
+};
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  localLogins = createLocalLogins(db.database);
+  local = createProvider(hasher);
+  for (const [username, password] of [
+    ['test-user', 'test-pass'],
+    ['strasse', 'a'.repeat(72)],
+    ['inner blank', 'x'],
+  ])
+    await store(username!, await hasher.hash(password!));
+});
+afterAll(() => db.close());
+
+function createProvider(passwords: PasswordHasher): AuthProvider {
+  const deps = { clock, hasher: passwords, localLogins, activeUsers: async () => [], trusted_proxies: [] };
+  return type.create({ ...common, minimum_password_length: 8 }, deps);
+}
+const store = (username: string, password_hash: string) =>
+  localLogins.insert(db.database.kysely, { username, password_hash, now: clock() });
+const login = (username: string, password: string, at = local) => at.step({ values: { username, password }, state: {}, context });
+const form = (errors: object) => ({ type: 'form', step_id: 'init', data_schema: expect.any(Array), errors });
+
+it('a fresh form has no errors and asks for a username and a password', async () => {
+  const step = await local.step({ values: null, state: {}, context });
+  expect(step).toEqual(form({}));
+  expect(step.type === 'form' && step.data_schema).toEqual([
+    { type: 'string', name: 'username', required: true },
+    { type: 'string', name: 'password', required: true },
+  ]);
+});
+
+describe('a password', () => {
+  const long = 'a'.repeat(72);
+  test.each<[string, string, string, boolean]>([
+    ['that is right is accepted', 'test-user', 'test-pass', true],
+    ['that is wrong is not', 'test-user', 'Test-pass', false],
+    ['is not trimmed', 'test-user', 'test-pass ', false],
+    ['of a name that nobody has is not accepted', 'non-existing', 'pw', false],
+    // H8
+    ['is compared beyond 72 bytes', 'strasse', `${long}X`, false],
+    ['of 72 bytes is accepted', 'strasse', long, true],
+    // H12
+    ['belongs to the name without the blanks around it', ' \t test-user\u3000', 'test-pass', true],
+    ['belongs to the name in any case', 'TEST-User', 'test-pass', true],
+    ['belongs to the name fully case-folded', 'STRAßE', long, true],
+    ['belongs to a name with inner blanks kept', 'Inner Blank', 'x', true],
+    ['does not belong to the name without its inner blanks', 'innerblank', 'x', false],
+  ])('%s', async (_story, username, password, ok) => {
+    const step = await login(username, password);
+    expect(step).toMatchObject(ok ? { type: 'identity' } : form({ base: 'invalid_auth' }));
+  });
+});
+
+it('what is found out is the normalised username, proven by a password', async () => {
+  const identity = { subject: 'test-user', data: { username: 'test-user' }, name: 'test-user', amr: ['pwd'] };
+  expect(await login(' TEST-user ', 'test-pass')).toEqual({ type: 'identity', identity });
+  expect(attempted.at(-1)).toBe('test-user');
+});
+
+// H1
+it('a name that nobody has costs the same work', async () => {
+  const work: string[] = [];
+  const counting: PasswordHasher = {
+    hash: async () => '',
+    verify: async () => ({ ok: false, outdated: work.push('verify') < 0 }),
+    verifyNothing: async () => void work.push('verify'),
+  };
+  for (const username of ['test-user', 'non-existing']) await login(username, 'wrong', createProvider(counting));
+  expect(work).toEqual(['verify', 'verify']);
+});
+
+// H11
+describe('a bcrypt hash from Home Assistant', () => {
+  const hashOf = async (username: string) => (await localLogins.find(username))?.password_hash;
+
+  it('becomes argon2id at the first login, and stays at a wrong password', async () => {
+    const old_hash = await bcrypt.hash('from-ha', 4);
+    await store('imported', old_hash);
+    await login('imported', 'wrong');
+    expect(await hashOf('imported')).toBe(old_hash);
+    expect(await login('imported', 'from-ha')).toMatchObject({ type: 'identity' });
+    expect(await hashOf('imported')).toMatch(/^\$argon2id\$/);
+    expect(await login('imported', 'from-ha')).toMatchObject({ type: 'identity' });
+  });
+
+  it('lets in and stays when there is no time to hash anew', async () => {
+    const old_hash = await bcrypt.hash('from-ha', 4);
+    await store('busy', old_hash);
+    const busy = () => Promise.reject(new AuthError('unavailable', 'busy'));
+    expect(await login('busy', 'from-ha', createProvider({ ...hasher, hash: busy }))).toMatchObject({ type: 'identity' });
+    expect(await hashOf('busy')).toBe(old_hash);
+  });
+});
+
+it('a password is asked to have eight characters unless the operator says otherwise', () => {
+  expect(type.config.parse({})).toEqual({ minimum_password_length: 8 });
+  expect(type.config.safeParse({ minimum_password_length: 0 }).success).toBe(false);
+});
