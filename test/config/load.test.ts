@@ -171,6 +171,12 @@ describe('secrets', () => {
     }
   });
 
+  test('a file is not taken for a mounted secret by a path that only begins like one', async () => {
+    const file = write(newFolder(), 'key', KEY, 0o644);
+    const [first] = await complaints(`secret_key_file: /run/secrets/../..${file}`);
+    expect(first).toContain('every account of this machine can read it');
+  });
+
   test('a secret is given once: in place or as a file', async () => {
     const folder = newFolder();
     write(folder, 'key', KEY);
