@@ -1,0 +1,145 @@
+// The table `audit_events`, and the way into it. State changes write their event in their own transaction (`insert`) or at once (`record`);
+// refusals pass a bounded buffer, so that an attacker can neither fill the table nor slow anybody down. A database that is away loses none that fit.
+import type { Kysely } from 'kysely';
+import type { Audit, AuditEvent, AuditEventType } from '../domain/audit_event.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { JsonValue } from '../domain/json.ts';
+import { type Page, type PageRequest, pageSize } from '../domain/page.ts';
+import { cleanText } from '../domain/text.ts';
+import type { Database } from './database.ts';
+import { createRefusalQuota } from './refusal_quota.ts';
+import type { Schema } from './schema.ts';
+
+const FLUSH_AFTER_MS = 100;
+const RETRY_AFTER_MS = 1_000;
+const COUNT_EVERY_MS = 60_000;
+const BATCH = 500;
+const MAX_WAITING_REFUSALS = 1_000;
+const MAX_WAITING = 10_000;
+const MAX_TEXT = 500;
+
+/** An event as it was kept. */
+export interface KeptAuditEvent extends Required<AuditEvent> {
+  id: number;
+  at: Date;
+}
+
+export interface AuditEvents extends Audit {
+  /** Writes an event now, in the transaction of what it tells. */
+  insert(trx: Kysely<Schema>, event: AuditEvent): Promise<void>;
+  /** Resolves when everything recorded so far is written. Throws when the database does not take it. */
+  flush(): Promise<void>;
+  /** The events under a reference, oldest first. None: there was no such refusal, it is too old, or it was only counted. */
+  find(error_ref: string): Promise<KeptAuditEvent[]>;
+  /** Newest first. */
+  list(request: PageRequest): Promise<Page<KeptAuditEvent>>;
+  /** Writes what is left, counts included. Nothing is recorded afterwards. */
+  close(): Promise<void>;
+}
+
+export interface AuditEventsDeps {
+  database: Pick<Database, 'kysely'>;
+  clock: Clock;
+  /** Told of events that could not be written (yet). */
+  on_error: (error: unknown) => void;
+}
+
+export function createAuditEvents({ database: { kysely }, clock, on_error }: AuditEventsDeps): AuditEvents {
+  const quota = createRefusalQuota({ clock });
+  const waiting: Row[] = [];
+  const counting = setInterval(() => flushSoon(0), COUNT_EVERY_MS).unref();
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<void> | undefined;
+  let closed = false;
+
+  async function writeAll(): Promise<void> {
+    for (const event of quota.takeCounts(closed)) waiting.push(rowOf(event, clock()));
+    for (let batch = waiting.splice(0, BATCH); batch.length > 0; batch = waiting.splice(0, BATCH)) {
+      try {
+        await kysely.insertInto('audit_events').values(batch).execute();
+      } catch (error) {
+        // Whatever else is wrong is wrong with these rows, and would be for ever.
+        if (error instanceof AuthError) waiting.unshift(...batch);
+        throw error;
+      }
+    }
+  }
+
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    writing ??= writeAll().finally(() => {
+      writing = undefined;
+    });
+    return writing;
+  }
+
+  function flushSoon(after_ms: number): void {
+    timer ??= setTimeout(() => {
+      flush().catch((error) => {
+        on_error(error);
+        if (!closed) flushSoon(RETRY_AFTER_MS);
+      });
+    }, after_ms).unref();
+  }
+
+  return {
+    record(event) {
+      if (closed) return;
+      if (event.outcome === 'refused' && !quota.admits(event, waiting.length < MAX_WAITING_REFUSALS)) return;
+      if (waiting.length >= MAX_WAITING) return on_error(new Error(`An audit event was lost: ${event.type}`));
+      waiting.push(rowOf(event, clock()));
+      flushSoon(FLUSH_AFTER_MS);
+    },
+    async insert(trx, event) {
+      await trx.insertInto('audit_events').values(rowOf(event, clock())).execute();
+    },
+    flush,
+    find: (error_ref) => selectEvents(kysely).where('error_ref', '=', error_ref).orderBy('id').limit(50).execute(),
+    async list(request) {
+      const limit = pageSize(request);
+      const before = readCursor(request.cursor);
+      const query = selectEvents(kysely)
+        .orderBy('id', 'desc')
+        .limit(limit + 1);
+      const rows = await (before === null ? query : query.where('id', '<', before)).execute();
+      const items = rows.slice(0, limit);
+      return { items, next_cursor: rows.length > limit ? String(items.at(-1)?.id) : null };
+    },
+    async close() {
+      closed = true;
+      clearInterval(counting);
+      await writing?.catch(() => {});
+      await flush();
+    },
+  };
+}
+
+type Row = ReturnType<typeof rowOf>;
+
+/** Texts of strangers are cut and cleaned: one that the database cannot hold would take its whole batch along. */
+function rowOf({ type, outcome, detail = {}, ...ids }: AuditEvent, at: Date) {
+  const text = (value: string | null | undefined) => (value ? cleanText(value, MAX_TEXT) : null);
+  return {
+    at,
+    type,
+    outcome,
+    error_ref: text(ids.error_ref),
+    actor_user_id: text(ids.actor_user_id),
+    target_user_id: text(ids.target_user_id),
+    client_id: text(ids.client_id),
+    remote_address: text(ids.remote_address),
+    detail: JSON.stringify(detail, (_, value: JsonValue) => (typeof value === 'string' ? cleanText(value, MAX_TEXT) : value)),
+  };
+}
+
+function selectEvents(kysely: Kysely<Schema>) {
+  return kysely.selectFrom('audit_events').selectAll().$narrowType<{ type: AuditEventType }>();
+}
+
+function readCursor(cursor: string | null): number | null {
+  if (cursor === null) return null;
+  if (!/^\d{1,15}$/.test(cursor)) throw new AuthError('invalid_format', 'Invalid cursor');
+  return Number(cursor);
+}
