@@ -1,10 +1,11 @@
 // The form of one login step, from any provider or second factor: labels, the complaint, and fields that password managers understand.
 
 import type { Field } from '../../domain/form.ts';
+import { CSRF_FIELD } from '../csrf.ts';
 import type { Language } from './language.ts';
 
-/** Names of the page's own controls begin with an underscore, which no step's field does. */
-export const CONTROL = { csrf: '_csrf', flow_id: '_flow_id', keep: '_keep' } as const;
+/** Names of the page's own controls, which no step's field has. */
+export const CONTROL = { csrf: CSRF_FIELD, flow_id: '_flow_id', keep: '_keep' } as const;
 
 const AUTOCOMPLETE: Readonly<Record<string, string>> = { username: 'username', password: 'current-password', code: 'one-time-code' };
 

@@ -1,0 +1,24 @@
+// GET /: tells a person who followed the printed URL that the server runs, and leads to onboarding while there is no owner.
+
+import type { FastifyPluginAsync } from 'fastify';
+import type { Assets } from '../assets.ts';
+import { languageOf, sendPage } from '../page.ts';
+import { messagePage } from '../pages/message_page.tsx';
+
+export interface HomeParts {
+  onboarding: { isDone(): Promise<boolean> };
+  assets: Assets;
+}
+
+export function homeRoute({ onboarding, assets }: HomeParts): FastifyPluginAsync {
+  const stylesheet = assets.href('style.css');
+  return async (app) => {
+    app.get('/', { config: { answers: 'page' } }, async (request, reply) => {
+      if (!(await onboarding.isDone())) return reply.redirect('/onboarding', 303);
+      const language = languageOf(request);
+      const { t } = language;
+      const link = { href: '/.well-known/oauth-authorization-server', text: t('home.discovery') };
+      return sendPage(reply, messagePage({ language, stylesheet, title: t('page.home'), text: t('home.running'), link }));
+    });
+  };
+}

@@ -1,0 +1,99 @@
+// GET and POST /onboarding: the page on which the owner is made by the link that the server printed. Gone (404) once there is an owner.
+// A person whom an app sent here goes on to that app's login afterwards.
+
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { Onboarding } from '../../accounts/onboarding.ts';
+import { AuthError } from '../../domain/errors.ts';
+import type { Assets } from '../assets.ts';
+import { formBody } from '../body.ts';
+import type { Csrf } from '../csrf.ts';
+import { languageOf, sendPage } from '../page.ts';
+import { messagePage } from '../pages/message_page.tsx';
+import { onboardingPage } from '../pages/onboarding_page.tsx';
+
+export interface OnboardingPageParts {
+  onboarding: Onboarding;
+  minimum_password_length: number;
+  csrf: Csrf;
+  assets: Assets;
+  public_url: string;
+}
+
+/** The owner's first code would belong to nobody: the page hands out no tokens, the person logs in like everybody else. */
+const NO_CLIENT = 'latchkey';
+
+export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAsync {
+  const { onboarding, csrf, assets } = parts;
+  const stylesheet = assets.href('style.css');
+
+  async function refuseWhenDone(): Promise<void> {
+    if (await onboarding.isDone()) throw new AuthError('not_found', 'Not Found');
+  }
+
+  function form(
+    reply: FastifyReply,
+    request: FastifyRequest,
+    page: { csrf: string; token: string; complaint?: string; values: { name: string; username: string } },
+  ) {
+    const language = languageOf(request);
+    const { minimum_password_length } = parts;
+    return sendPage(
+      reply,
+      onboardingPage({ language, stylesheet, action: request.url, minimum_password_length, complaint: undefined, ...page }),
+    );
+  }
+
+  function linkNeeded(reply: FastifyReply, request: FastifyRequest): FastifyReply {
+    const language = languageOf(request);
+    const { t } = language;
+    reply.code(403);
+    return sendPage(
+      reply,
+      messagePage({ language, stylesheet, title: t('onboarding.link_needed_title'), text: t('onboarding.link_needed') }),
+    );
+  }
+
+  /** On to the app that sent the person here, if one did; else a welcome. */
+  function welcome(reply: FastifyReply, request: FastifyRequest, name: string): FastifyReply {
+    const query = new URLSearchParams(request.url.split('?')[1] ?? '');
+    query.delete('token');
+    if (query.has('client_id')) return reply.redirect(`/auth/authorize?${query}`, 303);
+    const language = languageOf(request);
+    const { t } = language;
+    return sendPage(reply, messagePage({ language, stylesheet, title: t('onboarding.done_title', { name }), text: t('onboarding.done') }));
+  }
+
+  return async (app) => {
+    const config = { answers: 'page' as const };
+
+    app.get('/onboarding', { config }, async (request, reply) => {
+      await refuseWhenDone();
+      const token = new URLSearchParams(request.url.split('?')[1] ?? '').get('token') ?? '';
+      if (!onboarding.isSetupToken(token)) return linkNeeded(reply, request);
+      return form(reply, request, { csrf: csrf.meet(request, reply).csrf_token, token, values: { name: '', username: '' } });
+    });
+
+    app.post('/onboarding', { config }, async (request, reply) => {
+      await refuseWhenDone();
+      const sent = await formBody(request);
+      const { csrf_token } = csrf.check(request, sent);
+      const field = (name: string) => sent.get(name) ?? '';
+      const token = field('token');
+      if (!onboarding.isSetupToken(token)) return linkNeeded(reply, request);
+      const values = { name: field('name'), username: field('username') };
+      const language = languageOf(request);
+      const again = (complaint: string) => form(reply.code(400), request, { csrf: csrf_token, token, complaint, values });
+      if (field('password') !== field('password_again')) return again(language.t('onboarding.passwords_differ'));
+      try {
+        await onboarding.createOwner(
+          { ...values, password: field('password'), client_id: NO_CLIENT, language: language.tag },
+          { remote_address: request.remote_address },
+        );
+      } catch (error) {
+        if (error instanceof AuthError && error.status === 400) return again(error.description);
+        throw error;
+      }
+      return welcome(reply, request, values.name);
+    });
+  };
+}
