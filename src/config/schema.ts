@@ -17,6 +17,8 @@ const listen = z.strictObject({
 });
 
 const database = z.strictObject({
+  /** Takes the place of a password in database_url. */
+  password: secretText(1).optional(),
   /** Connections of one process. */
   pool_size: integer(1, 500).default(10),
   /** Named statements; off behind a pooler that hands each transaction another connection. */
