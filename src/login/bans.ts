@@ -1,0 +1,49 @@
+// Which addresses are banned, known without asking the database at each request: the list is read again when it is two seconds old.
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import type { IpBans } from '../repository/ip_bans.ts';
+
+export interface Bans {
+  has(key: string): Promise<boolean>;
+  /** Known at once in this process, before the list is read again. */
+  note(key: string, expires_at: Date): void;
+  forget(key: string): void;
+}
+
+const SECONDS = 2;
+/** Beyond these the oldest bans are not held here; the counters still refuse each of their guesses. */
+const LIMIT = 50_000;
+
+export function createBans({ ipBans, clock }: { ipBans: Pick<IpBans, 'list'>; clock: Clock }): Bans {
+  let known = new Map<string, Date>();
+  let read_at: Date | null = null;
+  let reading: Promise<void> | null = null;
+
+  async function read(now: Date): Promise<void> {
+    try {
+      const rows = await ipBans.list({ now, limit: LIMIT });
+      known = new Map(rows.map(({ address, expires_at }) => [address, expires_at]));
+    } catch {
+      // Without the database the old list holds on; whatever needs the database says so itself.
+    }
+    read_at = now;
+    reading = null;
+  }
+
+  return {
+    async has(key) {
+      const now = clock();
+      if (read_at === null || addSeconds(read_at, SECONDS) <= now || now < read_at) {
+        reading ??= read(now);
+        await reading;
+      }
+      const expires_at = known.get(key);
+      return expires_at !== undefined && expires_at > now;
+    },
+    note(key, expires_at) {
+      known.set(key, expires_at);
+    },
+    forget(key) {
+      known.delete(key);
+    },
+  };
+}

@@ -1,0 +1,216 @@
+import { setImmediate as tick } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditEvent } from '../../src/domain/audit_event.ts';
+import { createThrottle, type Throttle, type ThrottleDeps } from '../../src/login/throttle.ts';
+import { createFailedLogins } from '../../src/repository/failed_logins.ts';
+import { createIpBans } from '../../src/repository/ip_bans.ts';
+import { createTestClock } from '../support/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const HOUR = 3600;
+let db: TestDatabase;
+let time: ReturnType<typeof createTestClock>;
+let events: AuditEvent[];
+let throttle: Throttle;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db.close());
+beforeEach(async () => {
+  await db.database.kysely.deleteFrom('failed_logins').execute();
+  await db.database.kysely.deleteFrom('ip_bans').execute();
+  time = createTestClock();
+  events = [];
+  throttle = createReplica();
+});
+
+function createReplica(differs: Partial<ThrottleDeps> = {}): Throttle {
+  const tables = { failedLogins: createFailedLogins(db.database), ipBans: createIpBans(db.database) };
+  const audit = { record: (event: AuditEvent) => void events.push(event) };
+  const limits = { threshold: 10, ban_duration: HOUR, trusted_proxies: ['10.0.0.0/8'] };
+  return createThrottle({ ...tables, ...limits, clock: time.clock, audit, ...differs });
+}
+
+const ADDRESS = '198.51.100.7';
+const refused = { code: 'too_many_requests', status: 429 };
+const guessWrong = (address = ADDRESS, name = 'victim', at = throttle) => at.attempt(address, name, async () => false);
+const guessRight = (address = ADDRESS, name = 'victim', at = throttle) => at.attempt(address, name, async () => true);
+async function repeat(times: number, work: () => Promise<unknown>): Promise<void> {
+  for (let time = 0; time < times; time += 1) await work();
+}
+async function counted(): Promise<number> {
+  const rows = await db.database.kysely.selectFrom('failed_logins').select('failures').execute();
+  return rows.reduce((sum, { failures }) => sum + failures, 0);
+}
+
+describe('an address', () => {
+  // H2
+  it('is banned at the threshold; the guess that reached it still gets its answer', async () => {
+    await repeat(9, () => guessWrong());
+    expect(await throttle.isBanned(ADDRESS)).toBe(false);
+    expect(await guessWrong()).toBe(false);
+    expect(await throttle.isBanned(ADDRESS)).toBe(true);
+    await expect(guessRight()).rejects.toMatchObject({ ...refused, retry_after: HOUR });
+    expect(events).toMatchObject([{ type: 'address.banned', remote_address: ADDRESS }]);
+  });
+
+  it('is free again when the ban is over, with nothing held against it', async () => {
+    await repeat(10, () => guessWrong());
+    time.advance(HOUR);
+    expect(await throttle.isBanned(ADDRESS)).toBe(false);
+    expect(await guessWrong()).toBe(false);
+    expect(await throttle.isBanned(ADDRESS)).toBe(false);
+  });
+
+  it('is told its failures whoever they were aimed at, and those that named nobody', async () => {
+    await repeat(4, () => guessWrong(ADDRESS, 'one'));
+    await repeat(3, () => guessWrong(ADDRESS, 'two'));
+    await repeat(3, () => throttle.failed(ADDRESS, null));
+    expect(await throttle.isBanned(ADDRESS)).toBe(true);
+  });
+
+  it('is forgiven what it failed longer ago than a ban lasts', async () => {
+    await repeat(9, () => guessWrong());
+    time.advance(HOUR);
+    await guessWrong();
+    expect(await throttle.isBanned(ADDRESS)).toBe(false);
+  });
+
+  // H6
+  it('is a whole /64 of IPv6', async () => {
+    for (let host = 1; host <= 10; host += 1) await guessWrong(`2001:db8:1:2::${host.toString(16)}`, `name ${host}`);
+    expect(await throttle.isBanned('2001:db8:1:2:ffff::1')).toBe(true);
+    expect(await throttle.isBanned('2001:db8:1:3::1')).toBe(false);
+  });
+
+  it.each([
+    ['this machine', '127.0.0.1'],
+    ['this machine, by IPv6', '::1'],
+    ['a trusted proxy', '10.1.2.3'],
+  ])('that is %s is never counted', async (_whose, address) => {
+    await repeat(12, () => guessWrong(address));
+    await repeat(12, () => throttle.failed(address, null));
+    expect(await guessRight(address)).toBe(true);
+    expect(await throttle.isBanned(address)).toBe(false);
+    expect(await counted()).toBe(0);
+  });
+
+  it('is counted but never banned when the threshold is below 1', async () => {
+    const lenient = createReplica({ threshold: -1 });
+    await repeat(12, () => guessWrong(ADDRESS, 'victim', lenient));
+    expect(await lenient.isBanned(ADDRESS)).toBe(false);
+    expect(await guessRight(ADDRESS, 'victim', lenient)).toBe(true);
+  });
+
+  it('is not charged for a guess that could not be looked at', async () => {
+    const broken = throttle.attempt(ADDRESS, 'victim', () => Promise.reject(new Error('database lost')));
+    await expect(broken).rejects.toThrow('database lost');
+    expect(await counted()).toBe(0);
+  });
+});
+
+// H4
+it('logging in as oneself makes nothing forgotten but that name of that address', async () => {
+  for (const _ of [1, 2]) {
+    await repeat(3, () => guessWrong());
+    await guessWrong(ADDRESS, 'self');
+    await guessRight(ADDRESS, 'self');
+  }
+  expect(await counted()).toBe(6);
+  await repeat(4, () => guessWrong());
+  expect(await throttle.isBanned(ADDRESS)).toBe(true);
+});
+
+// H3
+it('of 100 parallel wrong guesses over two replicas a few are looked at and all are counted', async () => {
+  const replicas = [createReplica(), createReplica()];
+  let evaluated = 0;
+  const guess = async () => {
+    evaluated += 1;
+    await tick();
+    return false;
+  };
+  const all = Array.from({ length: 100 }, (_, index) => replicas[index % 2]!.attempt(ADDRESS, 'victim', guess));
+  await Promise.allSettled(all);
+  expect(evaluated).toBeGreaterThanOrEqual(10);
+  expect(evaluated).toBeLessThanOrEqual(12);
+  expect(await counted()).toBe(100);
+});
+
+it('more guesses than may wait are refused unseen, and counted', async () => {
+  const all = await Promise.allSettled(Array.from({ length: 80 }, () => guessWrong()));
+  expect(all.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(10);
+  expect(await counted()).toBe(80);
+});
+
+describe('a name', () => {
+  const from = (count: number) => Array.from({ length: count }, (_, index) => `192.0.2.${index + 1}`);
+
+  // H2
+  it('that is guessed at from everywhere is guessed at slowly, but not locked', async () => {
+    for (const address of from(31)) await guessWrong(address);
+    await expect(guessRight()).rejects.toMatchObject({ ...refused, retry_after: 10 });
+    expect(await guessRight(ADDRESS, 'somebody else')).toBe(true);
+    time.advance(9);
+    await expect(guessRight()).rejects.toMatchObject({ ...refused, retry_after: 1 });
+    time.advance(1);
+    expect(await guessRight()).toBe(true);
+  });
+
+  it('that is refused for others costs an address nothing', async () => {
+    for (const address of from(31)) await guessWrong(address);
+    for (const _ of from(12)) await guessRight().catch(() => {});
+    expect(await counted()).toBe(31);
+    expect(await throttle.isBanned(ADDRESS)).toBe(false);
+  });
+
+  it('is guessed at one at a time, so a slot is taken once', async () => {
+    for (const address of from(31)) await guessWrong(address);
+    time.advance(10);
+    const all = await Promise.allSettled(from(20).map((address) => guessWrong(address.replace('192.0.2', '203.0.113'))));
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
+  it('is free when the failures are five minutes old', async () => {
+    for (const address of from(31)) await guessWrong(address);
+    time.advance(300);
+    expect(await guessWrong()).toBe(false);
+    expect(await guessRight()).toBe(true);
+  });
+});
+
+describe('bans', () => {
+  it('reach the other replicas within two seconds', async () => {
+    const other = createReplica();
+    expect(await other.isBanned(ADDRESS)).toBe(false);
+    await repeat(10, () => guessWrong());
+    time.advance(1.9);
+    expect(await other.isBanned(ADDRESS)).toBe(false);
+    time.advance(0.1);
+    expect(await other.isBanned(ADDRESS)).toBe(true);
+  });
+
+  it('are listed and lifted, and what was failed is forgiven', async () => {
+    await repeat(10, () => guessWrong());
+    expect(await throttle.listBans(10)).toMatchObject([{ address: ADDRESS }]);
+    expect(await throttle.lift(ADDRESS)).toBe(true);
+    expect(await throttle.lift(ADDRESS)).toBe(false);
+    expect(await throttle.isBanned(ADDRESS)).toBe(false);
+    expect(await guessRight()).toBe(true);
+    expect(events.at(-1)).toMatchObject({ type: 'address.lifted', remote_address: ADDRESS });
+  });
+
+  it('hold on when the database is lost', async () => {
+    await repeat(10, () => guessWrong());
+    const ipBans = createIpBans(db.database);
+    let lost = false;
+    const list = (request: { now: Date; limit: number }) => (lost ? Promise.reject(new Error('lost')) : ipBans.list(request));
+    const replica = createReplica({ ipBans: { ...ipBans, list } });
+    expect(await replica.isBanned(ADDRESS)).toBe(true);
+    lost = true;
+    time.advance(60);
+    expect(await replica.isBanned(ADDRESS)).toBe(true);
+    expect(await replica.isBanned('192.0.2.1')).toBe(false);
+  });
+});
