@@ -20,7 +20,9 @@ export const ERROR_STATUS = {
   unknown_flow: 404,
   ip_address_changed: 400,
   invalid_input: 400,
+  // Judged after the login in the JSON dialect, before anyone types a password on the page.
   invalid_redirect_uri: 403,
+  refused_redirect_uri: 400,
   login_blocked: 403,
   onboarding_required: 400,
   onboarding_done: 403,
@@ -58,6 +60,7 @@ export const ERROR_STATUS = {
   cross_site_request: 403,
   too_many_requests: 429,
   payload_too_large: 413,
+  headers_too_large: 431,
   unsupported_media_type: 415,
   method_not_allowed: 405,
   unavailable: 503,
