@@ -1,0 +1,39 @@
+// Bodies: Fastify hands every one over as bytes, whatever its Content-Type; a route says how it reads them.
+
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { AuthError } from '../domain/errors.ts';
+import { parseForm } from './form_body.ts';
+import { parseStrictJson } from './strict_json.ts';
+import { validate } from './validate.ts';
+
+/** Bytes that a request may carry. */
+export const BODY_LIMIT = 64 * 1024;
+
+/** Takes Fastify's own parsers away. */
+export function installBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) => done(null, body));
+}
+
+/** The body as JSON, whatever its Content-Type (HA contract 1.1), fitted to the schema. */
+export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema): z.output<Schema> {
+  return validate(schema, parsed(bytesOf(request)));
+}
+
+/** The body as a form. */
+export function formBody(request: FastifyRequest): Promise<ReadonlyMap<string, string>> {
+  return parseForm(bytesOf(request), request.headers['content-type']);
+}
+
+function bytesOf(request: FastifyRequest): Buffer | undefined {
+  return Buffer.isBuffer(request.body) ? request.body : undefined;
+}
+
+function parsed(bytes: Buffer | undefined): unknown {
+  try {
+    return parseStrictJson(bytes ?? Buffer.alloc(0));
+  } catch (cause) {
+    throw new AuthError('invalid_json', 'Invalid JSON.', { cause });
+  }
+}

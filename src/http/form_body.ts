@@ -1,0 +1,67 @@
+// Form bodies of the OAuth endpoints and pages: urlencoded, multipart (home-assistant-js-websocket sends FormData), or without a type.
+// Any other type reads as an empty form (HA contract 1.1), so that it can ask for nothing.
+
+import { AuthError } from '../domain/errors.ts';
+
+const MAX_FIELDS = 100;
+
+/** The fields of a form. A field that comes twice is refused in every dialect (RFC 6749 section 3.2). */
+export async function parseForm(body: Buffer | undefined, contentType: string | undefined): Promise<ReadonlyMap<string, string>> {
+  if (!body || body.length === 0) return new Map();
+  const type = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  if (type === 'multipart/form-data') return unique(await multipart(body, contentType ?? ''));
+  return unique(type === '' || type === 'application/x-www-form-urlencoded' ? urlencoded(body) : []);
+}
+
+function unique(fields: readonly [string, string][]): ReadonlyMap<string, string> {
+  const form = new Map<string, string>();
+  if (fields.length > MAX_FIELDS) throw malformed('too many fields');
+  for (const [name, value] of fields) {
+    if (form.has(name)) throw malformed('a repeated field');
+    if (name.includes('\0') || value.includes('\0')) throw malformed('NUL in a field');
+    form.set(name, value);
+  }
+  return form;
+}
+
+function urlencoded(body: Buffer): [string, string][] {
+  const pairs = body
+    .toString('latin1')
+    .split('&', MAX_FIELDS + 1)
+    .filter(Boolean);
+  return pairs.map((pair) => {
+    const end = pair.indexOf('=');
+    return end < 0 ? [decode(pair), ''] : [decode(pair.slice(0, end)), decode(pair.slice(end + 1))];
+  });
+}
+
+/** Percent-decoding that refuses what is not UTF-8, with bytes outside ASCII read as UTF-8 too. */
+function decode(text: string): string {
+  const escaped = text.replaceAll('+', ' ').replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    throw malformed('percent-encoding that decodes to no text');
+  }
+}
+
+async function multipart(body: Buffer, contentType: string): Promise<[string, string][]> {
+  const fields: [string, string][] = [];
+  for (const [name, value] of await formData(body, contentType)) {
+    if (typeof value !== 'string') throw malformed('a file where a field was expected');
+    fields.push([name, value]);
+  }
+  return fields;
+}
+
+async function formData(body: Buffer, contentType: string): Promise<FormData> {
+  try {
+    return await new Response(new Uint8Array(body), { headers: { 'content-type': contentType } }).formData();
+  } catch {
+    throw malformed('a multipart body that cannot be read');
+  }
+}
+
+function malformed(detail: string): AuthError {
+  return new AuthError('invalid_request', 'Malformed form', { detail });
+}
