@@ -1,0 +1,36 @@
+// An error as RFC 6749 section 5.2 writes it: one of its codes, and a description in its alphabet.
+
+import type { ErrorCode } from '../domain/errors.ts';
+import type { Refusal } from './request.ts';
+
+const CODES: readonly ErrorCode[] = [
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'unsupported_response_type',
+  'invalid_scope',
+  'access_denied',
+  'server_error',
+  'temporarily_unavailable',
+];
+
+/** The body of an OAuth refusal; an empty description is left out. */
+export function oauthBody({ code, status, description }: Refusal): { error: string; error_description?: string } {
+  const error = CODES.includes(code) ? code : codeOf(status);
+  const error_description = allowed(description);
+  return error_description === '' ? { error } : { error, error_description };
+}
+
+function codeOf(status: number): string {
+  if (status === 429 || status === 503) return 'temporarily_unavailable';
+  if (status >= 500) return 'server_error';
+  if (status === 401) return 'invalid_token'; // RFC 6750 section 3.1
+  return status === 403 ? 'access_denied' : 'invalid_request';
+}
+
+/** RFC 6749 section 5.2: error_description is %x20-21 / %x23-5B / %x5D-7E. */
+function allowed(description: string): string {
+  return description.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
+}

@@ -1,0 +1,42 @@
+// What a request and a route carry beyond Fastify's own: set by the hooks of server.ts, read by routes and by errors.ts.
+
+import type { ErrorCode } from '../domain/errors.ts';
+import type { Caller } from '../tokens/bearer.ts';
+
+/** The dialect in which a route's refusals are written. */
+export type Answers = 'home_assistant' | 'oauth' | 'api' | 'page' | 'plain';
+
+/** A refusal as the client may know it. */
+export interface Refusal {
+  status: number;
+  code: ErrorCode;
+  description: string;
+  error_ref: string;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** `plain` when left out. */
+    answers?: Answers;
+    /** `any`: every origin may read the answer; otherwise only the configured ones. */
+    cors?: 'any';
+    /** Every refusal of this route counts against the address (HA contract 1.6). */
+    counts_refusals?: boolean;
+    /** Answers a monitoring system: no ban, no audit event. */
+    monitoring?: boolean;
+  }
+  interface FastifyRequest {
+    /** Canonical text of the client's address, IPv4 where it is IPv4-mapped. */
+    remote_address: string;
+    /** How the client reached us or the trusted proxy before us. Never used for a link, an issuer or a cookie. */
+    scheme: 'http' | 'https';
+    /** Short name of this request, shown with a refusal and kept with its audit event. */
+    readonly error_ref: string;
+    /** Who calls; set by guard.ts. */
+    caller: Caller | null;
+    /** Set by errors.ts when the request was refused. */
+    refusal: Refusal | null;
+    /** The answer counts against the address, whatever its status. */
+    counts_as_failure: boolean;
+  }
+}

@@ -1,0 +1,36 @@
+// Which paths exist and what may be done to each, collected as routes are registered: for 405 with Allow, and for CORS preflights.
+
+import type { FastifyContextConfig, FastifyInstance } from 'fastify';
+
+interface Row {
+  pattern: RegExp;
+  methods: string[];
+  config: FastifyContextConfig;
+}
+
+export interface RouteTable {
+  /** The methods of a path and the settings of its route; null for a path nobody serves. */
+  find(url: string): { methods: readonly string[]; config: FastifyContextConfig } | null;
+}
+
+/** Collects every route that is registered on `app` from here on. */
+export function createRouteTable(app: FastifyInstance): RouteTable {
+  const rows = new Map<string, Row>();
+  app.addHook('onRoute', ({ url, method, config }) => {
+    const row = rows.get(url) ?? { pattern: patternOf(url), methods: [], config: config ?? {} };
+    for (const name of [method].flat()) if (!row.methods.includes(name)) row.methods.push(name);
+    rows.set(url, row);
+  });
+  return {
+    find(url) {
+      const path = url.split('?', 1)[0] ?? '';
+      for (const row of rows.values()) if (row.pattern.test(path)) return { methods: row.methods.toSorted(), config: row.config };
+      return null;
+    },
+  };
+}
+
+function patternOf(url: string): RegExp {
+  const literal = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${literal.replace(/:[a-z_]+/g, '[^/]+')}$`);
+}

@@ -1,0 +1,31 @@
+// A server with the hooks of every server and the routes that a test hands in; no database, nobody banned.
+import type { FastifyPluginAsync } from 'fastify';
+import { pino } from 'pino';
+import type { AuditEvent } from '../../src/domain/audit_event.ts';
+import { LOG_SERIALIZERS } from '../../src/http/log.ts';
+import { createServer, type ServerParts } from '../../src/http/server.ts';
+
+export function createBareServer(plugin: FastifyPluginAsync = async () => {}, parts: Partial<ServerParts> = {}) {
+  const lines: string[] = [];
+  const events: AuditEvent[] = [];
+  const failures: string[] = [];
+  const log = pino({ level: 'info', base: null, serializers: LOG_SERIALIZERS }, { write: (line: string) => lines.push(line) });
+  const app = createServer({
+    public_url: 'https://auth.example.com',
+    log,
+    audit: { record: (event) => events.push(event) },
+    trusted_proxies: [],
+    cors_allowed_origins: [],
+    log_requests: true,
+    throttle: {
+      isBanned: async () => false,
+      failed: async (address) => {
+        failures.push(address);
+      },
+    },
+    isOwnersBrowser: async () => false,
+    plugins: [plugin],
+    ...parts,
+  });
+  return { app, lines, events, failures };
+}
