@@ -1,0 +1,163 @@
+// The parts between an authorization code and an access token, on a real database, with a clock that stands still.
+import type { AuditEvent } from '../../src/domain/audit_event.ts';
+import type { AuthProvider } from '../../src/domain/auth_provider.ts';
+import { AuthError } from '../../src/domain/errors.ts';
+import { randomId } from '../../src/domain/secret.ts';
+import type { Admission } from '../../src/domain/token.ts';
+import type { User } from '../../src/domain/user.ts';
+import { grant as authorizationCode } from '../../src/grants/authorization_code.ts';
+import { grant as refreshToken } from '../../src/grants/refresh_token.ts';
+import { createRevocation } from '../../src/oauth/revocation.ts';
+import { createTokenEndpoint } from '../../src/oauth/token_endpoint.ts';
+import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
+import type { Database } from '../../src/repository/database.ts';
+import { createRefreshTokens, type NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
+import { createSealer } from '../../src/repository/seal.ts';
+import { createSigningKeys } from '../../src/repository/signing_keys.ts';
+import { createAccessTokens } from '../../src/tokens/access_token.ts';
+import { createCodes, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
+import { createBearer } from '../../src/tokens/bearer.ts';
+import type { GrantDeps } from '../../src/tokens/grant.ts';
+import { createIssuer } from '../../src/tokens/issuer.ts';
+import { createKeyring } from '../../src/tokens/keyring.ts';
+import { createLastUsed } from '../../src/tokens/last_used.ts';
+import { newRefreshToken } from '../../src/tokens/refresh_token.ts';
+import { createTestClock } from './clock.ts';
+import { NOON } from './people.ts';
+
+export const CLIENT = 'https://example.com/app';
+export const ISSUER = 'https://auth.example.com';
+export const HOME = '192.168.1.123';
+export const ABROAD = '198.51.100.1';
+export const SEALER = createSealer({ secret_key: 'a secret key of a test, long enough' });
+
+/** Everyone is let in by the local provider. */
+export const ADMITTED: Admission = { providers: ['homeassistant:'], refusal: () => 'Auth provider is not configured' };
+
+export type TokenParts = Awaited<ReturnType<typeof createTokenParts>>;
+
+/** Everything from the repositories to the token endpoint; one call for each replica. */
+export async function createTokenParts(
+  database: Database,
+  {
+    lifetimes = {},
+    time = createTestClock(NOON),
+  }: { lifetimes?: Partial<GrantDeps['lifetimes']>; time?: ReturnType<typeof createTestClock> } = {},
+) {
+  const { clock } = time;
+  const events: AuditEvent[] = [];
+  const audit = { record: (event: AuditEvent) => void events.push(event) };
+  const authorizationCodes = createAuthorizationCodes(database);
+  const refreshTokens = createRefreshTokens(database);
+  const signingKeys = createSigningKeys(database);
+  const keyring = await createKeyring({ signingKeys, sealer: SEALER, clock, token_lifetime_max: 3_600 });
+  const accessTokens = createAccessTokens({ keyring, issuer: ISSUER, clock });
+  const lastUsed = createLastUsed({ refreshTokens, clock });
+  const deps: GrantDeps = {
+    authorizationCodes,
+    refreshTokens,
+    lastUsed,
+    clock,
+    audit,
+    lifetimes: { access_token: 1_800, refresh_token_idle: null, refresh_token: null, ...lifetimes },
+  };
+  const grants = new Map([authorizationCode, refreshToken].map((type) => [type.grant_type, type.create(deps)]));
+  const revocation = createRevocation({ refreshTokens, audit });
+  return {
+    time,
+    events,
+    authorizationCodes,
+    refreshTokens,
+    keyring,
+    accessTokens,
+    lastUsed,
+    revocation,
+    bearer: createBearer({ accessTokens, refreshTokens, clock }),
+    codes: createCodes({ authorizationCodes, clock, lifetime: 600 }),
+    endpoint: createTokenEndpoint({ grants, issuer: createIssuer({ accessTokens }), revocation }),
+    async close() {
+      keyring.close();
+      await lastUsed.close();
+    },
+  };
+}
+
+/** Posts a form to the token endpoint: the tokens, or `code: description` of the refusal. */
+export async function post(parts: TokenParts, form: Record<string, string>, remote_address = HOME, admission = ADMITTED) {
+  try {
+    return await parts.endpoint.answer(new Map(Object.entries(form)), { remote_address, admission });
+  } catch (error) {
+    if (error instanceof AuthError) return error.description === '' ? error.code : `${error.code}: ${error.description}`;
+    throw error;
+  }
+}
+
+/** Redeems a code; a parameter given as undefined is left out. */
+export function redeem(parts: TokenParts, code: string, differences: Record<string, string | undefined> = {}, remote_address = HOME) {
+  const form = { grant_type: 'authorization_code', client_id: CLIENT, code, ...differences };
+  return post(parts, withoutUndefined(form), remote_address);
+}
+
+export function refresh(parts: TokenParts, token: string, differences: Record<string, string | undefined> = {}, remote_address = HOME) {
+  const form = { grant_type: 'refresh_token', client_id: CLIENT, refresh_token: token, ...differences };
+  return post(parts, withoutUndefined(form), remote_address);
+}
+
+function withoutUndefined(form: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(form).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** A finished login of that user at the local provider, for `codes.issue`. The user must have a login there. */
+export async function loginOf(database: Database, user: User, differences: Partial<FinishedLogin> = {}): Promise<FinishedLogin> {
+  const credential = await database.kysely.selectFrom('credentials').select('id').where('user_id', '=', user.id).executeTakeFirstOrThrow();
+  return {
+    client_id: CLIENT,
+    redirect_uri: `${CLIENT}/callback`,
+    code_challenge: null,
+    auth_provider_type: 'homeassistant',
+    auth_provider_id: null,
+    auth_time: NOON,
+    amr: ['pwd'],
+    remote_address: HOME,
+    subject: { purpose: 'authorize', user_id: user.id, credential_id: credential.id },
+    ...differences,
+  };
+}
+
+/** A normal grant as a row, and its secret. */
+export function newGrant(user: User, differences: Partial<NewRefreshToken> = {}): { refresh_token: string; row: NewRefreshToken } {
+  const { refresh_token, token_hash } = newRefreshToken();
+  const row: NewRefreshToken = {
+    id: randomId(),
+    user_id: user.id,
+    credential_id: null,
+    auth_provider_type: 'homeassistant',
+    auth_provider_id: null,
+    token_type: 'normal',
+    client_id: CLIENT,
+    client_name: null,
+    client_icon: null,
+    token_hash,
+    access_token_expiration: 1_800,
+    idle_lifetime: null,
+    expires_at: null,
+    created_at: NOON,
+    auth_time: NOON,
+    amr: ['pwd'],
+    last_used_at: null,
+    last_used_ip: null,
+    ...differences,
+  };
+  return { refresh_token, row };
+}
+
+/** A provider that lets people in from where `refusal` says nothing. */
+export function providerThat(
+  refusal: AuthProvider['refusal'],
+  auth_provider_type = 'homeassistant',
+  auth_provider_id: string | null = null,
+) {
+  const step = () => Promise.reject(new Error('nobody logs in here'));
+  const settings = { name: auth_provider_type, support_mfa: true, new_users: 'approve', require_mfa: false } as const;
+  return { auth_provider_type, auth_provider_id, ...settings, default_groups: [], refusal, step } satisfies AuthProvider;
+}
