@@ -16,9 +16,6 @@ const MAX_STRETCHES = 50;
 const EVERY_MS = 60_000;
 const HOUR = 3600;
 const DAY = 24 * HOUR;
-const AUDIT_DAYS = 30;
-/** How long a new user may wait for approval. */
-const PENDING_DAYS = 30;
 /** Uses are noted in batches, so the last one may not be in the row yet. */
 const LATE_USE_SECONDS = 5;
 
@@ -42,9 +39,19 @@ export interface JanitorDeps {
   clock: Clock;
   audit: { insert(trx: Kysely<Schema>, event: AuditEvent): Promise<void> };
   on_error: (error: unknown) => void;
+  /** Seconds that a new user may wait for approval. */
+  pending_lifetime: number;
+  /** Seconds that events are kept. */
+  audit_retention: number;
+  /** Seconds that failed logins count; they are kept for a day at least. */
+  failure_lifetime: number;
 }
 
-export function createJanitor({ database, clock, audit, on_error }: JanitorDeps): Janitor {
+/** Rows that are due at a time, taken back by what the operator grants them. */
+type Due = (now: Date, deps: JanitorDeps) => RawBuilder<unknown>;
+
+export function createJanitor(deps: JanitorDeps): Janitor {
+  const { database, clock, audit, on_error } = deps;
   let walked_to = '';
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<ExpiryCounts> | undefined;
@@ -83,10 +90,10 @@ export function createJanitor({ database, clock, audit, on_error }: JanitorDeps)
 
   async function round(): Promise<ExpiryCounts> {
     const counts: ExpiryCounts = {};
-    for (const [table, due] of EXPIRING) counts[table] = await drain(BATCH, (trx) => removeDue(trx, table, due(clock())));
+    for (const [table, due] of EXPIRING) counts[table] = await drain(BATCH, (trx) => removeDue(trx, table, due(clock(), deps)));
     counts.refresh_tokens = await walkRefreshTokens();
     counts.users = await drain(PEOPLE_BATCH, async (trx) => {
-      const gone = await removeForgottenUsers(trx, addSeconds(clock(), -PENDING_DAYS * DAY));
+      const gone = await removeForgottenUsers(trx, addSeconds(clock(), -deps.pending_lifetime));
       for (const target_user_id of gone) await audit.insert(trx, { type: 'user.expired', outcome: 'done', target_user_id });
       return gone.length;
     });
@@ -113,14 +120,14 @@ export function createJanitor({ database, clock, audit, on_error }: JanitorDeps)
 }
 
 /** What is due in each table. Each of these columns has an index, or its table is small. */
-const EXPIRING: readonly (readonly [table: keyof Schema, due: (now: Date) => RawBuilder<unknown>])[] = [
+const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   ['login_flows', (now) => sql`expires_at <= ${now}`],
   // A code that comes back late must still be known, or its replay would pass for a typing error.
   ['authorization_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
   ['sessions', (now) => sql`expires_at <= ${now}`],
-  ['failed_logins', (now) => sql`last_failed_at <= ${addSeconds(now, -DAY)}`],
+  ['failed_logins', (now, { failure_lifetime }) => sql`last_failed_at <= ${addSeconds(now, -Math.max(failure_lifetime, DAY))}`],
   ['ip_bans', (now) => sql`expires_at <= ${now}`],
-  ['audit_events', (now) => sql`at <= ${addSeconds(now, -AUDIT_DAYS * DAY)}`],
+  ['audit_events', (now, { audit_retention }) => sql`at <= ${addSeconds(now, -audit_retention)}`],
   ['signing_keys', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
 ];
 

@@ -27,9 +27,14 @@ beforeEach(async () => {
   }
   time = createTestClock(NOON);
   audit = createAuditEvents({ database, clock: time.clock, on_error });
-  janitor = createJanitor({ database, clock: time.clock, audit, on_error });
+  janitor = newJanitor();
   return () => audit.close();
 });
+
+function newJanitor() {
+  const lifetimes = { pending_lifetime: 30 * DAY, audit_retention: 30 * DAY, failure_lifetime: 3600 };
+  return createJanitor({ database, clock: time.clock, audit, on_error, ...lifetimes });
+}
 
 const at = (seconds: number) => addSeconds(NOON, seconds);
 const remaining = async (table: 'refresh_tokens' | 'users' | 'login_flows') =>
@@ -163,7 +168,7 @@ test('of two replicas one cleans at a time, and nothing is counted twice', async
     .insertInto('login_flows')
     .values(Array.from({ length: 500 }, () => flow(NOON)))
     .execute();
-  const others = createJanitor({ database, clock: time.clock, audit, on_error });
+  const others = newJanitor();
   const rounds = await Promise.all([janitor.run(), others.run(), janitor.run()]);
   expect(rounds[2]).toBe(rounds[0]);
   expect((rounds[0]?.login_flows ?? 0) + (rounds[1]?.login_flows ?? 0)).toBe(500);
