@@ -1,0 +1,39 @@
+// Our cookies. Under https `__Host-` and Secure; under plain http, in a home network, the same without; decided by public_url alone.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** `session`: the browser's single sign-on; `login`: the browser before it logged in. */
+export type CookieName = 'session' | 'login';
+
+export interface Cookies {
+  read(request: FastifyRequest, name: CookieName): string | null;
+  /** `max_age` in seconds; left out, the cookie ends with the browser. */
+  set(reply: FastifyReply, name: CookieName, value: string, max_age?: number): void;
+  clear(reply: FastifyReply, name: CookieName): void;
+}
+
+/** Values are base64url, so nothing in them needs quoting. */
+export function createCookies(public_url: string): Cookies {
+  const secure = public_url.startsWith('https:');
+  const fullName = (name: CookieName) => `${secure ? '__Host-' : ''}latchkey_${name}`;
+  const flags = `; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+  return {
+    read: (request, name) => cookieNamed(request.headers.cookie, fullName(name)),
+    set(reply, name, value, max_age) {
+      reply.header('set-cookie', `${fullName(name)}=${value}${max_age === undefined ? '' : `; Max-Age=${max_age}`}${flags}`);
+    },
+    clear(reply, name) {
+      reply.header('set-cookie', `${fullName(name)}=; Max-Age=0${flags}`);
+    },
+  };
+}
+
+/** The first cookie of that name, if it is one we could have set. */
+function cookieNamed(header: string | undefined, name: string): string | null {
+  const pair = header
+    ?.split(';')
+    .map((part) => part.trim())
+    .find((part) => part.startsWith(`${name}=`));
+  const value = pair?.slice(name.length + 1);
+  return value !== undefined && /^[\w-]{1,512}$/.test(value) ? value : null;
+}

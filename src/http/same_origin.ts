@@ -1,0 +1,43 @@
+// Whether a page of another site made the browser send this request. Programs send none of these headers and pass.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import { AuthError } from '../domain/errors.ts';
+
+export interface OriginRules {
+  public_url: string;
+  /** Other origins that may call us. */
+  allowed: readonly string[];
+}
+
+/** Refuses what a page of a foreign site sends; the Content-Type is never a reason. */
+export function sameOriginHook(rules: OriginRules): onRequestHookHandler {
+  return (request, _reply, done) => done(isCrossSite(request.headers, rules) ? crossSite('a page of another origin') : undefined);
+}
+
+/** The refusal of a cross-site request; `detail` says what gave it away. */
+export function crossSite(detail: string): AuthError {
+  return new AuthError('cross_site_request', 'Cross-site request refused', { detail });
+}
+
+function isCrossSite(headers: IncomingHttpHeaders, { public_url, allowed }: OriginRules): boolean {
+  const { origin, 'sec-fetch-site': site } = headers;
+  if (origin !== undefined && allowed.includes(origin)) return false;
+  if (site === 'cross-site' || site === 'same-site') return true;
+  if (origin === undefined) return false;
+  return site !== 'same-origin' && origin !== public_url && hostOf(origin) !== headers.host;
+}
+
+/**
+ * For forms that carry a token of their own: our Referrer-Policy makes a browser send `Origin: null` with them,
+ * so null says nothing and the token decides.
+ */
+export function isForeignForm(request: FastifyRequest, public_url: string): boolean {
+  const { origin, ...headers } = request.headers;
+  return isCrossSite(origin === undefined || origin === 'null' ? headers : { ...headers, origin }, { public_url, allowed: [] });
+}
+
+/** Names differ in a home network: a browser that asked for the same host as its page came from us. */
+function hostOf(origin: string): string | null {
+  return /^https?:\/\/([^/]+)$/.exec(origin)?.[1] ?? null;
+}
