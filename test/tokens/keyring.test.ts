@@ -1,0 +1,260 @@
+import { createHmac } from 'node:crypto';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { AuditEvent } from '../../src/domain/audit_event.ts';
+import { createSealer } from '../../src/repository/seal.ts';
+import { createSigningKeys, type SigningKeys } from '../../src/repository/signing_keys.ts';
+import { createKeyring, JWKS_MAX_AGE, type Keyring, PUBLICATION_LEAD } from '../../src/tokens/keyring.ts';
+import { createTestClock } from '../support/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { SEALER } from '../support/grants.ts';
+import { NOON } from '../support/people.ts';
+
+const DAY = 86_400;
+const LIFETIME = 3650 * DAY;
+const CLAIMS = { iss: 'https://auth.example.com', sub: 'paulus' };
+
+let db: TestDatabase;
+let time: ReturnType<typeof createTestClock>;
+let opened: Keyring[];
+let events: AuditEvent[];
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db.close());
+beforeEach(async () => {
+  await db.database.kysely.deleteFrom('signing_keys').execute();
+  time = createTestClock(NOON);
+  opened = [];
+  events = [];
+});
+afterEach(() => {
+  for (const keyring of opened) keyring.close();
+});
+
+async function open(signingKeys: SigningKeys = createSigningKeys(db.database), sealer = SEALER): Promise<Keyring> {
+  const audit = { record: (event: AuditEvent) => void events.push(event) };
+  const keyring = await createKeyring({ signingKeys, sealer, clock: time.clock, token_lifetime_max: LIFETIME, audit });
+  opened.push(keyring);
+  return keyring;
+}
+
+function kidOf(token: string): string {
+  return JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()).kid;
+}
+
+describe('the first key', () => {
+  test('is one, however many processes start at once', async () => {
+    const keyrings = await Promise.all(Array.from({ length: 6 }, () => open()));
+    expect(new Set(keyrings.map((keyring) => kidOf(keyring.sign(CLAIMS, 'at+jwt')))).size).toBe(1);
+    expect(events).toMatchObject([{ type: 'signing_key.created', outcome: 'done' }]);
+  });
+
+  test('stays over a restart, and is sealed at rest', async () => {
+    const token = (await open()).sign(CLAIMS, 'at+jwt');
+    expect((await open()).verify(token)?.claims).toEqual(CLAIMS);
+    const { private_key } = await db.database.kysely.selectFrom('signing_keys').select('private_key').executeTakeFirstOrThrow();
+    expect(private_key.includes(Buffer.from('2a8648ce3d0201', 'hex'))).toBe(false); // the OID in every PKCS#8 of an EC key
+  });
+
+  test('does not open with another secret key', async () => {
+    await open();
+    const other = createSealer({ secret_key: 'another secret key, as long as it needs' });
+    await expect(open(createSigningKeys(db.database), other)).rejects.toThrow('secret_key that is not configured');
+  });
+});
+
+describe('tokens', () => {
+  test('are verified by an independent library against the JWKS', async () => {
+    const keyring = await open();
+    const { payload, protectedHeader } = await jwtVerify(keyring.sign(CLAIMS, 'at+jwt'), createLocalJWKSet(keyring.jwks() as never));
+    expect(payload).toEqual(CLAIMS);
+    expect(protectedHeader).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: keyring.jwks().keys[0]?.kid });
+  });
+
+  // E7
+  test('the JWKS shows public members only', async () => {
+    const keyring = await open();
+    await keyring.rotate();
+    const { keys } = keyring.jwks();
+    expect(keys).toHaveLength(2);
+    for (const key of keys) expect(Object.keys(key).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
+    expect(new Set(keys.map(({ kid }) => kid)).size).toBe(2);
+  });
+
+  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const [header, claims, signature] = [0, 1, 2];
+
+  // E1, E2, E5, E6, C9
+  const forgeries: [string, (token: string, keyring: Keyring) => string][] = [
+    ['an alg of none', (token) => `${encode({ alg: 'none', typ: 'at+jwt' })}.${token.split('.')[claims]}.`],
+    [
+      'an HMAC with the public key',
+      (token, keyring) => {
+        const input = `${encode({ alg: 'HS256', typ: 'at+jwt', kid: kidOf(token) })}.${token.split('.')[claims]}`;
+        return `${input}.${createHmac('sha256', JSON.stringify(keyring.jwks().keys[0])).update(input).digest('base64url')}`;
+      },
+    ],
+    ...['../../etc/passwd', `' OR 1=1`, '', '__proto__'].map((kid): [string, (token: string) => string] => [
+      `the kid ${kid}`,
+      (token) => token.replace(/^[^.]*/, encode({ alg: 'ES256', typ: 'at+jwt', kid })),
+    ]),
+    ...['jku', 'x5u', 'jwk', 'crit'].map((name): [string, (token: string) => string] => [
+      `the header member ${name}`,
+      (token) => token.replace(/^[^.]*/, encode({ alg: 'ES256', typ: 'at+jwt', kid: kidOf(token), [name]: 'https://evil.example/' })),
+    ]),
+    ['another typ', (token) => token.replace(/^[^.]*/, encode({ alg: 'ES256', typ: 'JWT', kid: kidOf(token) }))],
+    ['an empty signature', (token) => token.replace(/[^.]*$/, '')],
+    ['a signature of zeros', (token) => token.replace(/[^.]*$/, Buffer.alloc(64).toString('base64url'))],
+    ['a DER signature', (token) => token.replace(/[^.]*$/, Buffer.alloc(71, 48).toString('base64url'))],
+    ['padding', (token) => `${token}==`],
+    ['a fourth part', (token) => `${token}.x`],
+    ['a fifth part', (token) => `${token}.x.y`],
+    ['a missing part', (token) => token.split('.').slice(0, 2).join('.')],
+    ['nothing', () => ''],
+    ['dots', () => '..'],
+    ['8193 characters', (token) => token.padEnd(8_193, 'A')],
+    ['a megabyte', (token) => token.padEnd(1_048_576, 'A')],
+    ['a blank before it', (token) => ` ${token}`],
+  ];
+  for (const [story, forge] of forgeries) {
+    test(`${story} is not ours`, async () => {
+      const keyring = await open();
+      expect(keyring.verify(forge(keyring.sign(CLAIMS, 'at+jwt'), keyring))).toBeNull();
+    });
+  }
+
+  // C9
+  test('any single character changed, dropped or added makes it another token', async () => {
+    const keyring = await open();
+    const token = keyring.sign(CLAIMS, 'at+jwt');
+    for (let at = 0; at < token.length; at++) {
+      const [before, character, after] = [token.slice(0, at), token[at]!, token.slice(at + 1)];
+      const swapped = character === character.toLowerCase() ? character.toUpperCase() : character.toLowerCase();
+      for (const other of [swapped, character === 'A' ? 'B' : 'A', '', `${character}A`, `${character}\n`]) {
+        if (other !== character) expect(keyring.verify(before + other + after), `${at}: ${other}`).toBeNull();
+      }
+      expect(keyring.verify(before)).toBeNull();
+    }
+  });
+
+  test('the signature has one spelling: its last character’s unused bits count', async () => {
+    const keyring = await open();
+    const token = keyring.sign(CLAIMS, 'at+jwt');
+    const others = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].map((last) => token.slice(0, -1) + last);
+    expect(others.filter((other) => keyring.verify(other) !== null)).toEqual([token]);
+  });
+
+  test('the parts of two tokens do not mix', async () => {
+    const keyring = await open();
+    const [one, other] = [keyring.sign(CLAIMS, 'at+jwt').split('.'), keyring.sign({ ...CLAIMS, sub: 'hass' }, 'at+jwt').split('.')];
+    expect(keyring.verify([one[header], one[claims], other[signature]].join('.'))).toBeNull();
+  });
+
+  test('a token of another server is not ours', async () => {
+    const foreign = (await open()).sign(CLAIMS, 'at+jwt');
+    await db.database.kysely.deleteFrom('signing_keys').execute();
+    expect((await open()).verify(foreign)).toBeNull();
+  });
+
+  test('claims that are no object are none', async () => {
+    const keyring = await open();
+    for (const claims of [[], ['x'], 'text' as never, 5 as never, null as never]) {
+      expect(keyring.verify(keyring.sign(claims, 'at+jwt'))).toBeNull();
+    }
+  });
+});
+
+// E8
+describe('rotation', () => {
+  test('a successor is published longer than anybody keeps the JWKS, before it signs', async () => {
+    expect(PUBLICATION_LEAD).toBeGreaterThan(JWKS_MAX_AGE);
+    const keyring = await open();
+    const first = kidOf(keyring.sign(CLAIMS, 'at+jwt'));
+    const second = await keyring.rotate();
+    expect(keyring.jwks().keys.map(({ kid }) => kid)).toEqual([first, second]);
+    time.advance(PUBLICATION_LEAD - 1);
+    expect(kidOf(keyring.sign(CLAIMS, 'at+jwt'))).toBe(first);
+    time.advance(1);
+    expect(kidOf(keyring.sign(CLAIMS, 'at+jwt'))).toBe(second);
+    expect(events.map(({ type }) => type)).toEqual(['signing_key.created', 'signing_key.rotated']);
+  });
+
+  test('the states are told', async () => {
+    const keyring = await open();
+    await keyring.rotate();
+    expect(keyring.list().map(({ state }) => state)).toEqual(['signing', 'waiting']);
+    time.advance(PUBLICATION_LEAD);
+    expect(keyring.list().map(({ state }) => state)).toEqual(['retired', 'signing']);
+    expect(Object.keys(keyring.list()[0]!)).not.toContain('private_key');
+  });
+
+  test('asking again while a successor waits changes nothing', async () => {
+    const keyring = await open();
+    const second = await keyring.rotate();
+    expect(await keyring.rotate()).toBe(second);
+    expect(await (await open()).rotate()).toBe(second);
+  });
+
+  test('a retired key verifies until the last token it signed is dead, and is then gone', async () => {
+    const keyring = await open();
+    const first = keyring.list()[0]!.id;
+    await keyring.rotate();
+    time.advance(PUBLICATION_LEAD - 1);
+    const last = keyring.sign(CLAIMS, 'at+jwt');
+    expect(kidOf(last)).toBe(first);
+    time.advance(LIFETIME + 10);
+    expect(keyring.verify(last)?.claims).toEqual(CLAIMS);
+    time.advance(60);
+    expect(keyring.verify(last)).toBeNull();
+    await keyring.refresh();
+    expect(keyring.jwks().keys.map(({ kid }) => kid)).not.toContain(first);
+  });
+
+  test('another replica notices within seconds, also when it is shown a key it does not know', async () => {
+    const signingKeys = createSigningKeys(db.database);
+    let reads = 0;
+    const list: SigningKeys['list'] = (values) => {
+      reads++;
+      return signingKeys.list(values);
+    };
+    const [one, other] = [await open(), await open({ ...signingKeys, list })];
+    await one.rotate();
+    time.advance(PUBLICATION_LEAD);
+    const token = one.sign(CLAIMS, 'at+jwt');
+    await expect.poll(() => other.verify(token), { timeout: 6_000, interval: 100 }).not.toBeNull();
+    expect(kidOf(other.sign(CLAIMS, 'at+jwt'))).toBe(kidOf(token));
+    reads = 0;
+    for (let count = 0; count < 500; count++) other.verify(`junk${count}.x.y`);
+    expect(reads).toBeLessThanOrEqual(1);
+  });
+
+  test('a database that is away leaves the keys as they were', async () => {
+    const signingKeys = createSigningKeys(db.database);
+    let away = false;
+    const list: SigningKeys['list'] = async (values) => {
+      if (away) throw new Error('away');
+      return signingKeys.list(values);
+    };
+    const keyring = await open({ ...signingKeys, list });
+    const token = keyring.sign(CLAIMS, 'at+jwt');
+    away = true;
+    await expect(keyring.refresh()).rejects.toThrow('away');
+    expect(keyring.verify(token)?.claims).toEqual(CLAIMS);
+    expect(keyring.verify(keyring.sign(CLAIMS, 'at+jwt'))).not.toBeNull();
+  });
+
+  test('the private part of a retired key is not needed any more', async () => {
+    const keyring = await open();
+    const token = keyring.sign(CLAIMS, 'at+jwt');
+    await keyring.rotate();
+    time.advance(PUBLICATION_LEAD);
+    await db.database.kysely
+      .updateTable('signing_keys')
+      .set({ private_key: Buffer.from('broken') })
+      .where('id', '=', kidOf(token))
+      .execute();
+    expect((await open()).verify(token)?.claims).toEqual(CLAIMS);
+  });
+});
