@@ -1,0 +1,25 @@
+// GET /auth/providers: the ways to log in that are open to this address (HA contract 3.4). Never who could log in by them.
+
+import type { FastifyPluginAsync } from 'fastify';
+import type { AuthProvider } from '../../domain/auth_provider.ts';
+import { AuthError } from '../../domain/errors.ts';
+import { isLocalAddress } from '../../domain/network.ts';
+
+interface Parts {
+  /** In the order of the configuration. */
+  providers: ReadonlyMap<string, AuthProvider>;
+  onboarding: { isDone(): Promise<boolean> };
+}
+
+export function providersRoute({ providers, onboarding }: Parts): FastifyPluginAsync {
+  return async (app) => {
+    app.get('/auth/providers', { config: { answers: 'home_assistant' } }, async ({ remote_address }) => {
+      if (!(await onboarding.isDone())) throw new AuthError('onboarding_required', 'Onboarding not finished');
+      const open = [...providers.values()].filter((provider) => provider.refusal(remote_address) === null);
+      return {
+        providers: open.map(({ name, auth_provider_id: id, auth_provider_type: type }) => ({ name, id, type })),
+        preselect_remember_me: isLocalAddress(remote_address),
+      };
+    });
+  };
+}

@@ -1,0 +1,24 @@
+// POST /auth/token: codes and refresh tokens become access tokens (HA contract 3.7).
+
+import type { FastifyPluginAsync } from 'fastify';
+import type { TokenEndpoint } from '../../oauth/token_endpoint.ts';
+import type { Admissions } from '../../tokens/admission.ts';
+import { formBody } from '../body.ts';
+
+interface Parts {
+  tokenEndpoint: TokenEndpoint;
+  admissions: Admissions;
+}
+
+export function tokenRoute({ tokenEndpoint, admissions }: Parts): FastifyPluginAsync {
+  const config = { answers: 'oauth', cors: 'any', counts_refusals: true } as const;
+  return async (app) => {
+    app.post('/auth/token', { config }, async (request, reply) => {
+      const form = await formBody(request);
+      const { remote_address, error_ref } = request;
+      const answer = await tokenEndpoint.answer(form, { remote_address, error_ref, admission: admissions(remote_address) });
+      reply.header('pragma', 'no-cache'); // RFC 6749 section 5.1; no-store is on every answer
+      return reply.send(answer === 'revoked' ? '' : answer);
+    });
+  };
+}

@@ -1,0 +1,35 @@
+// The documents below /.well-known: what clients, resource servers and password managers look for. Anybody may read them, from any page.
+
+import type { FastifyPluginAsync } from 'fastify';
+import { authorizationServerMetadata, protectedResourceMetadata, type ServerFacts } from '../../oauth/metadata.ts';
+import { JWKS_MAX_AGE, type Keyring } from '../../tokens/keyring.ts';
+
+interface Parts {
+  public_url: string;
+  facts: ServerFacts;
+  keyring: Pick<Keyring, 'jwks'>;
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+export function wellKnownRoute({ public_url, facts, keyring }: Parts): FastifyPluginAsync {
+  // Nothing in these changes while the process lives.
+  const documents = {
+    'oauth-authorization-server': Buffer.from(JSON.stringify(authorizationServerMetadata(public_url, facts))),
+    'oauth-protected-resource': Buffer.from(JSON.stringify(protectedResourceMetadata(public_url))),
+  };
+  const config = { answers: 'home_assistant', cors: 'any' } as const;
+  const cache_control = `public, max-age=${JWKS_MAX_AGE}`;
+  return async (app) => {
+    for (const [name, document] of Object.entries(documents)) {
+      app.get(`/.well-known/${name}`, { config }, async (_request, reply) => {
+        return reply.header('cache-control', cache_control).type(JSON_TYPE).send(document);
+      });
+    }
+    app.get('/.well-known/jwks.json', { config }, async (_request, reply) => {
+      return reply.header('cache-control', cache_control).type(JSON_TYPE).send(JSON.stringify(keyring.jwks()));
+    });
+    // https://w3c.github.io/webappsec-change-password-url/
+    app.get('/.well-known/change-password', async (_request, reply) => reply.redirect('/account', 302));
+  };
+}
