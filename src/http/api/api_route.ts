@@ -1,0 +1,90 @@
+// A route of the JSON API as one row: who may call it, what it reads, what it answers. The phases that every route shares are here,
+// so that none can forget one: the guard, the body against its schema, and the answer stripped of whatever its schema does not name.
+
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Caller } from '../../tokens/bearer.ts';
+import { jsonBody } from '../body.ts';
+import { callerOf, type Guard, type Who } from '../guard.ts';
+import { validate } from '../validate.ts';
+
+export interface ApiCall<Body, Query> {
+  caller: Caller;
+  /** Path parameters by name; empty for a text that can be nobody's id. */
+  id(name: string): string;
+  body: Body;
+  query: Query;
+  remote_address: string;
+}
+
+interface Definition<Body extends z.ZodType, Query extends z.ZodType> {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  url: string;
+  who: Who;
+  body?: Body;
+  query?: Query;
+  /** 200 unless said; 204 where nothing is answered. */
+  status?: 201;
+  /** Left out: 204 without a body. */
+  answer?: z.ZodType;
+  handle(call: ApiCall<z.output<Body>, z.output<Query>>): Promise<unknown>;
+}
+
+export interface ApiRoute {
+  method: Definition<z.ZodType, z.ZodType>['method'];
+  url: string;
+  who: Who;
+  register(app: FastifyInstance, guard: Guard): void;
+}
+
+const NO_INPUT = z.unknown();
+
+/** One row of the table. */
+export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends z.ZodType = typeof NO_INPUT>(
+  route: Definition<Body, Query>,
+): ApiRoute {
+  const { method, url, who, answer } = route;
+  return {
+    method,
+    url,
+    who,
+    register(app, guard) {
+      app.route<{ Params: Record<string, string> }>({
+        method,
+        url,
+        config: { answers: 'api' },
+        onRequest: guard.allow(who),
+        handler: async (request, reply) => {
+          const { remote_address, params } = request;
+          // An absent body says what an empty object says.
+          const body = route.body && (request.body ? jsonBody(request, route.body) : validate(route.body, {}));
+          const query = route.query && validate(route.query, request.query);
+          const id = (name: string) => idOf(params[name]);
+          const input = { caller: callerOf(request), id, remote_address, body: body as z.output<Body>, query: query as z.output<Query> };
+          const value = await route.handle(input);
+          if (!answer) return reply.code(204).send();
+          return reply.code(route.status ?? 200).send(answer.parse(value));
+        },
+      });
+    },
+  };
+}
+
+function idOf(text: string | undefined): string {
+  return text !== undefined && /^[\w-]+$/.test(text) ? text : '';
+}
+
+/** The query of a list. */
+export const pageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z
+    .string()
+    .regex(/^[\w.:-]{1,200}$/)
+    .nullable()
+    .default(null),
+});
+
+/** The answer of a list. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item), next_cursor: z.string().nullable() });
+}
