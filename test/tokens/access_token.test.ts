@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/domain/json.ts';
+import type { Authorization } from '../../src/domain/token.ts';
+import type { User } from '../../src/domain/user.ts';
+import { createAccessTokens } from '../../src/tokens/access_token.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { CLIENT, createTokenParts, HOME, ISSUER, newGrant, type TokenParts } from '../support/grants.ts';
+import { addPerson, NOON } from '../support/people.ts';
+import { vectors } from '../support/vectors.ts';
+
+const DAY = 86_400;
+
+let db: TestDatabase;
+let parts: TokenParts;
+let user: User;
+let authorization: Authorization;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  parts = await createTokenParts(db.database);
+  user = await addPerson(db.database);
+  authorization = await grantFor(user);
+});
+afterAll(async () => {
+  await parts.close();
+  await db.close();
+});
+
+async function grantFor({ id: user_id, ...rest }: User): Promise<Authorization> {
+  const { row } = newGrant({ id: user_id, ...rest });
+  await parts.refreshTokens.create(row);
+  return {
+    user_id,
+    refresh_token_id: row.id,
+    client_id: CLIENT,
+    access_token_expiration: 1_800,
+    auth_time: NOON,
+    amr: ['pwd'],
+    scope: [],
+    refresh_token: null,
+    ha_auth_provider: null,
+  };
+}
+
+/** Signed by us, with other claims than we would write; null leaves one out. */
+function signed(differences: Record<string, unknown> = {}): string {
+  const claims = parts.accessTokens.read(parts.accessTokens.mint(authorization).access_token)!;
+  const changed = Object.entries({ ...claims, ...differences }).filter(([, value]) => value !== null);
+  return parts.keyring.sign(Object.fromEntries(changed), 'at+jwt');
+}
+
+function isGood(token: string): boolean {
+  return parts.accessTokens.read(token) !== null;
+}
+
+const now = NOON.getTime() / 1000;
+
+describe('an access token', () => {
+  test('says what RFC 9068 asks for', () => {
+    const { access_token, expires_in } = parts.accessTokens.mint(authorization);
+    expect(expires_in).toBe(1_800);
+    expect(parts.accessTokens.read(access_token)).toEqual({
+      iss: ISSUER,
+      sub: user.id,
+      aud: ISSUER,
+      exp: now + 1_800,
+      iat: now,
+      jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      client_id: CLIENT,
+      scope: '',
+      auth_time: now,
+      acr: '1',
+      amr: ['pwd'],
+      refresh_token_id: authorization.refresh_token_id,
+    });
+  });
+
+  test('is never the same twice', () => {
+    expect(parts.accessTokens.mint(authorization).access_token).not.toBe(parts.accessTokens.mint(authorization).access_token);
+  });
+
+  for (const [amr, acr] of [
+    [[], '0'],
+    [['pwd'], '1'],
+    [['pwd', 'otp', 'mfa'], '2'],
+  ] as const) {
+    test(`tells how well its user proved who they are: ${amr.join(' ') || 'not at all'}`, () => {
+      const { access_token } = parts.accessTokens.mint({ ...authorization, amr: [...amr] });
+      expect(parts.accessTokens.read(access_token)).toMatchObject({ acr, amr });
+    });
+  }
+
+  test('without a client is our own doing', () => {
+    const { access_token } = parts.accessTokens.mint({ ...authorization, client_id: null });
+    expect(parts.accessTokens.read(access_token)?.client_id).toBe(ISSUER);
+  });
+
+  // E4
+  for (const [story, differences, good] of [
+    ['as it is', {}, true],
+    ['another issuer', { iss: 'https://evil.example' }, false],
+    ['another audience', { aud: 'https://evil.example' }, false],
+    ['a list of audiences', { aud: [ISSUER] }, false],
+    ['no audience', { aud: null }, false],
+    ['expired 9 s ago', { exp: now - 9 }, true],
+    ['expired 10 s ago', { exp: now - 10 }, false],
+    ['issued 10 s ahead', { iat: now + 10 }, true],
+    ['issued 11 s ahead', { iat: now + 11 }, false],
+    ['no exp', { exp: null }, false],
+    ['no iat', { iat: null }, false],
+    ['an exp in words', { exp: `${now + 60}` }, false],
+    ['a broken exp', { exp: now + 0.5 }, false],
+    ['no grant', { refresh_token_id: null }, false],
+    ['a grant that is a list', { refresh_token_id: [authorization?.refresh_token_id] }, false],
+    ['a subject that is an object', { sub: {} }, false],
+  ] as [string, JsonObject, boolean][]) {
+    test(`${good ? 'is good' : 'is refused'}: ${story}`, () => {
+      expect(isGood(signed(differences))).toBe(good);
+    });
+  }
+
+  test('of one issuer is refused by another with the same keys', () => {
+    const other = createAccessTokens({ keyring: parts.keyring, issuer: 'http://localhost:8420', clock: parts.time.clock });
+    expect(other.read(parts.accessTokens.mint(authorization).access_token)).toBeNull();
+  });
+});
+
+describe('Home Assistant’s access tokens', () => {
+  const stories: Record<string, (vector: ReturnType<typeof vectors>[number]) => Promise<void>> = {
+    'access-token-002': async ({ given, expect: want }) => {
+      const access_token_expiration = given.refresh_token.access_token_expiration_days * DAY;
+      const { exp, iat } = parts.accessTokens.read(parts.accessTokens.mint({ ...authorization, access_token_expiration }).access_token)!;
+      expect(exp - iat).toBe(want.exp_minus_iat);
+    },
+    'access-token-005': async () => expect(isGood(signed().replace(/[^.]*$/, ''))).toBe(false),
+    'access-token-009': async () => expect(isGood(parts.keyring.sign([], 'at+jwt'))).toBe(false),
+    'access-token-010': async ({ given, expect: want }) =>
+      expect(isGood(signed({ exp: now - given.expired_seconds_ago }))).toBe(want.valid),
+    'access-token-011': async ({ given, expect: want }) =>
+      expect(isGood(signed({ exp: now - given.expired_seconds_ago }))).toBe(want.valid),
+    'access-token-015': async ({ given }) => expect(isGood(signed({ [given.claims_without]: null }))).toBe(false),
+    'access-token-016': async ({ given }) => expect(isGood(signed(given.extra_claim))).toBe(false),
+    'access-token-017': async () => {
+      const owner = await addPerson(db.database);
+      const { access_token } = parts.accessTokens.mint(await grantFor(owner));
+      expect(await parts.bearer.authenticate(access_token, HOME)).not.toBeNull();
+      await db.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', owner.id).execute();
+      expect(await parts.bearer.authenticate(access_token, HOME)).toBeNull();
+    },
+    // One keyring signs for every grant (decision 8).
+    'access-token-018': async () => {
+      const [one, other] = [signed(), signed()].map((token) => parts.keyring.verify(token)!.header.kid);
+      expect(one).toBe(other);
+    },
+  };
+
+  for (const vector of vectors('access-token')) test(vector.id, () => stories[vector.id]!(vector));
+});
