@@ -1,0 +1,58 @@
+// What arrives at the authorization endpoint, read and judged as far as that needs no database and no network.
+
+import { isUrlClientId } from './client_id.ts';
+import { AuthError } from './errors.ts';
+import { isCodeChallenge } from './pkce.ts';
+import { isForbiddenRedirectUri } from './redirect_uri.ts';
+
+/** Home Assistant's dialect: the client is a URL that nobody registered, and the request carries nothing that only standard clients send. */
+export interface AuthorizationRequest {
+  profile: 'home_assistant';
+  client_id: string;
+  redirect_uri: string;
+  /** Echoed exactly as it came. */
+  state: string | null;
+  code_challenge: string | null;
+}
+
+/** The longest `state` that is echoed; a longer one is refused, never cut. */
+export const MAX_STATE_LENGTH = 4096;
+
+const STANDARD_ONLY = ['scope', 'resource', 'nonce', 'prompt', 'response_mode', 'request', 'request_uri'];
+
+/** This app sends a challenge with its watch's redirect URIs and never a verifier. */
+const ANDROID_CLIENT = 'https://home-assistant.io/android';
+const WEAR_REDIRECT = /^https:\/\/wear\.googleapis(-cn)?\.com\/3p_auth\/io\.homeassistant\.companion\.android$/;
+
+function only(query: URLSearchParams, name: string): string | null {
+  const values = query.getAll(name);
+  // RFC 6749 section 3.1: parameters must not be sent more than once.
+  if (values.length > 1) throw new AuthError('invalid_request', `${name} is there more than once`);
+  return values[0] ?? null;
+}
+
+function codeChallenge(query: URLSearchParams, client_id: string, redirect_uri: string): string | null {
+  const challenge = only(query, 'code_challenge');
+  const method = only(query, 'code_challenge_method');
+  if (client_id === ANDROID_CLIENT && WEAR_REDIRECT.test(redirect_uri)) return null;
+  if (challenge === null && method === null) return null;
+  if (method !== 'S256') throw new AuthError('unsupported_transform_algorithm', 'Transform algorithm not supported');
+  if (challenge === null || !isCodeChallenge(challenge)) throw new AuthError('invalid_request', 'code_challenge is not one of S256');
+  return challenge;
+}
+
+/**
+ * Reads the query of the authorization endpoint. Every fault is thrown before a person is asked anything: as long as the redirect URI is
+ * not known to be the client's, a fault is a page and never a redirect (RFC 6749 section 4.1.2.1).
+ */
+export function readAuthorizationRequest(query: URLSearchParams): AuthorizationRequest {
+  const client_id = only(query, 'client_id');
+  const redirect_uri = only(query, 'redirect_uri');
+  const state = only(query, 'state');
+  if (client_id === null || !isUrlClientId(client_id)) throw new AuthError('invalid_client_id', 'Invalid client id');
+  if (redirect_uri === null || isForbiddenRedirectUri(redirect_uri)) throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
+  if (state !== null && state.length > MAX_STATE_LENGTH) throw new AuthError('invalid_request', `state is longer than ${MAX_STATE_LENGTH}`);
+  const foreign = STANDARD_ONLY.find((name) => query.has(name));
+  if (foreign !== undefined) throw new AuthError('invalid_request', `${foreign} is not supported for this client`);
+  return { profile: 'home_assistant', client_id, redirect_uri, state, code_challenge: codeChallenge(query, client_id, redirect_uri) };
+}
