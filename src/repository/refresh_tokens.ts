@@ -172,7 +172,7 @@ export function createRefreshTokens(database: Database) {
 }
 
 /** Neither past its expiry nor unused for longer than its idle lifetime. For the rows of a table called `r`. */
-export function isAlive(now: Date): Expression<boolean> {
+function isAlive(now: Date): Expression<boolean> {
   return sql<boolean>`(r.expires_at is null or r.expires_at > ${now})
     and (r.idle_lifetime is null or coalesce(r.last_used_at, r.created_at) + r.idle_lifetime * interval '1 second' > ${now})`;
 }

@@ -25,7 +25,7 @@ export const PUBLICATION_LEAD = 600;
 /** Seconds for which others may keep the JWKS: well below the lead. */
 export const JWKS_MAX_AGE = 300;
 /** Longer tokens are refused unread (HA contract 8.3). */
-export const MAX_TOKEN_LENGTH = 8192;
+const MAX_TOKEN_LENGTH = 8192;
 
 const REFRESH_MS = 5_000;
 const MIN_REFRESH_MS = 1_000;
