@@ -1,0 +1,104 @@
+// The peer: npm's oidc-provider with an adapter of one PostgreSQL table, named prepared statements and a pool as large as ours.
+// `POST /seed?codes=N` makes authorization codes without a browser, so that only the token endpoint is measured.
+
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { Provider } from 'oidc-provider';
+import pg from 'pg';
+
+const pool = new pg.Pool({ connectionString: process.env.BENCH_DATABASE_URL, max: 10 });
+await pool.query(`create table if not exists oidc_payloads (
+  id text, type text, payload jsonb not null, grant_id text, user_code text, uid text, expires_at timestamptz, consumed_at timestamptz, primary key (id, type))`);
+await pool.query('create index if not exists oidc_payloads_grant on oidc_payloads (grant_id)');
+
+const run = (name, text, values) => pool.query({ name, text, values });
+const toPayload = (row) => row && { ...row.payload, ...(row.consumed_at ? { consumed: true } : {}) };
+
+class Adapter {
+  constructor(type) {
+    this.type = type;
+  }
+  async upsert(id, payload, expiresIn) {
+    const expires = expiresIn ? new Date(Date.now() + expiresIn * 1000) : null;
+    await run(
+      'upsert',
+      `insert into oidc_payloads (id, type, payload, grant_id, user_code, uid, expires_at) values ($1, $2, $3, $4, $5, $6, $7)
+       on conflict (id, type) do update set payload = excluded.payload, expires_at = excluded.expires_at`,
+      [id, this.type, payload, payload.grantId ?? null, payload.userCode ?? null, payload.uid ?? null, expires],
+    );
+  }
+  async find(id) {
+    return toPayload(
+      (await run('find', 'select payload, consumed_at from oidc_payloads where id = $1 and type = $2', [id, this.type])).rows[0],
+    );
+  }
+  async findByUid(uid) {
+    return toPayload(
+      (await run('uid', 'select payload, consumed_at from oidc_payloads where uid = $1 and type = $2', [uid, this.type])).rows[0],
+    );
+  }
+  async findByUserCode(code) {
+    return toPayload(
+      (await run('code', 'select payload, consumed_at from oidc_payloads where user_code = $1 and type = $2', [code, this.type])).rows[0],
+    );
+  }
+  async destroy(id) {
+    await run('destroy', 'delete from oidc_payloads where id = $1 and type = $2', [id, this.type]);
+  }
+  async consume(id) {
+    await run('consume', 'update oidc_payloads set consumed_at = now() where id = $1 and type = $2', [id, this.type]);
+  }
+  async revokeByGrantId(grantId) {
+    await run('revoke', 'delete from oidc_payloads where grant_id = $1', [grantId]);
+  }
+}
+
+const port = Number(process.env.BENCH_PORT);
+const redirect_uri = 'https://app.example.com/callback';
+const provider = new Provider(`http://127.0.0.1:${port}`, {
+  adapter: Adapter,
+  clients: [
+    {
+      client_id: 'bench',
+      redirect_uris: [redirect_uri],
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
+    },
+  ],
+  cookies: { keys: [randomBytes(16).toString('hex')] },
+  pkce: { required: () => false },
+  rotateRefreshToken: false,
+  issueRefreshToken: () => true,
+  findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  features: { devInteractions: { enabled: false }, introspection: { enabled: false } },
+  interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
+});
+
+async function seed(count) {
+  const client = await provider.Client.find('bench');
+  const grant = new provider.Grant({ accountId: 'user', clientId: 'bench' });
+  grant.addOIDCScope('openid offline_access');
+  const grantId = await grant.save();
+  const codes = [];
+  for (let made = 0; made < count; made += 1) {
+    const code = new provider.AuthorizationCode({
+      accountId: 'user',
+      client,
+      grantId,
+      gty: 'authorization_code',
+      redirectUri: redirect_uri,
+      scope: 'openid offline_access',
+      authTime: Math.floor(Date.now() / 1000),
+    });
+    codes.push(await code.save());
+  }
+  return codes;
+}
+
+const handle = provider.callback();
+createServer(async (request, response) => {
+  const url = new URL(request.url, 'http://localhost');
+  if (url.pathname !== '/seed') return handle(request, response);
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(await seed(Number(url.searchParams.get('codes')))));
+}).listen(port, '127.0.0.1');
