@@ -1,0 +1,97 @@
+// What a URL client's page says about the client: the redirect URIs it publishes (HA contract 4.3). Asked before anyone is logged in, by anyone,
+// so every fetch is under limits: few at a time, few for one address, one for all who ask for the same page, none where the URI itself tells.
+import { setTimeout as pause } from 'node:timers/promises';
+import { isUrlClientId } from '../domain/client_id.ts';
+import { publishedRedirectUris } from '../domain/client_page.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { failureKey, isLocalAddress, isSpecialUse } from '../domain/network.ts';
+import { acceptsRedirectUri, isForbiddenRedirectUri, redirectUriMatches } from '../domain/redirect_uri.ts';
+import { createGuardedFetch, type GuardedFetchOptions } from './guarded_fetch.ts';
+
+export interface ClientPageDeps {
+  /** Whether pages on this machine and in the home network may be fetched. */
+  allow_private_addresses: boolean;
+  clock: Clock;
+  /** For tests. */
+  fetch?: Partial<GuardedFetchOptions>;
+  /** A fetch that failed takes a multiple of this, so that its time tells nothing about the other side. */
+  bucket_ms?: number;
+}
+
+export interface ClientPages {
+  /** The redirect URIs on the client's page; none when it cannot be had. */
+  publishedRedirectUris(client_id: string, remote_address: string): Promise<string[]>;
+  /** Whether the redirect URI is the client's own; fetches its page only where the URI alone does not tell. */
+  acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean>;
+}
+
+const BUCKET_MS = 1_000;
+const CACHE_SECONDS = 60;
+const MAX_CACHED = 500;
+const MAX_FETCHES = 32;
+/** Fetches that one address may cause in a minute, and addresses that are told apart in it. */
+const MAX_PER_ADDRESS = 20;
+const MAX_ADDRESSES = 10_000;
+
+export function createClientPages({ allow_private_addresses, clock, fetch, bucket_ms = BUCKET_MS }: ClientPageDeps): ClientPages {
+  const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
+  const get = createGuardedFetch({ isAllowed, ...fetch });
+  const budget = createBudget(clock);
+  const cache = new Map<string, { uris: string[]; expires_at: Date }>();
+  const running = new Map<string, Promise<string[]>>();
+
+  async function ask(client_id: string): Promise<string[]> {
+    const began = performance.now();
+    const body = await get(client_id);
+    if (body === null) {
+      const elapsed = performance.now() - began;
+      await pause(Math.ceil(elapsed / bucket_ms) * bucket_ms - elapsed);
+      return [];
+    }
+    const uris = publishedRedirectUris(body.toString('utf8'), client_id);
+    cache.delete(client_id);
+    cache.set(client_id, { uris, expires_at: addSeconds(clock(), CACHE_SECONDS) });
+    const [oldest] = cache.keys();
+    if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
+    return uris;
+  }
+
+  function start(client_id: string, remote_address: string): Promise<string[]> {
+    if (running.size >= MAX_FETCHES) throw new AuthError('unavailable', 'Too many client pages are being read', { retry_after: 1 });
+    budget.spend(failureKey(remote_address));
+    const asked = ask(client_id).finally(() => running.delete(client_id));
+    running.set(client_id, asked);
+    return asked;
+  }
+
+  async function published(client_id: string, remote_address: string): Promise<string[]> {
+    const cached = cache.get(client_id);
+    if (cached && cached.expires_at > clock()) return cached.uris;
+    return await (running.get(client_id) ?? start(client_id, remote_address));
+  }
+
+  return {
+    publishedRedirectUris: published,
+    async acceptsRedirectUri(client_id, redirect_uri, remote_address) {
+      if (redirectUriMatches(client_id, redirect_uri)) return true;
+      if (!isUrlClientId(client_id) || isForbiddenRedirectUri(redirect_uri)) return false;
+      return acceptsRedirectUri(client_id, redirect_uri, await published(client_id, remote_address));
+    },
+  };
+}
+
+/** How many fetches an address has caused in this minute. */
+function createBudget(clock: Clock) {
+  let minute = { ends_at: clock(), spent: new Map<string, number>() };
+  return {
+    spend(key: string): void {
+      const now = clock();
+      if (minute.ends_at <= now) minute = { ends_at: addSeconds(now, 60), spent: new Map() };
+      const spent = minute.spent.get(key) ?? 0;
+      if (spent >= MAX_PER_ADDRESS || minute.spent.size >= MAX_ADDRESSES)
+        throw new AuthError('too_many_requests', 'Too many client pages asked for', { retry_after: 60 });
+      minute.spent.set(key, spent + 1);
+    },
+  };
+}
