@@ -77,7 +77,7 @@ async function scenarios(ours: Server, peer: Server, database_url: string): Prom
     client_id: 'bench',
     redirect_uri: REDIRECT_URI,
     state: 'x',
-    scope: 'openid',
+    scope: 'api',
   });
   return [
     {
