@@ -17,6 +17,9 @@ export function providerKeyText(key: ProviderKey): string {
   return `${key.auth_provider_type}:${key.auth_provider_id ?? ''}`;
 }
 
+/** By a group's name at the provider, the ids of our groups that its members are in. */
+export type GroupMapping = Readonly<Record<string, readonly string[]>>;
+
 /** What a provider found out about a person, before we know which user that is. */
 export interface Identity {
   /** Unique and stable within this provider instance; what the credential is found by. */
@@ -48,6 +51,8 @@ export type ProviderStep =
       data_schema: Field[];
       errors: { base?: ProviderErrorCode } | null;
       description_placeholders?: Record<string, string>;
+      /** Why it is an error, for the log and the audit event alone. */
+      detail?: string;
       /** What the next step must know; kept in the flow's row. */
       state?: JsonObject;
     }
@@ -65,6 +70,7 @@ export interface StepContext {
   /**
    * Runs one guess at a secret under the limits on guessing: refuses before `guess` runs when too many failed,
    * counts a false answer against the address and against `name`, and never runs two for one address at once.
+   * A guess that throws is not counted: throw `unavailable` when nobody could say whether it was right.
    */
   attempt(name: string, guess: () => Promise<boolean>): Promise<boolean>;
 }
@@ -77,6 +83,10 @@ export interface AuthProvider extends ProviderKey {
   new_users: 'approve' | 'activate' | 'refuse';
   /** Groups of a new user. */
   default_groups: string[];
+  /** What its groups are among ours; see group_mapping.ts. */
+  groups?: GroupMapping | undefined;
+  /** Whether the mapping is applied again at each login, not only to new users. */
+  sync_groups?: boolean | undefined;
   require_mfa: boolean;
   /** Why this provider lets nobody in from that address, now; null: it does. Asked at the start and at every minting of an access token. */
   refusal(remote_address: string): string | null;
@@ -91,7 +101,16 @@ export interface CommonProviderConfig {
   name?: string | undefined;
   new_users: 'approve' | 'activate' | 'refuse';
   default_groups: string[];
+  groups?: GroupMapping | undefined;
+  sync_groups?: boolean | undefined;
   require_mfa: boolean;
+}
+
+/** The part of a provider that its block says as it stands. */
+export function configuredProvider({ type, id, name, ...config }: CommonProviderConfig, default_name: string) {
+  const { new_users, default_groups, groups, sync_groups, require_mfa } = config;
+  const key = { auth_provider_type: type, auth_provider_id: id ?? null };
+  return { ...key, name: name ?? default_name, new_users, default_groups, groups, sync_groups, require_mfa };
 }
 
 /** Hashing of passwords, bounded; see repository/password_hash.ts. */
@@ -116,6 +135,10 @@ export interface ProviderDeps {
   /** Active people (no system users), with their groups, for providers that pick among our users. */
   activeUsers(): Promise<{ id: string; name: string | null; is_owner: boolean; group_ids: string[] }[]>;
   trusted_proxies: readonly string[];
+  /** Heavy work in a few slots, with a short queue before them; it throws `unavailable` to what finds no place. See repository/work_queue.ts. */
+  workQueue(options: { slots: number; queue_limit: number; wait_ms: number }): <T>(work: () => Promise<T>) => Promise<T>;
+  /** Tells the operator what is wrong outside; never with a secret in it. */
+  warn(message: string): void;
 }
 
 /** One kind of provider: what `src/providers/<type>.ts` exports as `provider`. */

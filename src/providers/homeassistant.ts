@@ -1,6 +1,12 @@
 // The local provider: names and passwords that we keep ourselves. Its type is the word that Home Assistant's front-end knows it by.
 import { z } from 'zod';
-import type { AuthProviderType, CommonProviderConfig, ProviderDeps, ProviderStep } from '../domain/auth_provider.ts';
+import {
+  type AuthProviderType,
+  type CommonProviderConfig,
+  configuredProvider,
+  type ProviderDeps,
+  type ProviderStep,
+} from '../domain/auth_provider.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { Field } from '../domain/form.ts';
 import { normaliseUsername } from '../domain/user.ts';
@@ -19,15 +25,10 @@ export const provider: AuthProviderType<CommonProviderConfig & z.infer<typeof co
   type: 'homeassistant',
   default_name: 'Home Assistant Local',
   config,
-  create({ type, name = provider.default_name, new_users, default_groups, require_mfa }, deps) {
+  create(block, deps) {
     return {
-      auth_provider_type: type,
-      auth_provider_id: null,
-      name,
+      ...configuredProvider(block, provider.default_name),
       support_mfa: true,
-      new_users,
-      default_groups,
-      require_mfa,
       refusal: () => null,
       async step({ values, context }) {
         if (!values) return form({});

@@ -6,6 +6,7 @@ import { provider as type } from '../../src/providers/homeassistant.ts';
 import { createLocalLogins, type LocalLogins } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/repository/password_hash.ts';
 import { createTestClock } from '../support/clock.ts';
+import { NO_DEPS } from '../support/auth_provider.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const { clock } = createTestClock();
@@ -40,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => db.close());
 
 function createProvider(passwords: PasswordHasher): AuthProvider {
-  const deps = { clock, hasher: passwords, localLogins, activeUsers: async () => [], trusted_proxies: [] };
+  const deps = { ...NO_DEPS, clock, hasher: passwords, localLogins };
   return type.create({ ...common, minimum_password_length: 8 }, deps);
 }
 const store = (username: string, password_hash: string) =>

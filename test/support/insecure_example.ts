@@ -1,6 +1,6 @@
 // Home Assistant's example provider: its users and their passwords stand in the configuration. For tests only; it is never shipped.
 import { z } from 'zod';
-import type { AuthProviderType, CommonProviderConfig, ProviderStep } from '../../src/domain/auth_provider.ts';
+import { type AuthProviderType, type CommonProviderConfig, configuredProvider, type ProviderStep } from '../../src/domain/auth_provider.ts';
 import type { Field } from '../../src/domain/form.ts';
 import { safeEqual } from '../../src/domain/secret.ts';
 
@@ -17,15 +17,10 @@ export const provider: AuthProviderType<CommonProviderConfig & z.infer<typeof co
   type: 'insecure_example',
   default_name: 'Unnamed auth provider',
   config,
-  create({ type, id, name = provider.default_name, users, new_users, default_groups, require_mfa }) {
+  create({ users, ...common }) {
     return {
-      auth_provider_type: type,
-      auth_provider_id: id ?? null,
-      name,
+      ...configuredProvider(common, provider.default_name),
       support_mfa: true,
-      new_users,
-      default_groups,
-      require_mfa,
       refusal: () => null,
       async step({ values, context }) {
         if (!values) return form(null);

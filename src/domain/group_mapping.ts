@@ -1,0 +1,33 @@
+// Which of our groups a person belongs to by what a provider says of them. Asked by login/ for new users, and at each login where groups are synced.
+
+import type { AuthProvider, Identity } from './auth_provider.ts';
+import { ADMIN_GROUP } from './user.ts';
+
+type Mapped = Pick<AuthProvider, 'groups'>;
+
+/** Every group that the mapping can give or take away; other memberships are nobody's business but the owner's. */
+export function managedGroups({ groups = {} }: Mapped): string[] {
+  return unique(Object.values(groups).flat());
+}
+
+/** Our groups for the provider's groups that the person is in. Names are compared exactly. */
+export function mappedGroups({ groups = {} }: Mapped, identity: Pick<Identity, 'groups'>): string[] {
+  const names = new Set(identity.groups);
+  return unique(Object.entries(groups).flatMap(([name, ids]) => (names.has(name) ? ids : [])));
+}
+
+/**
+ * The groups of a new user: those that the provider names as ours or else the default ones, and what the mapping adds.
+ * Only the mapping, which an operator wrote, makes an administrator.
+ */
+export function newUserGroups(
+  provider: Pick<AuthProvider, 'groups' | 'default_groups'>,
+  identity: Pick<Identity, 'groups' | 'group_ids'>,
+): string[] {
+  const given = (identity.group_ids ?? provider.default_groups).filter((id) => id !== ADMIN_GROUP);
+  return unique([...given, ...mappedGroups(provider, identity)]);
+}
+
+function unique(ids: readonly string[]): string[] {
+  return [...new Set(ids)];
+}
