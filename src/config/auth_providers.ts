@@ -1,6 +1,7 @@
 // Reads `auth_providers` and `auth_mfa_modules`: each block by its plug-in's schema, no two of the same name, groups that exist.
 
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import { ADMIN_GROUP } from '../domain/user.ts';
 import {
   type AuthProviderBlock,
   type BlockSchemas,
@@ -17,6 +18,7 @@ import { isBlock } from './shape.ts';
 const LOCAL_TYPE = LOCAL_PROVIDER.auth_provider_type;
 const DEFAULT_PROVIDERS: unknown[] = [{ type: LOCAL_TYPE }];
 const DEFAULT_MFA_MODULES: unknown[] = [{ type: 'totp' }];
+const NO_NEW_ADMINISTRATORS = 'new users are never administrators; make one after its first login';
 
 /** The providers in the order of the file; none configured means the local one. */
 export async function readAuthProviders(
@@ -68,12 +70,22 @@ function complainOfLocalId(block: unknown, path: Path, ground: Ground): void {
   ground.complain([...path, 'id'], 'the local provider takes no id: there is only one');
 }
 
+/** The mapping may make administrators: an operator wrote it. The default groups may not. */
 function complainOfGroups(block: unknown, path: Path, configured: readonly string[], ground: Ground): void {
+  if (!isBlock(block)) return;
   const known = [...SYSTEM_GROUPS, ...configured];
-  const groups = isBlock(block) && Array.isArray(block.default_groups) ? block.default_groups : [];
-  groups.forEach((id: unknown, index) => {
-    const complain = (message: string) => ground.complain([...path, 'default_groups', index], message);
-    if (id === 'system-admin') complain('new users are never administrators; make one after its first login');
-    else if (typeof id === 'string' && !known.includes(id)) complain(`there is no such group${didYouMean(id, known)}`);
-  });
+  complainOfGroupIds(block.default_groups, [...path, 'default_groups'], known, ground);
+  for (const [index, id] of listOf(block.default_groups).entries())
+    if (id === ADMIN_GROUP) ground.complain([...path, 'default_groups', index], NO_NEW_ADMINISTRATORS);
+  for (const [name, ids] of isBlock(block.groups) ? Object.entries(block.groups) : [])
+    complainOfGroupIds(ids, [...path, 'groups', name], known, ground);
+}
+
+function complainOfGroupIds(ids: unknown, path: Path, known: readonly string[], ground: Ground): void {
+  for (const [index, id] of listOf(ids).entries())
+    if (typeof id === 'string' && !known.includes(id)) ground.complain([...path, index], `there is no such group${didYouMean(id, known)}`);
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -26,6 +26,10 @@ export const commonProviderKeys = {
   new_users: z.enum(['approve', 'activate', 'refuse']).default('approve'),
   /** Groups of a new user. */
   default_groups: z.array(z.string()).max(100).default(['system-users']),
+  /** By a group's name at the provider, ours that its members are in. */
+  groups: z.record(z.string(), z.array(z.string()).max(100)).default({}),
+  /** Whether `groups` is applied again at each login. */
+  sync_groups: z.boolean().default(false),
   /** Nobody gets in here without a second factor. */
   require_mfa: z.boolean().default(false),
 };

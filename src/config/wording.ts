@@ -49,6 +49,7 @@ const wording: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_value') return oneOf(issue.values.map(String), issue.input);
   if (issue.code === 'too_small') return tooSmall(issue.origin, Number(issue.minimum));
   if (issue.code === 'too_big') return `must ${amount(issue.origin, 'at most', Number(issue.maximum))}`;
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message;
   if (issue.code === 'invalid_union') return 'has a form that is not allowed here';
   if (issue.code === 'invalid_format') return `must be a valid ${issue.format}`;
   return undefined;

@@ -12,20 +12,30 @@ describe('auth_providers', () => {
       [
         'auth_providers:',
         '  - type: local',
-        `  - { ${LDAP}, id: office, name: Office, new_users: activate, default_groups: [family], require_mfa: true, bind_password_file: password, ca_file: ca.pem }`,
+        `  - { ${LDAP}, id: office, name: Office, new_users: activate, default_groups: [family], groups: { Kin: [family], Boss: [system-admin] }, sync_groups: true, require_mfa: true, bind_password_file: password, ca_file: ca.pem }`,
         'groups: [{ id: family, name: Family, policy: { entities: true } }]',
       ].join('\n'),
       {},
       folder,
     );
     expect(config.auth_providers).toEqual([
-      { type: 'homeassistant', new_users: 'approve', default_groups: ['system-users'], require_mfa: false, min_password_length: 8 },
+      {
+        type: 'homeassistant',
+        new_users: 'approve',
+        default_groups: ['system-users'],
+        groups: {},
+        sync_groups: false,
+        require_mfa: false,
+        min_password_length: 8,
+      },
       {
         type: 'ldap',
         id: 'office',
         name: 'Office',
         new_users: 'activate',
         default_groups: ['family'],
+        groups: { Kin: ['family'], Boss: ['system-admin'] },
+        sync_groups: true,
         require_mfa: true,
         url: 'ldaps://a',
         bind_password: 'secret',
@@ -51,6 +61,10 @@ describe('auth_providers', () => {
     [`{ ${LDAP}, new_users: allow }`, '.new_users: must be one of approve, activate, refuse'],
     [`{ ${LDAP}, default_groups: [system-user] }`, '.default_groups[0]: there is no such group; did you mean "system-users"?'],
     [`{ ${LDAP}, default_groups: [system-admin] }`, '.default_groups[0]: new users are never administrators'],
+    [`{ ${LDAP}, groups: { Staff: [system-user] } }`, '.groups.Staff[0]: there is no such group; did you mean "system-users"?'],
+    [`{ ${LDAP}, groups: { Staff: system-users } }`, '.groups.Staff: must be a list'],
+    [`{ ${LDAP}, groups: [system-users] }`, '.groups: must be a block of settings'],
+    [`{ ${LDAP}, sync_groups: maybe }`, '.sync_groups: must be true or false'],
     ['{ type: homeassistant, id: a }', '.id: the local provider takes no id: there is only one'],
     ['{ type: local, id: a }', '.id: the local provider takes no id: there is only one'],
   ] as const) {
