@@ -1,0 +1,38 @@
+// What the name and the password of a new local login must be like. A password counts exactly as it is typed: no trimming, no cutting, no Unicode normalisation.
+import { COMMON_PASSWORDS } from './common_passwords.ts';
+import { AuthError } from './errors.ts';
+import { isNormalisedUsername, normaliseUsername, usernameComplaint } from './user.ts';
+
+/** Most characters of a password; hashing a longer one would be work for nothing. */
+export const MAX_PASSWORD_LENGTH = 1024;
+
+/** Refuses a name that cannot be given to a login, in Home Assistant's words (HA contract 6.1). */
+export function requireNewUsername(username: string): void {
+  const complaint = usernameComplaint(username);
+  if (complaint !== null) throw new AuthError('invalid_format', complaint);
+  if (isNormalisedUsername(username)) return;
+  throw new AuthError(
+    'username_not_normalized',
+    `Username "${username}" is not normalized. Please make sure the username is lowercase and does not contain any whitespace.`,
+  );
+}
+
+export function usernameTaken(username: string): AuthError {
+  return new AuthError('username_already_exists', `Username "${username}" already exists`);
+}
+
+/** Refuses a password that is not worth having. `minimum_length` counts characters as people see them typed, not bytes. */
+export function requireNewPassword(password: string, { username, minimum_length }: { username: string; minimum_length: number }): void {
+  const complaint = passwordComplaint(password, username, minimum_length);
+  if (complaint !== null) throw new AuthError('invalid_password', complaint);
+}
+
+function passwordComplaint(password: string, username: string, minimum_length: number): string | null {
+  if (password.length > MAX_PASSWORD_LENGTH) return `Password must not be longer than ${MAX_PASSWORD_LENGTH} characters`;
+  if ([...password].length < minimum_length) return `Password must have at least ${minimum_length} characters`;
+  // Login forms do not carry these two, so nobody could ever type it.
+  if (password.includes('\0') || !password.isWellFormed()) return 'Password must be text';
+  if (normaliseUsername(password) === normaliseUsername(username)) return 'Password must not be the username';
+  if (COMMON_PASSWORDS.has(password.toLowerCase())) return 'Password is one of the most common ones';
+  return null;
+}
