@@ -54,8 +54,8 @@ export interface Miss {
 export function createAuthorizationCodes(database: Database) {
   const { kysely } = database;
   return {
-    async store(code: NewAuthorizationCode): Promise<void> {
-      await kysely.insertInto('authorization_codes').values(code).execute();
+    async store(code: NewAuthorizationCode, trx = kysely): Promise<void> {
+      await trx.insertInto('authorization_codes').values(code).execute();
     },
 
     /**
