@@ -1,0 +1,175 @@
+// People and machines: made, changed, approved, deleted, and the one ownership handed over (HA contract 12). Called by the API, the pages and the CLI.
+// It does not know how anybody logs in; see local_logins.ts and credentials.ts.
+import type { Kysely } from 'kysely';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { PageRequest } from '../domain/page.ts';
+import { randomId } from '../domain/secret.ts';
+import type { User } from '../domain/user.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Database } from '../repository/database.ts';
+import type { Groups } from '../repository/groups.ts';
+import type { Schema } from '../repository/schema.ts';
+import type { UserEntry, Users as UserRows } from '../repository/users.ts';
+import { type Actor, doneBy, requireOwner } from './actor.ts';
+import { requireName } from './names.ts';
+
+export interface UsersDeps {
+  database: Pick<Database, 'transaction'>;
+  users: UserRows;
+  groups: Pick<Groups, 'replaceMemberships'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+  /** Who lets new users in, beside the owner. */
+  approvals_by: 'owner' | 'administrators';
+}
+
+export interface NewUser {
+  name: string;
+  group_ids?: readonly string[] | undefined;
+  local_only?: boolean | undefined;
+}
+
+/** What is not given stays; groups are replaced as a whole. */
+export interface UserPatch {
+  name?: string | undefined;
+  is_active?: boolean | undefined;
+  group_ids?: readonly string[] | undefined;
+  local_only?: boolean | undefined;
+}
+
+export type Users = ReturnType<typeof createUsers>;
+
+export function createUsers({ database, users, groups, audit, clock, approvals_by }: UsersDeps) {
+  async function get(id: string, trx?: Kysely<Schema>): Promise<UserEntry> {
+    return (await users.find(id, trx)) ?? notFound();
+  }
+
+  async function make(user: NewUser & { system_generated: boolean }, actor: Actor): Promise<UserEntry> {
+    const { group_ids = [], local_only = false, system_generated } = user;
+    const id = randomId();
+    const row = { id, name: requireName(user.name), is_owner: false, is_active: true, is_pending: false, local_only, system_generated };
+    return await database.transaction(async (trx) => {
+      const outcome = await users.create(trx, { ...row, created_at: clock() }, unique(group_ids));
+      if (outcome === 'unknown_group') throw unknownGroup();
+      await audit.insert(trx, {
+        type: 'user.created',
+        ...doneBy(actor),
+        target_user_id: id,
+        detail: { name: row.name, group_ids: [...group_ids] },
+      });
+      return await get(id, trx);
+    });
+  }
+
+  /** Runs a change while nobody else changes this user, and answers what became of it. */
+  async function change(id: string, work: (trx: Kysely<Schema>, user: User) => Promise<void>): Promise<UserEntry> {
+    return await database.transaction(async (trx) => {
+      await work(trx, (await users.lock(trx, id)) ?? notFound());
+      return await get(id, trx);
+    });
+  }
+
+  async function regroup(trx: Kysely<Schema>, id: string, group_ids: readonly string[] | undefined): Promise<void> {
+    if (group_ids && !(await groups.replaceMemberships(trx, id, unique(group_ids)))) throw unknownGroup();
+  }
+
+  return {
+    /** Oldest first, machines included. */
+    list: (request: PageRequest) => users.page(request),
+
+    /** Throws `not_found`. */
+    get: (id: string): Promise<UserEntry> => get(id),
+
+    /** A person: active, and until it has a login without a way in. */
+    create: (user: NewUser, actor: Actor) => make({ ...user, system_generated: false }, actor),
+
+    /** A machine, which never logs in; see `createSystem` in refresh_tokens.ts. */
+    createSystem: (user: NewUser, actor: Actor) => make({ ...user, system_generated: true }, actor),
+
+    async update(id: string, patch: UserPatch, actor: Actor): Promise<UserEntry> {
+      const { group_ids, ...given } = { ...patch, ...(patch.name !== undefined && { name: requireName(patch.name) }) };
+      return await change(id, async (trx, user) => {
+        refuseUpdate(user, patch);
+        await regroup(trx, id, group_ids);
+        await users.update(trx, id, definedOnly(given));
+        const detail = { ...definedOnly(given), ...(group_ids && { group_ids: [...group_ids] }) };
+        await audit.insert(trx, { type: 'user.updated', ...doneBy(actor), target_user_id: id, detail });
+      });
+    },
+
+    /** Lets in a user whom a login made, with other groups than the default ones where these are given. */
+    async approve(id: string, { group_ids }: { group_ids?: readonly string[] | undefined }, actor: Actor): Promise<UserEntry> {
+      if (!(approvals_by === 'administrators' && actor.is_admin)) requireOwner(actor);
+      return await change(id, async (trx, user) => {
+        if (!user.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
+        await regroup(trx, id, group_ids);
+        await users.update(trx, id, { is_active: true, is_pending: false });
+        await audit.insert(trx, {
+          type: 'user.approved',
+          ...doneBy(actor),
+          target_user_id: id,
+          ...(group_ids && { detail: { group_ids: [...group_ids] } }),
+        });
+      });
+    },
+
+    /** Everything of theirs goes at once: logins, passwords, grants, sessions, codes. */
+    async delete(id: string, actor: Actor): Promise<void> {
+      if (id === actor.user_id) throw new AuthError('no_delete_self', 'Unable to delete your own account');
+      await database.transaction(async (trx) => {
+        const user = (await users.lock(trx, id)) ?? notFound();
+        if (user.system_generated) throw new AuthError('cannot_modify_system_generated', 'Unable to delete system generated users.');
+        if (user.is_owner) throw new AuthError('cannot_modify_owner', 'Unable to delete owner.');
+        await users.remove(trx, id);
+        await audit.insert(trx, { type: 'user.deleted', ...doneBy(actor), target_user_id: id, detail: { name: user.name } });
+      });
+    },
+
+    /** Only the owner gives ownership away. */
+    async handOverOwnership(id: string, actor: Actor): Promise<UserEntry> {
+      requireOwner(actor);
+      return await database.transaction(async (trx) => {
+        const user = await get(id, trx);
+        if (user.is_owner) return user;
+        if (!(await users.handOver(trx, id, actor.user_id))) throw noHeir(user);
+        await audit.insert(trx, { type: 'owner.handed_over', ...doneBy(actor), target_user_id: id });
+        return await get(id, trx);
+      });
+    },
+  };
+}
+
+function refuseUpdate(user: User, { is_active }: UserPatch): void {
+  if (user.system_generated) throw new AuthError('cannot_modify_system_generated', 'Unable to update system generated users.');
+  if (user.is_owner && is_active === false) throw new AuthError('cannot_deactivate_owner', 'Unable to deactivate owner.');
+  // Approving is not for every administrator; see `approve`.
+  if (user.is_pending && is_active === true) throw new AuthError('conflict', 'User is waiting for approval');
+}
+
+function noHeir({ is_active, system_generated }: User): AuthError {
+  if (system_generated) return new AuthError('system_generated', 'A system generated user cannot be the owner');
+  if (!is_active) return new AuthError('conflict', 'Only an active user can be the owner');
+  return new AuthError('conflict', 'There is no owner to hand over from');
+}
+
+function notFound(): never {
+  throw new AuthError('not_found', 'User not found');
+}
+
+function unknownGroup(): AuthError {
+  return new AuthError('unknown_group', 'Unknown group');
+}
+
+function unique(group_ids: readonly string[]): string[] {
+  return [...new Set(group_ids)];
+}
+
+function definedOnly(given: Omit<UserPatch, 'group_ids'>): { name?: string; is_active?: boolean; local_only?: boolean } {
+  const { name, is_active, local_only } = given;
+  return {
+    ...(name !== undefined && { name }),
+    ...(is_active !== undefined && { is_active }),
+    ...(local_only !== undefined && { local_only }),
+  };
+}
