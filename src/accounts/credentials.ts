@@ -1,0 +1,78 @@
+// Which login is whose: linked by a login or by link_user, unlinked by people and administrators. Nobody is left without a way in.
+import type { Identity, ProviderKey } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import { randomId } from '../domain/secret.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Credential, Credentials as CredentialRows } from '../repository/credentials.ts';
+import type { Database } from '../repository/database.ts';
+import type { LocalLogins } from '../repository/local_logins.ts';
+import type { Users } from '../repository/users.ts';
+import { type Actor, doneBy, requireOwnerForOwner } from './actor.ts';
+
+export interface CredentialsDeps {
+  database: Pick<Database, 'transaction'>;
+  users: Pick<Users, 'lock'>;
+  credentials: CredentialRows;
+  localLogins: Pick<LocalLogins, 'remove'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+}
+
+export type Credentials = ReturnType<typeof createCredentials>;
+
+export function createCredentials({ database, users, credentials, localLogins, audit, clock }: CredentialsDeps) {
+  /** False when the user has a login at this provider, or the identity belongs to somebody. */
+  async function link(credential: Credential, actor?: Actor): Promise<boolean> {
+    const { user_id, auth_provider_type, auth_provider_id } = credential;
+    const event = { type: 'credential.linked', target_user_id: user_id, detail: { auth_provider_type, auth_provider_id } } as const;
+    return await database.transaction(async (trx) => {
+      const linked = await credentials.insert(trx, credential);
+      if (linked) await audit.insert(trx, { ...event, outcome: 'done', actor_user_id: user_id, ...(actor && doneBy(actor)) });
+      return linked;
+    });
+  }
+
+  return {
+    findIdentity: credentials.findIdentity,
+    link,
+
+    /** Adds what a provider found out to a user as another way in; the user's already is fine (HA contract 3.9). */
+    async linkIdentity(
+      user_id: string,
+      { auth_provider_type, auth_provider_id }: ProviderKey,
+      identity: Identity,
+      actor: Actor,
+    ): Promise<void> {
+      const key = { auth_provider_type, auth_provider_id };
+      const { subject, data } = identity;
+      if (await link({ id: randomId(), user_id, ...key, subject, data, created_at: clock() }, actor)) return;
+      const found = await credentials.findIdentity(key, subject);
+      if (found?.user_id !== user_id) throw new AuthError('credential_already_linked', 'Credential already linked');
+    },
+
+    /** Ends one way in; its password goes along, tokens made with it stay (HA contract 12.6). */
+    async unlink(user_id: string, credential_id: string, actor: Actor): Promise<void> {
+      await database.transaction(async (trx) => {
+        // Locked, so that of two parallel removals the second sees what the first has left.
+        const user = await users.lock(trx, user_id);
+        if (!user) throw new AuthError('not_found', 'User not found');
+        requireOwnerForOwner(actor, user);
+        const all = await credentials.ofUser(user_id, trx);
+        const credential = all.find(({ id }) => id === credential_id);
+        if (!credential) throw new AuthError('credentials_not_found', 'Credentials not found');
+        if (all.length === 1) throw new AuthError('last_credential', 'Unable to remove the last way to log in');
+        await credentials.remove(trx, credential.id);
+        if (isLocal(credential)) await localLogins.remove(trx, credential.subject);
+        const { auth_provider_type, auth_provider_id } = credential;
+        const detail = { auth_provider_type, auth_provider_id };
+        await audit.insert(trx, { type: 'credential.removed', ...doneBy(actor), target_user_id: user_id, detail });
+      });
+    },
+  };
+}
+
+function isLocal({ auth_provider_type, auth_provider_id }: ProviderKey): boolean {
+  return auth_provider_type === LOCAL_PROVIDER.auth_provider_type && auth_provider_id === LOCAL_PROVIDER.auth_provider_id;
+}
