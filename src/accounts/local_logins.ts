@@ -1,0 +1,146 @@
+// Names and passwords of the local provider (HA contract 6.1 and 11.3). Every rule is checked before a password is hashed, and hashing is done
+// before a transaction begins.
+import type { PasswordHasher } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { MAX_PASSWORD_LENGTH, requireNewPassword, requireNewUsername, usernameTaken } from '../domain/local_login.ts';
+import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import { randomId } from '../domain/secret.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import { violates } from '../repository/constraint.ts';
+import type { Credential, Credentials } from '../repository/credentials.ts';
+import type { Database } from '../repository/database.ts';
+import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
+import type { Users } from '../repository/users.ts';
+import { type Actor, doneBy, requireOwner, requireOwnerForOwner } from './actor.ts';
+
+export interface LocalLoginsDeps {
+  database: Pick<Database, 'transaction'>;
+  users: Pick<Users, 'find' | 'lock'>;
+  localLogins: LocalLoginRows;
+  credentials: Pick<Credentials, 'ofUserAt' | 'insert'>;
+  /** Of accounts/credentials.ts. */
+  unlink(user_id: string, credential_id: string, actor: Actor): Promise<void>;
+  hasher: Pick<PasswordHasher, 'hash' | 'verify'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+  minimum_password_length: number;
+}
+
+export type LocalLogins = ReturnType<typeof createLocalLogins>;
+
+export function createLocalLogins(deps: LocalLoginsDeps) {
+  const { database, users, localLogins, credentials, hasher, audit, clock, minimum_password_length } = deps;
+
+  async function loginOf(user_id: string): Promise<Credential> {
+    return (await credentials.ofUserAt(user_id, LOCAL_PROVIDER)) ?? credentialsNotFound();
+  }
+
+  async function requireUser(user_id: string) {
+    return (await users.find(user_id)) ?? userNotFound();
+  }
+
+  async function hashNew(password: string, username: string): Promise<string> {
+    requireNewPassword(password, { username, minimum_length: minimum_password_length });
+    return await hasher.hash(password);
+  }
+
+  /** False when `old_hash` is not the password's any more. */
+  async function storePassword(
+    user_id: string,
+    change: { username: string; password_hash: string; old_hash?: string },
+    actor: Actor,
+  ): Promise<boolean> {
+    return await database.transaction(async (trx) => {
+      const changed = await localLogins.setPassword(trx, { ...change, now: clock() });
+      if (changed) await audit.insert(trx, { type: 'local_login.password_changed', ...doneBy(actor), target_user_id: user_id });
+      return changed;
+    });
+  }
+
+  return {
+    /** Gives a user a name and a password. */
+    async add(user_id: string, { username, password }: { username: string; password: string }, actor: Actor): Promise<void> {
+      const user = await requireUser(user_id);
+      if (user.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
+      requireOwnerForOwner(actor, user);
+      requireNewUsername(username);
+      if (user.username !== null) throw credentialExists();
+      if (await localLogins.find(username)) throw usernameTaken(username);
+      const password_hash = await hashNew(password, username);
+      await database.transaction(async (trx) => {
+        const now = clock();
+        // Ownership may have changed hands meanwhile.
+        requireOwnerForOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
+        if (!(await localLogins.insert(trx, { username, password_hash, now }))) throw usernameTaken(username);
+        const credential = { id: randomId(), user_id, ...LOCAL_PROVIDER, subject: username, data: { username }, created_at: now };
+        if (!(await credentials.insert(trx, credential))) throw credentialExists();
+        await audit.insert(trx, { type: 'local_login.created', ...doneBy(actor), target_user_id: user_id, detail: { username } });
+      });
+    },
+
+    /** Name and password go; never the last way in. */
+    async remove(user_id: string, actor: Actor): Promise<void> {
+      await requireUser(user_id);
+      await deps.unlink(user_id, (await loginOf(user_id)).id, actor);
+    },
+
+    /** Tokens and sessions stay (HA contract 6.1). */
+    async changeOwnPassword(user_id: string, sent: { current_password: string; new_password: string }, actor: Actor): Promise<void> {
+      const { subject: username } = await loginOf(user_id);
+      requireNewPassword(sent.new_password, { username, minimum_length: minimum_password_length });
+      const { password_hash: old_hash } = (await localLogins.find(username)) ?? credentialsNotFound();
+      if (!(await isRight(sent.current_password, old_hash))) throw invalidCurrentPassword();
+      const password_hash = await hasher.hash(sent.new_password);
+      if (!(await storePassword(user_id, { username, password_hash, old_hash }, actor))) throw invalidCurrentPassword();
+    },
+
+    async setPassword(user_id: string, password: string, actor: Actor): Promise<void> {
+      requireOwner(actor);
+      await requireUser(user_id);
+      const { subject: username } = await loginOf(user_id);
+      const password_hash = await hashNew(password, username);
+      if (!(await storePassword(user_id, { username, password_hash }, actor))) credentialsNotFound();
+    },
+
+    /** Credential and tokens stay what they are. */
+    async setUsername(user_id: string, username: string, actor: Actor): Promise<void> {
+      requireOwner(actor);
+      await requireUser(user_id);
+      const { subject: from } = await loginOf(user_id);
+      requireNewUsername(username);
+      if (username === from) throw usernameTaken(username);
+      try {
+        await database.transaction(async (trx) => {
+          if (!(await localLogins.rename(trx, { from, to: username, now: clock() }))) credentialsNotFound();
+          const detail = { from, to: username };
+          await audit.insert(trx, { type: 'local_login.username_changed', ...doneBy(actor), target_user_id: user_id, detail });
+        });
+      } catch (error) {
+        throw NAME_INDEXES.some((index) => violates(error, index)) ? usernameTaken(username) : error;
+      }
+    },
+  };
+
+  async function isRight(password: string, hash: string): Promise<boolean> {
+    return password.length <= MAX_PASSWORD_LENGTH && (await hasher.verify(password, hash)).ok;
+  }
+}
+
+const NAME_INDEXES = ['local_logins_pkey', 'credentials_one_user_per_identity'];
+
+function userNotFound(): never {
+  throw new AuthError('not_found', 'User not found');
+}
+
+function credentialsNotFound(): never {
+  throw new AuthError('credentials_not_found', 'Credentials not found');
+}
+
+function credentialExists(): AuthError {
+  return new AuthError('credential_exists', 'User already has a login');
+}
+
+function invalidCurrentPassword(): AuthError {
+  return new AuthError('invalid_current_password', 'Invalid current password');
+}
