@@ -1,0 +1,88 @@
+// What becomes of a person whom no credential knows, at the end of their first login: waits for approval, comes in, or is turned away.
+// Never an administrator; that takes a person's decision. Called by login/resolve_user.ts.
+import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { randomId } from '../domain/secret.ts';
+import { cleanText } from '../domain/text.ts';
+import { ADMIN_GROUP, type User } from '../domain/user.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Credentials } from '../repository/credentials.ts';
+import type { Database } from '../repository/database.ts';
+import type { Users } from '../repository/users.ts';
+
+const MAX_NAME_LENGTH = 256;
+
+export interface NewUsersDeps {
+  database: Pick<Database, 'transaction'>;
+  users: Pick<Users, 'find' | 'countPending'>;
+  credentials: Pick<Credentials, 'findIdentity' | 'insertWithUser'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+  /** Users that may wait for approval at the same time. */
+  max_pending: number;
+}
+
+type Origin = Pick<AuthProvider, 'auth_provider_type' | 'auth_provider_id' | 'new_users' | 'default_groups'>;
+
+/** The user of an identity and the credential that says so. */
+export interface Admitted {
+  user: Pick<User, 'id' | 'is_active' | 'local_only'>;
+  credential_id: string;
+}
+
+export function createNewUsers({ database, users, credentials, audit, clock, max_pending }: NewUsersDeps) {
+  async function find(provider: Origin, subject: string): Promise<Admitted | undefined> {
+    const credential = await credentials.findIdentity(provider, subject);
+    const user = credential && (await users.find(credential.user_id));
+    return user && { user, credential_id: credential.id };
+  }
+
+  /** Undefined when somebody has made this identity's user meanwhile. */
+  async function make(provider: Origin, identity: Identity, remote_address: string): Promise<Admitted | undefined> {
+    const { auth_provider_type, auth_provider_id, new_users } = provider;
+    const user = { id: randomId(), is_active: new_users === 'activate', local_only: identity.local_only ?? false };
+    const person = { ...user, is_pending: !user.is_active, name: nameOf(identity) };
+    const group_ids = groupsOf(provider, identity);
+    const origin = { auth_provider_type, auth_provider_id };
+    const credential = { id: randomId(), user_id: user.id, ...origin, subject: identity.subject, data: identity.data };
+    return await database.transaction(async (trx) => {
+      if (person.is_pending && (await users.countPending(trx)) >= max_pending) throw blocked('Too many users are waiting for approval');
+      if (!(await credentials.insertWithUser(trx, { ...credential, created_at: clock() }, person, group_ids))) return undefined;
+      const detail = { name: person.name, is_pending: person.is_pending, group_ids, ...origin };
+      await audit.insert(trx, {
+        type: 'user.created',
+        outcome: 'done',
+        actor_user_id: user.id,
+        target_user_id: user.id,
+        remote_address,
+        detail,
+      });
+      return { user, credential_id: credential.id };
+    });
+  }
+
+  return {
+    /** The identity's user, made now unless a parallel login has; throws `login_blocked`. */
+    async admit(provider: Origin, identity: Identity, remote_address: string): Promise<Admitted> {
+      if (provider.new_users === 'refuse') throw blocked('New users are not allowed');
+      const admitted = (await make(provider, identity, remote_address)) ?? (await find(provider, identity.subject));
+      if (!admitted) throw blocked('User is not active');
+      return admitted;
+    },
+  };
+}
+
+function nameOf({ name }: Identity): string | null {
+  return cleanText(name ?? '', MAX_NAME_LENGTH) || null;
+}
+
+function groupsOf({ default_groups }: Origin, { group_ids = [] }: Identity): string[] {
+  const harmless = (ids: string[]) => [...new Set(ids)].filter((id) => id !== ADMIN_GROUP);
+  const own = harmless(group_ids);
+  return own.length > 0 ? own : harmless(default_groups);
+}
+
+function blocked(reason: string): AuthError {
+  return new AuthError('login_blocked', `Login blocked: ${reason}`);
+}
