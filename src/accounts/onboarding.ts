@@ -1,0 +1,120 @@
+// The first start: the owner is made, with a login, and gets an authorization code (HA contract 3.10). Everything is checked before anything is
+// made, and it is made as a whole; of parallel calls one wins. Called by the API and by the page.
+import { createHmac } from 'node:crypto';
+import type { PasswordHasher } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { requireNewPassword, requireNewUsername, usernameTaken } from '../domain/local_login.ts';
+import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import { randomId, safeEqual } from '../domain/secret.ts';
+import { ADMIN_GROUP } from '../domain/user.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
+import type { Credentials } from '../repository/credentials.ts';
+import type { Database } from '../repository/database.ts';
+import type { LocalLogins } from '../repository/local_logins.ts';
+import type { Sealer } from '../repository/seal.ts';
+import type { Users } from '../repository/users.ts';
+import { createCodes } from '../tokens/authorization_code.ts';
+import { requireName } from './names.ts';
+
+const MAX_CLIENT_ID_LENGTH = 2048;
+
+export interface OnboardingDeps {
+  database: Pick<Database, 'transaction'>;
+  users: Pick<Users, 'ownerExists' | 'create'>;
+  localLogins: Pick<LocalLogins, 'insert'>;
+  credentials: Pick<Credentials, 'insert'>;
+  authorizationCodes: Pick<AuthorizationCodes, 'store'>;
+  hasher: Pick<PasswordHasher, 'hash'>;
+  sealer: Pick<Sealer, 'subKey'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+  minimum_password_length: number;
+  /** Seconds in which the code must be redeemed. */
+  authorization_code_lifetime: number;
+}
+
+export interface NewOwner {
+  name: string;
+  username: string;
+  password: string;
+  /** Whose code it is. Not looked at here; the token endpoint does. */
+  client_id: string;
+  language: string;
+}
+
+export type Onboarding = ReturnType<typeof createOnboarding>;
+
+export function createOnboarding(deps: OnboardingDeps) {
+  const { database, users, localLogins, credentials, authorizationCodes, hasher, audit, clock } = deps;
+  // The same on every replica and after every start, as long as the secret key is.
+  const setup_token = `lk_st_${createHmac('sha256', deps.sealer.subKey('setup_token')).update('owner').digest('base64url')}`;
+  let done = false;
+
+  async function isDone(): Promise<boolean> {
+    // There is an owner for ever once there is one.
+    done ||= await users.ownerExists();
+    return done;
+  }
+
+  function check({ username, password, client_id, ...owner }: NewOwner): { name: string } {
+    const name = requireName(owner.name);
+    requireNewUsername(username);
+    requireNewPassword(password, { username, minimum_length: deps.minimum_password_length });
+    if (client_id === '' || client_id.length > MAX_CLIENT_ID_LENGTH || /[\p{Cc}\p{Cs}]/u.test(client_id)) {
+      throw new AuthError('invalid_client_id', 'Invalid client id');
+    }
+    return { name };
+  }
+
+  return {
+    /** Whether there is an owner. */
+    isDone,
+
+    /** Lets whoever holds it make the owner; of no use afterwards. */
+    setupToken: (): string => setup_token,
+
+    isSetupToken: (text: string): boolean => safeEqual(text, setup_token),
+
+    async createOwner(owner: NewOwner, { remote_address }: { remote_address: string }): Promise<{ auth_code: string; user_id: string }> {
+      const { name } = check(owner);
+      if (await isDone()) throw alreadyDone();
+      const { username, client_id } = owner;
+      const password_hash = await hasher.hash(owner.password);
+      const [user_id, credential_id] = [randomId(), randomId()];
+      return await database.transaction(async (trx) => {
+        const now = clock();
+        const person = {
+          id: user_id,
+          name,
+          is_owner: true,
+          is_active: true,
+          is_pending: false,
+          system_generated: false,
+          local_only: false,
+        };
+        const outcome = await users.create(trx, { ...person, created_at: now }, [ADMIN_GROUP]);
+        if (outcome === 'unmade') throw alreadyDone();
+        if (outcome === 'unknown_group') throw new Error(`The group ${ADMIN_GROUP} is missing`);
+        if (!(await localLogins.insert(trx, { username, password_hash, now }))) throw usernameTaken(username);
+        const credential = { id: credential_id, user_id, ...LOCAL_PROVIDER, subject: username, data: { username }, created_at: now };
+        if (!(await credentials.insert(trx, credential))) throw usernameTaken(username);
+        const codes = createCodes({
+          authorizationCodes: { store: (code) => authorizationCodes.store(code, trx) },
+          clock,
+          lifetime: deps.authorization_code_lifetime,
+        });
+        const proof = { ...LOCAL_PROVIDER, redirect_uri: null, code_challenge: null, auth_time: now, amr: ['pwd'], remote_address };
+        const auth_code = await codes.issue({ ...proof, client_id, subject: { purpose: 'authorize', user_id, credential_id } });
+        const who = { actor_user_id: user_id, target_user_id: user_id, remote_address, client_id };
+        await audit.insert(trx, { type: 'owner.created', outcome: 'done', ...who, detail: { username } });
+        return { auth_code, user_id };
+      });
+    },
+  };
+}
+
+function alreadyDone(): AuthError {
+  return new AuthError('onboarding_done', 'User step already done');
+}
