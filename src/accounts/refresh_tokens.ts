@@ -1,0 +1,194 @@
+// The grants of a user: listed, ended, their idle expiry switched, and made where no login makes them (HA contract 2.4, 8.5 and 11.3).
+// Grants of logins are made by the redemption of a code.
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/page.ts';
+import { randomId } from '../domain/secret.ts';
+import type { RefreshToken, TokenType } from '../domain/token.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { RefreshTokens as RefreshTokenRows } from '../repository/refresh_tokens.ts';
+import type { Users } from '../repository/users.ts';
+import type { Caller } from '../tokens/bearer.ts';
+import type { GrantDeps } from '../tokens/grant.ts';
+import type { Issuer } from '../tokens/issuer.ts';
+import { type Actor, doneBy } from './actor.ts';
+import { requireName } from './names.ts';
+import { grantedType, inactiveUser, type WantedGrant, wrongType } from './refresh_token_rules.ts';
+
+const DAY = 86_400;
+const MAX_LIFESPAN_DAYS = 3650;
+const MAX_ICON_LENGTH = 256;
+/** What switching the idle expiry on sets where the operator has set none (HA contract 8.5). */
+const DEFAULT_IDLE_LIFETIME = 90 * DAY;
+
+export interface RefreshTokensDeps {
+  refreshTokens: Pick<RefreshTokenRows, 'list' | 'find' | 'create' | 'revoke' | 'revokeAll' | 'setIdleLifetime'>;
+  users: Pick<Users, 'find'>;
+  issuer: Issuer;
+  audit: Pick<AuditEvents, 'record'>;
+  clock: Clock;
+  lifetimes: GrantDeps['lifetimes'];
+}
+
+/** A grant as people see it. */
+export interface RefreshTokenItem
+  extends Pick<RefreshToken, 'id' | 'client_id' | 'client_name' | 'client_icon' | 'created_at' | 'last_used_at' | 'last_used_ip'> {
+  type: TokenType;
+  /** When it ends unless it is used again; a long-lived one ends with its access token, whatever this says. */
+  expire_at: Date | null;
+  /** Whether the caller's own access token hangs on it. */
+  is_current: boolean;
+  auth_provider_type: string | null;
+  auth_provider_id: string | null;
+}
+
+export interface NewGrant extends WantedGrant {
+  client_icon?: string | null | undefined;
+  /** Seconds; default: the configured lifetime. */
+  access_token_expiration?: number;
+  expires_at?: Date;
+  /** Counts as used when it is made. */
+  is_used?: boolean;
+  /** Of the secret, where one is handed out. */
+  token_hash?: Buffer;
+}
+
+export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
+
+export function createRefreshTokens({ refreshTokens, users, issuer, audit, clock, lifetimes }: RefreshTokensDeps) {
+  const note = (
+    type: 'created' | 'revoked' | 'expiry_changed',
+    actor: Actor,
+    target_user_id: string,
+    detail: Record<string, string | boolean | null>,
+  ) => audit.record({ type: `refresh_token.${type}`, ...doneBy(actor), target_user_id, detail });
+
+  /** Makes a grant by the rules; throws when the user may not have it. */
+  async function create(user_id: string, wanted: NewGrant, actor: Actor): Promise<RefreshToken> {
+    const user = await users.find(user_id);
+    if (!user) throw new AuthError('not_found', 'User not found');
+    const token_type = grantedType(user, wanted);
+    const { client_id = null, client_name = null, client_icon = null, token_hash = null, is_used = false } = wanted;
+    const now = clock();
+    const grant: RefreshToken = {
+      id: randomId(),
+      user_id,
+      ...{ credential_id: null, auth_provider_type: null, auth_provider_id: null },
+      ...{ token_type, client_id, client_name, client_icon },
+      access_token_expiration: wanted.access_token_expiration ?? lifetimes.access_token,
+      idle_lifetime: token_type === 'normal' ? lifetimes.refresh_token_idle : null,
+      expires_at: wanted.expires_at ?? (token_type === 'normal' ? endOf(now, lifetimes.refresh_token) : null),
+      ...{ created_at: now, auth_time: now, amr: [], last_used_at: is_used ? now : null, last_used_ip: null },
+    };
+    const outcome = await refreshTokens.create({ ...grant, token_hash });
+    if (outcome === 'name_in_use') throw new AuthError('name_in_use', `${client_name} already exists`);
+    if (outcome === 'inactive_user') throw inactiveUser();
+    if (outcome === 'wrong_token_type') throw wrongType();
+    if (outcome === 'unknown_user') throw new AuthError('not_found', 'User not found');
+    note('created', actor, user_id, { refresh_token_id: grant.id, token_type, client_name });
+    return grant;
+  }
+
+  /** The access token of a grant whose own secret never leaves the server. */
+  function accessToken(grant: RefreshToken) {
+    const { id: refresh_token_id, user_id, client_id, access_token_expiration, auth_time, amr } = grant;
+    const authorization = { user_id, refresh_token_id, client_id, access_token_expiration, auth_time, amr };
+    const { access_token, expires_in } = issuer.issue({ ...authorization, scope: [], refresh_token: null, ha_auth_provider: null });
+    return { access_token, expires_in, refresh_token_id };
+  }
+
+  return {
+    create,
+
+    /** Living grants, oldest first. `current_id`: the caller's own. */
+    async list(
+      user_id: string,
+      { current_id = null, ...request }: PageRequest & { current_id?: string | null },
+    ): Promise<Page<RefreshTokenItem>> {
+      const after = readCursor(request.cursor);
+      const rows = await refreshTokens.list({ user_id, now: clock(), limit: pageSize(request) + 1, after });
+      const { items, next_cursor } = toPage(rows, request);
+      return { items: items.map((grant) => itemOf(grant, current_id)), next_cursor };
+    },
+
+    /** Its access tokens are dead at once. */
+    async revoke(user_id: string, id: string, actor: Actor): Promise<void> {
+      const revoked = await refreshTokens.revoke({ user_id, id });
+      if (!revoked) throw invalidToken();
+      note('revoked', actor, user_id, { refresh_token_id: id, token_type: revoked.token_type });
+    },
+
+    /** All, or those of one type; the caller's own only if they say so (HA contract 11.3). */
+    async revokeAll(
+      user_id: string,
+      wanted: { token_type?: TokenType | undefined; delete_current_token?: boolean | undefined; current_id: string | null },
+      actor: Actor,
+    ): Promise<void> {
+      const { token_type = null, delete_current_token = true, current_id } = wanted;
+      const revoked = await refreshTokens.revokeAll({ user_id, token_type, except_id: delete_current_token ? null : current_id });
+      for (const { id, token_type } of revoked) note('revoked', actor, user_id, { refresh_token_id: id, token_type });
+    },
+
+    /** Switches idle expiry; one that is on already stays as it is. */
+    async setExpiry(
+      user_id: string,
+      id: string,
+      enable: boolean,
+      actor: Actor,
+      current_id: string | null = null,
+    ): Promise<RefreshTokenItem> {
+      const idle_lifetime = enable ? (lifetimes.refresh_token_idle ?? DEFAULT_IDLE_LIFETIME) : null;
+      const grant =
+        (await refreshTokens.find({ user_id, id, now: clock() })) && (await refreshTokens.setIdleLifetime({ user_id, id, idle_lifetime }));
+      if (!grant) throw invalidToken();
+      note('expiry_changed', actor, user_id, { refresh_token_id: id, enable_expiry: enable });
+      return itemOf(grant, current_id);
+    },
+
+    /** An access token that lives for `lifespan` days; it is shown this once. Its name is the user's only one of that name. */
+    async createLongLived(
+      { user }: Pick<Caller, 'user'>,
+      wanted: { client_name: string; lifespan: number; client_icon?: string | null | undefined },
+      actor: Actor,
+    ): Promise<{ token: string; refresh_token_id: string }> {
+      const { lifespan, client_icon = null } = wanted;
+      if (!Number.isInteger(lifespan) || lifespan < 1 || lifespan > MAX_LIFESPAN_DAYS) {
+        throw new AuthError('invalid_format', `lifespan must be 1 to ${MAX_LIFESPAN_DAYS} days`);
+      }
+      if (client_icon !== null && client_icon.length > MAX_ICON_LENGTH) throw new AuthError('invalid_format', 'client_icon is too long');
+      const client_name = requireName(wanted.client_name, 'client_name');
+      const access_token_expiration = lifespan * DAY;
+      const facts = { token_type: 'long_lived_access_token', is_used: true, access_token_expiration } as const;
+      const expires_at = addSeconds(clock(), access_token_expiration);
+      const grant = await create(user.id, { ...facts, client_name, client_icon, expires_at }, actor);
+      return { token: accessToken(grant).access_token, refresh_token_id: grant.id };
+    },
+
+    /** A machine's access token, of ordinary lifetime; its grant ends with it. */
+    async createSystem(user_id: string, actor: Actor): Promise<{ access_token: string; expires_in: number; refresh_token_id: string }> {
+      const expires_at = addSeconds(clock(), lifetimes.access_token);
+      return accessToken(await create(user_id, { token_type: 'system', expires_at, is_used: true }, actor));
+    },
+  };
+}
+
+function itemOf(grant: RefreshToken, current_id: string | null): RefreshTokenItem {
+  const { id, token_type: type, client_id, client_name, client_icon, created_at, last_used_at, last_used_ip } = grant;
+  const { auth_provider_type, auth_provider_id } = grant;
+  const facts = { id, type, client_id, client_name, client_icon, created_at, last_used_at, last_used_ip };
+  return { ...facts, expire_at: deadlineOf(grant), is_current: id === current_id, auth_provider_type, auth_provider_id };
+}
+
+function deadlineOf({ token_type, idle_lifetime, expires_at, created_at, last_used_at }: RefreshToken): Date | null {
+  const idle = endOf(last_used_at ?? created_at, idle_lifetime);
+  const end = token_type === 'long_lived_access_token' ? null : expires_at;
+  return idle && end ? new Date(Math.min(idle.getTime(), end.getTime())) : (idle ?? end);
+}
+
+function endOf(start: Date, lifetime: number | null): Date | null {
+  return lifetime === null ? null : addSeconds(start, lifetime);
+}
+
+function invalidToken(): AuthError {
+  return new AuthError('invalid_token_id', 'Received invalid token');
+}
