@@ -1,0 +1,25 @@
+// Whether a user may do something: the owner everything, others what their groups allow together (HA contract 13). Asked by resource servers.
+import { AuthError } from '../domain/errors.ts';
+import { compilePolicy, mergePolicies, type PolicyObject } from '../domain/policy.ts';
+import type { Groups } from '../repository/groups.ts';
+
+export interface Permission {
+  category: string;
+  /** The thing asked about, with the look-ups of its category: entity_id, device_id, area_id, domain. */
+  object: PolicyObject;
+  key: string;
+}
+
+export type Permissions = ReturnType<typeof createPermissions>;
+
+export function createPermissions({ groups }: { groups: Pick<Groups, 'rights'> }) {
+  return {
+    /** An inactive user may do nothing; throws `not_found` for one that does not exist. */
+    async check(user_id: string, { category, object, key }: Permission): Promise<boolean> {
+      const rights = await groups.rights(user_id);
+      if (!rights) throw new AuthError('not_found', 'User not found');
+      if (rights.is_owner || !rights.is_active) return rights.is_owner;
+      return compilePolicy(mergePolicies(rights.policies))(category, object, key);
+    },
+  };
+}
