@@ -1,0 +1,94 @@
+// Everything of src/accounts on a database of its own, with the parts below it real.
+import { createCredentials } from '../../src/accounts/credentials.ts';
+import { createGroups } from '../../src/accounts/groups.ts';
+import { createLocalLogins } from '../../src/accounts/local_logins.ts';
+import { createMe } from '../../src/accounts/me.ts';
+import { createNewUsers } from '../../src/accounts/new_users.ts';
+import { createOnboarding } from '../../src/accounts/onboarding.ts';
+import { createPermissions } from '../../src/accounts/permissions.ts';
+import { createRefreshTokens } from '../../src/accounts/refresh_tokens.ts';
+import { createUsers } from '../../src/accounts/users.ts';
+import { createAuditEvents } from '../../src/repository/audit_events.ts';
+import { createCredentials as createCredentialRows } from '../../src/repository/credentials.ts';
+import { createGroups as createGroupRows } from '../../src/repository/groups.ts';
+import { createLocalLogins as createLocalLoginRows } from '../../src/repository/local_logins.ts';
+import { createPasswordHasher } from '../../src/repository/password_hash.ts';
+import { createUsers as createUserRows } from '../../src/repository/users.ts';
+import type { GrantDeps } from '../../src/tokens/grant.ts';
+import { createIssuer } from '../../src/tokens/issuer.ts';
+import { createTestClock } from './clock.ts';
+import { createTestDatabase } from './database.ts';
+import { createTokenParts, SEALER } from './grants.ts';
+import { NOON } from './people.ts';
+
+export interface Differences {
+  max_pending?: number;
+  approvals_by?: 'owner' | 'administrators';
+  minimum_password_length?: number;
+  lifetimes?: Partial<GrantDeps['lifetimes']>;
+}
+
+export type Accounts = Awaited<ReturnType<typeof createAccounts>>;
+
+/** The system groups are there; users are not. */
+export async function createAccounts(differences: Differences = {}) {
+  const { max_pending = 1000, approvals_by = 'owner', minimum_password_length = 8 } = differences;
+  const db = await createTestDatabase();
+  const { database } = db;
+  const time = createTestClock(NOON);
+  const { clock } = time;
+  const lifetimes = { access_token: 1800, refresh_token_idle: null, refresh_token: null, ...differences.lifetimes };
+  const tokens = await createTokenParts(database, { time, lifetimes });
+  const audit = createAuditEvents({ database, clock, on_error: (error) => console.error(error) });
+  const rows = {
+    users: createUserRows(database),
+    groups: createGroupRows(database),
+    credentials: createCredentialRows(database),
+    localLogins: createLocalLoginRows(database),
+  };
+  const hasher = createPasswordHasher();
+  const base = { database, audit, clock, hasher, sealer: SEALER, minimum_password_length };
+  const credentials = createCredentials({ ...base, ...rows });
+  const groups = createGroups({ ...base, groups: rows.groups });
+  await groups.reconcile([]);
+  return {
+    database,
+    kysely: database.kysely,
+    time,
+    tokens,
+    rows,
+    hasher,
+    credentials,
+    groups,
+    users: createUsers({ ...base, ...rows, approvals_by }),
+    localLogins: createLocalLogins({ ...base, ...rows, unlink: credentials.unlink }),
+    newUsers: createNewUsers({ ...base, ...rows, max_pending }),
+    onboarding: createOnboarding({ ...base, ...rows, authorizationCodes: tokens.authorizationCodes, authorization_code_lifetime: 600 }),
+    permissions: createPermissions({ groups: rows.groups }),
+    me: createMe({ credentials: rows.credentials, mfa_modules: [{ id: 'totp', name: 'Authenticator app' }] }),
+    refreshTokens: createRefreshTokens({
+      ...base,
+      users: rows.users,
+      refreshTokens: tokens.refreshTokens,
+      issuer: createIssuer({ accessTokens: tokens.accessTokens }),
+      lifetimes,
+    }),
+    /** The types of the events so far, oldest first. */
+    async events(): Promise<string[]> {
+      await audit.flush();
+      const { items } = await audit.list({ limit: 200, cursor: null });
+      return items.map(({ type }) => type).reverse();
+    },
+    /** Nobody is there any more, and nothing has happened. */
+    async clear(): Promise<void> {
+      await audit.flush();
+      for (const table of ['users', 'local_logins', 'audit_events'] as const) await database.kysely.deleteFrom(table).execute();
+      time.set(NOON);
+    },
+    async close(): Promise<void> {
+      await audit.close();
+      await tokens.close();
+      await db.close();
+    },
+  };
+}
