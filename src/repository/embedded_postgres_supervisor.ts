@@ -46,12 +46,15 @@ if [ ! -d cluster ]; then
   random >setup/superuser_password
   random >setup/password
   "$bin/initdb" --pgdata=setup/data --username=postgres --pwfile=setup/superuser_password --auth=scram-sha-256 --encoding=UTF8 \\
-    --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C --data-checksums --no-instructions >/dev/null || exit 69
-  "$bin/postgres" --single -D setup/data -c exit_on_error=on -c log_min_messages=fatal postgres >/dev/null <<SQL || exit 69
+    --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C --data-checksums --no-sync --no-instructions >/dev/null || exit 69
+  "$bin/postgres" --single -D setup/data -c exit_on_error=on -c log_min_messages=fatal -c fsync=off postgres >/dev/null <<SQL || exit 69
 CREATE ROLE latchkey LOGIN PASSWORD '$(cat setup/password)';
 CREATE DATABASE latchkey OWNER latchkey;
 SQL
-  sync setup/password setup/superuser_password setup
+  case " $* " in
+    *' fsync=off '*) ;;
+    *) "$bin/initdb" --sync-only --pgdata=setup/data >/dev/null && sync setup/* setup || exit 69 ;;
+  esac
   mv -T setup cluster || exit 69
   sync .
 fi
@@ -61,7 +64,9 @@ if read -r pid <"$data/postmaster.pid"; then
   rm -f "$data/postmaster.pid"
 fi 2>/dev/null
 
-mkdir -p "$sockets"
+# The socket has a note of its own. PostgreSQL believes both as long as the process id exists, be it a zombie's or a stranger's.
+rm -rf "$sockets"
+mkdir "$sockets" || exit 69
 "$bin/postgres" -D "$data" -k "$sockets" "$@" >&2 3<&- &
 server=$!
 # A shell starts its background jobs with SIGINT ignored until the server sets its own handler: one signal could be lost.

@@ -154,7 +154,7 @@ describe('one data folder', () => {
     await server.stop();
   });
 
-  test('a server that ends by itself says so', async () => {
+  test('a server that is killed says so', async () => {
     const server = await start(data_dir);
     const [pid] = (await readFile(join(data_dir, 'postgres/cluster/data/postmaster.pid'), 'utf8')).split('\n');
     process.kill(Number(pid), 'SIGKILL');
@@ -162,16 +162,24 @@ describe('one data folder', () => {
     await server.stop();
   });
 
-  test('the note of a dead server is no obstacle, even when its process id belongs to someone else now', async () => {
+  test('the notes of a dead server are no obstacle, even when its process id belongs to another process now', async () => {
+    const { uid, gid } = await stat(join(data_dir, 'postgres'));
+    const stranger = spawn('sleep', ['60'], { uid, gid });
     const note = join(data_dir, 'postgres/cluster/data/postmaster.pid');
     const [, ...rest] = (await readFile(note, 'utf8')).split('\n');
-    await writeFile(note, [process.pid, ...rest].join('\n'));
+    const text = [stranger.pid, ...rest].join('\n');
+    await writeFile(note, text);
+    const sockets = rest[3]!;
+    await mkdir(sockets, { recursive: true });
+    await chown(sockets, uid, gid);
+    await writeFile(join(sockets, '.s.PGSQL.5432.lock'), text);
     expect(await joinEmbeddedPostgres(data_dir)).toBeUndefined();
 
     const server = await start(data_dir, { join: true });
     expect(server.started).toBe(true);
     expect(await ask(server.connection, 'SELECT answer FROM kept')).toBe(42);
     await server.stop();
+    stranger.kill();
   });
 
   test('kill -9 of the owner leaves no server behind, and the next start does not wait', async () => {
