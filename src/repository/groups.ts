@@ -110,5 +110,41 @@ export function createGroups({ kysely, prepare }: Pick<Database, 'kysely' | 'pre
         .execute();
       return disabled.map(({ id }) => id);
     },
+
+    /**
+     * Of the managed groups a person is then in those that are wanted and exist; memberships in other groups stay. Never a machine's.
+     * Answers what changed.
+     */
+    async syncGroups(user_id: string, { managed, wanted }: { managed: readonly string[]; wanted: readonly string[] }) {
+      return await kysely
+        .with('person', (query) =>
+          query.selectFrom('users').select('id').where('id', '=', user_id).where('system_generated', '=', false).forNoKeyUpdate(),
+        )
+        .with('gone', (query) =>
+          query
+            .deleteFrom('user_groups')
+            .where('user_id', 'in', (person) => person.selectFrom('person').select('id'))
+            .where(sql<SqlBool>`group_id = any(${managed}) and group_id <> all(${wanted})`)
+            .returning('group_id'),
+        )
+        .with('come', (query) =>
+          query
+            .insertInto('user_groups')
+            .columns(['user_id', 'group_id'])
+            .expression(
+              query
+                .selectFrom(['person', 'groups'])
+                .select(['person.id', 'groups.id'])
+                .where(sql<SqlBool>`groups.id = any(${managed}) and groups.id = any(${wanted})`),
+            )
+            .onConflict((conflict) => conflict.doNothing())
+            .returning('group_id'),
+        )
+        .selectNoFrom([
+          sql<string[]>`array(select group_id from come order by 1)`.as('joined'),
+          sql<string[]>`array(select group_id from gone order by 1)`.as('left'),
+        ])
+        .executeTakeFirstOrThrow();
+    },
   };
 }
