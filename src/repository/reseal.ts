@@ -1,0 +1,35 @@
+// Seals everything in the database with the current secret_key, so that the previous ones can be forgotten. Called by `latchkey keys reseal`.
+import { type Kysely, sql } from 'kysely';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+import type { Sealer } from './seal.ts';
+import { SECRET_KEY_CANARY } from './secret_key_canary.ts';
+
+/** Where sealed values are kept. What is sealed for minutes only is left to expire. */
+const SEALED_COLUMNS = [
+  { table: 'signing_keys', column: 'private_key' },
+  { table: SECRET_KEY_CANARY.table, column: SECRET_KEY_CANARY.column },
+];
+
+/** All or nothing; answers how many values a previous key had sealed. Throws when one opens with no configured key. */
+export async function resealSecrets({ transaction }: Pick<Database, 'transaction'>, sealer: Sealer): Promise<number> {
+  return await transaction(async (trx) => {
+    let count = 0;
+    for (const place of SEALED_COLUMNS) count += await resealColumn(trx, sealer, place);
+    return count;
+  });
+}
+
+async function resealColumn(trx: Kysely<Schema>, sealer: Sealer, { table, column }: (typeof SEALED_COLUMNS)[number]): Promise<number> {
+  const [from, name] = [sql.table(table), sql.ref(column)];
+  const { rows } = await sql<{
+    id: string;
+    sealed: Buffer;
+  }>`select id::text, ${name} as sealed from ${from} order by id for update`.execute(trx);
+  const old = rows.filter(({ sealed }) => sealer.needsReseal(sealed));
+  for (const { id, sealed } of old) {
+    const place = { table, column, id };
+    await sql`update ${from} set ${name} = ${sealer.seal(sealer.open(sealed, place), place)} where id::text = ${id}`.execute(trx);
+  }
+  return old.length;
+}

@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { resealSecrets } from '../../src/repository/reseal.ts';
+import { createSealer } from '../../src/repository/seal.ts';
+import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
+import { createSigningKeys } from '../../src/repository/signing_keys.ts';
+import { createKeyring } from '../../src/tokens/keyring.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { NOON } from '../support/people.ts';
+
+const [OLD, NEW] = ['an old secret key of 32 letters!!', 'a new secret key of 32 letters!!!'];
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await checkSecretKey(db.database, createSealer({ secret_key: OLD }));
+  await open(OLD);
+});
+afterAll(() => db.close());
+
+/** What a server does with sealed values at its start. */
+async function open(secret_key: string, previous_secret_keys: string[] = []) {
+  const sealer = createSealer({ secret_key, previous_secret_keys });
+  await checkSecretKey(db.database, sealer);
+  const signingKeys = createSigningKeys(db.database);
+  const keyring = await createKeyring({ signingKeys, sealer, clock: () => NOON, token_lifetime_max: 60 });
+  keyring.close();
+  return keyring.jwks();
+}
+
+test('a key that opens nothing changes nothing', async () => {
+  await expect(resealSecrets(db.database, createSealer({ secret_key: NEW }))).rejects.toThrow('not configured');
+  await open(OLD);
+});
+
+test('everything is sealed with the new key, which then needs the old one no more', async () => {
+  const before = await open(NEW, [OLD]);
+  const sealer = createSealer({ secret_key: NEW, previous_secret_keys: [OLD] });
+  expect(await resealSecrets(db.database, sealer)).toBe(2);
+  expect(await open(NEW)).toEqual(before);
+  await expect(open(OLD)).rejects.toThrow('secret_key');
+  expect(await resealSecrets(db.database, sealer)).toBe(0);
+});
