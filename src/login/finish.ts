@@ -1,0 +1,123 @@
+// The end of a login: is the app's redirect URI its own, may the user in, and then the flow is traded for an authorization code.
+// Nothing is written before everything that can refuse has been asked; whatever refuses ends the flow.
+import type { Audit, AuditEvent } from '../domain/audit_event.ts';
+import { type AuthProvider, type Identity, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
+import { refusalToAuthenticate } from '../domain/user.ts';
+import type { AuthorizationCodes, NewAuthorizationCode } from '../repository/authorization_codes.ts';
+import type { FinishLogin } from '../repository/finish_login.ts';
+import type { LoginFlows } from '../repository/login_flows.ts';
+import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
+import { entryStep } from './flow_step.ts';
+import { blocked, type ResolveUser } from './resolve_user.ts';
+import { unknownFlow } from './visit.ts';
+
+/** A flow at its end, and the request that brought it there. */
+export interface Ending {
+  flow: LoginFlow;
+  /** Whether the flow has a row. */
+  stored: boolean;
+  provider: AuthProvider;
+  identity: Identity;
+  /** Of this very request: it decides, not the one of the start (HA contract 3.6a). */
+  client_id: string;
+  remote_address: string;
+  error_ref: string | null;
+}
+
+/** Who logged in and how: what a session is made of. */
+export interface LoggedIn extends ProviderKey {
+  user_id: string;
+  credential_id: string;
+  auth_time: Date;
+  amr: string[];
+  redirect_uri: string;
+}
+
+export interface FinishDeps {
+  resolveUser: ResolveUser;
+  clientPages: { acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean> };
+  loginFlows: Pick<LoginFlows, 'take'>;
+  finishLogin: FinishLogin;
+  authorizationCodes: Pick<AuthorizationCodes, 'store'>;
+  clock: Clock;
+  audit: Audit;
+  /** Seconds in which the code must be redeemed. */
+  authorization_code_lifetime: number;
+}
+
+export type Finish = (ending: Ending) => Promise<{ step: FlowStep; login?: LoggedIn }>;
+
+export function createFinish(deps: FinishDeps): Finish {
+  const { resolveUser, clientPages, loginFlows, finishLogin, authorizationCodes, clock, audit } = deps;
+
+  function note(ending: Ending, event: Pick<AuditEvent, 'type' | 'outcome' | 'target_user_id' | 'detail'>): void {
+    const { client_id, remote_address, error_ref } = ending;
+    const detail = { auth_provider: providerKeyText(ending.provider), ...event.detail };
+    audit.record({ ...event, client_id, remote_address, error_ref, detail });
+  }
+
+  async function judgeRedirectUri({ flow, client_id, remote_address }: Ending): Promise<void> {
+    if (await clientPages.acceptsRedirectUri(client_id, flow.redirect_uri, remote_address)) return;
+    throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI');
+  }
+
+  /** Whose code it will be. */
+  async function subjectOf(ending: Ending): Promise<FinishedLogin['subject']> {
+    const { flow, provider, identity, remote_address } = ending;
+    const found = await resolveUser.find(provider, identity);
+    judgeUser(ending, found?.user);
+    if (flow.flow_type === 'link_user') return { purpose: 'link_user', identity };
+    const { user, credential_id } = await resolveUser.settle(provider, identity, remote_address);
+    judgeUser(ending, user);
+    return { purpose: 'authorize', user_id: user.id, credential_id };
+  }
+
+  /** A code, and the flow is gone: both or neither, so of two parallel answers one gets it. */
+  async function trade(ending: Ending, subject: FinishedLogin['subject']): Promise<{ code: string; auth_time: Date; amr: string[] }> {
+    const { flow, stored, client_id, identity, remote_address } = ending;
+    const { auth_provider_type, auth_provider_id, redirect_uri, code_challenge } = flow;
+    const store = stored ? (code: NewAuthorizationCode) => exchange(flow, code) : authorizationCodes.store;
+    const codes = createCodes({ authorizationCodes: { store }, clock, lifetime: deps.authorization_code_lifetime });
+    const how = { auth_time: clock(), amr: identity.amr };
+    const where = { client_id, redirect_uri, code_challenge, remote_address };
+    return { code: await codes.issue({ auth_provider_type, auth_provider_id, ...where, ...how, subject }), ...how };
+  }
+
+  async function exchange(flow: LoginFlow, code: NewAuthorizationCode): Promise<void> {
+    if (!(await finishLogin.issueForFlow(flow, code))) throw unknownFlow();
+  }
+
+  async function succeed(ending: Ending) {
+    await judgeRedirectUri(ending);
+    const subject = await subjectOf(ending);
+    const { code, ...how } = await trade(ending, subject);
+    const step = entryStep(ending.flow, code);
+    if (subject.purpose === 'link_user') return { step };
+    const { user_id, credential_id } = subject;
+    note(ending, { type: 'login.succeeded', outcome: 'done', target_user_id: user_id, detail: { amr: how.amr } });
+    const { auth_provider_type, auth_provider_id, redirect_uri } = ending.flow;
+    return { step, login: { user_id, credential_id, auth_provider_type, auth_provider_id, redirect_uri, ...how } };
+  }
+
+  return async (ending) => {
+    try {
+      return await succeed(ending);
+    } catch (error) {
+      if (error instanceof AuthError && (error.code === 'invalid_redirect_uri' || error.code === 'login_blocked')) {
+        if (ending.stored) await loginFlows.take(ending.flow);
+        const { subject } = ending.identity;
+        note(ending, { type: 'login.blocked', outcome: 'refused', detail: { subject, reason: error.description } });
+      }
+      throw error;
+    }
+  };
+}
+
+function judgeUser({ provider, remote_address }: Ending, user: { is_active: boolean; local_only: boolean } | undefined): void {
+  const refusal = user ? refusalToAuthenticate(user, remote_address) : null;
+  if (refusal !== null) throw blocked(refusal);
+  if (provider.require_mfa) throw blocked('A second factor is required');
+}

@@ -1,0 +1,29 @@
+// Steps as clients see them (HA contract section 5): every key is there, also when it says nothing.
+import type { ProviderStep } from '../domain/auth_provider.ts';
+import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
+
+type Named = Pick<LoginFlow, 'id' | 'auth_provider_type' | 'auth_provider_id'>;
+type Shown<Type extends ProviderStep['type']> = Extract<ProviderStep, { type: Type }>;
+
+/** What every step says: whose it is. */
+function opening({ id, auth_provider_type, auth_provider_id }: Named): { flow_id: string; handler: [string, string | null] } {
+  return { flow_id: id, handler: [auth_provider_type, auth_provider_id] };
+}
+
+export function formStep(flow: Named, { step_id, data_schema, errors, description_placeholders }: Shown<'form'>): FlowStep {
+  const said = { errors: errors && { ...errors }, description_placeholders: description_placeholders ?? null };
+  return { type: 'form', ...opening(flow), step_id, data_schema, ...said, last_step: null, preview: null };
+}
+
+export function externalStep(flow: Named, { step_id, url }: Shown<'external'>): FlowStep {
+  return { type: 'external', ...opening(flow), step_id, url, description_placeholders: null };
+}
+
+export function abortStep(flow: Named, reason: string): FlowStep {
+  return { type: 'abort', ...opening(flow), reason, description_placeholders: null };
+}
+
+/** The end of a flow; `result` is the authorization code. */
+export function entryStep(flow: Named, result: string): FlowStep {
+  return { type: 'create_entry', ...opening(flow), description: null, description_placeholders: null, result };
+}

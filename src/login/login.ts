@@ -1,0 +1,130 @@
+// The login engine behind both dialects: the JSON of Home Assistant's front-end and our page. It begins a flow, takes answers to its steps, and ends it.
+// It knows no HTTP, and nothing of how a provider proves who somebody is.
+import type { Audit } from '../domain/audit_event.ts';
+import { type AuthProvider, type ProviderStep, providerKeyText, type StepContext } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { fitInput, type Input, type Values } from '../domain/form.ts';
+import type { FlowStep } from '../domain/login_flow.ts';
+import { nextStep } from '../domain/next_step.ts';
+import type { LoginFlows } from '../repository/login_flows.ts';
+import type { Finish, LoggedIn } from './finish.ts';
+import { abortStep, externalStep, formStep } from './flow_step.ts';
+import type { Throttle } from './throttle.ts';
+import { type BeginRequest, createVisits, type SubmitRequest, type Visit } from './visit.ts';
+
+export interface LoginResult {
+  step: FlowStep;
+  /** The guess was wrong and has not been counted yet: whoever answers counts it. */
+  failed: boolean;
+  /** With the authorization code of an authorize flow. */
+  login?: LoggedIn;
+}
+
+export interface LoginDeps {
+  /** By `providerKeyText`. */
+  providers: ReadonlyMap<string, AuthProvider>;
+  loginFlows: LoginFlows;
+  finish: Finish;
+  throttle: Pick<Throttle, 'attempt'>;
+  clock: Clock;
+  audit: Audit;
+  /** Where external steps come back to. */
+  callback_url: string;
+}
+
+export type Login = ReturnType<typeof createLogin>;
+
+export function createLogin(deps: LoginDeps) {
+  const { loginFlows, finish, throttle, clock, audit, callback_url } = deps;
+  const visits = createVisits(deps);
+
+  /** Shows the step that the flow is at. `keep`: whether a form that nobody has answered is worth a row. */
+  async function show(visit: Visit, keep: boolean): Promise<LoginResult> {
+    const step = await ask(visit, null);
+    return await take(visit, step, keep || 'state' in step);
+  }
+
+  async function answer(visit: Visit, input: Input): Promise<LoginResult> {
+    const shown = await ask(visit, null);
+    if (shown.type === 'abort') return await take(visit, shown, true);
+    const values = shown.type === 'form' ? fitInput(shown.data_schema, input) : null;
+    if (values === null) throw new AuthError('invalid_input', 'User input malformed');
+    let counted = false;
+    const step = await ask(visit, values, () => {
+      counted = true;
+    });
+    const wrong = step.type === 'form' && step.errors?.base === 'invalid_auth';
+    if (wrong) noteFailure(visit);
+    return { ...(await take(visit, step, true)), failed: wrong && !counted };
+  }
+
+  /** One step of the provider. `onAttempt` is told when it looks at a guess, which is counted then. */
+  async function ask(visit: Visit, values: Values | null, onAttempt = () => {}): Promise<ProviderStep> {
+    const { flow, provider, from } = visit;
+    if (provider.refusal(from.remote_address) !== null) return { type: 'abort', reason: 'not_allowed' };
+    const attempt: StepContext['attempt'] = (name, guess) => {
+      onAttempt();
+      return attemptFor(visit, name, guess);
+    };
+    const context = { flow_id: flow.id, remote_address: from.remote_address, callback_url, attempt };
+    return await provider.step({ values, state: flow.provider_state, context });
+  }
+
+  async function attemptFor({ provider, from }: Visit, name: string, guess: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await throttle.attempt(from.remote_address, `${providerKeyText(provider)}:${name}`, guess);
+    } catch (error) {
+      // Home Assistant's clients know no 429 here, so in their dialect a guess that was not looked at reads as a wrong one.
+      if (from.browser_hash === null && error instanceof AuthError && error.code === 'too_many_requests') return false;
+      throw error;
+    }
+  }
+
+  /** Makes of a provider's step what the client sees, and of the flow what the next request must know. */
+  async function take(visit: Visit, step: ProviderStep, keep: boolean): Promise<LoginResult> {
+    if (step.type === 'identity') return await identified({ ...visit, flow: { ...visit.flow, identity: step.identity } });
+    if (step.type === 'abort') return await abort(visit, step.reason);
+    if (keep) await visits.remember(visit, { ...visit.flow, step_id: step.step_id, provider_state: step.state ?? {} });
+    return { step: step.type === 'form' ? formStep(visit.flow, step) : externalStep(visit.flow, step), failed: false };
+  }
+
+  async function identified({ flow, provider, stored, from }: Visit): Promise<LoginResult> {
+    const { identity } = flow;
+    const { support_mfa } = provider;
+    const next = nextStep(flow, { now: clock(), support_mfa, enrolled: [], answering_mfa: false, mfa_passed: false });
+    // No second factor can be enrolled yet; whatever else comes next is not the end of a login.
+    if (next.type !== 'finish' || identity === null) throw new Error(`a login cannot go on with ${next.type}`);
+    const { client_id, remote_address, error_ref = null } = from;
+    return { ...(await finish({ flow, stored, provider, identity, client_id, remote_address, error_ref })), failed: false };
+  }
+
+  async function abort({ flow, stored }: Visit, reason: string): Promise<LoginResult> {
+    if (stored) await loginFlows.take(flow);
+    return { step: abortStep(flow, reason), failed: false };
+  }
+
+  function noteFailure({ provider, from }: Visit): void {
+    const { client_id, remote_address, error_ref = null } = from;
+    const detail = { auth_provider: providerKeyText(provider) };
+    audit.record({ type: 'login.failed', outcome: 'refused', client_id, remote_address, error_ref, detail });
+  }
+
+  return {
+    /** Starts a flow and answers its first step (HA contract 3.5). */
+    begin: async (request: BeginRequest): Promise<LoginResult> => show(visits.start(request), true),
+
+    /** The first step for a page that is only looked at; stores nothing unless the step must be known later. */
+    preview: async (request: BeginRequest): Promise<LoginResult> => show(visits.start(request), false),
+
+    /** The answer to a preview; stores a flow only if that did not end it. */
+    submitFirst: async ({ input, ...request }: BeginRequest & { input: Input }): Promise<LoginResult> =>
+      answer(visits.start(request), input),
+
+    /** The answer to a stored flow's step (HA contract 3.6). */
+    submit: async (request: SubmitRequest): Promise<LoginResult> => answer(await visits.find(request), request.input),
+
+    /** Ends a flow; false when there is none. Whoever knows the id may (HA contract 3.6). */
+    abort: (flow_id: string): Promise<boolean> => visits.end(flow_id),
+  };
+}

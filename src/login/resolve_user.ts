@@ -1,0 +1,74 @@
+// From what a provider found out to the user it is. Looking changes nothing; a first login is settled only once nothing else can refuse it.
+import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { randomId } from '../domain/secret.ts';
+import type { User } from '../domain/user.ts';
+import type { Credential } from '../repository/credentials.ts';
+
+/** The user an identity belongs to, as far as it decides whether they may log in. */
+export interface Resolved {
+  user: Pick<User, 'id' | 'is_active' | 'local_only'>;
+  /** Null where the provider picked one of our users and no login of this provider is linked to them yet. */
+  credential_id: string | null;
+}
+
+export type Settled = Resolved & { credential_id: string };
+
+export interface ResolveDeps {
+  credentials: {
+    findIdentity(provider: AuthProvider, subject: string): Promise<Credential | undefined>;
+    /** False when the user has one at this provider, or the identity belongs to somebody. */
+    link(credential: Credential): Promise<boolean>;
+  };
+  users: { find(id: string): Promise<User | undefined> };
+  newUsers: {
+    /** Makes the user whom no credential knows, as `new_users` of the provider says; throws `login_blocked` when it says no. */
+    admit(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled>;
+  };
+  clock: Clock;
+}
+
+export type ResolveUser = ReturnType<typeof createResolveUser>;
+
+export function createResolveUser({ credentials, users, newUsers, clock }: ResolveDeps) {
+  async function find(provider: AuthProvider, identity: Identity): Promise<Resolved | null> {
+    const credential = await credentials.findIdentity(provider, identity.subject);
+    const user_id = credential?.user_id ?? identity.user_id;
+    const user = user_id === undefined ? undefined : await users.find(user_id);
+    // A machine account has no login, whatever the tables say.
+    if (user?.system_generated) throw blocked('User is not active');
+    return user ? { user, credential_id: credential?.id ?? null } : null;
+  }
+
+  async function link(provider: AuthProvider, identity: Identity, user: Resolved['user']): Promise<Settled> {
+    const { auth_provider_type, auth_provider_id } = provider;
+    const { subject, data } = identity;
+    const id = randomId();
+    await credentials.link({ id, user_id: user.id, auth_provider_type, auth_provider_id, subject, data, created_at: clock() });
+    // Of two parallel first logins one made the credential, and both find it.
+    const credential = await credentials.findIdentity(provider, subject);
+    if (credential?.user_id !== user.id) throw blocked('Credential already linked');
+    return { user, credential_id: credential.id };
+  }
+
+  return {
+    /** The user behind an identity; null when nobody is. */
+    find,
+
+    /** The same, with what a first login has to write. */
+    async settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled> {
+      const found = await find(provider, identity);
+      if (found && found.credential_id !== null) return { ...found, credential_id: found.credential_id };
+      if (found) return await link(provider, identity, found.user);
+      // A provider that picks among our users makes none (HA contract 6.3): this one is gone meanwhile.
+      if (identity.user_id !== undefined) throw blocked('User is not active');
+      return await newUsers.admit(provider, identity, remote_address);
+    },
+  };
+}
+
+/** HA contract 3.6b. */
+export function blocked(reason: string): AuthError {
+  return new AuthError('login_blocked', `Login blocked: ${reason}`);
+}

@@ -1,0 +1,131 @@
+// A request's flow: begun, found again, and stored for the next request. Who may go on with a flow is decided here.
+// A JSON flow belongs to the address that began it, a page's flow to the browser; neither can be gone on with in the other dialect.
+import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
+import { isUrlClientId } from '../domain/client_id.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { Input } from '../domain/form.ts';
+import type { FlowType, LoginFlow } from '../domain/login_flow.ts';
+import { failureKey } from '../domain/network.ts';
+import { randomId, safeEqual } from '../domain/secret.ts';
+import type { LoginFlows } from '../repository/login_flows.ts';
+
+/** Where a request comes from: the browser for a page, the address for the JSON dialect. */
+export interface From {
+  client_id: string;
+  remote_address: string;
+  /** SHA-256 of the pre-login cookie; null in the JSON dialect. */
+  browser_hash: Buffer | null;
+  /** The reference under which a refusal of this request can be explained. */
+  error_ref?: string;
+}
+
+export interface BeginRequest extends From {
+  redirect_uri: string;
+  flow_type: FlowType;
+  /** Type and id of the provider. */
+  handler: readonly [type: string | null, id: string | null];
+  code_challenge: string | null;
+}
+
+export interface SubmitRequest extends From {
+  flow_id: string;
+  input: Input;
+}
+
+/** A flow in the middle of a request. */
+export interface Visit {
+  flow: LoginFlow;
+  /** Whether the flow has a row. */
+  stored: boolean;
+  provider: AuthProvider;
+  from: From;
+}
+
+interface VisitDeps {
+  /** By `providerKeyText`. */
+  providers: ReadonlyMap<string, AuthProvider>;
+  loginFlows: LoginFlows;
+  clock: Clock;
+}
+
+/** Seconds from its start after which a flow is unknown. */
+const FLOW_LIFETIME = 600;
+/** Flows that one IPv4 address or one IPv6 /64 may have open. */
+const MAX_OPEN_FLOWS = 100;
+const MAX_REDIRECT_URI_LENGTH = 4096;
+const FLOW_ID = /^[0-9a-f]{32}$/;
+
+export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
+  return {
+    /** A new flow, not stored yet (HA contract 3.5, in its order). */
+    start(request: BeginRequest): Visit {
+      const { client_id, redirect_uri, flow_type, handler, code_challenge, remote_address, browser_hash } = request;
+      judgeClientId(client_id);
+      const [auth_provider_type, auth_provider_id] = handler;
+      const provider = providers.get(providerKeyText({ auth_provider_type: auth_provider_type ?? '', auth_provider_id }));
+      if (provider?.auth_provider_id !== auth_provider_id) throw new AuthError('invalid_handler', 'Invalid handler specified');
+      if (!isStorable(redirect_uri)) throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI');
+      const now = clock();
+      const asked = { client_id, redirect_uri, flow_type, code_challenge, remote_address, browser_hash };
+      const place = { auth_provider_type: provider.auth_provider_type, auth_provider_id, step_id: 'init', provider_state: {}, version: 0 };
+      const unknown = { identity: null, user_id: null, mfa_module_id: null, mfa_state: null, mfa_attempts: 0 };
+      const flow = { id: randomId(), ...asked, ...place, ...unknown, created_at: now, expires_at: addSeconds(now, FLOW_LIFETIME) };
+      return { flow, stored: false, provider, from: request };
+    },
+
+    /** A stored flow, for whoever may go on with it (HA contract 3.6, in its order). */
+    async find(request: SubmitRequest): Promise<Visit> {
+      judgeClientId(request.client_id);
+      const [flow] = isFlowId(request.flow_id) ? await loginFlows.find({ id: request.flow_id, now: clock() }) : [];
+      const provider = flow && providers.get(providerKeyText(flow));
+      if (!provider || !isSameBrowser(flow.browser_hash, request.browser_hash)) throw unknownFlow();
+      // A page's flow may move: phones change between networks.
+      if (flow.browser_hash === null && flow.remote_address !== request.remote_address)
+        throw new AuthError('ip_address_changed', 'IP address changed');
+      return { flow, stored: true, provider, from: request };
+    },
+
+    /** Stores where a flow has got to; throws when another request has moved it meanwhile. */
+    async remember({ flow, stored, from }: Visit, moved: LoginFlow): Promise<void> {
+      if (!stored) {
+        const network = failureKey(from.remote_address);
+        if (await loginFlows.open(moved, { network, limit: MAX_OPEN_FLOWS })) return;
+        throw new AuthError('too_many_requests', 'Too many logins under way from this address', { retry_after: 60 });
+      }
+      // The same form again changes nothing: parallel wrong guesses do not get in each other's way.
+      if (!isSamePlace(flow, moved) && !(await loginFlows.advance(moved))) throw unknownFlow();
+    },
+
+    /** Ends a flow; false when there is none. */
+    async end(flow_id: string): Promise<boolean> {
+      return isFlowId(flow_id) && (await loginFlows.abort({ id: flow_id, now: clock() }));
+    },
+  };
+}
+
+/** Nobody knows this flow, or it is over, or it is another browser's: all the same to whoever asks. */
+export function unknownFlow(): AuthError {
+  return new AuthError('unknown_flow', 'Invalid flow specified');
+}
+
+function judgeClientId(client_id: string): void {
+  if (!isUrlClientId(client_id)) throw new AuthError('invalid_client_id', 'Invalid client id');
+}
+
+function isFlowId(text: string): boolean {
+  return FLOW_ID.test(text);
+}
+
+function isSameBrowser(flow: Buffer | null, request: Buffer | null): boolean {
+  return flow === null || request === null ? flow === request : safeEqual(flow, request);
+}
+
+function isSamePlace(a: LoginFlow, b: LoginFlow): boolean {
+  return a.step_id === b.step_id && JSON.stringify(a.provider_state) === JSON.stringify(b.provider_state);
+}
+
+/** Fit for a column: what it means is judged at the end, but a text that no redirect URI can be ends here. */
+function isStorable(text: string): boolean {
+  return text.length <= MAX_REDIRECT_URI_LENGTH && !text.includes('\0') && text.isWellFormed();
+}

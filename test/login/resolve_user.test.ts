@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { AuthProvider, Identity } from '../../src/domain/auth_provider.ts';
+import { randomId } from '../../src/domain/secret.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ABROAD, addUser, createLoginParts, type LoginParts } from '../support/login.ts';
+
+let db: TestDatabase;
+let parts: LoginParts;
+let provider: AuthProvider;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  parts = createLoginParts(db.database);
+  provider = parts.providers.get('insecure_example:')!;
+});
+afterAll(() => db.close());
+
+const identity = (subject: string, differs: Partial<Identity> = {}): Identity => ({
+  subject,
+  data: {},
+  name: subject,
+  amr: ['pwd'],
+  ...differs,
+});
+const find = (who: Identity) => parts.resolveUser.find(provider, who);
+const settle = (who: Identity) => parts.resolveUser.settle(provider, who, ABROAD);
+const credentialsOf = (user_id: string) => parts.credentials.ofUser(user_id);
+
+it('an identity belongs to the user whose credential knows it, at that provider alone', async () => {
+  const { user_id, credential_id } = await addUser(db.database, 'ann');
+  expect(await find(identity('ann'))).toMatchObject({ user: { id: user_id }, credential_id });
+  expect(await parts.resolveUser.find({ ...provider, auth_provider_id: 'office' }, identity('ann'))).toBeNull();
+  expect(await settle(identity('ann'))).toMatchObject({ user: { id: user_id }, credential_id });
+});
+
+it('looking makes nobody; settling makes a user once, also in parallel', async () => {
+  expect(await find(identity('new'))).toBeNull();
+  expect(await find(identity('new'))).toBeNull();
+  const settled = await Promise.all(Array.from({ length: 5 }, () => settle(identity('new'))));
+  expect(new Set(settled.map(({ user }) => user.id)).size).toBe(1);
+  expect(settled[0]?.user.is_active).toBe(true);
+});
+
+it('a user whom the provider picks is linked by the first login', async () => {
+  const { user_id } = await addUser(db.database, 'picked', {}, 'elsewhere');
+  const who = identity(user_id, { user_id });
+  expect(await find(who)).toMatchObject({ user: { id: user_id }, credential_id: null });
+  const settled = await Promise.all(Array.from({ length: 5 }, () => settle(who)));
+  expect(new Set(settled.map(({ credential_id }) => credential_id)).size).toBe(1);
+  expect(await credentialsOf(user_id)).toHaveLength(2);
+  expect(await find(who)).toMatchObject({ credential_id: settled[0]?.credential_id });
+});
+
+it('a user whom the provider picks and who is gone is never made anew', async () => {
+  const who = identity('gone', { user_id: randomId() });
+  await expect(settle(who)).rejects.toMatchObject({ code: 'login_blocked', description: 'Login blocked: User is not active' });
+  expect(await find(who)).toBeNull();
+});
+
+it('a machine account never logs in', async () => {
+  const { user_id } = await addUser(db.database, 'machine', { system_generated: true });
+  await expect(settle(identity('x', { user_id }))).rejects.toMatchObject({ code: 'login_blocked' });
+  await expect(settle(identity('machine'))).rejects.toMatchObject({ code: 'login_blocked' });
+});
+
+it('a picked user who has another login at this provider stays with that one', async () => {
+  const { user_id } = await addUser(db.database, 'bound');
+  await expect(settle(identity('other subject', { user_id }))).rejects.toMatchObject({ code: 'login_blocked' });
+  expect(await credentialsOf(user_id)).toHaveLength(1);
+});

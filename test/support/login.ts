@@ -1,0 +1,98 @@
+// The login engine with everything below it on a real database, with a clock that stands still.
+
+import { createCredentials } from '../../src/accounts/credentials.ts';
+import { createNewUsers } from '../../src/accounts/new_users.ts';
+import type { AuditEvent } from '../../src/domain/audit_event.ts';
+import { type AuthProvider, type CommonProviderConfig, type ProviderDeps, providerKeyText } from '../../src/domain/auth_provider.ts';
+import { randomId } from '../../src/domain/secret.ts';
+import type { User } from '../../src/domain/user.ts';
+import { createFinish } from '../../src/login/finish.ts';
+import { createLogin } from '../../src/login/login.ts';
+import { createResolveUser } from '../../src/login/resolve_user.ts';
+import { createThrottle } from '../../src/login/throttle.ts';
+import { createClientPages } from '../../src/oauth/client_page.ts';
+import { createAuditEvents } from '../../src/repository/audit_events.ts';
+import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
+import { createCredentials as createCredentialRows } from '../../src/repository/credentials.ts';
+import type { Database } from '../../src/repository/database.ts';
+import { createFailedLogins } from '../../src/repository/failed_logins.ts';
+import { createFinishLogin } from '../../src/repository/finish_login.ts';
+import { createIpBans } from '../../src/repository/ip_bans.ts';
+import { createLocalLogins } from '../../src/repository/local_logins.ts';
+import { createLoginFlows } from '../../src/repository/login_flows.ts';
+import { createUsers } from '../../src/repository/users.ts';
+import { createTestClock } from './clock.ts';
+import { provider as insecureExample } from './insecure_example.ts';
+
+export const APP = 'https://example.com/app';
+export const CALLBACK = 'https://example.com/app/callback';
+export const ABROAD = '198.51.100.7';
+
+export type LoginParts = ReturnType<typeof createLoginParts>;
+
+interface Options {
+  time?: ReturnType<typeof createTestClock>;
+  /** Beside the example provider with test-user, known-user and their passwords. */
+  providers?: AuthProvider[];
+  example?: Partial<CommonProviderConfig>;
+  allow_private_addresses?: boolean;
+}
+
+/** One call for each replica. */
+export function createLoginParts(database: Database, options: Options = {}) {
+  const { time = createTestClock(), example = {}, allow_private_addresses = true } = options;
+  const { clock } = time;
+  const events: AuditEvent[] = [];
+  const audit = { record: (event: AuditEvent) => void events.push(event) };
+  const auditEvents = createAuditEvents({ database, clock, on_error: () => {} });
+  const users = createUsers(database);
+  const rows = createCredentialRows(database);
+  const localLogins = createLocalLogins(database);
+  const credentials = createCredentials({ database, users, credentials: rows, localLogins, audit: auditEvents, clock });
+  const newUsers = createNewUsers({ database, users, credentials: rows, audit: auditEvents, clock, max_pending: 100 });
+  const loginFlows = createLoginFlows(database);
+  const resolveUser = createResolveUser({ credentials, users, newUsers, clock });
+  const finish = createFinish({
+    resolveUser,
+    clientPages: createClientPages({ allow_private_addresses, clock, bucket_ms: 1 }),
+    loginFlows,
+    finishLogin: createFinishLogin(database),
+    authorizationCodes: createAuthorizationCodes(database),
+    clock,
+    audit,
+    authorization_code_lifetime: 600,
+  });
+  const limits = { threshold: 10, ban_duration: 3600, trusted_proxies: [] };
+  const throttle = createThrottle({ failedLogins: createFailedLogins(database), ipBans: createIpBans(database), clock, audit, ...limits });
+  const all = [exampleProvider(example), ...(options.providers ?? [])];
+  const providers = new Map(all.map((provider) => [providerKeyText(provider), provider]));
+  const login = createLogin({ providers, loginFlows, finish, throttle, clock, audit, callback_url: 'https://auth.example.com/callback' });
+  return { login, throttle, resolveUser, credentials: rows, users, time, clock, events, providers, database };
+}
+
+function exampleProvider(differs: Partial<CommonProviderConfig>): AuthProvider {
+  const common = {
+    type: 'insecure_example',
+    new_users: 'activate' as const,
+    default_groups: ['system-users'],
+    require_mfa: false,
+    ...differs,
+  };
+  const users = ['test-user', 'known-user', 'other-user'].map((username) => ({
+    username,
+    password: 'test-pass',
+    name: `Name of ${username}`,
+  }));
+  // It needs nothing from us.
+  return insecureExample.create({ ...common, users }, {} as ProviderDeps);
+}
+
+/** A user with a login at the example provider, unless another key is named. */
+export async function addUser(database: Database, subject: string, differs: Partial<User> = {}, type = 'insecure_example') {
+  const user = { id: randomId(), name: subject, is_active: true, created_at: new Date('2026-01-01T00:00:00Z'), ...differs };
+  await database.kysely.insertInto('users').values(user).execute();
+  const key = { auth_provider_type: type, auth_provider_id: null };
+  const credential = { id: randomId(), user_id: user.id, ...key, subject, data: '{}', created_at: user.created_at };
+  await database.kysely.insertInto('credentials').values(credential).execute();
+  return { user_id: user.id, credential_id: credential.id };
+}
