@@ -61,7 +61,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     if (running !== undefined) return running;
     throw new Error(`another server already runs in ${place.folder}`);
   }
-  await removeOldCopies(place.home, programs);
+  await removeOldCopies(place.home, programs).catch((error: Error) => log(`an old copy of PostgreSQL stays: ${error.message}`));
   let stopping = false;
   return {
     ...(await connectionsOf(place, sockets)),

@@ -6,6 +6,7 @@ import { access, chmod, chown, mkdir, mkdtemp, readdir, readFile, realpath, rm, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EmbeddedConnection, joinEmbeddedPostgres, startEmbeddedPostgres } from '../../src/repository/embedded_postgres.ts';
@@ -55,7 +56,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 async function spawnOwner(data_dir: string): Promise<{ child: ChildProcess; nextLine: () => Promise<string> }> {
-  const script = join(import.meta.dirname, '../support/embedded_postgres_process.ts');
+  const script = fileURLToPath(new URL('../support/embedded_postgres_process.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', script, data_dir], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   const lines = createInterface(child.stdout!)[Symbol.asyncIterator]();
   const nextLine = async () => String((await lines.next()).value);
