@@ -5,6 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Audit } from '../domain/audit_event.ts';
 import { AuthError, type ErrorCode } from '../domain/errors.ts';
+import { pagePolicy } from './headers.ts';
 import { oauthBody } from './oauth_error.ts';
 import type { Answers, Refusal } from './request.ts';
 
@@ -19,6 +20,8 @@ interface Deps {
 interface Body {
   type: string;
   text: string;
+  /** A page loads its stylesheet, which nothing else may. */
+  policy?: string;
 }
 
 /** What Home Assistant's framework answers before a view is reached, in whatever dialect the view speaks. */
@@ -52,6 +55,7 @@ function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: Fa
   const body = write(deps, refusal, request);
   reply.code(refusal.status).header('error-ref', refusal.error_ref).header('content-type', body.type);
   if (error.retry_after !== undefined || refusal.status === 503) reply.header('retry-after', Math.ceil(error.retry_after ?? 1));
+  if (body.policy !== undefined) reply.header('content-security-policy', body.policy);
   reply.send(body.text);
 }
 
@@ -83,7 +87,8 @@ function write(deps: Deps, refusal: Refusal, request: FastifyRequest): Body {
   if (answers === 'home_assistant' && !FRAMEWORK_ERRORS.includes(refusal.code)) return json(homeAssistantBody(refusal));
   if (answers === 'oauth') return json(oauthBody(refusal));
   if (answers === 'api') return json({ code: refusal.code, message: wordsOf(refusal), error_ref: refusal.error_ref });
-  if (answers === 'page' && deps.renderErrorPage) return { type: 'text/html; charset=utf-8', text: deps.renderErrorPage(refusal, request) };
+  if (answers === 'page' && deps.renderErrorPage)
+    return { type: 'text/html; charset=utf-8', text: deps.renderErrorPage(refusal, request), policy: pagePolicy() };
   return { type: 'text/plain; charset=utf-8', text: `${refusal.status}: ${STATUS_CODES[refusal.status]}` };
 }
 

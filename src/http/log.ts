@@ -12,9 +12,9 @@ export const LOG_SERIALIZERS = {
   err: errorLine,
 };
 
-/** A log to standard output, or where it is told to write. */
+/** A log to standard error, or where it is told to write. */
 export function createLog(level: string, destination?: DestinationStream): Logger {
-  return pino({ level, base: null, serializers: LOG_SERIALIZERS }, destination ?? pino.destination(1));
+  return pino({ level, base: null, serializers: LOG_SERIALIZERS }, destination ?? pino.destination({ dest: 2, sync: false }));
 }
 
 /** Type, code and stack. Fields that a library adds may quote rows and parameters, so they stay out. */

@@ -10,6 +10,7 @@ import {
   type FastifyRequest,
   fastify,
   LogController,
+  type onResponseHookHandler,
 } from 'fastify';
 import type { Audit } from '../domain/audit_event.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -34,6 +35,8 @@ export interface ServerParts extends BanDeps {
   cors_allowed_origins: readonly string[];
   /** One line for each request. */
   log_requests: boolean;
+  /** Times every answer. */
+  observe?: onResponseHookHandler;
   /** Absent: pages answer refusals as plain text. */
   renderErrorPage?: RenderErrorPage;
   /** Routes and pages. */
@@ -108,6 +111,7 @@ function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Re
   app.addHook('onRequest', boundsHook);
   app.addHook('onRequest', corsHook(routes, parts.cors_allowed_origins));
   app.addHook('onSend', countingHook(parts));
+  if (parts.observe) app.addHook('onResponse', parts.observe);
   if (parts.log_requests) app.addHook('onResponse', requestLogHook);
 }
 
