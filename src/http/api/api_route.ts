@@ -3,6 +3,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { type Actor, actorOf } from '../../accounts/actor.ts';
 import type { Caller } from '../../tokens/bearer.ts';
 import { jsonBody } from '../body.ts';
 import { callerOf, type Guard, type Who } from '../guard.ts';
@@ -10,11 +11,12 @@ import { validate } from '../validate.ts';
 
 export interface ApiCall<Body, Query> {
   caller: Caller;
+  /** The caller, as what they change is written down. */
+  actor: Actor;
   /** Path parameters by name; empty for a text that can be nobody's id. */
   id(name: string): string;
   body: Body;
   query: Query;
-  remote_address: string;
 }
 
 interface Definition<Body extends z.ZodType, Query extends z.ZodType> {
@@ -55,13 +57,17 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
         config: { answers: 'api' },
         onRequest: guard.allow(who),
         handler: async (request, reply) => {
-          const { remote_address, params } = request;
           // An absent body says what an empty object says.
           const body = route.body && (request.body ? jsonBody(request, route.body) : validate(route.body, {}));
           const query = route.query && validate(route.query, request.query);
-          const id = (name: string) => idOf(params[name]);
-          const input = { caller: callerOf(request), id, remote_address, body: body as z.output<Body>, query: query as z.output<Query> };
-          const value = await route.handle(input);
+          const caller = callerOf(request);
+          const value = await route.handle({
+            caller,
+            actor: actorOf(caller, request.remote_address),
+            id: (name) => idOf(request.params[name]),
+            body: body as z.output<Body>,
+            query: query as z.output<Query>,
+          });
           if (!answer) return reply.code(204).send();
           return reply.code(route.status ?? 200).send(answer.parse(value));
         },

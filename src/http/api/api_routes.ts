@@ -1,0 +1,37 @@
+// The table of the JSON API, and its registration. Whoever may call what is read off this table.
+
+import type { FastifyPluginAsync } from 'fastify';
+import type { Groups } from '../../accounts/groups.ts';
+import type { LocalLogins } from '../../accounts/local_logins.ts';
+import type { Me } from '../../accounts/me.ts';
+import type { Permissions } from '../../accounts/permissions.ts';
+import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
+import type { Users } from '../../accounts/users.ts';
+import type { Guard } from '../guard.ts';
+import type { ApiRoute } from './api_route.ts';
+import { groupRoutes } from './groups.ts';
+import { meRoutes } from './me.ts';
+import { permissionRoutes } from './permissions.ts';
+import { userRoutes } from './users.ts';
+
+export interface ApiParts {
+  me: Me;
+  users: Users;
+  localLogins: LocalLogins;
+  refreshTokens: RefreshTokens;
+  groups: Groups;
+  permissions: Permissions;
+  /** Who lets new users in. */
+  approvals_by: 'owner' | 'administrators';
+}
+
+/** Every route below /api that takes a bearer token. */
+export function apiRoutes(parts: ApiParts): ApiRoute[] {
+  return [...meRoutes(parts), ...userRoutes(parts), ...groupRoutes(parts.groups), ...permissionRoutes(parts.permissions)];
+}
+
+export function apiPlugin(parts: ApiParts, guard: Guard): FastifyPluginAsync {
+  return async (app) => {
+    for (const route of apiRoutes(parts)) route.register(app, guard);
+  };
+}

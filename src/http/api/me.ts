@@ -1,0 +1,101 @@
+// /api/me: what people see and change of their own: profile, refresh tokens, long-lived access tokens, password.
+
+import { z } from 'zod';
+import type { LocalLogins } from '../../accounts/local_logins.ts';
+import type { Me } from '../../accounts/me.ts';
+import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
+import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
+
+interface Parts {
+  me: Me;
+  refreshTokens: RefreshTokens;
+  localLogins: LocalLogins;
+}
+
+const profile = z.object({
+  id: z.string(),
+  name: z.string().nullable(),
+  is_owner: z.boolean(),
+  is_admin: z.boolean(),
+  credentials: z.array(z.object({ auth_provider_type: z.string(), auth_provider_id: z.string().nullable() })),
+  mfa_modules: z.array(z.object({ id: z.string(), name: z.string(), enabled: z.boolean() })),
+});
+
+const refreshToken = z.object({
+  id: z.string(),
+  client_id: z.string().nullable(),
+  client_name: z.string().nullable(),
+  client_icon: z.string().nullable(),
+  type: z.enum(['normal', 'long_lived_access_token', 'system']),
+  created_at: z.date(),
+  last_used_at: z.date().nullable(),
+  last_used_ip: z.string().nullable(),
+  expire_at: z.date().nullable(),
+  is_current: z.boolean(),
+  auth_provider_type: z.string().nullable(),
+  auth_provider_id: z.string().nullable(),
+});
+
+const deleteAll = z.strictObject({
+  token_type: z.enum(['normal', 'long_lived_access_token']).optional(),
+  delete_current_token: z.boolean().default(true),
+});
+
+const newLongLived = z.strictObject({
+  client_name: z.string().min(1).max(256),
+  /** Days. */
+  lifespan: z.int().min(1).max(3650).default(3650),
+  client_icon: z.string().max(256).optional(),
+});
+
+export function meRoutes({ me, refreshTokens, localLogins }: Parts): ApiRoute[] {
+  return [
+    apiRoute({ method: 'GET', url: '/api/me', who: 'anyone', answer: profile, handle: ({ caller }) => me.get(caller) }),
+    apiRoute({
+      method: 'GET',
+      url: '/api/me/refresh_tokens',
+      who: 'anyone',
+      query: pageQuery,
+      answer: pageOf(refreshToken),
+      handle: ({ caller, query }) => refreshTokens.list(caller.user.id, { ...query, current_id: caller.refresh_token_id }),
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: '/api/me/refresh_tokens/:refresh_token_id',
+      who: 'anyone',
+      handle: ({ caller, actor, id }) => refreshTokens.revoke(caller.user.id, id('refresh_token_id'), actor),
+    }),
+    apiRoute({
+      method: 'PATCH',
+      url: '/api/me/refresh_tokens/:refresh_token_id',
+      who: 'anyone',
+      body: z.strictObject({ enable_expiry: z.boolean() }),
+      answer: refreshToken,
+      handle: ({ caller, actor, id, body }) =>
+        refreshTokens.setExpiry(caller.user.id, id('refresh_token_id'), body.enable_expiry, actor, caller.refresh_token_id),
+    }),
+    apiRoute({
+      method: 'POST',
+      url: '/api/me/refresh_tokens/delete_all',
+      who: 'anyone',
+      body: deleteAll,
+      handle: ({ caller, actor, body }) => refreshTokens.revokeAll(caller.user.id, { ...body, current_id: caller.refresh_token_id }, actor),
+    }),
+    apiRoute({
+      method: 'POST',
+      url: '/api/me/long_lived_access_tokens',
+      who: 'anyone',
+      body: newLongLived,
+      status: 201,
+      answer: z.object({ token: z.string(), refresh_token_id: z.string() }),
+      handle: ({ caller, actor, body }) => refreshTokens.createLongLived(caller, body, actor),
+    }),
+    apiRoute({
+      method: 'POST',
+      url: '/api/me/password',
+      who: 'anyone',
+      body: z.strictObject({ current_password: z.string(), new_password: z.string() }),
+      handle: ({ caller, body, actor }) => localLogins.changeOwnPassword(caller.user.id, body, actor),
+    }),
+  ];
+}

@@ -1,0 +1,32 @@
+// POST /api/permissions/check: may this user do that? The caller supplies what Home Assistant would look up in its registries.
+
+import { z } from 'zod';
+import type { Permissions } from '../../accounts/permissions.ts';
+import { AuthError } from '../../domain/errors.ts';
+import { type ApiRoute, apiRoute } from './api_route.ts';
+
+const text = z.string().min(1).max(256);
+
+const question = z.strictObject({
+  /** Left out: the caller. */
+  user_id: z.string().optional(),
+  category: text,
+  object: z.strictObject({ entity_id: text, device_id: text, area_id: text, domain: text }).partial(),
+  key: text,
+});
+
+export function permissionRoutes(permissions: Permissions): ApiRoute[] {
+  return [
+    apiRoute({
+      method: 'POST',
+      url: '/api/permissions/check',
+      who: 'anyone',
+      body: question,
+      answer: z.object({ allowed: z.boolean() }),
+      handle: async ({ caller, body: { user_id = caller.user.id, ...asked } }) => {
+        if (user_id !== caller.user.id && !caller.is_admin) throw new AuthError('unauthorized', 'Unauthorized');
+        return { allowed: await permissions.check(user_id, asked) };
+      },
+    }),
+  ];
+}

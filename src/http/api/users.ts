@@ -1,0 +1,111 @@
+// /api/users: what the owner and administrators do to users and their local logins.
+
+import { z } from 'zod';
+import type { LocalLogins } from '../../accounts/local_logins.ts';
+import type { Users } from '../../accounts/users.ts';
+import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
+
+interface Parts {
+  users: Users;
+  localLogins: LocalLogins;
+  /** Who lets new users in. */
+  approvals_by: 'owner' | 'administrators';
+}
+
+const user = z.object({
+  id: z.string(),
+  username: z.string().nullable(),
+  name: z.string().nullable(),
+  is_owner: z.boolean(),
+  is_active: z.boolean(),
+  is_pending: z.boolean(),
+  local_only: z.boolean(),
+  system_generated: z.boolean(),
+  group_ids: z.array(z.string()),
+  credentials: z.array(z.object({ type: z.string(), id: z.string().nullable() })),
+});
+
+const name = z.string().min(1).max(256);
+const group_ids = z.array(z.string().max(64)).max(100);
+
+const newUser = z.strictObject({ name, group_ids: group_ids.default([]), local_only: z.boolean().default(false) });
+const patch = z.strictObject({ name, is_active: z.boolean(), group_ids, local_only: z.boolean() }).partial();
+
+export function userRoutes({ users, localLogins, approvals_by }: Parts): ApiRoute[] {
+  return [
+    apiRoute({
+      method: 'GET',
+      url: '/api/users',
+      who: 'admin',
+      query: pageQuery,
+      answer: pageOf(user),
+      handle: ({ query }) => users.list(query),
+    }),
+    apiRoute({ method: 'GET', url: '/api/users/:user_id', who: 'admin', answer: user, handle: ({ id }) => users.get(id('user_id')) }),
+    apiRoute({
+      method: 'POST',
+      url: '/api/users',
+      who: 'admin',
+      body: newUser,
+      status: 201,
+      answer: user,
+      handle: ({ body, actor }) => users.create(body, actor),
+    }),
+    apiRoute({
+      method: 'PATCH',
+      url: '/api/users/:user_id',
+      who: 'admin',
+      body: patch,
+      answer: user,
+      handle: ({ id, body, actor }) => users.update(id('user_id'), body, actor),
+    }),
+    apiRoute({
+      method: 'POST',
+      url: '/api/users/:user_id/approve',
+      who: approvals_by === 'owner' ? 'owner' : 'admin',
+      body: z.strictObject({ group_ids: group_ids.optional() }),
+      answer: user,
+      handle: ({ id, body, actor }) => users.approve(id('user_id'), body, actor),
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: '/api/users/:user_id',
+      who: 'admin',
+      handle: ({ id, actor }) => users.delete(id('user_id'), actor),
+    }),
+    ...loginRoutes(localLogins),
+  ];
+}
+
+function loginRoutes(localLogins: LocalLogins): ApiRoute[] {
+  const url = '/api/users/:user_id/login';
+  return [
+    apiRoute({
+      method: 'POST',
+      url,
+      who: 'admin',
+      body: z.strictObject({ username: z.string(), password: z.string() }),
+      status: 201,
+      answer: z.object({ username: z.string() }),
+      handle: async ({ id, body, actor }) => {
+        await localLogins.add(id('user_id'), body, actor);
+        return { username: body.username };
+      },
+    }),
+    apiRoute({ method: 'DELETE', url, who: 'admin', handle: ({ id, actor }) => localLogins.remove(id('user_id'), actor) }),
+    apiRoute({
+      method: 'PUT',
+      url: `${url}/password`,
+      who: 'owner',
+      body: z.strictObject({ password: z.string() }),
+      handle: ({ id, body, actor }) => localLogins.setPassword(id('user_id'), body.password, actor),
+    }),
+    apiRoute({
+      method: 'PUT',
+      url: `${url}/username`,
+      who: 'owner',
+      body: z.strictObject({ username: z.string() }),
+      handle: ({ id, body, actor }) => localLogins.setUsername(id('user_id'), body.username, actor),
+    }),
+  ];
+}
