@@ -11,11 +11,11 @@ import type { FinishLogin } from '../repository/finish_login.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
 import { entryStep } from './flow_step.ts';
-import { blocked, type ResolveUser } from './resolve_user.ts';
+import { blocked, type Resolved, type ResolveUser } from './resolve_user.ts';
 import { unknownFlow } from './visit.ts';
 
 /** A flow at its end, and the request that brought it there. */
-export interface Ending {
+interface Ending {
   flow: LoginFlow;
   /** Whether the flow has a row. */
   stored: boolean;
@@ -109,15 +109,16 @@ export function createFinish(deps: FinishDeps): Finish {
       if (error instanceof AuthError && (error.code === 'invalid_redirect_uri' || error.code === 'login_blocked')) {
         if (ending.stored) await loginFlows.take(ending.flow);
         const { subject } = ending.identity;
-        note(ending, { type: 'login.blocked', outcome: 'refused', detail: { subject, reason: error.description } });
+        const detail = { subject, reason: error.description, detail: error.detail ?? null };
+        note(ending, { type: 'login.blocked', outcome: 'refused', detail });
       }
       throw error;
     }
   };
 }
 
-function judgeUser({ provider, remote_address }: Ending, user: { is_active: boolean; local_only: boolean } | undefined): void {
+function judgeUser({ provider, remote_address }: Ending, user: Resolved['user'] | undefined): void {
   const refusal = user ? refusalToAuthenticate(user, remote_address) : null;
-  if (refusal !== null) throw blocked(refusal);
+  if (refusal !== null) throw blocked(refusal, `user ${user?.id}`);
   if (provider.require_mfa) throw blocked('A second factor is required');
 }

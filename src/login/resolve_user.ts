@@ -68,7 +68,7 @@ export function createResolveUser({ credentials, users, newUsers, clock }: Resol
   };
 }
 
-/** HA contract 3.6b. */
-export function blocked(reason: string): AuthError {
-  return new AuthError('login_blocked', `Login blocked: ${reason}`);
+/** HA contract 3.6b. `detail` is for the audit event. */
+export function blocked(reason: string, detail?: string): AuthError {
+  return new AuthError('login_blocked', `Login blocked: ${reason}`, detail === undefined ? {} : { detail });
 }

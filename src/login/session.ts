@@ -6,7 +6,7 @@ import { refusalToAuthenticate } from '../domain/user.ts';
 import type { Sessions as SessionRows } from '../repository/sessions.ts';
 import type { LoggedIn } from './finish.ts';
 
-export interface SessionDeps {
+interface SessionDeps {
   sessions: SessionRows;
   clock: Clock;
   /** Seconds without use after which a session ends. */
@@ -16,7 +16,7 @@ export interface SessionDeps {
 }
 
 /** A living session of a user who may authenticate from where the request comes. */
-export interface Session extends ProviderKey {
+interface Session extends ProviderKey {
   user_id: string;
   credential_id: string | null;
   auth_time: Date;

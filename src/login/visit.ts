@@ -11,7 +11,7 @@ import { randomId, safeEqual } from '../domain/secret.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 
 /** Where a request comes from: the browser for a page, the address for the JSON dialect. */
-export interface From {
+interface From {
   client_id: string;
   remote_address: string;
   /** SHA-256 of the pre-login cookie; null in the JSON dialect. */
