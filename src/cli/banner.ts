@@ -1,0 +1,36 @@
+// What `serve` tells whoever started it, in plain words: where the server is, what to do next, what to look out for.
+
+import type { Config } from '../config/load.ts';
+import { isLoopback } from '../domain/network.ts';
+
+export interface BannerFacts {
+  config: Pick<Config, 'public_url' | 'listen' | 'data_dir' | 'database_url'>;
+  /** The port it listens on. */
+  port: number;
+  /** Null when there is an owner. */
+  setup_token: string | null;
+}
+
+/** The lines, each one thing. */
+export function banner({ config, port, setup_token }: BannerFacts): string[] {
+  const url = config.public_url ?? `http://${ownHost(config.listen.host)}:${port}`;
+  return [
+    `Latchkey is running at ${url}`,
+    ...(setup_token === null
+      ? []
+      : [`Open this link to make the owner (it works until there is one): ${url}/onboarding?token=${setup_token}`]),
+    `Data: ${config.database_url === undefined ? `${config.data_dir} (back up this folder)` : 'the PostgreSQL server of database_url'}`,
+    ...(isPlainHttp(url) ? [`Warning: ${url} is plain http, so passwords cross the network readable; put https in front of it`] : []),
+  ];
+}
+
+/** The name under which this machine reaches a server that listens there. */
+function ownHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function isPlainHttp(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && hostname !== 'localhost' && !isLoopback(hostname.replace(/^\[|\]$/g, ''));
+}

@@ -1,0 +1,63 @@
+// The contract of a CLI command. A file in commands/ exports one CliCommand as `command`; its name is the command's.
+// A command says things through `io` and reaches the server's parts through `wiring`; it knows neither the process nor how parts are built.
+import type { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import { type Config, findConfigFile } from '../config/load.ts';
+import type { CliParts, RunningApp } from './parts.ts';
+
+export interface CliCommand {
+  /** Adds the command, with its options and what it does, to the program. */
+  declare(program: Command, context: CliContext): void;
+}
+
+/** The world around a command. */
+export interface Io {
+  /** What was asked for. */
+  out(text: string): void;
+  /** What went wrong, questions, and what is told by the way. */
+  err(text: string): void;
+  stdin: Readable & { isTTY?: boolean };
+  env: Record<string, string | undefined>;
+  /** Where a service manager, a container or Ctrl-C asks to stop. */
+  signals: Pick<NodeJS.EventEmitter, 'on' | 'once' | 'off'>;
+}
+
+/** How the roof builds things; main.ts hands it in. */
+export interface Wiring {
+  /** Throws a `ConfigError` with all complaints. */
+  loadConfig(file: string | undefined): Promise<Config>;
+  /** Everything but the HTTP server, beside a running one or alone. */
+  openParts(config: Config): Promise<CliParts>;
+  /** The whole server, not listening yet. */
+  createApp(config: Config): Promise<RunningApp>;
+}
+
+export interface CliContext {
+  io: Io;
+  wiring: Wiring;
+}
+
+/** What every command that reads the configuration is asked for. */
+export interface ConfigOption {
+  config?: string;
+}
+
+/** Gives a command its `--config`. */
+export function withConfig(command: Command): Command {
+  return command.option('--config <file>', 'configuration file (default: $LATCHKEY_CONFIG, else config.yaml where there is one)');
+}
+
+/** The configuration that `--config`, the environment or the working directory names. */
+export function loadConfig({ io, wiring }: CliContext, { config }: ConfigOption): Promise<Config> {
+  return wiring.loadConfig(config ?? findConfigFile(io.env));
+}
+
+/** Opens the configured server's parts, works with them, and closes them whatever happens. */
+export async function withParts<T>(context: CliContext, options: ConfigOption, work: (parts: CliParts) => Promise<T>): Promise<T> {
+  const parts = await context.wiring.openParts(await loadConfig(context, options));
+  try {
+    return await work(parts);
+  } finally {
+    await parts.close();
+  }
+}

@@ -1,0 +1,19 @@
+// latchkey config: whether a configuration would start, without starting anything.
+import { findConfigFile } from '../../config/load.ts';
+import type { CliCommand } from '../command.ts';
+
+export const command: CliCommand = {
+  declare(program, { io, wiring }) {
+    const config = program.command('config').description('the configuration');
+    config
+      .command('check')
+      .description('tell everything that is wrong with a configuration')
+      .argument('[file]', 'configuration file (default: $LATCHKEY_CONFIG, else config.yaml where there is one)')
+      .option('--config <file>', 'the same as the argument')
+      .action(async (argument: string | undefined, options: { config?: string }) => {
+        const file = argument ?? options.config ?? findConfigFile(io.env);
+        await wiring.loadConfig(file);
+        io.out(`${file ?? 'The configuration without a file'} is valid\n`);
+      });
+  },
+};

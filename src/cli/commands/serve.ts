@@ -1,0 +1,66 @@
+// latchkey serve: the server, from its start to its end. What it tells people goes to standard output, its log to standard error.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Config } from '../../config/load.ts';
+import { banner } from '../banner.ts';
+import { type CliCommand, type CliContext, type ConfigOption, loadConfig, withConfig } from '../command.ts';
+import { refusal } from '../exit.ts';
+import type { RunningApp } from '../parts.ts';
+import { listenForStop, type StopRequests } from '../stop.ts';
+
+/** For everything that follows the wait for balancers; a server that takes longer hangs. */
+const CLOSE_TIMEOUT_MS = 15_000;
+
+export const command: CliCommand = {
+  declare(program, context) {
+    withConfig(program.command('serve'))
+      .description('start the server')
+      .action((options: ConfigOption) => serve(context, options));
+  },
+};
+
+async function serve(context: CliContext, options: ConfigOption): Promise<void> {
+  const config = await loadConfig(context, options);
+  const stop = listenForStop(context.io.signals);
+  const impatient = stop.again.then(() => {
+    throw refusal('Stopped without waiting, as asked twice');
+  });
+  try {
+    await Promise.race([serveUntilAsked(context, config, stop), impatient]);
+  } finally {
+    stop.release();
+  }
+}
+
+async function serveUntilAsked({ io, wiring }: CliContext, config: Config, stop: StopRequests): Promise<void> {
+  const app = await wiring.createApp(config);
+  try {
+    const port = portOf(await app.listen());
+    const { onboarding, database_gone } = app.parts;
+    const setup_token = (await onboarding.isDone()) ? null : onboarding.setupToken();
+    for (const line of banner({ config, port, setup_token })) io.out(`${line}\n`);
+    const signal = await Promise.race([stop.first, database_gone]);
+    if (signal === undefined) throw refusal('The embedded database ended by itself; its last words are in the log');
+    app.drain();
+    // Whoever presses Ctrl-C has no balancer that must notice first.
+    if (signal === 'SIGTERM') await pause(config.http.shutdown_delay * 1000);
+  } finally {
+    await closeInTime(app);
+  }
+}
+
+function portOf(address: string): number {
+  return Number(new URL(address).port || 80);
+}
+
+async function closeInTime(app: RunningApp): Promise<void> {
+  const timeout = new AbortController();
+  const late = pause(CLOSE_TIMEOUT_MS, undefined, { signal: timeout.signal }).then(() => {
+    throw refusal(`Not stopped after ${CLOSE_TIMEOUT_MS / 1000} seconds`);
+  });
+  try {
+    await Promise.race([app.close(), late]);
+  } finally {
+    late.catch(() => {});
+    timeout.abort();
+  }
+}

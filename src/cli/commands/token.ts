@@ -1,0 +1,95 @@
+// latchkey token: grants of users, and access tokens for programs: long-lived ones of people, short-lived ones of machines.
+import type { Command } from 'commander';
+import { OPERATOR } from '../../accounts/actor.ts';
+import type { RefreshTokenItem } from '../../accounts/refresh_tokens.ts';
+import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { usageError } from '../exit.ts';
+import { findUser, labelOf } from '../find_user.ts';
+import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
+
+interface CreateOptions extends ConfigOption {
+  system?: boolean;
+  name?: string;
+  days?: number;
+}
+
+const COLUMNS: Columns<RefreshTokenItem> = {
+  id: ({ id }) => id,
+  type: ({ type }) => type,
+  name: ({ client_name, client_id }) => client_name ?? client_id,
+  'created at': ({ created_at }) => created_at,
+  'last used at': ({ last_used_at }) => last_used_at,
+  from: ({ last_used_ip }) => last_used_ip,
+  until: ({ expire_at }) => expire_at,
+};
+
+const USER = ['<user>', 'id, username, or a name that only one has'] as const;
+/** A lifespan nobody chose (HA contract 11.3). */
+const DEFAULT_DAYS = 3650;
+
+export const command: CliCommand = {
+  declare(program, context) {
+    const token = program.command('token').description('access tokens for programs, and the grants of users');
+    declareCreate(token, context);
+    declareList(token, context);
+    declareRevoke(token, context);
+  },
+};
+
+function declareCreate(token: Command, context: CliContext): void {
+  withConfig(token.command('create'))
+    .description('print an access token; it is shown this once')
+    .argument(...USER)
+    .option('--name <name>', 'a long-lived token of a person, under this name')
+    .option('--days <days>', `how long that one lives, 1 to ${DEFAULT_DAYS}`, readDays)
+    .option('--system', 'a short-lived token of a system user')
+    .action((word: string, options: CreateOptions) => {
+      const { name, days, system = false } = options;
+      if (system === (name !== undefined) || (system && days !== undefined)) {
+        throw usageError('Give --name (and --days) for a person, or --system for a system user');
+      }
+      return withParts(context, options, async ({ users, refreshTokens }) => {
+        const user = await findUser({ users }, word);
+        const made =
+          name === undefined
+            ? (await refreshTokens.createSystem(user.id, OPERATOR)).access_token
+            : (await refreshTokens.createLongLived({ user }, { client_name: name, lifespan: days ?? DEFAULT_DAYS }, OPERATOR)).token;
+        context.io.err(`Made a token for ${labelOf(user)}; it is not shown again\n`);
+        context.io.out(`${made}\n`);
+      });
+    });
+}
+
+function declareList(token: Command, context: CliContext): void {
+  withConfig(withJson(token.command('list')))
+    .description('the living grants of a user, oldest first')
+    .argument(...USER)
+    .action((word: string, options: ListOption & ConfigOption) =>
+      withParts(context, options, async ({ users, refreshTokens }) => {
+        const { id } = await findUser({ users }, word);
+        printList(context.io, options, await allOf((page) => refreshTokens.list(id, page)), COLUMNS);
+      }),
+    );
+}
+
+function declareRevoke(token: Command, context: CliContext): void {
+  withConfig(token.command('revoke'))
+    .description('end a grant of a user; its access tokens are dead at once')
+    .argument(...USER)
+    .argument('[id]', 'the id that the list shows')
+    .option('--all', 'every grant of the user')
+    .action((word: string, id: string | undefined, options: ConfigOption & { all?: boolean }) => {
+      if ((id !== undefined) === (options.all === true)) throw usageError('Give the id of a token, or --all');
+      return withParts(context, options, async ({ users, refreshTokens }) => {
+        const user = await findUser({ users }, word);
+        if (id === undefined) await refreshTokens.revokeAll(user.id, { current_id: null }, OPERATOR);
+        else await refreshTokens.revoke(user.id, id, OPERATOR);
+        context.io.out(`Revoked ${id ?? 'every token'} of ${labelOf(user)}\n`);
+      });
+    });
+}
+
+function readDays(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw usageError(`--days must be a whole number from 1 to ${DEFAULT_DAYS}`);
+  return Number(text);
+}

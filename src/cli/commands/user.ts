@@ -1,0 +1,126 @@
+// latchkey user: people and machines, from the operator's side. Whoever can run this may do what the owner may.
+import type { Command } from 'commander';
+import { OPERATOR } from '../../accounts/actor.ts';
+import type { UserEntry } from '../../repository/users.ts';
+import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { usageError } from '../exit.ts';
+import { findUser, labelOf } from '../find_user.ts';
+import type { CliParts } from '../parts.ts';
+import { type PasswordOption, readNewPassword, withPassword } from '../password.ts';
+import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
+
+interface AddOptions extends ConfigOption, PasswordOption {
+  username?: string;
+  group: string[];
+  localOnly?: boolean;
+  system?: boolean;
+}
+
+const COLUMNS: Columns<UserEntry> = {
+  id: ({ id }) => id,
+  username: ({ username }) => username,
+  name: ({ name }) => name,
+  kind: kindOf,
+  state: stateOf,
+  'local only': ({ local_only }) => local_only,
+  groups: ({ group_ids }) => group_ids.join(', '),
+};
+
+export const command: CliCommand = {
+  declare(program, context) {
+    const user = program.command('user').description('people and machines');
+    declareList(user, context);
+    declareAdd(user, context);
+    declareChanges(user, context);
+    declareSetPassword(user, context);
+  },
+};
+
+function declareList(user: Command, context: CliContext): void {
+  withConfig(withJson(user.command('list')))
+    .description('every user, oldest first')
+    .action((options: ListOption & ConfigOption) =>
+      withParts(context, options, async ({ users }) => printList(context.io, options, await allOf(users.list), COLUMNS)),
+    );
+}
+
+function declareAdd(user: Command, context: CliContext): void {
+  withConfig(withPassword(user.command('add')))
+    .description('a person who logs in with a username and a password, or a machine')
+    .argument('<name>', 'what the user is called')
+    .option('--username <username>', 'what the person logs in with')
+    .option('--group <id>', 'a group of the user; give it several times for several', (id, ids: string[]) => [...ids, id], [])
+    .option('--local-only', 'may log in from the local network alone')
+    .option('--system', 'a machine: it never logs in; see "latchkey token create --system"')
+    .action((name: string, options: AddOptions) => (options.system === true ? addSystem : addPerson)(context, name, options));
+}
+
+async function addSystem(context: CliContext, name: string, options: AddOptions): Promise<void> {
+  if (options.username !== undefined || options.passwordStdin === true) throw usageError('A system user has no username and no password');
+  const user = { name, group_ids: options.group, local_only: options.localOnly };
+  const made = await withParts(context, options, ({ users }) => users.createSystem(user, OPERATOR));
+  context.io.out(`Made the system user ${labelOf(made)}\n`);
+}
+
+async function addPerson(context: CliContext, name: string, options: AddOptions): Promise<void> {
+  const { username } = options;
+  if (username === undefined) throw usageError('A person needs --username');
+  const password = await readNewPassword(context.io, options);
+  await withParts(context, options, async (parts) => {
+    const { id } = await parts.users.create({ name, group_ids: options.group, local_only: options.localOnly }, OPERATOR);
+    try {
+      await parts.localLogins.add(id, { username, password }, OPERATOR);
+    } catch (error) {
+      // Without a login nobody would miss this user.
+      await parts.users.delete(id, OPERATOR);
+      throw error;
+    }
+    context.io.out(`Made ${labelOf({ id, name, username })}\n`);
+  });
+}
+
+/** The commands that do one thing to one user. */
+function declareChanges(user: Command, context: CliContext): void {
+  const declare = (name: string, description: string, done: string, change: (parts: CliParts, user: UserEntry) => Promise<unknown>) =>
+    withConfig(user.command(name))
+      .description(description)
+      .argument('<user>', 'id, username, or a name that only one has')
+      .action((word: string, options: ConfigOption) =>
+        withParts(context, options, async (parts) => {
+          const found = await findUser(parts, word);
+          await change(parts, found);
+          context.io.out(`${done} ${labelOf(found)}\n`);
+        }),
+      );
+  declare('approve', 'let in a user who waits for approval', 'Approved', ({ users }, { id }) => users.approve(id, {}, OPERATOR));
+  declare('disable', 'keep a user out, tokens included', 'Disabled', ({ users }, { id }) =>
+    users.update(id, { is_active: false }, OPERATOR),
+  );
+  declare('enable', 'let a disabled user in again', 'Enabled', ({ users }, { id }) => users.update(id, { is_active: true }, OPERATOR));
+  declare('delete', 'delete a user and all that is theirs', 'Deleted', ({ users }, { id }) => users.delete(id, OPERATOR));
+  declare('make-owner', 'hand ownership over', 'The owner is now', ({ users }, { id }) => users.handOverOwnership(id, OPERATOR));
+}
+
+function declareSetPassword(user: Command, context: CliContext): void {
+  withConfig(withPassword(user.command('set-password')))
+    .description('give a user a new password')
+    .argument('<user>', 'id, username, or a name that only one has')
+    .action(async (word: string, options: ConfigOption & PasswordOption) => {
+      const password = await readNewPassword(context.io, options);
+      await withParts(context, options, async (parts) => {
+        const found = await findUser(parts, word);
+        await parts.localLogins.setPassword(found.id, password, OPERATOR);
+        context.io.out(`Changed the password of ${labelOf(found)}\n`);
+      });
+    });
+}
+
+function kindOf({ is_owner, system_generated }: UserEntry): string {
+  if (is_owner) return 'owner';
+  return system_generated ? 'system' : 'person';
+}
+
+function stateOf({ is_active, is_pending }: UserEntry): string {
+  if (is_pending) return 'waits for approval';
+  return is_active ? 'active' : 'disabled';
+}

@@ -1,0 +1,36 @@
+// How a command ends: the exit codes, and a failure in the words of whoever runs it. Called by run.ts.
+import { isConfigError } from '../config/complaint.ts';
+import { AuthError } from '../domain/errors.ts';
+
+/** What the shell is told. 78 is EX_CONFIG of sysexits.h: starting again changes nothing. */
+export const EXIT = { done: 0, failed: 1, usage: 2, configuration: 78 } as const;
+
+/** A command that cannot be carried out as it was typed. */
+export function usageError(message: string): Error {
+  return Object.assign(new Error(message), { name: 'UsageError' });
+}
+
+/** A command that was understood and is refused. */
+export function refusal(message: string): Error {
+  return Object.assign(new Error(message), { name: 'Refusal' });
+}
+
+/** The exit code that goes with an error, and the lines that tell what is wrong: one, but for a configuration with several faults. */
+export function failureOf(error: unknown): { code: number; lines: string[] } {
+  if (isConfigError(error)) return { code: EXIT.configuration, lines: error.complaints };
+  const code = error instanceof Error && error.name === 'UsageError' ? EXIT.usage : EXIT.failed;
+  return { code, lines: [sentence(error).replace(/\s*\n\s*/g, '; ')] };
+}
+
+function sentence(error: unknown): string {
+  if (error instanceof AuthError) return [error.description, error.detail].filter((text) => text !== undefined).join(': ');
+  if (!(error instanceof Error)) return String(error);
+  return listenFailure(error) ?? error.message;
+}
+
+function listenFailure(error: Error & { syscall?: string; code?: string; address?: string; port?: number }): string | undefined {
+  if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') return undefined;
+  if (error.code === 'EADDRINUSE') return `Port ${error.port} is in use by another program: stop that one, or set listen.port`;
+  if (error.code === 'EACCES') return `This account may not listen on port ${error.port}: set listen.port to one above 1023`;
+  return `Cannot listen on ${error.address ?? 'listen.host'}: it is no address of this machine (${error.code})`;
+}

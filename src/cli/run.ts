@@ -1,0 +1,55 @@
+// Runs one command line and answers its exit code. The commands are the files in commands/; one that is named is the only one that is loaded.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { debuglog } from 'node:util';
+import { Command, CommanderError } from 'commander';
+import type { CliCommand, CliContext } from './command.ts';
+import { EXIT, failureOf } from './exit.ts';
+
+const FOLDER = new URL('./commands/', import.meta.url);
+/** `.ts` where this runs from its source, `.js` where it was built. */
+const EXTENSION = extname(import.meta.url);
+
+/** `argv` is what was typed after `latchkey`; nothing, or options alone, means `serve`. */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  const words = argv[0] === undefined || /^-(?!h$|-help$|V$|-version$)/.test(argv[0]) ? ['serve', ...argv] : argv;
+  const program = await createProgram(context);
+  for (const name of await namesToLoad(words[0])) (await loadCommand(name)).declare(program, context);
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    return exitCode(error, context);
+  }
+}
+
+async function createProgram({ io }: CliContext): Promise<Command> {
+  const { version, description } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  return new Command('latchkey')
+    .description(`${description}. Without a command it serves.`)
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .showHelpAfterError('(--help shows what there is)');
+}
+
+async function namesToLoad(named: string | undefined): Promise<string[]> {
+  const files = await readdir(FOLDER);
+  const names = files.filter((file) => extname(file) === EXTENSION).map((file) => basename(file, EXTENSION));
+  return names.includes(named ?? '') ? names.filter((name) => name === named) : names.sort();
+}
+
+async function loadCommand(name: string): Promise<CliCommand> {
+  const { command } = await import(new URL(name + EXTENSION, FOLDER).href);
+  return command;
+}
+
+/** Commander has written what it has to say. A stack is for those who ask: NODE_DEBUG=latchkey. */
+function exitCode(error: unknown, { io }: CliContext): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  debuglog('latchkey')('%O', error);
+  const { code, lines } = failureOf(error);
+  for (const line of lines) io.err(`${line}\n`);
+  return code;
+}

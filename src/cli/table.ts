@@ -1,0 +1,55 @@
+// What lists print: JSON for programs, columns for people.
+import { stripVTControlCharacters } from 'node:util';
+import type { Command } from 'commander';
+import { MAX_PAGE, type Page, type PageRequest } from '../domain/page.ts';
+import { cleanText } from '../domain/text.ts';
+import type { Io } from './command.ts';
+
+/** What every list is asked for. */
+export interface ListOption {
+  json?: boolean;
+}
+
+/** A column's head, and what it says of an item; null leaves the cell empty. */
+export type Columns<Item> = Record<string, (item: Item) => string | Date | boolean | null | undefined>;
+
+/** Gives a list its `--json`. */
+export function withJson(command: Command): Command {
+  return command.option('--json', 'print JSON');
+}
+
+/** Prints a list as it was asked for. */
+export function printList<Item>(io: Io, { json }: ListOption, items: readonly Item[], columns: Columns<Item>): void {
+  io.out(json === true ? `${JSON.stringify(items, null, 2)}\n` : tableOf(items, columns));
+}
+
+function tableOf<Item>(items: readonly Item[], columns: Columns<Item>): string {
+  const heads = Object.keys(columns).map((head) => head.toUpperCase());
+  const rows = [heads, ...items.map((item) => Object.values(columns).map((read) => cell(read(item))))];
+  const widths = heads.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: string[]) =>
+    row
+      .map((text, column) => text.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return `${rows.map(line).join('\n')}\n`;
+}
+
+/** Every item of a list that comes in pages. */
+export async function allOf<Item>(page: (request: PageRequest) => Promise<Page<Item>>): Promise<Item[]> {
+  const items: Item[] = [];
+  let cursor: string | null = null;
+  do {
+    const next: Page<Item> = await page({ limit: MAX_PAGE, cursor });
+    items.push(...next.items);
+    cursor = next.next_cursor;
+  } while (cursor !== null);
+  return items;
+}
+
+/** Names are the texts of strangers: none may move the cursor or colour the terminal. */
+function cell(value: string | Date | boolean | null | undefined): string {
+  if (value instanceof Date) return value.toISOString().replace('.000', '');
+  if (typeof value === 'boolean') return value ? 'yes' : '';
+  return cleanText(stripVTControlCharacters(value ?? ''), 60);
+}
