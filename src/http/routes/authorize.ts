@@ -32,7 +32,7 @@ export interface AuthorizeParts {
   sessions: Sessions;
   onboarding: { isDone(): Promise<boolean> };
   /** Whether the redirect URI is the client's own; asks the client's page where the URI alone does not tell. */
-  acceptsRedirectUri(client_id: string, redirect_uri: string): Promise<boolean>;
+  acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean>;
   providers: ReadonlyMap<string, AuthProvider>;
   csrf: Csrf;
   cookies: Cookies;
@@ -60,15 +60,15 @@ interface Sent {
 export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   const { login, sessions, providers, csrf, cookies } = parts;
 
-  async function judge(query: URLSearchParams): Promise<AuthorizationRequest> {
+  async function judge(query: URLSearchParams, remote_address: string): Promise<AuthorizationRequest> {
     const authorization = readAuthorizationRequest(query);
-    if (await parts.acceptsRedirectUri(authorization.client_id, authorization.redirect_uri)) return authorization;
+    if (await parts.acceptsRedirectUri(authorization.client_id, authorization.redirect_uri, remote_address)) return authorization;
     throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
   }
 
   async function visit(request: FastifyRequest, browser: Browser): Promise<Visit> {
     const query = new URLSearchParams(queryText(request));
-    const authorization = await judge(query);
+    const authorization = await judge(query, request.remote_address);
     const admitted = [...providers.values()].filter((provider) => provider.refusal(request.remote_address) === null);
     const provider = admitted.find((candidate) => providerKeyText(candidate) === query.get(PROVIDER)) ?? admitted[0];
     if (!provider) throw new AuthError('forbidden', 'No way to log in from here');
