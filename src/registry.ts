@@ -1,0 +1,73 @@
+// The plug-ins: every file of providers/, mfa_modules/ and grants/ is one, named by its type. Nothing else lists them.
+// And what becomes of them: configured blocks turned into providers and MFA modules, grants by their grant_type.
+
+import { readdir } from 'node:fs/promises';
+import type { AuthProviderBlock, MfaModuleBlock } from './config/block.ts';
+import { type AuthProvider, type AuthProviderType, type ProviderDeps, providerKeyText } from './domain/auth_provider.ts';
+import type { MfaModule, MfaModuleDeps, MfaModuleType } from './domain/mfa_module.ts';
+import type { Grant, GrantDeps, GrantType } from './tokens/grant.ts';
+
+export interface Registry {
+  providers: ReadonlyMap<string, AuthProviderType>;
+  mfa_modules: ReadonlyMap<string, MfaModuleType>;
+  grants: ReadonlyMap<string, GrantType>;
+}
+
+/** Reads the folders; `extra` are provider types that are no file of ours. */
+export async function readRegistry(extra: readonly AuthProviderType[] = []): Promise<Registry> {
+  const [providers, mfa_modules, grants] = await Promise.all([
+    readFolder<AuthProviderType>('providers', 'provider', ({ type }) => type),
+    readFolder<MfaModuleType>('mfa_modules', 'mfa_module', ({ type }) => type),
+    readFolder<GrantType>('grants', 'grant', ({ grant_type }) => grant_type),
+  ]);
+  for (const type of extra) providers.set(type.type, type);
+  return { providers, mfa_modules, grants };
+}
+
+/** What each file exports under `name`, by the word it is known by. */
+async function readFolder<Plugin>(folder: string, name: string, wordOf: (plugin: Plugin) => string): Promise<Map<string, Plugin>> {
+  const plugins = new Map<string, Plugin>();
+  for (const file of await filesOf(folder)) {
+    const module: Record<string, Plugin> = await import(new URL(`./${folder}/${file}`, import.meta.url).href);
+    const plugin = module[name];
+    const word = file.slice(0, file.lastIndexOf('.'));
+    if (!plugin || wordOf(plugin) !== word) throw new Error(`${folder}/${file} must export ${name} with the type ${word}`);
+    plugins.set(word, plugin);
+  }
+  return plugins;
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  try {
+    const files = await readdir(new URL(`./${folder}/`, import.meta.url));
+    return files.filter((file) => /^[a-z_]+\.(ts|js)$/.test(file)).sort();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** The configured providers in their order, by `providerKeyText`. */
+export function createProviders(
+  registry: Registry,
+  blocks: readonly AuthProviderBlock[],
+  deps: ProviderDeps,
+): ReadonlyMap<string, AuthProvider> {
+  const providers = new Map<string, AuthProvider>();
+  for (const block of blocks) {
+    const type = registry.providers.get(block.type);
+    if (!type) throw new Error(`there is no auth provider of type ${block.type}`);
+    const provider = type.create(block, deps);
+    providers.set(providerKeyText(provider), provider);
+  }
+  return providers;
+}
+
+/** The configured MFA modules in their order, without those that cannot work under this address. */
+export function createMfaModules(registry: Registry, blocks: readonly MfaModuleBlock[], deps: MfaModuleDeps): MfaModule[] {
+  return blocks.flatMap((block) => registry.mfa_modules.get(block.type)?.create(block, deps) ?? []);
+}
+
+export function createGrants(registry: Registry, deps: GrantDeps): ReadonlyMap<string, Grant> {
+  return new Map(Array.from(registry.grants, ([grant_type, type]) => [grant_type, type.create(deps)]));
+}
