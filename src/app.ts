@@ -1,0 +1,47 @@
+// The whole server: the parts, the routes over them, and how it all starts and ends.
+
+import type { FastifyInstance } from 'fastify';
+import { createPlugins } from './http/plugins.ts';
+import { createServer } from './http/server.ts';
+import { type AppOptions, createParts, type Parts } from './parts.ts';
+
+export { createParts } from './parts.ts';
+
+export interface App {
+  server: FastifyInstance;
+  parts: Parts;
+  /** Starts listening; answers the address. */
+  listen(): Promise<string>;
+  /** From here on balancers are told to send nobody any more; everybody is still served. */
+  drain(): void;
+  /** Stops listening, answers what is under way, then ends every part. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Not listening yet. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const parts = await createParts(options);
+  const { config } = parts;
+  let draining = false;
+  const http = createPlugins({ ...parts, isDraining: () => draining });
+  const { trusted_proxies, cors_allowed_origins } = config.http;
+  const log_requests = config.log.requests;
+  const server = createServer({ ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests });
+  return {
+    server,
+    parts,
+    async listen() {
+      const address = await server.listen(config.listen);
+      parts.janitor.start();
+      return address;
+    },
+    drain() {
+      draining = true;
+    },
+    async close() {
+      draining = true;
+      await server.close();
+      await parts.close();
+    },
+  };
+}

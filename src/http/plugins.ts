@@ -1,0 +1,103 @@
+// Every route and page of the server, built from the parts below. The one list of what there is.
+
+import type { FastifyPluginAsync, FastifyRequest, onResponseHookHandler } from 'fastify';
+import type { LocalLogins } from '../accounts/local_logins.ts';
+import type { Onboarding } from '../accounts/onboarding.ts';
+import type { Config } from '../config/load.ts';
+import type { AuthProvider } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Login } from '../login/login.ts';
+import type { Sessions } from '../login/session.ts';
+import type { ClientPages } from '../oauth/client_page.ts';
+import type { Revocation } from '../oauth/revocation.ts';
+import type { TokenEndpoint } from '../oauth/token_endpoint.ts';
+import type { Database } from '../repository/database.ts';
+import type { Sealer } from '../repository/seal.ts';
+import type { Admissions } from '../tokens/admission.ts';
+import type { Bearer } from '../tokens/bearer.ts';
+import type { Keyring } from '../tokens/keyring.ts';
+import { type ApiParts, apiPlugin } from './api/api_routes.ts';
+import { loadAssets } from './assets.ts';
+import { createCookies } from './cookies.ts';
+import { createCsrf } from './csrf.ts';
+import type { RenderErrorPage } from './errors.ts';
+import { createGuard } from './guard.ts';
+import { createMetrics, metricsRoute } from './metrics.ts';
+import { createErrorPage } from './page.ts';
+import { apiRootRoute } from './routes/api.ts';
+import { assetsRoute } from './routes/assets.ts';
+import { authorizeRoute } from './routes/authorize.ts';
+import { healthRoute } from './routes/health.ts';
+import { homeRoute } from './routes/home.ts';
+import { loginFlowRoute } from './routes/login_flow.ts';
+import { onboardingRoute } from './routes/onboarding.ts';
+import { onboardingPageRoute } from './routes/onboarding_page.ts';
+import { providersRoute } from './routes/providers.ts';
+import { revokeRoute } from './routes/revoke.ts';
+import { tokenRoute } from './routes/token.ts';
+import { wellKnownRoute } from './routes/well_known.ts';
+
+export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
+  config: Pick<Config, 'http' | 'metrics' | 'approvals'>;
+  public_url: string;
+  clock: Clock;
+  database: Pick<Database, 'ping' | 'poolCounters'>;
+  sealer: Pick<Sealer, 'subKey'>;
+  keyring: Keyring;
+  bearer: Bearer;
+  registry: { grants: ReadonlyMap<string, unknown> };
+  providers: ReadonlyMap<string, AuthProvider>;
+  admissions: Admissions;
+  tokenEndpoint: TokenEndpoint;
+  revocation: Revocation;
+  login: Login;
+  sessions: Sessions;
+  clientPages: ClientPages;
+  onboarding: Onboarding;
+  localLogins: LocalLogins;
+  minimum_password_length: number;
+  isDraining(): boolean;
+}
+
+export interface Plugins {
+  plugins: FastifyPluginAsync[];
+  observe: onResponseHookHandler;
+  renderErrorPage: RenderErrorPage;
+  isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
+}
+
+export function createPlugins(parts: HttpParts): Plugins {
+  const { config, public_url, sessions } = parts;
+  const cookies = createCookies(public_url);
+  const guard = createGuard(parts);
+  const assets = loadAssets();
+  const pages = { ...parts, ...parts.clientPages, cookies, csrf: createCsrf({ ...parts, cookies }), assets };
+  const rules = { public_url, allowed: config.http.cors_allowed_origins };
+  const facts = { grant_types: [...parts.registry.grants.keys()], client_id_metadata_documents: false };
+  const metrics = createMetrics(parts.database.poolCounters);
+  const ready = { ping: parts.database.ping, isDraining: parts.isDraining };
+  return {
+    plugins: [
+      healthRoute(ready),
+      ...(config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : []),
+      wellKnownRoute({ ...parts, facts }),
+      tokenRoute(parts),
+      revokeRoute(parts.revocation),
+      providersRoute(parts),
+      loginFlowRoute(parts.login, rules),
+      onboardingRoute(parts.onboarding),
+      apiRootRoute(guard),
+      apiPlugin({ ...parts, approvals_by: config.approvals.by }, guard),
+      homeRoute(pages),
+      authorizeRoute(pages),
+      onboardingPageRoute(pages),
+      assetsRoute(pages),
+    ],
+    observe: metrics.observe,
+    renderErrorPage: createErrorPage(assets),
+    async isOwnersBrowser(request) {
+      const cookie = cookies.read(request, 'session');
+      return cookie !== null && (await sessions.find(cookie, request.remote_address))?.is_owner === true;
+    },
+  };
+}

@@ -1,0 +1,264 @@
+// The wiring below HTTP: builds every part once, top to bottom, over a migrated database. It decides nothing itself.
+// app.ts puts the server on top; the CLI uses the parts as they are.
+import type { FastifyBaseLogger } from 'fastify';
+import { createCredentials } from './accounts/credentials.ts';
+import { createGroups } from './accounts/groups.ts';
+import { createLocalLogins } from './accounts/local_logins.ts';
+import { createMe } from './accounts/me.ts';
+import { createNewUsers } from './accounts/new_users.ts';
+import { createOnboarding } from './accounts/onboarding.ts';
+import { createPermissions } from './accounts/permissions.ts';
+import { createRefreshTokens } from './accounts/refresh_tokens.ts';
+import { createUsers } from './accounts/users.ts';
+import type { Config } from './config/load.ts';
+import type { AuthProviderType } from './domain/auth_provider.ts';
+import type { Clock } from './domain/clock.ts';
+import { createFinish } from './login/finish.ts';
+import { createLogin } from './login/login.ts';
+import { createResolveUser } from './login/resolve_user.ts';
+import { createSessions } from './login/session.ts';
+import { createThrottle } from './login/throttle.ts';
+import { createClientPages } from './oauth/client_page.ts';
+import { createRevocation } from './oauth/revocation.ts';
+import { createTokenEndpoint } from './oauth/token_endpoint.ts';
+import { openDatabase } from './open_database.ts';
+import { createGrants, createMfaModules, createProviders, type Registry, readRegistry } from './registry.ts';
+import { createAuditEvents } from './repository/audit_events.ts';
+import { createAuthorizationCodes } from './repository/authorization_codes.ts';
+import { createCredentials as createCredentialRows } from './repository/credentials.ts';
+import type { Database } from './repository/database.ts';
+import { createDatabaseClock } from './repository/database_clock.ts';
+import { createJanitor } from './repository/expire.ts';
+import { createFailedLogins } from './repository/failed_logins.ts';
+import { createFinishLogin } from './repository/finish_login.ts';
+import { createGroups as createGroupRows } from './repository/groups.ts';
+import { createIpBans } from './repository/ip_bans.ts';
+import { createLocalLogins as createLocalLoginRows } from './repository/local_logins.ts';
+import { createLoginFlows } from './repository/login_flows.ts';
+import { migrate } from './repository/migrate.ts';
+import { createPasswordHasher } from './repository/password_hash.ts';
+import { createRefreshTokens as createRefreshTokenRows } from './repository/refresh_tokens.ts';
+import { resealSecrets } from './repository/reseal.ts';
+import { createSealer } from './repository/seal.ts';
+import { checkSecretKey } from './repository/secret_key_canary.ts';
+import { readOrCreateSecretKey } from './repository/secret_key_file.ts';
+import { createSessions as createSessionRows } from './repository/sessions.ts';
+import { createSigningKeys } from './repository/signing_keys.ts';
+import { createUsers as createUserRows } from './repository/users.ts';
+import { createWorkQueue } from './repository/work_queue.ts';
+import { createAccessTokens } from './tokens/access_token.ts';
+import { createAdmission } from './tokens/admission.ts';
+import { createBearer } from './tokens/bearer.ts';
+import { createIssuer } from './tokens/issuer.ts';
+import { createKeyring } from './tokens/keyring.ts';
+import { createLastUsed } from './tokens/last_used.ts';
+
+export interface AppOptions {
+  config: Config;
+  log: FastifyBaseLogger;
+  /** Absent: the one that the configuration names. Whoever hands one in closes it. */
+  database?: Database;
+  /** Absent: the time of the database. */
+  clock?: Clock;
+  /** Provider types that are no file of ours. */
+  extra_provider_types?: readonly AuthProviderType[];
+  /** Whether to join an embedded PostgreSQL that already runs. */
+  join?: boolean;
+}
+
+export type Parts = Awaited<ReturnType<typeof createParts>>;
+
+/** What must end, the last one first. */
+function createClosers() {
+  const closers: (() => unknown)[] = [];
+  return {
+    add: (closer: () => unknown) => void closers.push(closer),
+    async close(): Promise<void> {
+      for (let closer = closers.pop(); closer; closer = closers.pop()) await closer();
+    },
+  };
+}
+
+type Closers = ReturnType<typeof createClosers>;
+
+/** Every part below HTTP, over a migrated database whose secrets this key opens. */
+export async function createParts(options: AppOptions) {
+  const closers = createClosers();
+  try {
+    return await build(options, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function build(options: AppOptions, closers: Closers) {
+  const { config, log, extra_provider_types, join = false } = options;
+  const registry = await readRegistry(extra_provider_types);
+  const on_error = (err: unknown) => log.error({ err }, 'in the background');
+  const { database, gone, close } = options.database
+    ? { database: options.database, gone: new Promise<void>(() => {}), close: () => {} }
+    : await openDatabase(config, { log, join, on_error });
+  closers.add(close);
+  const { applied } = await migrate(database, { log: (line) => log.info(line) });
+  const clock = options.clock ?? (await startClock(database, closers));
+  const sealer = createSealer({ ...config, secret_key: config.secret_key ?? (await readOrCreateSecretKey(config.data_dir)) });
+  await checkSecretKey(database, sealer);
+  const public_url = config.public_url ?? `http://localhost:${config.listen.port}`;
+  const audit = createAuditEvents({ database, clock, on_error });
+  closers.add(() => audit.close().catch(on_error));
+  const ground = { config, log, database, clock, sealer, audit, public_url, registry, rows: createRows(database) };
+  const accounts = createAccounts(ground);
+  await accounts.groups.reconcile(config.groups);
+  const tokens = await createTokens(ground, accounts.providers, closers);
+  const login = createLoginParts(ground, accounts);
+  const janitor = createJanitor({
+    database,
+    clock,
+    audit,
+    on_error,
+    pending_lifetime: config.approvals.expire_after,
+    audit_retention: config.audit.retention,
+    failure_lifetime: config.http.ip_ban_duration,
+  });
+  closers.add(() => janitor.close());
+  const refreshTokens = createRefreshTokens({ ...ground.rows, ...ground, ...tokens });
+  return {
+    ...ground,
+    ...accounts,
+    ...tokens,
+    ...login,
+    refreshTokens,
+    janitor,
+    applied_migrations: applied,
+    /** Resolves if the embedded database ends without being asked to. */
+    database_gone: gone,
+    resealSecrets: () => resealSecrets({ database, sealer }),
+    /** Writes what is left to write, then ends everything that was started. Idempotent. */
+    close: closers.close,
+  };
+}
+
+/** What all parts stand on. */
+interface Ground {
+  config: Config;
+  log: FastifyBaseLogger;
+  database: Database;
+  clock: Clock;
+  sealer: ReturnType<typeof createSealer>;
+  audit: ReturnType<typeof createAuditEvents>;
+  public_url: string;
+  registry: Registry;
+  rows: ReturnType<typeof createRows>;
+}
+
+function createRows(database: Database) {
+  return {
+    users: createUserRows(database),
+    groups: createGroupRows(database),
+    credentials: createCredentialRows(database),
+    localLogins: createLocalLoginRows(database),
+    refreshTokens: createRefreshTokenRows(database),
+    authorizationCodes: createAuthorizationCodes(database),
+    loginFlows: createLoginFlows(database),
+    finishLogin: createFinishLogin(database),
+    sessions: createSessionRows(database),
+  };
+}
+
+function createAccounts(ground: Ground) {
+  const { config, log, clock, rows, registry } = ground;
+  const hasher = createPasswordHasher();
+  const providers = createProviders(registry, config.auth_providers, {
+    clock,
+    hasher,
+    localLogins: rows.localLogins,
+    activeUsers: rows.users.active,
+    trusted_proxies: config.http.trusted_proxies,
+    workQueue: createWorkQueue,
+    warn: (message) => log.warn(message),
+  });
+  const { authorization_code_lifetime } = config.tokens;
+  const minimum_password_length = minimumPasswordLength(config);
+  const deps = { ...ground, ...rows, hasher, minimum_password_length, authorization_code_lifetime };
+  const credentials = createCredentials(deps);
+  return {
+    providers,
+    credentials,
+    minimum_password_length,
+    onboarding: createOnboarding(deps),
+    users: createUsers({ ...deps, approvals_by: config.approvals.by }),
+    newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
+    localLogins: createLocalLogins({ ...deps, unlink: credentials.unlink }),
+    groups: createGroups(deps),
+    permissions: createPermissions(rows),
+    me: createMe({ ...rows, mfa_modules: createMfaModules(registry, config.auth_mfa_modules, ground) }),
+  };
+}
+
+/** The local provider's setting; with no such provider there are no new passwords to speak of. */
+function minimumPasswordLength({ auth_providers }: Config): number {
+  const length = auth_providers.find(({ type }) => type === 'homeassistant')?.minimum_password_length;
+  return typeof length === 'number' ? length : 8;
+}
+
+async function createTokens(ground: Ground, providers: ReturnType<typeof createAccounts>['providers'], closers: Closers) {
+  const { config, database, clock, audit, public_url, registry, rows, sealer } = ground;
+  const lifetimes = lifetimesOf(config);
+  const signingKeys = createSigningKeys(database);
+  const keyring = await createKeyring({ signingKeys, sealer, clock, audit, token_lifetime_max: 3650 * 86_400 });
+  closers.add(() => keyring.close());
+  const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
+  const issuer = createIssuer({ accessTokens });
+  const lastUsed = createLastUsed({ refreshTokens: rows.refreshTokens, clock });
+  closers.add(() => lastUsed.close().catch((err: unknown) => ground.log.error({ err }, 'the last uses were not written')));
+  const grants = createGrants(registry, { ...rows, lastUsed, clock, audit, lifetimes });
+  const revocation = createRevocation({ ...rows, audit });
+  return {
+    lifetimes,
+    keyring,
+    issuer,
+    lastUsed,
+    revocation,
+    bearer: createBearer({ accessTokens, refreshTokens: rows.refreshTokens, clock }),
+    admissions: createAdmission(providers.values()),
+    tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation }),
+  };
+}
+
+function lifetimesOf({ tokens }: Config) {
+  const { access_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime } = tokens;
+  return { access_token: access_token_lifetime, refresh_token_idle: refresh_token_idle_lifetime, refresh_token: refresh_token_lifetime };
+}
+
+function createLoginParts(ground: Ground, accounts: ReturnType<typeof createAccounts>) {
+  const { config, database, clock, audit, public_url, rows } = ground;
+  const { providers, credentials, newUsers } = accounts;
+  const { login_attempts_threshold, ip_ban_enabled, ip_ban_duration, trusted_proxies } = config.http;
+  const throttle = createThrottle({
+    failedLogins: createFailedLogins(database),
+    ipBans: createIpBans(database),
+    clock,
+    audit,
+    threshold: ip_ban_enabled ? login_attempts_threshold : -1,
+    ban_duration: ip_ban_duration,
+    trusted_proxies,
+  });
+  const clientPages = createClientPages({ allow_private_addresses: config.url_clients.allow_private_addresses, clock });
+  const resolveUser = createResolveUser({ credentials, users: rows.users, newUsers, clock });
+  const { authorization_code_lifetime } = config.tokens;
+  const finish = createFinish({ ...rows, resolveUser, clientPages, clock, audit, authorization_code_lifetime });
+  const callback_url = `${public_url}/auth/external/callback`;
+  return {
+    throttle,
+    clientPages,
+    login: createLogin({ providers, loginFlows: rows.loginFlows, finish, throttle, clock, audit, callback_url }),
+    sessions: createSessions({ sessions: rows.sessions, clock, idle: config.sessions.idle_lifetime, lifetime: config.sessions.lifetime }),
+  };
+}
+
+async function startClock(database: Database, closers: Closers): Promise<Clock> {
+  const { clock, close } = await createDatabaseClock({ database, wall: Date.now, monotonic: () => performance.now() });
+  closers.add(close);
+  return clock;
+}
