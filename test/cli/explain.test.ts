@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Cli, createCli } from './support.ts';
+
+let cli: Cli;
+
+beforeAll(async () => {
+  cli = await createCli();
+  const parts = await cli.openParts();
+  parts.audit.record({
+    type: 'login.failed',
+    outcome: 'refused',
+    error_ref: 'a1b2c3d4e5',
+    client_id: 'https://app.example.com/',
+    remote_address: '203.0.113.9',
+    detail: { provider: 'homeassistant', reason: 'invalid_auth' },
+  });
+  await parts.close();
+});
+afterAll(() => cli.close());
+
+test('the event under a reference is told with what decided', async () => {
+  const { code, out } = await cli.run(['explain', ' A1B2C3D4E5 ']);
+  expect(code).toBe(0);
+  for (const fact of [
+    'login.failed (refused)',
+    'client_id: https://app.example.com/',
+    'remote_address: 203.0.113.9',
+    'reason: invalid_auth',
+  ]) {
+    expect(out).toContain(fact);
+  }
+  expect(out).not.toContain('null');
+  expect(await cli.list('explain', 'a1b2c3d4e5')).toMatchObject([{ error_ref: 'a1b2c3d4e5', type: 'login.failed' }]);
+});
+
+test('of a reference that nothing is kept under it is said why that may be', async () => {
+  expect(await cli.run(['explain', 'ffffffffff'])).toMatchObject({ code: 1, out: '', err: expect.stringContaining('only counted') });
+});

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Parts } from '../../src/parts.ts';
+import { addPerson } from '../support/people.ts';
+import { type Cli, createCli } from './support.ts';
+
+let cli: Cli;
+let parts: Parts;
+
+beforeAll(async () => {
+  cli = await createCli();
+  parts = await cli.openParts();
+  await addPerson(cli.database, { username: 'paula', name: 'Paula' });
+  await addPerson(cli.database, { name: 'Backup', system_generated: true });
+});
+afterAll(async () => {
+  await parts.close();
+  await cli.close();
+});
+
+/** Whom a printed token speaks for. */
+async function callerOf(out: string) {
+  return (await parts.bearer.authenticate(out.trim(), '203.0.113.1'))?.user.name;
+}
+
+test('a long-lived token is printed alone, works, and its name is taken from then on', async () => {
+  const { code, out } = await cli.run(['token', 'create', 'paula', '--name', 'Dashboard', '--days', '30']);
+  expect([code, await callerOf(out)]).toEqual([0, 'Paula']);
+  expect(await cli.list('token', 'list', 'paula')).toMatchObject([{ client_name: 'Dashboard', type: 'long_lived_access_token' }]);
+  expect(await cli.run(['token', 'create', 'paula', '--name', 'Dashboard'])).toMatchObject({ code: 1, out: '' });
+});
+
+test('a system user gets a short-lived token, and no refresh secret is printed', async () => {
+  const { code, out } = await cli.run(['token', 'create', '--system', 'Backup']);
+  expect([code, await callerOf(out)]).toEqual([0, 'Backup']);
+  expect(out).not.toContain('lk_');
+});
+
+test('a person gets no system token, and a machine no long-lived one', async () => {
+  expect(await cli.run(['token', 'create', '--system', 'paula'])).toMatchObject({ code: 1, out: '' });
+  expect(await cli.run(['token', 'create', 'Backup', '--name', 'Own'])).toMatchObject({ code: 1, out: '' });
+});
+
+test('a revoked token is dead at once', async () => {
+  const { out } = await cli.run(['token', 'create', 'paula', '--name', 'Short']);
+  const { id } = (await cli.list('token', 'list', 'paula')).find(({ client_name }) => client_name === 'Short')!;
+  expect(await cli.run(['token', 'revoke', 'paula', String(id)])).toMatchObject({ code: 0 });
+  expect(await callerOf(out)).toBeUndefined();
+  expect(await cli.run(['token', 'revoke', 'paula', String(id)])).toMatchObject({ code: 1, err: 'Received invalid token\n' });
+});
+
+test('all tokens of a user are revoked together', async () => {
+  await cli.run(['token', 'create', 'paula', '--name', 'Another']);
+  expect(await cli.run(['token', 'revoke', 'paula', '--all'])).toMatchObject({ code: 0 });
+  expect(await cli.list('token', 'list', 'paula')).toEqual([]);
+});
+
+for (const words of [
+  ['create', 'paula'],
+  ['create', 'paula', '--name', 'X', '--system'],
+  ['create', '--system', 'Backup', '--days', '3'],
+  ['create', 'paula', '--name', 'X', '--days', 'many'],
+  ['revoke', 'paula'],
+  ['revoke', 'paula', 'some-id', '--all'],
+]) {
+  test(`"token ${words.join(' ')}" is a usage error`, async () => {
+    expect(await cli.run(['token', ...words])).toMatchObject({ code: 2, out: '' });
+  });
+}
+
+test('a lifespan out of bounds is refused', async () => {
+  for (const days of ['0', '3651'])
+    expect(await cli.run(['token', 'create', 'paula', '--name', 'Y', '--days', days])).toMatchObject({ code: 1 });
+});
