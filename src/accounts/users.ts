@@ -1,6 +1,5 @@
 // People and machines: made, changed, approved, deleted, and the one ownership handed over (HA contract 12). Called by the API, the pages and the CLI.
 // It does not know how anybody logs in; see local_logins.ts and credentials.ts.
-import type { Kysely } from 'kysely';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { PageRequest } from '../domain/page.ts';
@@ -9,7 +8,6 @@ import type { User } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Database } from '../repository/database.ts';
 import type { Groups } from '../repository/groups.ts';
-import type { Schema } from '../repository/schema.ts';
 import type { UserEntry, Users as UserRows } from '../repository/users.ts';
 import { type Actor, doneBy, requireOwner } from './actor.ts';
 import { requireName } from './names.ts';
@@ -38,10 +36,12 @@ export interface UserPatch {
   local_only?: boolean | undefined;
 }
 
+type Transaction = Parameters<UserRows['lock']>[0];
+
 export type Users = ReturnType<typeof createUsers>;
 
 export function createUsers({ database, users, groups, audit, clock, approvals_by }: UsersDeps) {
-  async function get(id: string, trx?: Kysely<Schema>): Promise<UserEntry> {
+  async function get(id: string, trx?: Transaction): Promise<UserEntry> {
     return (await users.find(id, trx)) ?? notFound();
   }
 
@@ -63,14 +63,14 @@ export function createUsers({ database, users, groups, audit, clock, approvals_b
   }
 
   /** Runs a change while nobody else changes this user, and answers what became of it. */
-  async function change(id: string, work: (trx: Kysely<Schema>, user: User) => Promise<void>): Promise<UserEntry> {
+  async function change(id: string, work: (trx: Transaction, user: User) => Promise<void>): Promise<UserEntry> {
     return await database.transaction(async (trx) => {
       await work(trx, (await users.lock(trx, id)) ?? notFound());
       return await get(id, trx);
     });
   }
 
-  async function regroup(trx: Kysely<Schema>, id: string, group_ids: readonly string[] | undefined): Promise<void> {
+  async function regroup(trx: Transaction, id: string, group_ids: readonly string[] | undefined): Promise<void> {
     if (group_ids && !(await groups.replaceMemberships(trx, id, unique(group_ids)))) throw unknownGroup();
   }
 
