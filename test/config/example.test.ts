@@ -59,9 +59,11 @@ test('the example names every key of the blocks it shows', () => {
   const expectKeys = (list: string, schema: z.ZodObject, block: Record<string, unknown>) => {
     for (const key of knownKeys(schema)) expect(Object.keys(block), `${list}: ${key}`).toContain(key);
   };
+  // What all providers have in common is shown once.
+  const [first, ...others] = blocks('auth_providers');
   const { id: _, ...common } = commonProviderKeys;
-  for (const block of blocks('auth_providers'))
-    expectKeys('auth_providers', (provider_types.get(String(block.type)) ?? z.object({})).extend(common), block);
+  expectKeys('auth_providers', (provider_types.get(String(first?.type)) ?? z.object({})).extend(common), first ?? {});
+  for (const block of others) expectKeys('auth_providers', provider_types.get(String(block.type)) ?? z.object({}), block);
   for (const block of blocks('auth_mfa_modules')) {
     expectKeys('auth_mfa_modules', (mfa_module_types.get(String(block.type)) ?? z.object({})).extend(commonMfaModuleKeys), block);
   }
