@@ -8,12 +8,13 @@ import { SECRET_KEY_CANARY } from './secret_key_canary.ts';
 /** Where sealed values are kept. What is sealed for minutes only is left to expire. */
 const SEALED_COLUMNS = [
   { table: 'signing_keys', column: 'private_key' },
+  { table: 'mfa_enrolments', column: 'secret' },
   { table: SECRET_KEY_CANARY.table, column: SECRET_KEY_CANARY.column },
 ];
 
 /** All or nothing; answers how many values a previous key had sealed. Throws when one opens with no configured key. */
-export async function resealSecrets({ transaction }: Pick<Database, 'transaction'>, sealer: Sealer): Promise<number> {
-  return await transaction(async (trx) => {
+export async function resealSecrets({ database, sealer }: { database: Pick<Database, 'transaction'>; sealer: Sealer }): Promise<number> {
+  return await database.transaction(async (trx) => {
     let count = 0;
     for (const place of SEALED_COLUMNS) count += await resealColumn(trx, sealer, place);
     return count;

@@ -28,15 +28,15 @@ async function open(secret_key: string, previous_secret_keys: string[] = []) {
 }
 
 test('a key that opens nothing changes nothing', async () => {
-  await expect(resealSecrets(db.database, createSealer({ secret_key: NEW }))).rejects.toThrow('not configured');
+  await expect(resealSecrets({ ...db, sealer: createSealer({ secret_key: NEW }) })).rejects.toThrow('not configured');
   await open(OLD);
 });
 
 test('everything is sealed with the new key, which then needs the old one no more', async () => {
   const before = await open(NEW, [OLD]);
   const sealer = createSealer({ secret_key: NEW, previous_secret_keys: [OLD] });
-  expect(await resealSecrets(db.database, sealer)).toBe(2);
+  expect(await resealSecrets({ ...db, sealer })).toBe(2);
   expect(await open(NEW)).toEqual(before);
   await expect(open(OLD)).rejects.toThrow('secret_key');
-  expect(await resealSecrets(db.database, sealer)).toBe(0);
+  expect(await resealSecrets({ ...db, sealer })).toBe(0);
 });
