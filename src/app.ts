@@ -7,6 +7,9 @@ import { type AppOptions, createParts, type Parts } from './parts.ts';
 
 export { createParts } from './parts.ts';
 
+/** For requests under way when the server closes. */
+const IN_FLIGHT_MS = 10_000;
+
 export interface App {
   server: FastifyInstance;
   parts: Parts;
@@ -14,7 +17,7 @@ export interface App {
   listen(): Promise<string>;
   /** From here on balancers are told to send nobody any more; everybody is still served. */
   drain(): void;
-  /** Stops listening, answers what is under way, then ends every part. Idempotent. */
+  /** Stops listening, answers what is under way within ten seconds, then ends every part. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -40,7 +43,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     async close() {
       draining = true;
-      await server.close();
+      const cut = setTimeout(() => server.server.closeAllConnections(), IN_FLIGHT_MS);
+      await server.close().finally(() => clearTimeout(cut));
       await parts.close();
     },
   };

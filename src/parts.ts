@@ -109,7 +109,8 @@ async function build(options: AppOptions, closers: Closers) {
   closers.add(() => audit.close().catch(on_error));
   const ground = { config, log, database, clock, sealer, audit, public_url, registry, rows: createRows(database) };
   const accounts = createAccounts(ground);
-  await accounts.groups.reconcile(config.groups);
+  // A command that runs with another configuration than the server must not switch groups off.
+  if (!join) await accounts.groups.reconcile(config.groups);
   const tokens = await createTokens(ground, accounts.providers, closers);
   const login = createLoginParts(ground, accounts);
   const janitor = createJanitor({
