@@ -109,10 +109,14 @@ export async function startServer({ config, clock, extra_provider_types = [insec
     redeem,
     /** Tokens of a new owner. */
     ownerTokens: async () => redeem(await createOwner()),
-    /** Real HTTP, on a port of its own. */
-    async request(path: string, init?: RequestInit): Promise<Response> {
+    /** Where the server listens, on a port of its own. */
+    async origin(): Promise<string> {
       url ??= server.listen({ host: '127.0.0.1', port: 0 });
-      return await fetch(`${await url}${path}`, { redirect: 'manual', ...init });
+      return await url;
+    },
+    /** Real HTTP. */
+    async request(path: string, init?: RequestInit): Promise<Response> {
+      return await fetch(`${await this.origin()}${path}`, { redirect: 'manual', ...init });
     },
     async close(): Promise<void> {
       await app.close();

@@ -86,6 +86,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       handler: [provider.auth_provider_type, provider.auth_provider_id] as [string, string | null],
       remote_address: request.remote_address,
       browser_hash: browser.browser_hash,
+      error_ref: request.error_ref,
     };
   }
 
@@ -101,7 +102,8 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   async function finish(reply: FastifyReply, { request, authorization }: Visit, result: LoginResult, sent: Sent): Promise<FastifyReply> {
     if (result.step.type !== 'create_entry' || !result.login) throw new Error('a login that is not finished');
     const { remote_address } = request;
-    const cookie = await sessions.start(result.login, { remote_address, user_agent: request.headers['user-agent'] ?? null });
+    const from = { remote_address, user_agent: request.headers['user-agent'] ?? null, replaces: cookies.read(request, 'session') };
+    const cookie = await sessions.start(result.login, from);
     cookies.set(reply, 'session', cookie, sent.keep ? sessions.lifetime : undefined);
     const { redirect_uri, state } = authorization;
     // 303 and never 307, which would post the password on to the app (RFC 9700 section 4.12).

@@ -1,0 +1,52 @@
+// A person with a browser that has no JavaScript: follows our pages by their forms, with a cookie jar.
+import type { TestServer } from './server.ts';
+
+/** The fields a form already carries. */
+function hiddenFields(html: string): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const [tag] of html.matchAll(/<input type="hidden"[^>]*>/g)) {
+    const name = /name="([^"]*)"/.exec(tag)?.[1] ?? '';
+    fields[name] = unescape(/value="([^"]*)"/.exec(tag)?.[1] ?? '');
+  }
+  return fields;
+}
+
+function unescape(text: string): string {
+  return text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+}
+
+/** A browser of its own; `headers` go with every request. */
+export function visitor(server: TestServer, headers: Record<string, string> = {}) {
+  const jar = new Map<string, string>();
+
+  async function ask(url: string, init: RequestInit = {}): Promise<Response> {
+    const { pathname, search } = new URL(url, 'http://localhost');
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
+    const answer = await server.request(pathname + search, { ...init, headers: { ...headers, ...init.headers, ...(cookie ? { cookie } : {}) } });
+    for (const line of answer.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      jar.set(name, value);
+    }
+    return answer;
+  }
+
+  return {
+    jar,
+    get: (url: string) => ask(url),
+
+    /** Sends the page's form with these fields added. */
+    async submit(url: string, html: string, fields: Record<string, string>): Promise<Response> {
+      const action = unescape(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? url);
+      return ask(action, { method: 'POST', body: new URLSearchParams({ ...hiddenFields(html), ...fields }) });
+    },
+
+    /** Opens the authorize page, logs in and answers where the browser is sent. */
+    async logIn(url: string, { username, password }: { username: string; password: string }): Promise<string> {
+      const page = await ask(url);
+      const answer = await this.submit(url, await page.text(), { username, password });
+      const location = answer.headers.get('location');
+      if (answer.status !== 303 || location === null) throw new Error(`no login: ${answer.status} ${await answer.text()}`);
+      return location;
+    },
+  };
+}
