@@ -24,10 +24,15 @@ export function newUserGroups(
   provider: Pick<AuthProvider, 'groups' | 'default_groups'>,
   identity: Pick<Identity, 'groups' | 'group_ids'>,
 ): string[] {
-  const given = (identity.group_ids ?? provider.default_groups).filter((id) => id !== ADMIN_GROUP);
+  const named = withoutAdmins(identity.group_ids ?? []);
+  const given = named.length > 0 ? named : withoutAdmins(provider.default_groups);
   return unique([...given, ...mappedGroups(provider, identity)]);
 }
 
 function unique(ids: readonly string[]): string[] {
   return [...new Set(ids)];
+}
+
+function withoutAdmins(ids: readonly string[]): string[] {
+  return ids.filter((id) => id !== ADMIN_GROUP);
 }

@@ -37,7 +37,7 @@ describe('a new user is put into', () => {
     ['the default groups and those of the mapping', { groups: ['Cleaners'] }, ['system-users', 'office', 'cellar']],
     ['the group that the provider names instead of the default ones', { group_ids: ['family'] }, ['family']],
     // K4
-    ['no group at all rather than the administrators that the provider names', { group_ids: ['system-admin'] }, []],
+    ['the default groups rather than the administrators that the provider names', { group_ids: ['system-admin'] }, ['system-users']],
     ['the administrators by the mapping alone', { groups: ['cn=Admins,dc=example'] }, ['system-users', 'system-admin']],
   ] as const) {
     test(story, () => {
