@@ -55,6 +55,9 @@ function flow(expires_at: Date) {
   return { id: randomId(), ...request, ...place, created_at: NOON, expires_at };
 }
 
+/** One round, without the tables in which nothing was due. */
+const removed = async () => Object.fromEntries(Object.entries(await janitor.run()).filter(([, count]) => count > 0));
+
 test('a row goes when its time has come, in every table', async () => {
   const { kysely } = database;
   const { id: user_id } = await addPerson(database);
@@ -98,19 +101,17 @@ test('a row goes when its time has come, in every table', async () => {
       { id: 'b', ...key, expires_at: at(600) },
     ])
     .execute();
-  const none = { login_flows: 0, authorization_codes: 0, sessions: 0, failed_logins: 0, ip_bans: 0, audit_events: 0, signing_keys: 0 };
-  const nobody = { refresh_tokens: 0, users: 0 };
 
   time.set(at(599));
-  expect(await janitor.run()).toEqual({ ...none, ...nobody });
+  expect(await removed()).toEqual({});
   time.set(at(600));
-  expect(await janitor.run()).toEqual({ ...none, ...nobody, login_flows: 1, sessions: 1, ip_bans: 1 });
+  expect(await removed()).toEqual({ login_flows: 1, sessions: 1, ip_bans: 1 });
   time.set(at(600 + 3600));
-  expect(await janitor.run()).toEqual({ ...none, ...nobody, authorization_codes: 1, signing_keys: 1 });
+  expect(await removed()).toEqual({ authorization_codes: 1, signing_keys: 1 });
   time.set(at(DAY));
-  expect(await janitor.run()).toEqual({ ...none, ...nobody, failed_logins: 1 });
+  expect(await removed()).toEqual({ failed_logins: 1 });
   time.set(at(30 * DAY));
-  expect(await janitor.run()).toEqual({ ...none, ...nobody, audit_events: 1 });
+  expect(await removed()).toEqual({ audit_events: 1 });
   expect(await remaining('users')).toBe(1);
 });
 

@@ -46,7 +46,8 @@ export async function createAccounts(differences: Differences = {}) {
     credentials: createCredentialRows(database),
     localLogins: createLocalLoginRows(database),
   };
-  const hasher = createPasswordHasher();
+  // As patient as a busy machine needs when 20 hash at once.
+  const hasher = createPasswordHasher({ queue_limit: 1000, wait_ms: 60_000 });
   const base = { database, audit, clock, hasher, sealer: SEALER, minimum_password_length };
   const credentials = createCredentials({ ...base, ...rows });
   const groups = createGroups({ ...base, groups: rows.groups });
