@@ -22,7 +22,10 @@ export function visitor(server: TestServer, headers: Record<string, string> = {}
   async function ask(url: string, init: RequestInit = {}): Promise<Response> {
     const { pathname, search } = new URL(url, 'http://localhost');
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await server.request(pathname + search, { ...init, headers: { ...headers, ...init.headers, ...(cookie ? { cookie } : {}) } });
+    const answer = await server.request(pathname + search, {
+      ...init,
+      headers: { ...headers, ...init.headers, ...(cookie ? { cookie } : {}) },
+    });
     for (const line of answer.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
       jar.set(name, value);
