@@ -6,12 +6,12 @@ function hiddenFields(html: string): Record<string, string> {
   const fields: Record<string, string> = {};
   for (const [tag] of html.matchAll(/<input type="hidden"[^>]*>/g)) {
     const name = /name="([^"]*)"/.exec(tag)?.[1] ?? '';
-    fields[name] = unescape(/value="([^"]*)"/.exec(tag)?.[1] ?? '');
+    fields[name] = decoded(/value="([^"]*)"/.exec(tag)?.[1] ?? '');
   }
   return fields;
 }
 
-function unescape(text: string): string {
+function decoded(text: string): string {
   return text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 }
 
@@ -39,7 +39,7 @@ export function visitor(server: TestServer, headers: Record<string, string> = {}
 
     /** Sends the page's form with these fields added. */
     async submit(url: string, html: string, fields: Record<string, string>): Promise<Response> {
-      const action = unescape(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? url);
+      const action = decoded(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? url);
       return ask(action, { method: 'POST', body: new URLSearchParams({ ...hiddenFields(html), ...fields }) });
     },
 
