@@ -21,6 +21,7 @@ import { createThrottle } from './login/throttle.ts';
 import { createClientPages } from './oauth/client_page.ts';
 import { createRevocation } from './oauth/revocation.ts';
 import { createTokenEndpoint } from './oauth/token_endpoint.ts';
+import { createUpstreamFetch } from './oauth/upstream_fetch.ts';
 import { openDatabase } from './open_database.ts';
 import { createGrants, createMfaModules, createProviders, type Registry, readRegistry } from './registry.ts';
 import { createAuditEvents } from './repository/audit_events.ts';
@@ -177,6 +178,7 @@ function createAccounts(ground: Ground) {
     activeUsers: rows.users.active,
     trusted_proxies: config.http.trusted_proxies,
     workQueue: createWorkQueue,
+    upstreamFetch: createUpstreamFetch,
     warn: (message) => log.warn(message),
   });
   const { authorization_code_lifetime } = config.tokens;
@@ -249,7 +251,7 @@ function createLoginParts(ground: Ground, accounts: ReturnType<typeof createAcco
   const resolveUser = createResolveUser({ credentials, users: rows.users, newUsers, clock });
   const { authorization_code_lifetime } = config.tokens;
   const finish = createFinish({ ...rows, resolveUser, clientPages, clock, audit, authorization_code_lifetime });
-  const callback_url = `${public_url}/auth/external/callback`;
+  const callback_url = `${public_url}/auth/callback`;
   return {
     throttle,
     clientPages,

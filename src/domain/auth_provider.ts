@@ -17,6 +17,11 @@ export function providerKeyText(key: ProviderKey): string {
   return `${key.auth_provider_type}:${key.auth_provider_id ?? ''}`;
 }
 
+/** The key as it stands in a path: the type alone where there is no id. */
+export function providerPath({ auth_provider_type, auth_provider_id }: ProviderKey): string {
+  return auth_provider_id === null ? auth_provider_type : `${auth_provider_type}:${auth_provider_id}`;
+}
+
 /** By a group's name at the provider, the ids of our groups that its members are in. */
 export type GroupMapping = Readonly<Record<string, readonly string[]>>;
 
@@ -43,6 +48,12 @@ export interface Identity {
 
 export type ProviderErrorCode = 'invalid_auth' | 'provider_unavailable';
 
+/** What is kept of a step that leads elsewhere. The provider shows the same step again as long as this is the flow's state. */
+export type ExternalState = JsonObject & {
+  /** The `state` that the person comes back with (RFC 6749 section 4.1.1); see external_state.ts. */
+  state: string;
+};
+
 /** What a provider answers. A wrong password is a form with an error, never an exception. */
 export type ProviderStep =
   | {
@@ -56,8 +67,8 @@ export type ProviderStep =
       /** What the next step must know; kept in the flow's row. */
       state?: JsonObject;
     }
-  | { type: 'external'; step_id: string; url: string; state: JsonObject }
-  | { type: 'abort'; reason: string }
+  | { type: 'external'; step_id: string; url: string; state: ExternalState }
+  | { type: 'abort'; reason: string; detail?: string }
   | { type: 'identity'; identity: Identity };
 
 /** What a step may know of its surroundings. */
@@ -65,7 +76,7 @@ export interface StepContext {
   flow_id: string;
   /** Canonical text of the client's address. */
   remote_address: string;
-  /** Where an external step comes back to. */
+  /** Where an external step of this provider comes back to. */
   callback_url: string;
   /**
    * Runs one guess at a secret under the limits on guessing: refuses before `guess` runs when too many failed,
@@ -88,9 +99,18 @@ export interface AuthProvider extends ProviderKey {
   /** Whether the mapping is applied again at each login, not only to new users. */
   sync_groups?: boolean | undefined;
   require_mfa: boolean;
+  /** A login here is proven twice over already, and no second factor is asked for. */
+  is_multi_factor?: true;
+  /** Offered by our pages in their own way, and named in no list of providers. */
+  is_unlisted?: true;
+  /** Whether its first step leads elsewhere: where there are other ways in, a page asks before it goes there. */
+  external?: boolean;
   /** Why this provider lets nobody in from that address, now; null: it does. Asked at the start and at every minting of an access token. */
   refusal(remote_address: string): string | null;
-  /** One step. `values` is null at the start; afterwards it fits the form that the last step showed. */
+  /**
+   * One step. `values` is null whenever the flow's step is shown; otherwise it fits the form that was shown,
+   * or is what came back from elsewhere, `state` among it: that came back to this flow, of the rest nothing is known.
+   */
   step(request: { values: Values | null; state: JsonObject; context: StepContext }): Promise<ProviderStep>;
 }
 
@@ -122,6 +142,12 @@ export interface PasswordHasher {
   verifyNothing(password: string): Promise<void>;
 }
 
+/** Throws when nothing answered. */
+export type UpstreamFetch = (
+  url: string,
+  request: { method: string; headers: Record<string, string>; body: string | undefined; signal: AbortSignal | undefined },
+) => Promise<Response>;
+
 /** What the parts below hand to providers; each uses the few it needs. */
 export interface ProviderDeps {
   clock: Clock;
@@ -135,6 +161,11 @@ export interface ProviderDeps {
   /** Active people (no system users), with their groups, for providers that pick among our users. */
   activeUsers(): Promise<{ id: string; name: string | null; is_owner: boolean; group_ids: string[] }[]>;
   trusted_proxies: readonly string[];
+  /**
+   * For servers that an operator named: `hosts` may lie anywhere, others inside only where `allow_private_addresses`.
+   * Encrypted but on this machine, bounded in time and size, no redirect followed. See oauth/upstream_fetch.ts.
+   */
+  upstreamFetch(options: { hosts: readonly string[]; allow_private_addresses: boolean }): UpstreamFetch;
   /** Heavy work in a few slots, with a short queue before them; it throws `unavailable` to what finds no place. See repository/work_queue.ts. */
   workQueue(options: { slots: number; queue_limit: number; wait_ms: number }): <T>(work: () => Promise<T>) => Promise<T>;
   /** Tells the operator what is wrong outside; never with a secret in it. */

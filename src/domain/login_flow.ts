@@ -1,10 +1,18 @@
 // The conversation in which a person logs in, and the pure rule that decides what comes next.
 
 import type { Identity, ProviderKey } from './auth_provider.ts';
-import type { Field } from './form.ts';
+import type { Field, Values } from './form.ts';
 import type { JsonObject } from './json.ts';
 
 export type FlowType = 'authorize' | 'link_user';
+
+/** What a page must know of its own request when the person comes back to it from elsewhere. */
+export interface FlowPage {
+  /** The query of the authorization request, without its question mark. */
+  query: string;
+  /** Whether the person stays logged in. */
+  keep: boolean;
+}
 
 /** A login flow as its row holds it. */
 export interface LoginFlow extends ProviderKey {
@@ -24,6 +32,10 @@ export interface LoginFlow extends ProviderKey {
   mfa_module_id: string | null;
   mfa_state: Buffer | null;
   mfa_attempts: number;
+  /** Null in the JSON dialect. */
+  page: FlowPage | null;
+  /** What came back from elsewhere, for a client of the JSON dialect to go on with. */
+  came_back: Values | null;
   version: number;
   created_at: Date;
   expires_at: Date;

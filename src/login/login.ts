@@ -1,17 +1,17 @@
 // The login engine behind both dialects: the JSON of Home Assistant's front-end and our page. It begins a flow, takes answers to its steps, and ends it.
 // It knows no HTTP, and nothing of how a provider proves who somebody is.
 import type { Audit } from '../domain/audit_event.ts';
-import { type AuthProvider, type ProviderStep, providerKeyText, type StepContext } from '../domain/auth_provider.ts';
+import { type AuthProvider, type ProviderStep, providerKeyText, providerPath, type StepContext } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { fitInput, type Input, type Values } from '../domain/form.ts';
-import type { FlowStep } from '../domain/login_flow.ts';
+import type { FlowPage, FlowStep } from '../domain/login_flow.ts';
 import { nextStep } from '../domain/next_step.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import type { Finish, LoggedIn } from './finish.ts';
 import { abortStep, externalStep, formStep } from './flow_step.ts';
 import type { Throttle } from './throttle.ts';
-import { type BeginRequest, createVisits, type SubmitRequest, type Visit } from './visit.ts';
+import { type BeginRequest, type ComeBackRequest, createVisits, type SubmitRequest, unknownFlow, type Visit } from './visit.ts';
 
 export interface LoginResult {
   step: FlowStep;
@@ -29,8 +29,14 @@ export interface LoginDeps {
   throttle: Pick<Throttle, 'attempt'>;
   clock: Clock;
   audit: Audit;
-  /** Where external steps come back to. */
+  /** Where external steps come back to: a path in which the provider's name is still to come. */
   callback_url: string;
+}
+
+/** How far a login got that came back to a page. */
+export interface CameBack extends LoginResult {
+  provider: AuthProvider;
+  page: FlowPage;
 }
 
 export type Login = ReturnType<typeof createLogin>;
@@ -46,8 +52,9 @@ export function createLogin(deps: LoginDeps) {
   }
 
   async function answer(visit: Visit, input: Input): Promise<LoginResult> {
+    if (visit.flow.came_back) return await goOn(visit, visit.flow.came_back);
     const shown = await ask(visit, null);
-    if (shown.type === 'abort') return await take(visit, shown, true);
+    if (shown.type === 'abort' || shown.type === 'external') return await take(visit, shown, true);
     const values = shown.type === 'form' ? fitInput(shown.data_schema, input) : null;
     if (values === null) throw new AuthError('invalid_input', 'User input malformed');
     let counted = false;
@@ -59,6 +66,15 @@ export function createLogin(deps: LoginDeps) {
     return { ...(await take(visit, step, true)), failed: wrong && !counted };
   }
 
+  /** What came back is good for one attempt: whoever takes the flow makes it, and stores it again if it is not over then. */
+  async function goOn(visit: Visit, came_back: Values): Promise<LoginResult> {
+    if (!(await loginFlows.take(visit.flow))) throw unknownFlow();
+    const taken = { ...visit, stored: false, flow: { ...visit.flow, came_back: null, version: visit.flow.version + 1 } };
+    const step = await ask(taken, came_back);
+    if (step.type === 'abort' || step.type === 'form') noteFailure(visit, step.detail);
+    return await take(taken, step, true);
+  }
+
   /** One step of the provider. `onAttempt` is told when it looks at a guess, which is counted then. */
   async function ask(visit: Visit, values: Values | null, onAttempt = () => {}): Promise<ProviderStep> {
     const { flow, provider, from } = visit;
@@ -67,7 +83,8 @@ export function createLogin(deps: LoginDeps) {
       onAttempt();
       return attemptFor(visit, name, guess);
     };
-    const context = { flow_id: flow.id, remote_address: from.remote_address, callback_url, attempt };
+    const back = `${callback_url}/${providerPath(provider)}`;
+    const context = { flow_id: flow.id, remote_address: from.remote_address, callback_url: back, attempt };
     return await provider.step({ values, state: flow.provider_state, context });
   }
 
@@ -104,9 +121,9 @@ export function createLogin(deps: LoginDeps) {
     return { step: abortStep(flow, reason), failed: false };
   }
 
-  function noteFailure({ provider, from }: Visit): void {
+  function noteFailure({ provider, from }: Visit, why?: string): void {
     const { client_id, remote_address, error_ref = null } = from;
-    const detail = { auth_provider: providerKeyText(provider) };
+    const detail = { auth_provider: providerKeyText(provider), ...(why !== undefined && { detail: why }) };
     audit.record({ type: 'login.failed', outcome: 'refused', client_id, remote_address, error_ref, detail });
   }
 
@@ -123,6 +140,15 @@ export function createLogin(deps: LoginDeps) {
 
     /** The answer to a stored flow's step (HA contract 3.6). */
     submit: async (request: SubmitRequest): Promise<LoginResult> => answer(await visits.find(request), request.input),
+
+    /** Goes on with a flow whose person comes back from elsewhere. Null: in the JSON dialect, whose client goes on itself. */
+    async comeBack(request: ComeBackRequest): Promise<CameBack | null> {
+      const visit = await visits.findAwaited(request);
+      const { flow, provider } = visit;
+      if (flow.browser_hash !== null && flow.page) return { ...(await goOn(visit, request.parameters)), provider, page: flow.page };
+      if (!(await loginFlows.advance({ ...flow, came_back: request.parameters }))) throw unknownFlow();
+      return null;
+    },
 
     /** Ends a flow; false when there is none. Whoever knows the id may (HA contract 3.6). */
     abort: (flow_id: string): Promise<boolean> => visits.end(flow_id),

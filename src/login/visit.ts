@@ -1,11 +1,12 @@
 // A request's flow: begun, found again, and stored for the next request. Who may go on with a flow is decided here.
 // A JSON flow belongs to the address that began it, a page's flow to the browser; neither can be gone on with in the other dialect.
-import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
+import { type AuthProvider, providerKeyText, providerPath } from '../domain/auth_provider.ts';
 import { isUrlClientId } from '../domain/client_id.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { Input } from '../domain/form.ts';
-import type { FlowType, LoginFlow } from '../domain/login_flow.ts';
+import { flowIdOf } from '../domain/external_state.ts';
+import type { Input, Values } from '../domain/form.ts';
+import type { FlowPage, FlowType, LoginFlow } from '../domain/login_flow.ts';
 import { failureKey } from '../domain/network.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
@@ -16,6 +17,8 @@ interface From {
   remote_address: string;
   /** SHA-256 of the pre-login cookie; null in the JSON dialect. */
   browser_hash: Buffer | null;
+  /** What the page must know when the person comes back to it from elsewhere. */
+  page?: FlowPage;
   /** The reference under which a refusal of this request can be explained. */
   error_ref?: string;
 }
@@ -31,6 +34,16 @@ export interface BeginRequest extends From {
 export interface SubmitRequest extends From {
   flow_id: string;
   input: Input;
+}
+
+/** A person who comes back from elsewhere. */
+export interface ComeBackRequest extends Omit<From, 'client_id' | 'browser_hash' | 'page'> {
+  /** The provider, as the path names it. */
+  provider: string;
+  /** What came with the person. */
+  parameters: Values;
+  /** Null: a browser without a pre-login cookie. */
+  browser_hash: Buffer | null;
 }
 
 /** A flow in the middle of a request. */
@@ -69,7 +82,7 @@ export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
       const now = clock();
       const asked = { client_id, redirect_uri, flow_type, code_challenge, remote_address, browser_hash };
       const place = { auth_provider_type: provider.auth_provider_type, auth_provider_id, step_id: 'init', provider_state: {}, version: 0 };
-      const unknown = { identity: null, user_id: null, mfa_module_id: null, mfa_state: null, mfa_attempts: 0 };
+      const unknown = { identity: null, user_id: null, mfa_module_id: null, mfa_state: null, mfa_attempts: 0, page: null, came_back: null };
       const flow = { id: randomId(), ...asked, ...place, ...unknown, created_at: now, expires_at: addSeconds(now, FLOW_LIFETIME) };
       return { flow, stored: false, provider, from: request };
     },
@@ -86,8 +99,22 @@ export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
       return { flow, stored: true, provider, from: request };
     },
 
+    /** The flow that a person comes back to from its provider, if that is still awaited, in the browser or from the address that began it. */
+    async findAwaited({ provider: path, parameters, browser_hash, ...from }: ComeBackRequest): Promise<Visit> {
+      const { state = '' } = parameters;
+      const id = flowIdOf(state);
+      const [flow] = isFlowId(id) ? await loginFlows.find({ id, now: clock() }) : [];
+      const provider = flow && providers.get(providerKeyText(flow));
+      if (!provider || providerPath(provider) !== path || !isAwaited(flow, state)) throw unknownFlow();
+      const known =
+        flow.browser_hash === null ? flow.remote_address === from.remote_address : isSameBrowser(flow.browser_hash, browser_hash);
+      if (!known) throw unknownFlow();
+      return { flow, stored: true, provider, from: { ...from, client_id: flow.client_id, browser_hash: flow.browser_hash } };
+    },
+
     /** Stores where a flow has got to; throws when another request has moved it meanwhile. */
-    async remember({ flow, stored, from }: Visit, moved: LoginFlow): Promise<void> {
+    async remember({ flow, stored, from }: Visit, next: LoginFlow): Promise<void> {
+      const moved = { ...next, page: from.page ?? next.page };
       if (!stored) {
         const network = failureKey(from.remote_address);
         if (await loginFlows.open(moved, { network, limit: MAX_OPEN_FLOWS })) return;
@@ -121,8 +148,13 @@ function isSameBrowser(flow: Buffer | null, request: Buffer | null): boolean {
   return flow === null || request === null ? flow === request : safeEqual(flow, request);
 }
 
+function isAwaited({ provider_state, came_back }: LoginFlow, state: string): boolean {
+  return came_back === null && typeof provider_state.state === 'string' && safeEqual(provider_state.state, state);
+}
+
 function isSamePlace(a: LoginFlow, b: LoginFlow): boolean {
-  return a.step_id === b.step_id && JSON.stringify(a.provider_state) === JSON.stringify(b.provider_state);
+  const isSamePage = a.page?.query === b.page?.query && a.page?.keep === b.page?.keep;
+  return isSamePage && a.step_id === b.step_id && JSON.stringify(a.provider_state) === JSON.stringify(b.provider_state);
 }
 
 /** Fit for a column: what it means is judged at the end, but a text that no redirect URI can be ends here. */

@@ -58,7 +58,8 @@ async function visit(url: URL, connect: buildConnector.connector, signal: AbortS
   }
 }
 
-function end(signal: AbortSignal): Promise<never> {
+/** Fails when the signal comes. */
+export function end(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -82,7 +83,8 @@ async function startOf({ headers, body }: Dispatcher.ResponseData): Promise<Buff
   return Buffer.concat(chunks).subarray(0, MAX_BYTES);
 }
 
-function guardedConnector(
+/** Connects to allowed addresses alone; asked at a literal address, at what a name resolves to, and at the peer of the socket. */
+export function guardedConnector(
   isAllowed: (address: string) => boolean,
   resolve: (hostname: string) => Promise<string[]>,
   timeout: number,
@@ -121,7 +123,7 @@ function forbidden(): Error {
 }
 
 /** Asks DNS itself and not getaddrinfo, whose threads are the ones that passwords are hashed in. */
-async function resolveHost(hostname: string): Promise<string[]> {
+export async function resolveHost(hostname: string): Promise<string[]> {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
   const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
   return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));

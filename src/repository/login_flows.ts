@@ -22,6 +22,8 @@ const COLUMNS = [
   'mfa_module_id',
   'mfa_state',
   'mfa_attempts',
+  'page',
+  'came_back',
   'version',
   'created_at',
   'expires_at',
@@ -84,6 +86,11 @@ export function createLoginFlows(database: Database) {
   };
 }
 
-function asJson({ provider_state, identity }: LoginFlow) {
-  return { provider_state: JSON.stringify(provider_state), identity: identity && JSON.stringify(identity) };
+function asJson({ provider_state, identity, page, came_back }: LoginFlow) {
+  return {
+    provider_state: JSON.stringify(provider_state),
+    identity: identity && JSON.stringify(identity),
+    page: page && JSON.stringify(page),
+    came_back: came_back && JSON.stringify(came_back),
+  };
 }

@@ -2,8 +2,9 @@
 
 import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
+import type { Values } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { FlowType } from '../domain/login_flow.ts';
+import type { FlowPage, FlowType } from '../domain/login_flow.ts';
 import type { TokenType } from '../domain/token.ts';
 
 /** A jsonb column: read as a value, written as JSON text. */
@@ -87,6 +88,8 @@ export interface Schema {
     mfa_module_id: string | null;
     mfa_state: Buffer | null;
     mfa_attempts: Generated<number>;
+    page: ColumnType<FlowPage | null, string | null | undefined, string | null>;
+    came_back: ColumnType<Values | null, string | null | undefined, string | null>;
     version: Generated<number>;
     created_at: Date;
     expires_at: Date;

@@ -50,7 +50,7 @@ beforeEach(async () => {
       two_forms,
       stepping('refusing', () => ({ type: 'abort', reason: 'unreachable' }), 'Not in trusted_networks'),
       stepping('aborting', () => ({ type: 'abort', reason: 'provider_gone' })),
-      stepping('external', () => ({ type: 'external', step_id: 'op', url: 'https://op.example/', state: { nonce: 'n' } })),
+      stepping('external', () => ({ type: 'external', step_id: 'op', url: 'https://op.example/', state: { state: 's', nonce: 'n' } })),
       stepping('bypass', () => ({
         type: 'identity',
         identity: { subject: 'bypassed', data: {}, name: 'B', user_id: known.user_id, amr: [] },

@@ -21,6 +21,8 @@ it('a flow is found as it was stored, until it expires', async () => {
     browser_hash: Buffer.alloc(32, 7),
     code_challenge: 'challenge',
     provider_state: { a: [1] },
+    page: { query: 'state=a%20b', keep: true },
+    came_back: { code: 'c' },
     auth_provider_id: 'office',
   });
   await open(flow);

@@ -12,6 +12,7 @@ export const NO_DEPS: ProviderDeps = {
   activeUsers: none,
   trusted_proxies: [],
   workQueue: createWorkQueue,
+  upstreamFetch: () => none,
   warn: () => {},
 };
 

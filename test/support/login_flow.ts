@@ -22,6 +22,8 @@ export function aLoginFlow(differs: Partial<LoginFlow> = {}): LoginFlow {
     mfa_module_id: null,
     mfa_state: null,
     mfa_attempts: 0,
+    page: null,
+    came_back: null,
     version: 0,
     created_at: FLOW_START,
     expires_at: new Date(FLOW_START.getTime() + 600_000),
