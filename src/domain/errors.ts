@@ -52,6 +52,11 @@ export const ERROR_STATUS = {
   cannot_deactivate_owner: 409,
   cannot_modify_owner: 409,
   no_delete_self: 409,
+  // Second factors
+  no_module: 404,
+  not_system_user: 403,
+  reauth_required: 403,
+  mfa_required: 409,
   managed_by_config: 409,
   // The way in
   forbidden: 403,

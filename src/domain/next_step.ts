@@ -2,13 +2,19 @@
 import type { LoginFlow } from './login_flow.ts';
 import type { MfaModule } from './mfa_module.ts';
 
+type Limited = Pick<MfaModule, 'id' | 'max_retries'>;
+
 /** What the rule must know beside the flow. */
 export interface StepFacts {
   now: Date;
   /** Whether a login at this provider is followed by the user's second factor. */
   support_mfa: boolean;
+  /** Whether nobody gets in this way without a second factor, whatever the provider supports. */
+  mfa_required: boolean;
   /** The second factors of the user whom the identity belongs to; none while that user is unknown. */
-  enrolled: readonly Pick<MfaModule, 'id' | 'max_retries'>[];
+  enrolled: readonly Limited[];
+  /** What a user without any may enrol. */
+  offered: readonly Limited[];
   /** Whether the person is answering the second factor's form now. */
   answering_mfa: boolean;
   /** Whether the second factor has been proven in this flow. */
@@ -19,33 +25,48 @@ export type NextStep =
   | { type: 'provider' }
   | { type: 'select_mfa_module' }
   | { type: 'mfa'; mfa_module_id: string }
+  | { type: 'mfa_setup_select' }
+  | { type: 'mfa_setup'; mfa_module_id: string }
   | { type: 'abort'; reason: 'login_expired' | 'too_many_retry' }
   | { type: 'finish' };
 
 /** Seconds from the start of a flow in which its second factor may be answered (HA contract 5.1). */
-const MFA_WINDOW = 300;
+export const MFA_WINDOW = 300;
 
 type Decisive = Pick<LoginFlow, 'flow_type' | 'identity' | 'mfa_module_id' | 'mfa_attempts' | 'created_at'>;
 
 export function nextStep(flow: Decisive, facts: StepFacts): NextStep {
   if (flow.identity === null) return { type: 'provider' };
-  if (!needsMfa(flow, facts)) return { type: 'finish' };
-  const module = chosenModule(flow, facts);
+  // A flow that only links a credential yields no tokens, so it asks for no second factor.
+  if (flow.flow_type === 'link_user' || facts.mfa_passed) return { type: 'finish' };
+  if (facts.enrolled.length > 0) return facts.support_mfa || facts.mfa_required ? prove(flow, facts) : { type: 'finish' };
+  // With nothing to enrol the login is finished, and refused.
+  return facts.mfa_required && facts.offered.length > 0 ? enrol(flow, facts) : { type: 'finish' };
+}
+
+function prove(flow: Decisive, { enrolled, answering_mfa, now }: StepFacts): NextStep {
+  const module = chosenModule(flow, enrolled);
   // A choice that is not among the enrolled ones (any more) is made again.
   if (!module) return { type: 'select_mfa_module' };
-  // HA contract 5.1: a limit of 0 means none.
-  if (module.max_retries > 0 && flow.mfa_attempts >= module.max_retries) return { type: 'abort', reason: 'too_many_retry' };
-  if (facts.answering_mfa && secondsSince(flow.created_at, facts.now) > MFA_WINDOW) return { type: 'abort', reason: 'login_expired' };
+  if (isOverLimit(flow, module)) return { type: 'abort', reason: 'too_many_retry' };
+  if (answering_mfa && secondsSince(flow.created_at, now) > MFA_WINDOW) return { type: 'abort', reason: 'login_expired' };
   return { type: 'mfa', mfa_module_id: module.id };
 }
 
-/** A flow that only links a credential yields no tokens, so it asks for no second factor. */
-function needsMfa(flow: Decisive, { support_mfa, enrolled, mfa_passed }: StepFacts): boolean {
-  return flow.flow_type !== 'link_user' && support_mfa && enrolled.length > 0 && !mfa_passed;
+function enrol(flow: Decisive, { offered }: StepFacts): NextStep {
+  const module = chosenModule(flow, offered);
+  if (!module) return { type: 'mfa_setup_select' };
+  if (isOverLimit(flow, module)) return { type: 'abort', reason: 'too_many_retry' };
+  return { type: 'mfa_setup', mfa_module_id: module.id };
 }
 
-function chosenModule({ mfa_module_id }: Decisive, { enrolled }: StepFacts) {
-  return enrolled.length === 1 ? enrolled[0] : enrolled.find(({ id }) => id === mfa_module_id);
+function chosenModule({ mfa_module_id }: Decisive, modules: readonly Limited[]): Limited | undefined {
+  return modules.length === 1 ? modules[0] : modules.find(({ id }) => id === mfa_module_id);
+}
+
+/** HA contract 5.1: a limit of 0 means none. */
+function isOverLimit({ mfa_attempts }: Decisive, { max_retries }: Limited): boolean {
+  return max_retries > 0 && mfa_attempts >= max_retries;
 }
 
 function secondsSince(then: Date, now: Date): number {

@@ -8,7 +8,16 @@ const identity = { subject: 'ann', data: { username: 'ann' }, name: 'ann', amr: 
 const totp = { id: 'totp', max_retries: 5 };
 const passkey = { id: 'passkey', max_retries: 3 };
 const endless = { id: 'totp', max_retries: 0 };
-const facts: StepFacts = { now: FLOW_START, support_mfa: true, enrolled: [], answering_mfa: false, mfa_passed: false };
+const facts: StepFacts = {
+  now: FLOW_START,
+  support_mfa: true,
+  mfa_required: false,
+  enrolled: [],
+  offered: [totp, passkey],
+  answering_mfa: false,
+  mfa_passed: false,
+};
+const required = { mfa_required: true };
 const at = (seconds: number) => ({ now: addSeconds(FLOW_START, seconds), answering_mfa: true });
 
 test.each<[string, Partial<LoginFlow>, Partial<StepFacts>, NextStep]>([
@@ -43,6 +52,34 @@ test.each<[string, Partial<LoginFlow>, Partial<StepFacts>, NextStep]>([
     { type: 'mfa', mfa_module_id: 'totp' },
   ],
   ['the clock runs from the start of the flow, for the second factor alone', {}, { enrolled: [totp], ...at(301) }, { type: 'provider' }],
+  ['required and enrolled nowhere: the person picks what to enrol', { identity }, required, { type: 'mfa_setup_select' }],
+  ['picked what to enrol: its form', { identity, mfa_module_id: 'totp' }, required, { type: 'mfa_setup', mfa_module_id: 'totp' }],
+  [
+    'only one to enrol: its form at once',
+    { identity },
+    { ...required, offered: [passkey] },
+    { type: 'mfa_setup', mfa_module_id: 'passkey' },
+  ],
+  ['required and nothing to enrol: finished, and refused there', { identity }, { ...required, offered: [] }, { type: 'finish' }],
+  [
+    'enrolling takes longer than five minutes',
+    { identity, mfa_module_id: 'totp' },
+    { ...required, ...at(301) },
+    { type: 'mfa_setup', mfa_module_id: 'totp' },
+  ],
+  [
+    'too many wrong codes while enrolling',
+    { identity, mfa_module_id: 'totp', mfa_attempts: 5 },
+    required,
+    { type: 'abort', reason: 'too_many_retry' },
+  ],
+  [
+    'required at a provider without second factors: its form',
+    { identity },
+    { ...required, enrolled: [totp], support_mfa: false },
+    { type: 'mfa', mfa_module_id: 'totp' },
+  ],
+  ['linking is never asked to enrol', { identity, flow_type: 'link_user' }, required, { type: 'finish' }],
 ])('%s', (_story, flow, differs, expected) => {
   expect(nextStep(aLoginFlow(flow), { ...facts, ...differs })).toEqual(expected);
 });
