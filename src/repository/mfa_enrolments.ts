@@ -1,0 +1,121 @@
+// The table `mfa_enrolments`: the second factors of each user, their secrets sealed to their row. An answer is accepted by one guarded update.
+import { type Kysely, type SqlBool, sql } from 'kysely';
+import type { JsonObject } from '../domain/json.ts';
+import type { Enrolment } from '../domain/mfa_module.ts';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+import type { Sealer } from './seal.ts';
+
+/** An enrolment as lists show it. */
+export interface MfaEnrolmentEntry {
+  id: string;
+  mfa_module_id: string;
+  /** What its owner calls it, where there may be several. */
+  name: string | null;
+  created_at: Date;
+  last_used_at: Date | null;
+}
+
+/** An enrolment with its secret opened, in the version that was read. */
+export interface MfaEnrolment extends MfaEnrolmentEntry, Enrolment {
+  user_id: string;
+  version: number;
+}
+
+export type NewMfaEnrolment = Omit<MfaEnrolment, 'version' | 'last_used_at'> & { device_id: string | null };
+
+export type MfaEnrolments = ReturnType<typeof createMfaEnrolments>;
+
+/** More than anybody has. */
+const LIMIT = 100;
+
+const ENTRY = ['id', 'mfa_module_id', 'name', 'created_at', 'last_used_at'] as const satisfies (keyof MfaEnrolmentEntry)[];
+const COLUMNS = [...ENTRY, 'user_id', 'version', 'secret'] as const;
+
+type Row = Omit<MfaEnrolment, 'secret'> & { secret: Buffer };
+
+export function createMfaEnrolments({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>, sealer: Pick<Sealer, 'seal' | 'open'>) {
+  const open = (row: Row): MfaEnrolment => ({ ...row, secret: JSON.parse(sealer.open(row.secret, placeOf(row.id)).toString()) });
+  const seal = (id: string, secret: JsonObject) => sealer.seal(JSON.stringify(secret), placeOf(id));
+
+  const ofUser = prepare<{ user_id: string }, Row>('mfa_enrolments_of_user', (db, p) =>
+    db.selectFrom('mfa_enrolments').select(COLUMNS).where('user_id', '=', p.user_id).orderBy('created_at').orderBy('id').limit(LIMIT),
+  );
+  const isRequired = prepare<{ user_id: string }, { required: boolean }>(
+    'mfa_enrolments_is_required',
+    (_, p) =>
+      sql<{ required: boolean }>`select exists (select from user_groups join groups on groups.id = group_id
+      where user_id = ${p.user_id} and is_enabled and require_mfa) as required`,
+  );
+
+  return {
+    /** All of a user's, oldest first, their secrets opened. */
+    ofUser: async (user_id: string): Promise<MfaEnrolment[]> => (await ofUser({ user_id })).map(open),
+
+    /** All of a user's, oldest first, without secrets. */
+    list: (user_id: string, trx = kysely): Promise<MfaEnrolmentEntry[]> =>
+      trx
+        .selectFrom('mfa_enrolments')
+        .select(ENTRY)
+        .where('user_id', '=', user_id)
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(LIMIT)
+        .execute(),
+
+    /** Whether a group of the user's demands a second factor. */
+    isRequired: async (user_id: string): Promise<boolean> => (await isRequired({ user_id }))[0]?.required ?? false,
+
+    /** Whose device this is. */
+    async findDevice(mfa_module_id: string, device_id: string): Promise<MfaEnrolment | undefined> {
+      const query = kysely.selectFrom('mfa_enrolments').select(COLUMNS).where('mfa_module_id', '=', mfa_module_id);
+      const row = await query.where('device_id', '=', device_id).executeTakeFirst();
+      return row && open(row);
+    },
+
+    /** Accepts an answer: stores what it made of the secret, if nobody has used the enrolment since it was read. */
+    async use({ id, version }: Pick<MfaEnrolment, 'id' | 'version'>, secret: JsonObject, now: Date): Promise<boolean> {
+      const used = await kysely
+        .updateTable('mfa_enrolments')
+        .set({ secret: seal(id, secret), version: version + 1, last_used_at: now })
+        .where('id', '=', id)
+        .where('version', '=', version)
+        .returning('id')
+        .executeTakeFirst();
+      return used !== undefined;
+    },
+
+    /** Stores an enrolment; `replaces`: the user's others of its module go. False when the device is enrolled already. */
+    async put(trx: Kysely<Schema>, enrolment: NewMfaEnrolment, { replaces }: { replaces: boolean }): Promise<boolean> {
+      const { id, user_id, mfa_module_id } = enrolment;
+      const row = { ...enrolment, secret: seal(id, enrolment.secret) };
+      if (replaces) await trx.deleteFrom('mfa_enrolments').where(isOfModule(user_id, mfa_module_id)).execute();
+      const stored = await trx
+        .insertInto('mfa_enrolments')
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('id')
+        .executeTakeFirst();
+      return stored !== undefined;
+    },
+
+    async rename(user_id: string, id: string, name: string): Promise<MfaEnrolmentEntry | undefined> {
+      const query = kysely.updateTable('mfa_enrolments').set({ name }).where('user_id', '=', user_id).where('id', '=', id);
+      return await query.returning(ENTRY).executeTakeFirst();
+    },
+
+    /** Takes away those of a user that are named; answers how many there were. */
+    async remove(trx: Kysely<Schema>, user_id: string, ids: readonly string[]): Promise<number> {
+      const query = trx.deleteFrom('mfa_enrolments').where('user_id', '=', user_id).where(sql<SqlBool>`id = any(${ids})`);
+      return (await query.returning('id').execute()).length;
+    },
+  };
+}
+
+function isOfModule(user_id: string, mfa_module_id: string) {
+  return sql<SqlBool>`user_id = ${user_id} and mfa_module_id = ${mfa_module_id}`;
+}
+
+function placeOf(id: string) {
+  return { table: 'mfa_enrolments', column: 'secret', id };
+}
