@@ -1,0 +1,195 @@
+// A one-time code as a message: by e-mail, or to a webhook of the operator's (HA contract 7.2). Each login gets a fresh secret (RFC 4226),
+// which lives as long as its flow. A message that cannot be delivered within a few seconds ends the flow.
+
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { HOTP, Secret } from 'otpauth';
+import { z } from 'zod';
+import type { Field } from '../domain/form.ts';
+import type { JsonObject } from '../domain/json.ts';
+import {
+  type CommonMfaModuleConfig,
+  type MfaModule,
+  type MfaModuleType,
+  plainCode,
+  type SetupForm,
+  type SetupStep,
+  WRONG,
+} from '../domain/mfa_module.ts';
+import { safeEqual } from '../domain/secret.ts';
+
+const CODE: Field[] = [{ type: 'string', name: 'code', required: true }];
+const SEND_MS = 5_000;
+/** The name of the service that sends e-mail. */
+const EMAIL = 'email';
+const ADDRESS = /^[^\s@<>,;:"()[\]\\]{1,64}@[a-z0-9.-]{1,253}$/i;
+
+const names = z.array(z.string().min(1).max(64)).max(100);
+
+const smtp = z.strictObject({
+  host: z.string().min(1).max(253),
+  port: z.int().min(1).max(65_535).default(587),
+  /** starttls, tls from the first byte, or none. */
+  security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
+  username: z.string().max(256).optional(),
+  password: z.string().max(4096).meta({ secret: true }).optional(),
+  /** Whom messages come from. */
+  from: z.string().min(3).max(320),
+});
+
+const config = z.object({
+  /** Makes the service `email`. */
+  smtp: smtp.optional(),
+  /** By name, URLs that are posted `target` and `message` as JSON. */
+  webhooks: z
+    .record(z.string().regex(/^[a-z0-9_-]{1,64}$/, 'must be named by 1 to 64 of a-z, 0-9, _ and -'), z.url({ protocol: /^https?$/ }))
+    .default({}),
+  /** The services that people may choose; left out, all of them. */
+  include: names.optional(),
+  /** Services that nobody may choose, whatever include says. */
+  exclude: names.default([]),
+  /** The text; {} is the code. */
+  message: z
+    .string()
+    .max(1000)
+    .refine((text) => text.includes('{}'), 'must contain {}, which becomes the code')
+    .default('{} is your Latchkey login code'),
+});
+
+type Config = z.infer<typeof config>;
+
+/** Sends a text to a target; throws when nobody took it. */
+type Service = (target: string, text: string) => Promise<void>;
+
+export const mfa_module: MfaModuleType<CommonMfaModuleConfig & Config> = {
+  type: 'notify',
+  default_name: 'Notify One-Time Password',
+  config,
+  create({ id, type, name = mfa_module.default_name, ...settings }) {
+    const services = servicesOf(settings);
+    const offered = [...services.keys()].filter((service) => isOffered(service, settings));
+
+    /** Sends a new code; `state` is what its answer is judged by. */
+    async function send({ service, target }: JsonObject): Promise<JsonObject> {
+      const deliver = services.get(String(service));
+      if (!deliver) throw new Error(`there is no service ${service}`);
+      const state = { secret: new Secret({ size: 20 }).base32, counter: randomInt(2 ** 31) };
+      await deliver(String(target), settings.message.replaceAll('{}', codeOf(state)));
+      return state;
+    }
+
+    async function ask(route: JsonObject, errors: SetupForm['errors']): Promise<SetupStep> {
+      try {
+        const state = { ...route, ...(await send(route)) };
+        const description_placeholders = { notify_service: String(route.service) };
+        return { type: 'form', step_id: 'setup', data_schema: CODE, errors, description_placeholders, state };
+      } catch (error) {
+        return {
+          type: 'abort',
+          reason: services.has(String(route.service)) ? 'unknown_error' : 'notify_service_not_exist',
+          detail: messageOf(error),
+        };
+      }
+    }
+
+    return {
+      id,
+      type,
+      name,
+      max_retries: 3,
+      several: false,
+      is_backup: false,
+      challenges_once: false,
+      delivers: true,
+      data_schema: CODE,
+
+      async challenge({ enrolments: [enrolment] }) {
+        try {
+          return { type: 'form', state: await send(enrolment?.secret ?? {}) };
+        } catch (error) {
+          return { type: 'abort', reason: 'unknown_error', detail: messageOf(error) };
+        }
+      },
+
+      async verify({ enrolments: [enrolment], state, values }) {
+        if (!enrolment || !safeEqual(codeOf(state), plainCode(values.code))) return WRONG;
+        return { ok: true, enrolment_id: enrolment.id, secret: enrolment.secret, amr: ['otp'] };
+      },
+
+      async setup({ shown }) {
+        if (!shown) return offered.length > 0 ? chooseForm(offered, {}) : { type: 'abort', reason: 'no_available_service' };
+        const { form, values } = shown;
+        if (form.step_id === 'init') {
+          const { notify_service: service = '', target = '' } = values;
+          if (service === EMAIL && !ADDRESS.test(target)) return chooseForm(offered, { base: 'invalid_target' });
+          return ask({ service, target }, {});
+        }
+        const { service = '', target = '' } = form.state;
+        if (!safeEqual(codeOf(form.state), plainCode(values.code))) return ask({ service, target }, { base: 'invalid_code' });
+        return { type: 'enrolled', enrolment: { secret: { service, target } } };
+      },
+    } satisfies MfaModule;
+  },
+};
+
+function chooseForm(offered: readonly string[], errors: SetupForm['errors']): SetupForm {
+  const data_schema: Field[] = [
+    { type: 'select', name: 'notify_service', options: offered.map((service) => [service, service]), required: true },
+    { type: 'string', name: 'target', required: false, optional: true },
+  ];
+  return { type: 'form', step_id: 'init', data_schema, errors, description_placeholders: {}, state: {} };
+}
+
+function isOffered(service: string, { include, exclude }: Config): boolean {
+  return !exclude.includes(service) && (include === undefined || include.includes(service));
+}
+
+function codeOf({ secret, counter }: JsonObject): string {
+  return HOTP.generate({ secret: Secret.fromBase32(String(secret)), counter: Number(counter) });
+}
+
+function servicesOf({ smtp, webhooks }: Config): ReadonlyMap<string, Service> {
+  const services = Object.entries(webhooks).map(([name, url]) => [name, webhook(url)] as const);
+  return new Map([...(smtp ? [[EMAIL, email(smtp)] as const] : []), ...services]);
+}
+
+function webhook(url: string): Service {
+  return async (target, message) => {
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ target, message }),
+      redirect: 'error',
+      signal: AbortSignal.timeout(SEND_MS),
+    });
+    await answer.body?.cancel();
+    if (!answer.ok) throw new Error(`the webhook answered ${answer.status}`);
+  };
+}
+
+function email({ host, port, security, username, password, from }: z.infer<typeof smtp>): Service {
+  return async (to, text) => {
+    const { createTransport } = await import('nodemailer');
+    const tls = { secure: security === 'tls', requireTLS: security === 'starttls', ignoreTLS: security === 'none' };
+    const limits = { connectionTimeout: SEND_MS, greetingTimeout: SEND_MS, socketTimeout: SEND_MS, dnsTimeout: SEND_MS };
+    const auth = username === undefined ? {} : { auth: { user: username, pass: password ?? '' } };
+    const transport = createTransport({ host, port, ...tls, ...limits, ...auth, disableFileAccess: true, disableUrlAccess: true });
+    const sent = transport.sendMail({ from, to: { name: '', address: to }, subject: text, text });
+    // Each limit is for one wait; a server that trickles is given up all the same.
+    await inTime(sent, 2 * SEND_MS).finally(() => transport.close());
+  };
+}
+
+/** The result of `work`, unless it takes longer. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const timeout = new AbortController();
+  const late = pause(ms, undefined, { signal: timeout.signal }).then(() => Promise.reject(new Error(`no answer within ${ms} ms`)));
+  // Whichever of the two comes second has nobody who waits for it.
+  late.catch(() => {});
+  work.catch(() => {});
+  return await Promise.race([work, late]).finally(() => timeout.abort());
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

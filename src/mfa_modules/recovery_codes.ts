@@ -1,0 +1,73 @@
+// Ten codes on paper for the day when every other factor is lost, each good once. They count for nothing on their own: a login asks for them
+// only where there is another factor, and they satisfy no policy. Only their hashes are kept.
+
+import { randomInt } from 'node:crypto';
+import { z } from 'zod';
+import type { Field } from '../domain/form.ts';
+import { type CommonMfaModuleConfig, type MfaModuleType, plainCode, type SetupForm, WRONG } from '../domain/mfa_module.ts';
+import { safeEqual, sha256 } from '../domain/secret.ts';
+
+const CODE: Field[] = [{ type: 'string', name: 'code', required: true }];
+const COUNT = 10;
+/** Nothing that is mistaken for something else when read from paper. */
+const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
+const LENGTH = 12;
+
+export const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
+  type: 'recovery_codes',
+  default_name: 'Recovery codes',
+  config: z.object({}),
+  create: ({ id, type, name = mfa_module.default_name }) => ({
+    id,
+    type,
+    name,
+    max_retries: 5,
+    several: false,
+    is_backup: true,
+    challenges_once: false,
+    delivers: false,
+    data_schema: CODE,
+    challenge: async () => ({ type: 'form', state: {} }),
+
+    async verify({ enrolments, values }) {
+      const hash = hashOf(values.code);
+      for (const { id: enrolment_id, secret } of enrolments) {
+        const hashes = hashesIn(secret.hashes);
+        const left = hashes.filter((kept) => !safeEqual(kept, hash));
+        if (left.length < hashes.length) return { ok: true, enrolment_id, secret: { hashes: left }, amr: ['otp'] };
+      }
+      return WRONG;
+    },
+
+    async setup({ shown }) {
+      if (!shown) return newForm();
+      const { form, values } = shown;
+      const hashes = hashesIn(form.state.hashes);
+      const hash = hashOf(values.code);
+      // Whoever can copy one of them has written them down.
+      if (hashes.some((kept) => safeEqual(kept, hash))) return { type: 'enrolled', enrolment: { secret: { hashes } } };
+      return { ...form, errors: { base: 'invalid_code' } };
+    },
+  }),
+};
+
+function newForm(): SetupForm {
+  const codes = Array.from({ length: COUNT }, newCode);
+  const description_placeholders = { codes: codes.join('\n') };
+  const state = { hashes: codes.map(hashOf) };
+  return { type: 'form', step_id: 'init', data_schema: CODE, errors: {}, description_placeholders, state };
+}
+
+/** Three groups of four. */
+function newCode(): string {
+  const letters = Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]).join('');
+  return letters.replace(/(.{4})(?=.)/g, '$1-');
+}
+
+function hashOf(code: string | undefined): string {
+  return sha256(plainCode(code).toLowerCase()).toString('base64url');
+}
+
+function hashesIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((hash) => typeof hash === 'string') : [];
+}
