@@ -21,6 +21,8 @@ import { createTestDatabase } from './database.ts';
 import { createTokenParts, SEALER } from './grants.ts';
 import { NOON } from './people.ts';
 
+const TOTP = { id: 'totp', type: 'totp', name: 'Authenticator app', enabled: false };
+
 export interface Differences {
   max_pending?: number;
   approvals_by?: 'owner' | 'administrators';
@@ -66,7 +68,7 @@ export async function createAccounts(differences: Differences = {}) {
     newUsers: createNewUsers({ ...base, ...rows, max_pending }),
     onboarding: createOnboarding({ ...base, ...rows, authorizationCodes: tokens.authorizationCodes, authorization_code_lifetime: 600 }),
     permissions: createPermissions({ groups: rows.groups }),
-    me: createMe({ credentials: rows.credentials, mfa_modules: [{ id: 'totp', name: 'Authenticator app' }] }),
+    me: createMe({ credentials: rows.credentials, mfa: { list: async () => ({ modules: [TOTP], enrolments: [] }) } }),
     refreshTokens: createRefreshTokens({
       ...base,
       users: rows.users,

@@ -1,0 +1,47 @@
+// The end of enrolling: the device is stored, and remembered as an event. Called from the account and from a login that demands a second factor.
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { MfaModule, NewEnrolment } from '../domain/mfa_module.ts';
+import { randomId } from '../domain/secret.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Database } from '../repository/database.ts';
+import type { MfaEnrolments } from '../repository/mfa_enrolments.ts';
+import type { Users } from '../repository/users.ts';
+import { type Actor, doneBy } from './actor.ts';
+
+/** Devices of one kind that a user may have. */
+const MAX_DEVICES = 20;
+
+export interface EnrolDeps {
+  database: Pick<Database, 'transaction'>;
+  users: Pick<Users, 'lock'>;
+  mfaEnrolments: Pick<MfaEnrolments, 'put' | 'list'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+}
+
+export type Enrol = ReturnType<typeof createEnrol>;
+
+export function createEnrol({ database, users, mfaEnrolments, audit, clock }: EnrolDeps) {
+  /** Stores what a person has enrolled. `claim` ends the flow in which they did; false: another answer was quicker. */
+  return async (
+    module: MfaModule,
+    { secret, device_id, name }: NewEnrolment,
+    actor: Actor & { user_id: string },
+    claim: (trx: Parameters<Parameters<Database['transaction']>[0]>[0]) => Promise<boolean> = async () => true,
+  ): Promise<boolean> =>
+    await database.transaction(async (trx) => {
+      const { user_id } = actor;
+      if (!(await users.lock(trx, user_id))) throw new AuthError('not_found', 'User not found');
+      if (!(await claim(trx))) return false;
+      const row = { id: randomId(), user_id, mfa_module_id: module.id, secret, created_at: clock() };
+      const device = { ...row, name: name ?? null, device_id: device_id ?? null };
+      const others = (await mfaEnrolments.list(user_id, trx)).filter(({ mfa_module_id }) => mfa_module_id === module.id);
+      if (module.several && others.length >= MAX_DEVICES) throw new AuthError('conflict', 'Too many devices');
+      if (!(await mfaEnrolments.put(trx, device, { replaces: !module.several })))
+        throw new AuthError('conflict', 'This device is enrolled already');
+      const detail = { mfa_module_id: module.id, enrolment_id: row.id, name: device.name };
+      await audit.insert(trx, { type: 'mfa.enrolled', ...doneBy(actor), target_user_id: user_id, detail });
+      return true;
+    });
+}

@@ -1,0 +1,46 @@
+// The second factors a user has, and whether they must have one. Asked by the login engine and wherever factors are shown or changed.
+import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
+import type { MfaModule } from '../domain/mfa_module.ts';
+import type { Credentials } from '../repository/credentials.ts';
+import type { MfaEnrolment, MfaEnrolments } from '../repository/mfa_enrolments.ts';
+
+/** A module with what a user has enrolled in it. */
+export interface Factor {
+  module: MfaModule;
+  enrolments: MfaEnrolment[];
+}
+
+export interface FactorsDeps {
+  /** The configured ones, in their order. */
+  modules: readonly MfaModule[];
+  providers: ReadonlyMap<string, Pick<AuthProvider, 'require_mfa'>>;
+  mfaEnrolments: Pick<MfaEnrolments, 'ofUser' | 'isRequired'>;
+  credentials: Pick<Credentials, 'ofUser'>;
+}
+
+export type Factors = ReturnType<typeof createFactors>;
+
+export function createFactors({ modules, providers, mfaEnrolments, credentials }: FactorsDeps) {
+  return {
+    modules,
+
+    /** The factors that a login may ask for; backups come last, and count for nothing on their own. */
+    async ofUser(user_id: string): Promise<Factor[]> {
+      const all = await mfaEnrolments.ofUser(user_id);
+      const factors = modules.map((module) => ({ module, enrolments: all.filter(({ mfa_module_id }) => mfa_module_id === module.id) }));
+      const [own, backups] = [false, true].map((backup) =>
+        factors.filter(({ module, enrolments }) => enrolments.length > 0 && module.is_backup === backup),
+      );
+      return own?.length ? [...own, ...(backups ?? [])] : [];
+    },
+
+    /** Whether one of the user's groups demands a second factor. */
+    isRequiredByGroup: mfaEnrolments.isRequired,
+
+    /** Whether a group of the user's, or a provider they log in with, demands a second factor. */
+    async isRequired(user_id: string): Promise<boolean> {
+      if (await mfaEnrolments.isRequired(user_id)) return true;
+      return (await credentials.ofUser(user_id)).some((credential) => providers.get(providerKeyText(credential))?.require_mfa === true);
+    },
+  };
+}

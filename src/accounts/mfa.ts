@@ -1,0 +1,113 @@
+// A user's own second factors: listed without secrets, named, removed after a fresh login. Where a policy demands one, the last one stays.
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { type MfaModule, onlyFactorKey } from '../domain/mfa_module.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Credentials } from '../repository/credentials.ts';
+import type { Database } from '../repository/database.ts';
+import type { MfaEnrolmentEntry, MfaEnrolments } from '../repository/mfa_enrolments.ts';
+import type { Users } from '../repository/users.ts';
+import { type Actor, doneBy } from './actor.ts';
+import type { Factors } from './factors.ts';
+import { requireFreshLogin } from './fresh_login.ts';
+import type { MfaCaller } from './mfa_setup.ts';
+import { requireName } from './names.ts';
+
+type Trx = Parameters<Parameters<Database['transaction']>[0]>[0];
+
+export interface MfaDeps {
+  database: Pick<Database, 'transaction'>;
+  users: Pick<Users, 'lock'>;
+  credentials: Pick<Credentials, 'ofUser' | 'remove'>;
+  mfaEnrolments: Pick<MfaEnrolments, 'list' | 'remove' | 'rename'>;
+  factors: Factors;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+}
+
+export type Mfa = ReturnType<typeof createMfa>;
+
+export function createMfa({ database, users, credentials, mfaEnrolments, factors, audit, clock }: MfaDeps) {
+  const moduleOf = ({ mfa_module_id }: MfaEnrolmentEntry) => factors.modules.find(({ id }) => id === mfa_module_id);
+  const isOwn = (entry: MfaEnrolmentEntry) => moduleOf(entry)?.is_backup === false;
+
+  /** A way in that is gone with the devices that made it; never the last one. */
+  async function unlinkOnlyFactor(trx: Trx, user_id: string, module: MfaModule): Promise<void> {
+    const key = onlyFactorKey(module);
+    const all = await credentials.ofUser(user_id, trx);
+    const own = all.find((one) => one.auth_provider_type === key.auth_provider_type && one.auth_provider_id === key.auth_provider_id);
+    if (!own) return;
+    if (all.length === 1) throw new AuthError('last_credential', 'Unable to remove the last way to log in');
+    await credentials.remove(trx, own.id);
+  }
+
+  async function remove(caller: MfaCaller, chosen: (entry: MfaEnrolmentEntry) => boolean): Promise<MfaEnrolmentEntry[]> {
+    const { user, remote_address } = caller;
+    const has_factor = (await factors.ofUser(user.id)).length > 0;
+    return await database.transaction(async (trx) => {
+      // Locked, so that of two parallel removals the second sees what the first has left.
+      if (!(await users.lock(trx, user.id))) throw new AuthError('not_found', 'User not found');
+      const all = await mfaEnrolments.list(user.id, trx);
+      const going = all.filter(chosen);
+      if (going.length === 0) return [];
+      requireFreshLogin(caller, has_factor, clock());
+      const left = all.filter((entry) => !chosen(entry));
+      if (going.some(isOwn) && !left.some(isOwn)) {
+        if (await factors.isRequired(user.id)) throw new AuthError('mfa_required', 'A second factor is required');
+        // Backups count for nothing on their own.
+        going.push(...left.splice(0));
+      }
+      for (const module of factors.modules) {
+        const isGone = going.some((entry) => moduleOf(entry) === module) && !left.some((entry) => moduleOf(entry) === module);
+        if (module.only_factor && isGone) await unlinkOnlyFactor(trx, user.id, module);
+      }
+      await mfaEnrolments.remove(
+        trx,
+        user.id,
+        going.map(({ id }) => id),
+      );
+      const actor: Actor = { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address };
+      for (const { id: enrolment_id, mfa_module_id, name } of going) {
+        const detail = { enrolment_id, mfa_module_id, name };
+        await audit.insert(trx, { type: 'mfa.removed', ...doneBy(actor), target_user_id: user.id, detail });
+      }
+      return going;
+    });
+  }
+
+  return {
+    /** Every configured module and whether the user has it, and every device. */
+    async list(user_id: string) {
+      const enrolments = await mfaEnrolments.list(user_id);
+      const modules = factors.modules.map((module) => ({
+        id: module.id,
+        type: module.type,
+        name: module.name,
+        enabled: enrolments.some((entry) => moduleOf(entry) === module),
+      }));
+      return { modules, enrolments: enrolments.filter(moduleOf) };
+    },
+
+    /** Takes everything of one module away; fine where there is nothing (HA contract 7.1). */
+    async disable(caller: MfaCaller, mfa_module_id: string): Promise<void> {
+      if (caller.user.system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
+      if (!factors.modules.some(({ id }) => id === mfa_module_id))
+        throw new AuthError('no_module', `MFA module ${mfa_module_id} is not found`);
+      await remove(caller, (entry) => entry.mfa_module_id === mfa_module_id);
+    },
+
+    /** Takes one device away. */
+    async remove(caller: MfaCaller, enrolment_id: string): Promise<void> {
+      const removed = await remove(caller, ({ id }) => id === enrolment_id);
+      if (removed.length === 0) notFound();
+    },
+
+    async rename({ user }: MfaCaller, enrolment_id: string, name: string): Promise<MfaEnrolmentEntry> {
+      return (await mfaEnrolments.rename(user.id, enrolment_id, requireName(name))) ?? notFound();
+    },
+  };
+}
+
+function notFound(): never {
+  throw new AuthError('not_found', 'Not Found');
+}

@@ -1,0 +1,136 @@
+// Enrolling a second factor step by step (HA contract 7 and 11.3): begun after a fresh login, bound to its user, over in ten minutes.
+// The secret is shown while it is being enrolled and never again.
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { type Field, fitInput, type Input } from '../domain/form.ts';
+import type { MfaModule, SetupStep } from '../domain/mfa_module.ts';
+import { randomId } from '../domain/secret.ts';
+import type { MfaSetupFlow, MfaSetupFlows } from '../repository/mfa_setup_flows.ts';
+import type { Enrol } from './enrol.ts';
+import type { Factors } from './factors.ts';
+import { type LoginProof, requireFreshLogin } from './fresh_login.ts';
+
+const LIFETIME = 600;
+/** Wrong answers, where the module sets no limit of its own. */
+const MAX_ATTEMPTS = 10;
+
+/** Who changes their own second factors, and how they logged in. */
+export interface MfaCaller extends LoginProof {
+  user: { id: string; name: string | null; is_owner: boolean; system_generated: boolean };
+  remote_address: string;
+}
+
+interface Opening {
+  flow_id: string;
+  /** The module's id. */
+  handler: string;
+}
+
+/** A step as a client sees it; keys are there even when they say nothing. */
+export type MfaSetupStep = Opening &
+  (
+    | {
+        type: 'form';
+        step_id: string;
+        data_schema: Field[];
+        errors: Record<string, string>;
+        description_placeholders: Record<string, string>;
+        last_step: null;
+        preview: null;
+      }
+    | { type: 'abort'; reason: string; description_placeholders: null }
+    /** `data` never holds the secret. */
+    | { type: 'create_entry'; description: null; description_placeholders: null; data: { result: null } }
+  );
+
+export interface MfaSetupDeps {
+  factors: Factors;
+  enrol: Enrol;
+  mfaSetupFlows: MfaSetupFlows;
+  clock: Clock;
+}
+
+export type MfaSetup = ReturnType<typeof createMfaSetup>;
+
+export function createMfaSetup({ factors, enrol, mfaSetupFlows, clock }: MfaSetupDeps) {
+  const enrolmentsOf = async (user_id: string, { id }: MfaModule) =>
+    (await factors.ofUser(user_id)).find(({ module }) => module.id === id)?.enrolments ?? [];
+
+  function moduleOf({ user }: MfaCaller, mfa_module_id: string): MfaModule {
+    if (user.system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
+    const module = factors.modules.find(({ id }) => id === mfa_module_id);
+    if (!module) throw new AuthError('no_module', `MFA module ${mfa_module_id} is not found`);
+    return module;
+  }
+
+  async function take(caller: MfaCaller, module: MfaModule, step: SetupStep, flow: MfaSetupFlow): Promise<MfaSetupStep> {
+    const opening = { flow_id: flow.id, handler: module.id };
+    if (step.type === 'form') {
+      const { step_id, data_schema, errors, description_placeholders } = step;
+      return {
+        type: 'form',
+        ...opening,
+        step_id,
+        data_schema,
+        errors: { ...errors },
+        description_placeholders,
+        last_step: null,
+        preview: null,
+      };
+    }
+    if (step.type === 'abort') {
+      await mfaSetupFlows.take(flow);
+      return { type: 'abort', ...opening, reason: step.reason, description_placeholders: null };
+    }
+    const { user, remote_address } = caller;
+    const actor = { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address };
+    if (!(await enrol(module, step.enrolment, actor, (trx) => mfaSetupFlows.take(flow, trx)))) throw unknownFlow();
+    return { type: 'create_entry', ...opening, description: null, description_placeholders: null, data: { result: null } };
+  }
+
+  return {
+    /** The first form; what the user had under way with this module is over. */
+    async begin(caller: MfaCaller, mfa_module_id: string): Promise<MfaSetupStep> {
+      const module = moduleOf(caller, mfa_module_id);
+      const now = clock();
+      const own = await factors.ofUser(caller.user.id);
+      requireFreshLogin(caller, own.length > 0, now);
+      if (module.is_backup && own.length === 0) throw new AuthError('conflict', 'Set up another second factor first');
+      const enrolments = own.find((factor) => factor.module === module)?.enrolments ?? [];
+      const step = await module.setup({ user: caller.user, enrolments, shown: null, now });
+      const place = { id: randomId(), user_id: caller.user.id, mfa_module_id, attempts: 0, version: 0 };
+      if (step.type !== 'form')
+        return { type: 'abort', flow_id: place.id, handler: module.id, ...abortOf(step), description_placeholders: null };
+      const flow = { ...place, form: step, created_at: now, expires_at: addSeconds(now, LIFETIME) };
+      await mfaSetupFlows.begin(flow);
+      return await take(caller, module, step, flow);
+    },
+
+    /** The answer to the form that was shown. An empty one begins anew, with a new secret. */
+    async submit(caller: MfaCaller, mfa_module_id: string, flow_id: string, input: Input): Promise<MfaSetupStep> {
+      const module = moduleOf(caller, mfa_module_id);
+      const now = clock();
+      const flow = await mfaSetupFlows.find({ user_id: caller.user.id, id: flow_id, now });
+      if (flow?.mfa_module_id !== module.id) throw unknownFlow();
+      const { user } = caller;
+      const enrolments = await enrolmentsOf(user.id, module);
+      const values = fitInput(flow.form.data_schema, input);
+      const is_empty = Object.keys(input).length === 0;
+      if (!values && !is_empty) throw new AuthError('invalid_input', 'User input malformed');
+      const attempts = flow.attempts + 1;
+      if (attempts > (module.max_retries || MAX_ATTEMPTS))
+        return await take(caller, module, { type: 'abort', reason: 'too_many_retry' }, flow);
+      const step = await module.setup({ user, enrolments, shown: values && !is_empty ? { form: flow.form, values } : null, now });
+      if (step.type === 'form' && !(await mfaSetupFlows.advance({ ...flow, form: step, attempts }))) throw unknownFlow();
+      return await take(caller, module, step, flow);
+    },
+  };
+}
+
+function abortOf(step: Exclude<SetupStep, { type: 'form' }>): { reason: string } {
+  return { reason: step.type === 'abort' ? step.reason : 'unknown_error' };
+}
+
+function unknownFlow(): AuthError {
+  return new AuthError('unknown_flow', 'Invalid flow specified');
+}
