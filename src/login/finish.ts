@@ -21,6 +21,8 @@ interface Ending {
   stored: boolean;
   provider: AuthProvider;
   identity: Identity;
+  /** A second factor is demanded and has not been proven. */
+  mfa_missing: boolean;
   /** Of this very request: it decides, not the one of the start (HA contract 3.6a). */
   client_id: string;
   remote_address: string;
@@ -68,7 +70,7 @@ export function createFinish(deps: FinishDeps): Finish {
   async function subjectOf(ending: Ending): Promise<FinishedLogin['subject']> {
     const { flow, provider, identity, remote_address } = ending;
     const found = await resolveUser.find(provider, identity);
-    judgeUser(ending, found?.user);
+    if (found) judgeUser(ending, found.user);
     if (flow.flow_type === 'link_user') return { purpose: 'link_user', identity };
     const { user, credential_id } = await resolveUser.settle(provider, identity, remote_address);
     judgeUser(ending, user);
@@ -117,8 +119,8 @@ export function createFinish(deps: FinishDeps): Finish {
   };
 }
 
-function judgeUser({ provider, remote_address }: Ending, user: Resolved['user'] | undefined): void {
-  const refusal = user ? refusalToAuthenticate(user, remote_address) : null;
-  if (refusal !== null) throw blocked(refusal, `user ${user?.id}`);
-  if (provider.require_mfa) throw blocked('A second factor is required');
+function judgeUser({ flow, remote_address, mfa_missing }: Ending, user: Resolved['user']): void {
+  const refusal = refusalToAuthenticate(user, remote_address);
+  if (refusal !== null) throw blocked(refusal, `user ${user.id}`);
+  if (mfa_missing && flow.flow_type !== 'link_user') throw blocked('A second factor is required');
 }

@@ -1,5 +1,6 @@
 // Steps as clients see them (HA contract section 5): every key is there, also when it says nothing.
 import type { ProviderStep } from '../domain/auth_provider.ts';
+import type { Field } from '../domain/form.ts';
 import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
 
 type Named = Pick<LoginFlow, 'id' | 'auth_provider_type' | 'auth_provider_id'>;
@@ -10,7 +11,15 @@ function opening({ id, auth_provider_type, auth_provider_id }: Named): { flow_id
   return { flow_id: id, handler: [auth_provider_type, auth_provider_id] };
 }
 
-export function formStep(flow: Named, { step_id, data_schema, errors, description_placeholders }: Shown<'form'>): FlowStep {
+/** The form of a provider or a second factor. */
+export interface StepForm {
+  step_id: string;
+  data_schema: Field[];
+  errors: { base?: string } | null;
+  description_placeholders?: Record<string, string>;
+}
+
+export function formStep(flow: Named, { step_id, data_schema, errors, description_placeholders }: StepForm): FlowStep {
   const said = { errors: errors && { ...errors }, description_placeholders: description_placeholders ?? null };
   return { type: 'form', ...opening(flow), step_id, data_schema, ...said, last_step: null, preview: null };
 }

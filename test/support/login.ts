@@ -4,12 +4,15 @@ import { createCredentials } from '../../src/accounts/credentials.ts';
 import { createNewUsers } from '../../src/accounts/new_users.ts';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { type AuthProvider, type CommonProviderConfig, type ProviderDeps, providerKeyText } from '../../src/domain/auth_provider.ts';
+import type { MfaModule } from '../../src/domain/mfa_module.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createFinish } from '../../src/login/finish.ts';
 import { createLogin } from '../../src/login/login.ts';
+import { createMfaStep } from '../../src/login/mfa_step.ts';
 import { createResolveUser } from '../../src/login/resolve_user.ts';
 import { createThrottle } from '../../src/login/throttle.ts';
+import { createMfaParts } from '../../src/mfa_parts.ts';
 import { createClientPages } from '../../src/oauth/client_page.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
 import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
@@ -22,6 +25,7 @@ import { createLocalLogins } from '../../src/repository/local_logins.ts';
 import { createLoginFlows } from '../../src/repository/login_flows.ts';
 import { createUsers } from '../../src/repository/users.ts';
 import { createTestClock } from './clock.ts';
+import { SEALER } from './grants.ts';
 import { provider as insecureExample } from './insecure_example.ts';
 
 export const APP = 'https://example.com/app';
@@ -36,6 +40,7 @@ interface Options {
   providers?: AuthProvider[];
   example?: Partial<CommonProviderConfig>;
   allow_private_addresses?: boolean;
+  mfa_modules?: MfaModule[];
 }
 
 /** One call for each replica. */
@@ -65,9 +70,23 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const limits = { threshold: 10, ban_duration: 3600, trusted_proxies: [] };
   const throttle = createThrottle({ failedLogins: createFailedLogins(database), ipBans: createIpBans(database), clock, audit, ...limits });
   const all = [exampleProvider(example), ...(options.providers ?? [])];
-  const providers = new Map(all.map((provider) => [providerKeyText(provider), provider]));
-  const login = createLogin({ providers, loginFlows, finish, throttle, clock, audit, callback_url: 'https://auth.example.com/callback' });
-  return { login, throttle, resolveUser, credentials: rows, users, time, clock, events, providers, database };
+  const configured = new Map(all.map((provider) => [providerKeyText(provider), provider]));
+  const tellAudit = { record: audit.record, insert: auditEvents.insert };
+  const ground = { database, sealer: SEALER, clock, audit: tellAudit, users, credentials: rows };
+  const mfa = createMfaParts({ ...ground, modules: options.mfa_modules ?? [], providers: configured });
+  const { providers } = mfa;
+  const mfaStep = createMfaStep({ ...mfa, resolveUser, sealer: SEALER, clock });
+  const login = createLogin({
+    providers,
+    loginFlows,
+    finish,
+    mfaStep,
+    throttle,
+    clock,
+    audit,
+    callback_url: 'https://auth.example.com/callback',
+  });
+  return { ...mfa, login, throttle, resolveUser, credentials: rows, users, time, clock, events, providers, database };
 }
 
 function exampleProvider(differs: Partial<CommonProviderConfig>): AuthProvider {
