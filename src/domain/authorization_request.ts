@@ -5,6 +5,9 @@ import { AuthError } from './errors.ts';
 import { isCodeChallenge } from './pkce.ts';
 import { isForbiddenRedirectUri } from './redirect_uri.ts';
 
+/** The dialect of an authorization: decided once, when it starts, and kept with its code and its grant. */
+export type Profile = 'home_assistant' | 'standard';
+
 /** Home Assistant's dialect: the client is a URL that nobody registered, and the request carries nothing that only standard clients send. */
 export interface AuthorizationRequest {
   profile: 'home_assistant';

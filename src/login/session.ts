@@ -1,7 +1,7 @@
 // A browser's session: a cookie of 256 random bits of which only the hash is stored. Every login gets a new one, so a planted cookie stays worthless.
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
-import { randomToken, sha256 } from '../domain/secret.ts';
+import { randomId, randomToken, sha256 } from '../domain/secret.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { Sessions as SessionRows } from '../repository/sessions.ts';
 import type { LoggedIn } from './finish.ts';
@@ -57,7 +57,7 @@ export function createSessions({ sessions, clock, idle, lifetime }: SessionDeps)
       const who = { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr };
       const where = { remote_address, user_agent: user_agent?.slice(0, USER_AGENT_LENGTH) ?? null };
       const times = { created_at: now, last_used_at: now, expires_at: addSeconds(now, lifetime) };
-      await sessions.start({ id_hash: sha256(cookie), ...who, ...where, ...times }, replaces ? sha256(replaces) : null);
+      await sessions.start({ id_hash: sha256(cookie), sid: randomId(), ...who, ...where, ...times }, replaces ? sha256(replaces) : null);
       return cookie;
     },
 

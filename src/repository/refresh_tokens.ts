@@ -8,7 +8,10 @@ import type { Schema } from './schema.ts';
 
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
 
-export type NewRefreshToken = Required<Insertable<Schema['refresh_tokens']>>;
+type Row = Insertable<Schema['refresh_tokens']>;
+/** What only grants of the standard profile carry; their code inserts them. */
+type StandardOnly = 'profile' | 'scope' | 'resource' | 'claims' | 'sid' | 'dpop_jkt' | 'seed' | 'generation' | 'rotated_at';
+export type NewRefreshToken = Required<Omit<Row, StandardOnly>>;
 
 /** What became of a new grant (HA contract 2.4). */
 export type Creation = 'created' | 'unknown_user' | 'inactive_user' | 'wrong_token_type' | 'name_in_use';

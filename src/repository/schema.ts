@@ -2,6 +2,8 @@
 
 import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
+import type { Profile } from '../domain/authorization_request.ts';
+import type { IdTokenAlgorithm, TokenEndpointAuthMethod } from '../domain/client.ts';
 import type { Values } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { FlowPage, FlowType } from '../domain/login_flow.ts';
@@ -28,6 +30,7 @@ export interface Schema {
     system_generated: Generated<boolean>;
     managed_by: 'system' | 'config' | 'database';
     is_enabled: Generated<boolean>;
+    require_mfa: Generated<boolean>;
     created_at: Date;
   };
   user_groups: { user_id: string; group_id: string };
@@ -60,10 +63,19 @@ export interface Schema {
     amr: Generated<string[]>;
     last_used_at: Date | null;
     last_used_ip: string | null;
+    profile: Generated<Profile>;
+    scope: Generated<string[]>;
+    resource: Generated<string[]>;
+    claims: ColumnType<JsonObject | null, string | null | undefined, string | null>;
+    sid: string | null;
+    dpop_jkt: string | null;
+    seed: Buffer | null;
+    generation: Generated<number>;
+    rotated_at: Date | null;
   };
   signing_keys: {
     id: string;
-    algorithm: 'ES256';
+    algorithm: 'ES256' | 'RS256' | 'EdDSA';
     public_jwk: Json<JsonObject>;
     private_key: Buffer;
     created_at: Date;
@@ -113,9 +125,17 @@ export interface Schema {
     expires_at: Date;
     spent_at: Date | null;
     refresh_token_id: string | null;
+    profile: Generated<Profile>;
+    scope: Generated<string[]>;
+    resource: Generated<string[]>;
+    nonce: string | null;
+    claims: ColumnType<JsonObject | null, string | null | undefined, string | null>;
+    sid: string | null;
+    dpop_jkt: string | null;
   };
   sessions: {
     id_hash: Buffer;
+    sid: string;
     user_id: string;
     credential_id: string | null;
     auth_provider_type: string;
@@ -128,6 +148,28 @@ export interface Schema {
     last_used_at: Date;
     expires_at: Date;
   };
+  mfa_enrolments: {
+    id: string;
+    user_id: string;
+    mfa_module_id: string;
+    name: string | null;
+    device_id: string | null;
+    secret: Buffer;
+    version: Generated<number>;
+    created_at: Date;
+    last_used_at: Date | null;
+  };
+  mfa_setup_flows: {
+    id: string;
+    user_id: string;
+    mfa_module_id: string;
+    form: Buffer;
+    attempts: Generated<number>;
+    version: Generated<number>;
+    created_at: Date;
+    expires_at: Date;
+  };
+  mfa_failures: { user_id: string; failures: number; first_failed_at: Date; last_failed_at: Date };
   failed_logins: { address: string; subject: Buffer; failures: number; first_failed_at: Date; last_failed_at: Date };
   ip_bans: { address: string; banned_at: Date; expires_at: Date };
   audit_events: {
@@ -141,6 +183,87 @@ export interface Schema {
     client_id: string | null;
     remote_address: string | null;
     detail: ColumnType<JsonObject, string | undefined, never>;
+  };
+  clients: {
+    client_id: string;
+    client_name: string | null;
+    client_uri: string | null;
+    logo_uri: string | null;
+    policy_uri: string | null;
+    tos_uri: string | null;
+    redirect_uris: Generated<string[]>;
+    post_logout_redirect_uris: Generated<string[]>;
+    token_endpoint_auth_method: TokenEndpointAuthMethod;
+    grant_types: string[];
+    scope: string[];
+    resources: Generated<string[]>;
+    jwks: ColumnType<JsonObject | null, string | null | undefined, string | null>;
+    jwks_uri: string | null;
+    id_token_signed_response_alg: Generated<IdTokenAlgorithm>;
+    dpop_bound_access_tokens: Generated<boolean>;
+    require_pushed_authorization_requests: Generated<boolean>;
+    backchannel_logout_uri: string | null;
+    trusted: Generated<boolean>;
+    allowed_group_ids: string[] | null;
+    access_token_lifetime: number | null;
+    refresh_token_idle_lifetime: number | null;
+    refresh_token_lifetime: number | null;
+    managed_by: 'config' | 'database' | 'registration';
+    is_enabled: Generated<boolean>;
+    registration_token_hash: Buffer | null;
+    created_at: Date;
+  };
+  client_secrets: { id: string; client_id: string; secret_hash: Buffer; created_at: Date; expires_at: Date | null };
+  url_clients: {
+    client_id: string;
+    status: 'pending' | 'approved' | 'refused';
+    metadata_hash: Buffer;
+    metadata: Json<JsonObject>;
+    created_at: Date;
+    decided_at: Date | null;
+  };
+  consents: { user_id: string; client_id: string; scope: string[]; redirect_uris: string[]; granted_at: Date };
+  pushed_authorization_requests: {
+    request_uri_hash: Buffer;
+    client_id: string;
+    parameters: Json<JsonObject>;
+    dpop_jkt: string | null;
+    created_at: Date;
+    expires_at: Date;
+    used_at: Date | null;
+  };
+  device_codes: {
+    device_code_hash: Buffer;
+    user_code: string;
+    client_id: string;
+    scope: string[];
+    resource: Generated<string[]>;
+    status: Generated<'pending' | 'approved' | 'denied' | 'spent'>;
+    claimed_sid: string | null;
+    user_id: string | null;
+    credential_id: string | null;
+    auth_provider_type: string | null;
+    auth_provider_id: string | null;
+    auth_time: Date | null;
+    amr: Generated<string[]>;
+    poll_interval: Generated<number>;
+    last_polled_at: Date | null;
+    remote_address: string;
+    created_at: Date;
+    expires_at: Date;
+    refresh_token_id: string | null;
+  };
+  revoked_access_tokens: { jti: string; expires_at: Date };
+  used_proofs: { proof_hash: Buffer; expires_at: Date };
+  logout_deliveries: {
+    id: Generated<number>;
+    client_id: string;
+    uri: string;
+    user_id: string;
+    sid: string | null;
+    attempts: Generated<number>;
+    created_at: Date;
+    next_attempt_at: Date;
   };
   secret_key_canary: { id: Generated<boolean>; sealed: Buffer };
 }

@@ -10,7 +10,7 @@ export type SigningKeys = ReturnType<typeof createSigningKeys>;
 
 export interface SigningKeyRow {
   id: string;
-  algorithm: 'ES256';
+  algorithm: 'ES256' | 'RS256' | 'EdDSA';
   public_jwk: JsonObject;
   created_at: Date;
   /** From here on it signs, until a younger one does. */

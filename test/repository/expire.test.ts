@@ -79,7 +79,7 @@ test('a row goes when its time has come, in every table', async () => {
       expires_at: at(600),
     })
     .execute();
-  const session = { id_hash: sha256('session'), user_id, ...provider, auth_time: NOON, created_at: NOON, last_used_at: NOON };
+  const session = { id_hash: sha256('session'), sid: 'sid', user_id, ...provider, auth_time: NOON, created_at: NOON, last_used_at: NOON };
   await kysely
     .insertInto('sessions')
     .values({ ...session, expires_at: at(600) })

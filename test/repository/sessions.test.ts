@@ -20,7 +20,16 @@ afterAll(() => test.close());
 function aSession(cookie: string) {
   const times = { auth_time: now, created_at: now, last_used_at: now, expires_at: addSeconds(now, 90 * DAY) };
   const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null, credential_id: null };
-  return { id_hash: sha256(cookie), user_id, ...provider, amr: ['pwd'], remote_address: '192.0.2.1', user_agent: null, ...times };
+  return {
+    id_hash: sha256(cookie),
+    sid: `sid of ${cookie}`,
+    user_id,
+    ...provider,
+    amr: ['pwd'],
+    remote_address: '192.0.2.1',
+    user_agent: null,
+    ...times,
+  };
 }
 const find = (cookie: string, at: number) => sessions.find({ id_hash: sha256(cookie), now: addSeconds(now, at), idle: 14 * DAY });
 

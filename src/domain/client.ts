@@ -1,0 +1,46 @@
+// A client: an app that sends people here and trades what they bring back (RFC 6749 section 2). Fields are named as in RFC 7591.
+
+import type { JsonObject } from './json.ts';
+
+/** How a client proves itself at our endpoints. */
+export type TokenEndpointAuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
+export type IdTokenAlgorithm = 'RS256' | 'ES256' | 'EdDSA';
+
+/** What every kind of client has. Its secrets are not part of it. */
+export interface Client {
+  client_id: string;
+  /** `registered`: by the operator, the API or itself; `url`: by nobody, its id is its address; `metadata_document`: a URL that serves its own metadata. */
+  kind: 'registered' | 'url' | 'metadata_document';
+  client_name: string | null;
+  client_uri: string | null;
+  logo_uri: string | null;
+  policy_uri: string | null;
+  tos_uri: string | null;
+  redirect_uris: string[];
+  post_logout_redirect_uris: string[];
+  token_endpoint_auth_method: TokenEndpointAuthMethod;
+  grant_types: string[];
+  /** Scopes it may ask for. */
+  scope: string[];
+  /** Resource servers it may ask tokens for, beside us (RFC 8707). */
+  resources: string[];
+  jwks: JsonObject | null;
+  jwks_uri: string | null;
+  id_token_signed_response_alg: IdTokenAlgorithm;
+  dpop_bound_access_tokens: boolean;
+  require_pushed_authorization_requests: boolean;
+  backchannel_logout_uri: string | null;
+  /** No consent is asked for. */
+  trusted: boolean;
+  /** Who may use it: members of any of these groups; null: everybody. */
+  allowed_group_ids: string[] | null;
+  /** Seconds; null: as configured for all. */
+  access_token_lifetime: number | null;
+  refresh_token_idle_lifetime: number | null;
+  refresh_token_lifetime: number | null;
+}
+
+/** Whether the client can keep a secret (RFC 6749 section 2.1). */
+export function isConfidential({ token_endpoint_auth_method }: Pick<Client, 'token_endpoint_auth_method'>): boolean {
+  return token_endpoint_auth_method !== 'none';
+}
