@@ -1,15 +1,22 @@
 // The login engine behind both dialects: the JSON of Home Assistant's front-end and our page. It begins a flow, takes answers to its steps, and ends it.
 // It knows no HTTP, and nothing of how a provider proves who somebody is.
 import type { Audit } from '../domain/audit_event.ts';
-import { type AuthProvider, type ProviderStep, providerKeyText, providerPath, type StepContext } from '../domain/auth_provider.ts';
+import {
+  type AuthProvider,
+  type Identity,
+  type ProviderStep,
+  providerKeyText,
+  providerPath,
+  type StepContext,
+} from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { fitInput, type Input, type Values } from '../domain/form.ts';
 import type { FlowPage, FlowStep } from '../domain/login_flow.ts';
-import { nextStep } from '../domain/next_step.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import type { Finish, LoggedIn } from './finish.ts';
 import { abortStep, externalStep, formStep } from './flow_step.ts';
+import type { MfaOutcome, MfaStep } from './mfa_step.ts';
 import type { Throttle } from './throttle.ts';
 import { type BeginRequest, type ComeBackRequest, createVisits, type SubmitRequest, unknownFlow, type Visit } from './visit.ts';
 
@@ -26,6 +33,7 @@ export interface LoginDeps {
   providers: ReadonlyMap<string, AuthProvider>;
   loginFlows: LoginFlows;
   finish: Finish;
+  mfaStep: MfaStep;
   throttle: Pick<Throttle, 'attempt'>;
   clock: Clock;
   audit: Audit;
@@ -42,7 +50,7 @@ export interface CameBack extends LoginResult {
 export type Login = ReturnType<typeof createLogin>;
 
 export function createLogin(deps: LoginDeps) {
-  const { loginFlows, finish, throttle, clock, audit, callback_url } = deps;
+  const { loginFlows, finish, mfaStep, throttle, audit, callback_url } = deps;
   const visits = createVisits(deps);
 
   /** Shows the step that the flow is at. `keep`: whether a form that nobody has answered is worth a row. */
@@ -52,6 +60,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   async function answer(visit: Visit, input: Input): Promise<LoginResult> {
+    if (mfaStep.isAt(visit.flow)) return await settle(visit, await mfaStep.answer(visit, input));
     if (visit.flow.came_back) return await goOn(visit, visit.flow.came_back);
     const shown = await ask(visit, null);
     if (shown.type === 'abort' || shown.type === 'external') return await take(visit, shown, true);
@@ -100,20 +109,32 @@ export function createLogin(deps: LoginDeps) {
 
   /** Makes of a provider's step what the client sees, and of the flow what the next request must know. */
   async function take(visit: Visit, step: ProviderStep, keep: boolean): Promise<LoginResult> {
-    if (step.type === 'identity') return await identified({ ...visit, flow: { ...visit.flow, identity: step.identity } });
+    if (step.type === 'identity') return await identified(visit, step.identity);
     if (step.type === 'abort') return await abort(visit, step.reason);
     if (keep) await visits.remember(visit, { ...visit.flow, step_id: step.step_id, provider_state: step.state ?? {} });
     return { step: step.type === 'form' ? formStep(visit.flow, step) : externalStep(visit.flow, step), failed: false };
   }
 
-  async function identified({ flow, provider, stored, from }: Visit): Promise<LoginResult> {
-    const { identity } = flow;
-    const { support_mfa } = provider;
-    const next = nextStep(flow, { now: clock(), support_mfa, enrolled: [], answering_mfa: false, mfa_passed: false });
-    // No second factor can be enrolled yet; whatever else comes next is not the end of a login.
-    if (next.type !== 'finish' || identity === null) throw new Error(`a login cannot go on with ${next.type}`);
+  async function identified(visit: Visit, identity: Identity): Promise<LoginResult> {
+    // What a provider says of its own second factors is not what we mean by one.
+    const amr = visit.provider.is_multi_factor ? identity.amr : identity.amr.filter((method) => method !== 'mfa');
+    const known = { ...visit, flow: { ...visit.flow, identity: { ...identity, amr } } };
+    return await settle(known, await mfaStep.enter(known), visit.flow);
+  }
+
+  /** `read`: the flow as it was before this request. */
+  async function settle(visit: Visit, outcome: MfaOutcome, read = visit.flow): Promise<LoginResult> {
+    if (outcome.type === 'abort') return { ...(await abort(visit, outcome.reason)), failed: outcome.failed };
+    if (outcome.type === 'form') {
+      await visits.remember({ ...visit, flow: read }, outcome.flow);
+      return { step: formStep(outcome.flow, outcome.form), failed: outcome.failed };
+    }
+    const { flow, mfa_missing } = outcome;
+    if (flow.identity === null) throw new Error('a login cannot end before somebody is known');
+    const { stored, provider, from } = visit;
     const { client_id, remote_address, error_ref = null } = from;
-    return { ...(await finish({ flow, stored, provider, identity, client_id, remote_address, error_ref })), failed: false };
+    const ending = { flow, stored, provider, identity: flow.identity, mfa_missing, client_id, remote_address, error_ref };
+    return { ...(await finish(ending)), failed: false };
   }
 
   async function abort({ flow, stored }: Visit, reason: string): Promise<LoginResult> {

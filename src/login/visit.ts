@@ -152,6 +152,10 @@ function isAwaited({ provider_state, came_back }: LoginFlow, state: string): boo
   return came_back === null && typeof provider_state.state === 'string' && safeEqual(provider_state.state, state);
 }
 
+function isSameMfa(a: LoginFlow, b: LoginFlow): boolean {
+  return a.mfa_module_id === b.mfa_module_id && a.mfa_attempts === b.mfa_attempts && a.mfa_state === b.mfa_state;
+}
+
 function isSamePlace(a: LoginFlow, b: LoginFlow): boolean {
   const isSamePage = a.page?.query === b.page?.query && a.page?.keep === b.page?.keep;
   return isSamePage && a.step_id === b.step_id && JSON.stringify(a.provider_state) === JSON.stringify(b.provider_state);
