@@ -157,6 +157,7 @@ function isSameMfa(a: LoginFlow, b: LoginFlow): boolean {
 }
 
 function isSamePlace(a: LoginFlow, b: LoginFlow): boolean {
+  if (!isSameMfa(a, b)) return false;
   const isSamePage = a.page?.query === b.page?.query && a.page?.keep === b.page?.keep;
   return isSamePage && a.step_id === b.step_id && JSON.stringify(a.provider_state) === JSON.stringify(b.provider_state);
 }
