@@ -26,10 +26,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const parts = await createParts(options);
   const { config } = parts;
   let draining = false;
-  const http = createPlugins({ ...parts, isDraining: () => draining });
+  const isDraining = () => draining;
+  const http = createPlugins({ ...parts, isDraining });
   const { trusted_proxies, cors_allowed_origins } = config.http;
   const log_requests = config.log.requests;
-  const server = createServer({ ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests });
+  const server = createServer({ ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining });
   return {
     server,
     parts,

@@ -1,6 +1,6 @@
 // The headers every answer carries, refusals included: no framing, no sniffing, no referrer, nothing loaded, nothing cached.
 
-import type { onRequestHookHandler } from 'fastify';
+import type { onRequestHookHandler, onSendHookHandler } from 'fastify';
 import { AuthError } from '../domain/errors.ts';
 
 const MAX_HEADERS = 100;
@@ -43,3 +43,11 @@ export const boundsHook: onRequestHookHandler = (request, _reply, done) => {
     return done(new AuthError('unsupported_media_type', 'Content-Encoding is not supported'));
   done();
 };
+
+/** Asks clients to connect elsewhere next time, so that none loses a request to a connection that ends. */
+export function drainingHook(isDraining: () => boolean): onSendHookHandler {
+  return (_request, reply, _payload, done) => {
+    if (isDraining()) reply.header('connection', 'close');
+    done();
+  };
+}

@@ -20,7 +20,7 @@ import { refuseBrokenRequests } from './client_error.ts';
 import { clientIpHook } from './client_ip.ts';
 import { corsHook } from './cors.ts';
 import { answerFrameworkError, installErrors, type RenderErrorPage } from './errors.ts';
-import { boundsHook, headersHook, securityHeaders } from './headers.ts';
+import { boundsHook, drainingHook, headersHook, securityHeaders } from './headers.ts';
 import { LOG_SERIALIZERS } from './log.ts';
 import { requestLogHook } from './request_log.ts';
 import { createRouteTable, type RouteTable } from './route_table.ts';
@@ -35,6 +35,8 @@ export interface ServerParts extends BanDeps {
   cors_allowed_origins: readonly string[];
   /** One line for each request. */
   log_requests: boolean;
+  /** Whether the server is about to end; its answers then ask clients to leave the connection. */
+  isDraining(): boolean;
   /** Times every answer. */
   observe?: onResponseHookHandler;
   /** Absent: pages answer refusals as plain text. */
@@ -111,6 +113,7 @@ function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Re
   app.addHook('onRequest', boundsHook);
   app.addHook('onRequest', corsHook(routes, parts.cors_allowed_origins));
   app.addHook('onSend', countingHook(parts));
+  app.addHook('onSend', drainingHook(parts.isDraining));
   if (parts.observe) app.addHook('onResponse', parts.observe);
   if (parts.log_requests) app.addHook('onResponse', requestLogHook);
 }

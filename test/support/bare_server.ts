@@ -24,6 +24,7 @@ export function createBareServer(plugin: FastifyPluginAsync = async () => {}, pa
       },
     },
     isOwnersBrowser: async () => false,
+    isDraining: () => false,
     plugins: [plugin],
     ...parts,
   });
