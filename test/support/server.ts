@@ -168,6 +168,6 @@ export async function testConfig(
   }
 }
 
-function schemasOf<Schema>(types: ReadonlyMap<string, { config: Schema }>): Map<string, Schema> {
+export function schemasOf<Schema>(types: ReadonlyMap<string, { config: Schema }>): Map<string, Schema> {
   return new Map(Array.from(types, ([name, { config }]) => [name, config]));
 }
