@@ -3,6 +3,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { createCredentials } from './accounts/credentials.ts';
 import { createGroups } from './accounts/groups.ts';
+import { createLinkUser } from './accounts/link_user.ts';
 import { createLocalLogins } from './accounts/local_logins.ts';
 import { createMe } from './accounts/me.ts';
 import { createNewUsers } from './accounts/new_users.ts';
@@ -192,6 +193,7 @@ function createAccounts(ground: Ground) {
     onboarding: createOnboarding(deps),
     users: createUsers({ ...deps, approvals_by: config.approvals.by }),
     newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
+    linkUser: createLinkUser(deps),
     localLogins: createLocalLogins({ ...deps, unlink: credentials.unlink }),
     groups: createGroups(deps),
     permissions: createPermissions(rows),

@@ -1,6 +1,7 @@
 // Every route and page of the server, built from the parts below. The one list of what there is.
 
 import type { FastifyPluginAsync, FastifyRequest, onResponseHookHandler } from 'fastify';
+import type { LinkUser } from '../accounts/link_user.ts';
 import type { LocalLogins } from '../accounts/local_logins.ts';
 import type { Onboarding } from '../accounts/onboarding.ts';
 import type { Config } from '../config/load.ts';
@@ -29,6 +30,7 @@ import { assetsRoute } from './routes/assets.ts';
 import { authorizeRoute } from './routes/authorize.ts';
 import { healthRoute } from './routes/health.ts';
 import { homeRoute } from './routes/home.ts';
+import { linkUserRoute } from './routes/link_user.ts';
 import { loginFlowRoute } from './routes/login_flow.ts';
 import { onboardingRoute } from './routes/onboarding.ts';
 import { onboardingPageRoute } from './routes/onboarding_page.ts';
@@ -55,6 +57,7 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
   clientPages: ClientPages;
   onboarding: Onboarding;
   localLogins: LocalLogins;
+  linkUser: LinkUser;
   minimum_password_length: number;
   isDraining(): boolean;
 }
@@ -85,6 +88,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       revokeRoute(parts.revocation),
       providersRoute(parts),
       loginFlowRoute(parts.login, rules),
+      linkUserRoute(parts, guard),
       onboardingRoute(parts.onboarding),
       apiRootRoute(guard),
       apiPlugin({ ...parts, approvals_by: config.approvals.by }, guard),

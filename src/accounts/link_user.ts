@@ -1,0 +1,56 @@
+// Another way in for somebody who is logged in: a link_user flow proved that a login is theirs, its code is traded for the credential (HA contract 3.9).
+// Called by POST /auth/link_user and by the page that runs such a flow.
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { randomId } from '../domain/secret.ts';
+import type { User } from '../domain/user.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Credentials } from '../repository/credentials.ts';
+import type { Database } from '../repository/database.ts';
+import { type SpentLinkCode, spendLinkCode } from '../repository/link_codes.ts';
+import { authorizationCodeHash } from '../tokens/authorization_code.ts';
+import { type Actor, doneBy } from './actor.ts';
+
+export interface LinkUserDeps {
+  database: Pick<Database, 'transaction'>;
+  credentials: Pick<Credentials, 'findIdentity'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+}
+
+/** A code and the client whose flow it came from. */
+export interface LinkCode {
+  code: string;
+  client_id: string;
+}
+
+export type LinkUser = ReturnType<typeof createLinkUser>;
+
+export function createLinkUser({ database, credentials, audit, clock }: LinkUserDeps) {
+  async function spend(user_id: string, { code, client_id }: LinkCode, actor: Actor): Promise<SpentLinkCode> {
+    const code_hash = authorizationCodeHash(code);
+    return await database.transaction(async (trx) => {
+      const spent = await spendLinkCode(trx, { code_hash, client_id, user_id, credential_id: randomId(), now: clock() });
+      if (!spent) throw invalidCode();
+      const { auth_provider_type, auth_provider_id, credential_id } = spent;
+      const detail = { auth_provider_type, auth_provider_id };
+      if (credential_id !== null) await audit.insert(trx, { type: 'credential.linked', ...doneBy(actor), target_user_id: user_id, detail });
+      return spent;
+    });
+  }
+
+  return {
+    /** Links what the code stands for; fine where it is the user's already. */
+    async link({ id, system_generated }: Pick<User, 'id' | 'system_generated'>, link_code: LinkCode, actor: Actor): Promise<void> {
+      if (system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
+      const spent = await spend(id, link_code, actor);
+      if (spent.credential_id !== null) return;
+      const found = await credentials.findIdentity(spent, spent.subject);
+      if (found?.user_id !== id) throw new AuthError('credential_already_linked', 'Credential already linked');
+    },
+  };
+}
+
+function invalidCode(): AuthError {
+  return new AuthError('invalid_code', 'Invalid code');
+}

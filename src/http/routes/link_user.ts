@@ -1,0 +1,21 @@
+// POST /auth/link_user: whoever calls gets another way in, by the code of a link_user flow (HA contract 3.9).
+
+import type { FastifyPluginAsync } from 'fastify';
+import { z } from 'zod';
+import { actorOf } from '../../accounts/actor.ts';
+import type { LinkUser } from '../../accounts/link_user.ts';
+import { jsonBody } from '../body.ts';
+import { callerOf, type Guard } from '../guard.ts';
+
+const schema = z.strictObject({ code: z.string(), client_id: z.string() });
+
+export function linkUserRoute({ linkUser }: { linkUser: LinkUser }, guard: Guard): FastifyPluginAsync {
+  return async (app) => {
+    app.post('/auth/link_user', { config: { answers: 'home_assistant' }, onRequest: guard.allow('anyone') }, async (request) => {
+      const code = jsonBody(request, schema);
+      const caller = callerOf(request);
+      await linkUser.link(caller.user, code, actorOf(caller, request.remote_address));
+      return { message: 'User linked' };
+    });
+  };
+}

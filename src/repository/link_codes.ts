@@ -1,0 +1,42 @@
+// Codes of link_user flows: spent by one statement that also links what their login found out, so whoever comes second finds nothing.
+// A code of an authorize flow is none of these.
+import { type Kysely, sql } from 'kysely';
+import type { ProviderKey } from '../domain/auth_provider.ts';
+import type { Schema } from './schema.ts';
+
+/** A code as it is presented, and the credential to make of it. */
+export interface LinkRequest {
+  code_hash: Buffer;
+  client_id: string;
+  user_id: string;
+  credential_id: string;
+  now: Date;
+}
+
+/** A code that was spent. */
+export interface SpentLinkCode extends ProviderKey {
+  subject: string;
+  /** Null when the identity is somebody's already, or the user has a credential of this provider. */
+  credential_id: string | null;
+}
+
+/** Undefined when there is no such code (any more). It is spent also when it links nothing, as in Home Assistant. */
+export async function spendLinkCode(trx: Kysely<Schema>, request: LinkRequest): Promise<SpentLinkCode | undefined> {
+  const { code_hash, client_id, user_id, credential_id, now } = request;
+  // A provider that picks among our users links nobody but the one it picked.
+  const query = sql<SpentLinkCode>`
+    with spent as (
+      update authorization_codes set spent_at = ${now}
+      where code_hash = ${code_hash} and client_id = ${client_id} and purpose = 'link_user' and spent_at is null and expires_at > ${now}
+      returning auth_provider_type, auth_provider_id, identity
+    ), linked as (
+      insert into credentials (id, user_id, auth_provider_type, auth_provider_id, subject, data, created_at)
+      select ${credential_id}, ${user_id}, auth_provider_type, auth_provider_id, identity ->> 'subject', identity -> 'data', ${now}
+      from spent where coalesce(identity ->> 'user_id', ${user_id}) = ${user_id}
+      on conflict do nothing
+      returning id
+    )
+    select auth_provider_type, auth_provider_id, identity ->> 'subject' as subject, linked.id as credential_id
+    from spent left join linked on true`;
+  return (await query.execute(trx)).rows[0];
+}
