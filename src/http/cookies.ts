@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** `session`: the browser's single sign-on; `login`: the browser before it logged in. */
-export type CookieName = 'session' | 'login';
+type CookieName = 'session' | 'login';
 
 export interface Cookies {
   read(request: FastifyRequest, name: CookieName): string | null;

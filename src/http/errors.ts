@@ -107,7 +107,7 @@ function json(value: object): Body {
 }
 
 /** Every error as the one kind we answer. */
-export function asAuthError(error: unknown): AuthError {
+function asAuthError(error: unknown): AuthError {
   if (error instanceof AuthError) return error;
   const status = statusOf(error);
   if (status === 414) return new AuthError('not_found', 'Not Found'); // no path of ours has a part of that length

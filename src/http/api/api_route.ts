@@ -9,7 +9,7 @@ import { jsonBody } from '../body.ts';
 import { callerOf, type Guard, type Who } from '../guard.ts';
 import { validate } from '../validate.ts';
 
-export interface ApiCall<Body, Query> {
+interface ApiCall<Body, Query> {
   caller: Caller;
   /** The caller, as what they change is written down. */
   actor: Actor;
