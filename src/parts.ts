@@ -18,6 +18,7 @@ import { createFinish } from './login/finish.ts';
 import { createLogin } from './login/login.ts';
 import { createResolveUser } from './login/resolve_user.ts';
 import { createSessions } from './login/session.ts';
+import { createSyncGroups } from './login/sync_groups.ts';
 import { createThrottle } from './login/throttle.ts';
 import { createClientPages } from './oauth/client_page.ts';
 import { createRevocation } from './oauth/revocation.ts';
@@ -250,7 +251,7 @@ function createLoginParts(ground: Ground, accounts: ReturnType<typeof createAcco
     trusted_proxies,
   });
   const clientPages = createClientPages({ allow_private_addresses: config.url_clients.allow_private_addresses, clock });
-  const resolveUser = createResolveUser({ credentials, users: rows.users, newUsers, clock });
+  const resolveUser = createResolveUser({ credentials, users: rows.users, newUsers, syncGroups: createSyncGroups({ ...ground, ...rows }), clock });
   const { authorization_code_lifetime } = config.tokens;
   const finish = createFinish({ ...rows, resolveUser, clientPages, clock, audit, authorization_code_lifetime });
   const callback_url = `${public_url}/auth/callback`;

@@ -1,11 +1,12 @@
 // What becomes of a person whom no credential knows, at the end of their first login: waits for approval, comes in, or is turned away.
-// Never an administrator; that takes a person's decision. Called by login/resolve_user.ts.
+// Never an administrator but by the mapping that an operator wrote. Called by login/resolve_user.ts.
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { newUserGroups } from '../domain/group_mapping.ts';
 import { randomId } from '../domain/secret.ts';
 import { cleanText } from '../domain/text.ts';
-import { ADMIN_GROUP, type User } from '../domain/user.ts';
+import type { User } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
@@ -23,7 +24,7 @@ export interface NewUsersDeps {
   max_pending: number;
 }
 
-type Origin = Pick<AuthProvider, 'auth_provider_type' | 'auth_provider_id' | 'new_users' | 'default_groups'>;
+type Origin = Pick<AuthProvider, 'auth_provider_type' | 'auth_provider_id' | 'new_users' | 'default_groups' | 'groups'>;
 
 /** The user of an identity and the credential that says so. */
 export interface Admitted {
@@ -43,7 +44,7 @@ export function createNewUsers({ database, users, credentials, audit, clock, max
     const { auth_provider_type, auth_provider_id, new_users } = provider;
     const user = { id: randomId(), is_active: new_users === 'activate', local_only: identity.local_only ?? false };
     const person = { ...user, is_pending: !user.is_active, name: nameOf(identity) };
-    const group_ids = groupsOf(provider, identity);
+    const group_ids = newUserGroups(provider, identity);
     const origin = { auth_provider_type, auth_provider_id };
     const credential = { id: randomId(), user_id: user.id, ...origin, subject: identity.subject, data: identity.data };
     return await database.transaction(async (trx) => {
@@ -75,12 +76,6 @@ export function createNewUsers({ database, users, credentials, audit, clock, max
 
 function nameOf({ name }: Identity): string | null {
   return cleanText(name ?? '', MAX_NAME_LENGTH) || null;
-}
-
-function groupsOf({ default_groups }: Origin, { group_ids = [] }: Identity): string[] {
-  const harmless = (ids: string[]) => [...new Set(ids)].filter((id) => id !== ADMIN_GROUP);
-  const own = harmless(group_ids);
-  return own.length > 0 ? own : harmless(default_groups);
 }
 
 function blocked(reason: string): AuthError {

@@ -5,6 +5,7 @@ import { AuthError } from '../domain/errors.ts';
 import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
 import type { Credential } from '../repository/credentials.ts';
+import type { SyncGroups } from './sync_groups.ts';
 
 /** The user an identity belongs to, as far as it decides whether they may log in. */
 export interface Resolved {
@@ -26,12 +27,13 @@ export interface ResolveDeps {
     /** Makes the user whom no credential knows, as `new_users` of the provider says; throws `login_blocked` when it says no. */
     admit(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled>;
   };
+  syncGroups: SyncGroups;
   clock: Clock;
 }
 
 export type ResolveUser = ReturnType<typeof createResolveUser>;
 
-export function createResolveUser({ credentials, users, newUsers, clock }: ResolveDeps) {
+export function createResolveUser({ credentials, users, newUsers, syncGroups, clock }: ResolveDeps) {
   async function find(provider: AuthProvider, identity: Identity): Promise<Resolved | null> {
     const credential = await credentials.findIdentity(provider, identity.subject);
     const user_id = credential?.user_id ?? identity.user_id;
@@ -56,11 +58,15 @@ export function createResolveUser({ credentials, users, newUsers, clock }: Resol
     /** The user behind an identity; null when nobody is. */
     find,
 
-    /** The same, with what a first login has to write. */
+    /** The same, with what a login has to write: the credential and the user of a first one, the groups of any other. */
     async settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled> {
       const found = await find(provider, identity);
-      if (found && found.credential_id !== null) return { ...found, credential_id: found.credential_id };
-      if (found) return await link(provider, identity, found.user);
+      if (found) {
+        const { user, credential_id } = found;
+        const settled = credential_id === null ? await link(provider, identity, user) : { user, credential_id };
+        await syncGroups(provider, identity, user.id, remote_address);
+        return settled;
+      }
       // A provider that picks among our users makes none (HA contract 6.3): this one is gone meanwhile.
       if (identity.user_id !== undefined) throw blocked('User is not active');
       return await newUsers.admit(provider, identity, remote_address);

@@ -112,13 +112,19 @@ export function createGroups({ kysely, prepare }: Pick<Database, 'kysely' | 'pre
     },
 
     /**
-     * Of the managed groups a person is then in those that are wanted and exist; memberships in other groups stay. Never a machine's.
+     * Of the managed groups a person is then in those that are wanted and exist; memberships in other groups stay. Never a machine's or the owner's.
      * Answers what changed.
      */
-    async syncGroups(user_id: string, { managed, wanted }: { managed: readonly string[]; wanted: readonly string[] }) {
-      return await kysely
+    async syncGroups(trx: Kysely<Schema>, user_id: string, { managed, wanted }: { managed: readonly string[]; wanted: readonly string[] }) {
+      return await trx
         .with('person', (query) =>
-          query.selectFrom('users').select('id').where('id', '=', user_id).where('system_generated', '=', false).forNoKeyUpdate(),
+          query
+            .selectFrom('users')
+            .select('id')
+            .where('id', '=', user_id)
+            .where('system_generated', '=', false)
+            .where('is_owner', '=', false)
+            .forNoKeyUpdate(),
         )
         .with('gone', (query) =>
           query

@@ -67,7 +67,7 @@ test('synced groups are replaced, other memberships stay', async () => {
   const managed = ['system-read-only', 'family', 'system-admin'];
   await groups.put(kysely(), [FAMILY], NOON);
   const { id } = await addPerson(test_database.database, { group_ids: ['system-users', 'system-read-only'] });
-  const sync = (...wanted: string[]) => groups.syncGroups(id, { managed, wanted });
+  const sync = (...wanted: string[]) => groups.syncGroups(kysely(), id, { managed, wanted });
   expect(await sync('family', 'system-admin')).toEqual({ joined: ['family', 'system-admin'], left: ['system-read-only'] });
   expect(await memberships(id)).toEqual(['family', 'system-admin', 'system-users']);
   expect(await sync('family', 'system-admin')).toEqual({ joined: [], left: [] });
@@ -75,22 +75,28 @@ test('synced groups are replaced, other memberships stay', async () => {
   expect(await memberships(id)).toEqual(['system-users']);
 });
 
-test('a sync gives no group that does not exist or is not managed, and leaves machines alone', async () => {
+test('a sync gives no group that does not exist or is not managed, and leaves machines and the owner alone', async () => {
   const { id } = await addPerson(test_database.database, { group_ids: ['system-users'] });
-  expect(await groups.syncGroups(id, { managed: ['nobody'], wanted: ['nobody', 'system-admin'] })).toEqual({ joined: [], left: [] });
+  expect(await groups.syncGroups(kysely(), id, { managed: ['nobody'], wanted: ['nobody', 'system-admin'] })).toEqual({
+    joined: [],
+    left: [],
+  });
   expect(await memberships(id)).toEqual(['system-users']);
-  const machine = await addPerson(test_database.database, { system_generated: true, group_ids: ['system-users'] });
   const all = { managed: ['system-users', 'system-admin'], wanted: ['system-admin'] };
-  expect(await groups.syncGroups(machine.id, all)).toEqual({ joined: [], left: [] });
-  expect(await memberships(machine.id)).toEqual(['system-users']);
+  for (const is_other of [{ system_generated: true }, { is_owner: true }]) {
+    const other = await addPerson(test_database.database, { ...is_other, group_ids: ['system-users'] });
+    expect(await groups.syncGroups(kysely(), other.id, all)).toEqual({ joined: [], left: [] });
+    expect(await memberships(other.id)).toEqual(['system-users']);
+    await kysely().deleteFrom('users').where('id', '=', other.id).execute();
+  }
 });
 
 test('of parallel syncs one after the other holds, and none fails', async () => {
   const { id } = await addPerson(test_database.database, { group_ids: ['system-users'] });
   const managed = ['system-users', 'system-admin', 'system-read-only'];
   const wishes = Array.from({ length: 20 }, (_, turn) => managed.filter((_group, place) => place !== turn % 3));
-  await Promise.all(wishes.map((wanted) => groups.syncGroups(id, { managed, wanted })));
-  expect(await groups.syncGroups(id, { managed, wanted: [] })).toMatchObject({ joined: [] });
+  await Promise.all(wishes.map((wanted) => groups.syncGroups(kysely(), id, { managed, wanted })));
+  expect(await groups.syncGroups(kysely(), id, { managed, wanted: [] })).toMatchObject({ joined: [] });
   expect(await memberships(id)).toEqual([]);
 });
 

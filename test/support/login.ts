@@ -11,6 +11,7 @@ import { createFinish } from '../../src/login/finish.ts';
 import { createLogin } from '../../src/login/login.ts';
 import { createMfaStep } from '../../src/login/mfa_step.ts';
 import { createResolveUser } from '../../src/login/resolve_user.ts';
+import { createSyncGroups } from '../../src/login/sync_groups.ts';
 import { createThrottle } from '../../src/login/throttle.ts';
 import { createMfaParts } from '../../src/mfa_parts.ts';
 import { createClientPages } from '../../src/oauth/client_page.ts';
@@ -20,6 +21,7 @@ import { createCredentials as createCredentialRows } from '../../src/repository/
 import type { Database } from '../../src/repository/database.ts';
 import { createFailedLogins } from '../../src/repository/failed_logins.ts';
 import { createFinishLogin } from '../../src/repository/finish_login.ts';
+import { createGroups } from '../../src/repository/groups.ts';
 import { createIpBans } from '../../src/repository/ip_bans.ts';
 import { createLocalLogins } from '../../src/repository/local_logins.ts';
 import { createLoginFlows } from '../../src/repository/login_flows.ts';
@@ -56,7 +58,8 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const credentials = createCredentials({ database, users, credentials: rows, localLogins, audit: auditEvents, clock });
   const newUsers = createNewUsers({ database, users, credentials: rows, audit: auditEvents, clock, max_pending: 100 });
   const loginFlows = createLoginFlows(database);
-  const resolveUser = createResolveUser({ credentials, users, newUsers, clock });
+  const syncGroups = createSyncGroups({ database, groups: createGroups(database), audit: auditEvents });
+  const resolveUser = createResolveUser({ credentials, users, newUsers, syncGroups, clock });
   const finish = createFinish({
     resolveUser,
     clientPages: createClientPages({ allow_private_addresses, clock, bucket_ms: 1 }),

@@ -1,0 +1,31 @@
+// At each login the memberships that a provider's group mapping governs follow what the provider says now; all others stay.
+// Never the owner's: nobody loses a server to a directory.
+import { type AuthProvider, type Identity, providerKeyText } from '../domain/auth_provider.ts';
+import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Database } from '../repository/database.ts';
+import type { Groups } from '../repository/groups.ts';
+
+export interface SyncGroupsDeps {
+  database: Pick<Database, 'transaction'>;
+  groups: Pick<Groups, 'syncGroups'>;
+  audit: Pick<AuditEvents, 'insert'>;
+}
+
+export type SyncGroups = ReturnType<typeof createSyncGroups>;
+
+export function createSyncGroups({ database, groups, audit }: SyncGroupsDeps) {
+  /** Does nothing where the provider does not ask for it, or said nothing of groups. */
+  return async (provider: AuthProvider, identity: Identity, user_id: string, remote_address: string): Promise<void> => {
+    const managed = managedGroups(provider);
+    if (!provider.sync_groups || !identity.groups || managed.length === 0) return;
+    const wanted = mappedGroups(provider, identity);
+    await database.transaction(async (trx) => {
+      const { joined, left } = await groups.syncGroups(trx, user_id, { managed, wanted });
+      if (joined.length === 0 && left.length === 0) return;
+      const detail = { auth_provider: providerKeyText(provider), joined, left };
+      const who = { actor_user_id: user_id, target_user_id: user_id, remote_address };
+      await audit.insert(trx, { type: 'user.updated', outcome: 'done', ...who, detail });
+    });
+  };
+}
