@@ -1,6 +1,7 @@
 // Who is on the other end (HA contract 1.5): the socket's peer, or what a trusted proxy says in X-Forwarded-For.
 // Anybody else who sends that header is refused, and nothing in it is ever half believed.
 
+import { isIPv4 } from 'node:net';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AuthError } from '../domain/errors.ts';
 import {
@@ -23,16 +24,24 @@ const MAX_HOPS = 50;
 export function clientIpHook(trusted_proxies: readonly string[]): onRequestHookHandler {
   const trusted = trusted_proxies.map(networkOf);
   return (request, _reply, done) => {
-    const peer = peerAddress(request.raw.socket.remoteAddress ?? '');
-    if (peer) request.remote_address = addressText(peer);
+    const peer = request.raw.socket.remoteAddress ?? '';
+    request.remote_address = peerText(peer);
     if (request.headers['x-forwarded-for'] === undefined) return done();
     try {
-      believe(request, peer, trusted);
+      believe(request, peerAddress(peer), trusted);
       done();
     } catch (error) {
       done(error instanceof Error ? error : undefined);
     }
   };
+}
+
+/** The peer in canonical text; empty when the socket is gone already. */
+function peerText(peer: string): string {
+  // As Node writes them, these need no second look.
+  if (isIPv4(peer)) return peer;
+  const address = peerAddress(peer);
+  return address ? addressText(address) : '';
 }
 
 function networkOf(text: string): Network {

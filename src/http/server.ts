@@ -67,7 +67,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     loggerInstance: parts.log.child({}, { serializers: LOG_SERIALIZERS }),
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: newErrorRef,
+    genReqId: errorRefs(),
     // While we drain, a request on a connection that is still open gets its answer.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -88,9 +88,16 @@ export function createServer(parts: ServerParts): FastifyInstance {
   return app;
 }
 
-/** The reference of a request: 40 random bits, short enough to be read out. A client's X-Request-Id is not asked. */
-function newErrorRef(): string {
-  return randomBytes(5).toString('hex');
+/** Makes the reference of a request: 40 random bits, short enough to be read out. A client's X-Request-Id is not asked. */
+function errorRefs(): () => string {
+  // Random bytes are cheap by the kilobyte only, and every request takes some.
+  let pool = randomBytes(5 * 512);
+  let used = 0;
+  return () => {
+    if (used === pool.length) [pool, used] = [randomBytes(pool.length), 0];
+    used += 5;
+    return pool.toString('hex', used - 5, used);
+  };
 }
 
 function decorate(app: FastifyInstance): void {
