@@ -53,7 +53,8 @@ export function readAuthorizationRequest(query: URLSearchParams): AuthorizationR
   const redirect_uri = only(query, 'redirect_uri');
   const state = only(query, 'state');
   if (client_id === null || !isUrlClientId(client_id)) throw new AuthError('invalid_client_id', 'Invalid client id');
-  if (redirect_uri === null || isForbiddenRedirectUri(redirect_uri)) throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
+  if (redirect_uri === null || isForbiddenRedirectUri(redirect_uri) || redirect_uri.includes('#'))
+    throw new AuthError('refused_redirect_uri', 'Invalid redirect URI'); // a fragment would swallow the code (RFC 6749 section 3.1.2)
   if (state !== null && state.length > MAX_STATE_LENGTH) throw new AuthError('invalid_request', `state is longer than ${MAX_STATE_LENGTH}`);
   const foreign = STANDARD_ONLY.find((name) => query.has(name));
   if (foreign !== undefined) throw new AuthError('invalid_request', `${foreign} is not supported for this client`);
