@@ -28,6 +28,7 @@ import { createErrorPage } from './page.ts';
 import { apiRootRoute } from './routes/api.ts';
 import { assetsRoute } from './routes/assets.ts';
 import { authorizeRoute } from './routes/authorize.ts';
+import { callbackRoute } from './routes/callback.ts';
 import { healthRoute } from './routes/health.ts';
 import { homeRoute } from './routes/home.ts';
 import { linkUserRoute } from './routes/link_user.ts';
@@ -94,6 +95,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       apiPlugin({ ...parts, approvals_by: config.approvals.by }, guard),
       homeRoute(pages),
       authorizeRoute(pages),
+      callbackRoute(pages),
       onboardingPageRoute(pages),
       assetsRoute(pages),
     ],

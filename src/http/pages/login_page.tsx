@@ -51,7 +51,7 @@ export function loginPage(page: LoginPage): string {
         fields={page.fields}
         values={page.values}
         complaint={complaint}
-        submit={language.t('login.submit')}
+        submit={page.fields.length === 0 ? language.t('login.with', { name: page.provider_name }) : language.t('login.submit')}
         keep={{ shown: true, checked: page.keep }}
       />
       {page.others.length === 0 ? null : (

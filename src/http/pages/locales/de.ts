@@ -32,9 +32,13 @@ export const de: Catalogue = {
   'error.invalid_auth_module': 'Wähle einen der zweiten Faktoren.',
   'error.provider_unavailable': '{name} ist gerade nicht erreichbar. Versuche es noch einmal oder melde dich auf anderem Weg an.',
   'abort.not_allowed': 'Aus diesem Netz darfst du dich nicht anmelden.',
+  'abort.access_denied': 'Die Anmeldung dort wurde abgelehnt. Beginne von vorn oder melde dich auf anderem Weg an.',
+  'abort.invalid_response': 'Der Antwort des anderen Servers ist nicht zu trauen. Beginne von vorn.',
   'abort.login_expired': 'Das hat zu lange gedauert. Beginne von vorn.',
   'abort.too_many_retry': 'Zu viele falsche Antworten. Beginne von vorn.',
   'abort.unknown_error': 'Etwas ist schiefgegangen. Beginne von vorn.',
+  'callback.title': 'Es geht gleich weiter',
+  'callback.close': 'Du kannst dieses Fenster schließen. Die App macht von allein weiter.',
   'blocked.title': 'Noch nicht',
   'blocked.inactive':
     'Dein Konto ist nicht aktiv. Ein neues Konto wartet, bis der Besitzer dieses Servers es freigibt. Frag ihn und melde dich dann noch einmal an.',

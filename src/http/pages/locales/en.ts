@@ -30,9 +30,13 @@ export const en = {
   'error.invalid_auth_module': 'Choose one of the second factors.',
   'error.provider_unavailable': '{name} cannot be reached right now. Try again, or choose another way to log in.',
   'abort.not_allowed': 'You may not log in from this network.',
+  'abort.access_denied': 'The login there was declined. Start again, or choose another way to log in.',
+  'abort.invalid_response': 'The other server’s answer cannot be trusted. Start again.',
   'abort.login_expired': 'This took too long. Start again.',
   'abort.too_many_retry': 'Too many wrong answers. Start again.',
   'abort.unknown_error': 'Something went wrong. Start again.',
+  'callback.title': 'Back in a moment',
+  'callback.close': 'You can close this window. The app goes on by itself.',
   'blocked.title': 'Not yet',
   'blocked.inactive':
     'Your account is not active. A new account waits until the owner of this server approves it. Ask the owner, then log in again.',

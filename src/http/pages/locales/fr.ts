@@ -32,9 +32,13 @@ export const fr: Catalogue = {
   'error.invalid_auth_module': 'Choisissez l’un des seconds facteurs.',
   'error.provider_unavailable': '{name} est injoignable pour le moment. Réessayez, ou connectez-vous autrement.',
   'abort.not_allowed': 'La connexion n’est pas permise depuis ce réseau.',
+  'abort.access_denied': 'La connexion y a été refusée. Recommencez, ou connectez-vous autrement.',
+  'abort.invalid_response': 'La réponse de l’autre serveur n’est pas fiable. Recommencez.',
   'abort.login_expired': 'Cela a pris trop de temps. Recommencez.',
   'abort.too_many_retry': 'Trop de réponses fausses. Recommencez.',
   'abort.unknown_error': 'Une erreur est survenue. Recommencez.',
+  'callback.title': 'La suite dans un instant',
+  'callback.close': 'Vous pouvez fermer cette fenêtre. L’application continue d’elle-même.',
   'blocked.title': 'Pas encore',
   'blocked.inactive':
     'Votre compte n’est pas actif. Un nouveau compte attend que le propriétaire de ce serveur l’approuve. Adressez-vous à lui, puis reconnectez-vous.',

@@ -1,0 +1,127 @@
+// What a step of a login becomes on the page: a form, a way elsewhere, the end. Shared by the page itself (routes/authorize.ts) and by
+// the way back from elsewhere (routes/callback.ts).
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
+import type { AuthorizationRequest } from '../domain/authorization_request.ts';
+import { displayHost } from '../domain/client_id.ts';
+import type { FlowStep } from '../domain/login_flow.ts';
+import { joinRedirect, redirectHost } from '../domain/redirect_uri.ts';
+import type { LoginResult } from '../login/login.ts';
+import type { Sessions } from '../login/session.ts';
+import type { Assets } from './assets.ts';
+import type { Cookies } from './cookies.ts';
+import type { Browser } from './csrf.ts';
+import { languageOf, sendPage } from './page.ts';
+import { loginPage } from './pages/login_page.tsx';
+import { messagePage } from './pages/message_page.tsx';
+
+/** Query parameter of our own: which provider the person chose. */
+export const PROVIDER = 'auth_provider';
+
+const COMPANION_APPS: Readonly<Record<string, 'login.home_assistant_ios' | 'login.home_assistant_android'>> = {
+  'https://home-assistant.io/iOS': 'login.home_assistant_ios',
+  'https://home-assistant.io/android': 'login.home_assistant_android',
+};
+
+export interface LoginAnswerParts {
+  sessions: Sessions;
+  cookies: Cookies;
+  assets: Assets;
+}
+
+/** One visit of the page: who asks for what, through which provider, in which browser. */
+export interface Visit {
+  request: FastifyRequest;
+  /** Of the authorization request. */
+  query: URLSearchParams;
+  authorization: AuthorizationRequest;
+  provider: AuthProvider;
+  others: AuthProvider[];
+  browser: Browser;
+}
+
+/** What a person sent with the form. */
+export interface Sent {
+  /** Null: nobody has answered yet, so there may be no flow to go on with. */
+  flow_id: string | null;
+  keep: boolean;
+  input: Record<string, string>;
+}
+
+/** What a form shows. */
+export type ShownForm = Pick<FlowStep & { type: 'form' }, 'step_id' | 'data_schema' | 'errors' | 'description_placeholders'>;
+
+export type LoginAnswer = ReturnType<typeof createLoginAnswer>;
+
+export function createLoginAnswer({ sessions, cookies, assets }: LoginAnswerParts) {
+  const stylesheet = assets.href('style.css');
+
+  function showForm(reply: FastifyReply, visit: Visit, form: ShownForm, sent: Sent): FastifyReply {
+    const { request, query, authorization, provider, others, browser } = visit;
+    const language = languageOf(request);
+    const host = displayHost(authorization.client_id) ?? authorization.client_id;
+    const app = COMPANION_APPS[authorization.client_id];
+    const target = redirectHost(authorization.redirect_uri);
+    const html = loginPage({
+      language,
+      stylesheet,
+      client: {
+        name: app === undefined ? host : language.t(app),
+        host,
+        redirect_host: target === host || app !== undefined ? null : target,
+      },
+      action: hrefOf(query),
+      csrf: browser.csrf_token,
+      flow_id: sent.flow_id,
+      provider_name: provider.name,
+      step_id: form.step_id,
+      fields: form.data_schema,
+      values: sent.input,
+      error: form.errors?.base,
+      placeholders: form.description_placeholders ?? {},
+      keep: sent.keep,
+      others: others.map((other) => ({ name: other.name, href: hrefOf(query, other) })),
+    });
+    return sendPage(reply, html, { any_form_target: true });
+  }
+
+  function showAbort(reply: FastifyReply, { request, query }: Visit, reason: string): FastifyReply {
+    const language = languageOf(request);
+    const { t } = language;
+    const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
+    const link = { href: hrefOf(query), text: t('login.start_again') };
+    return sendPage(reply, messagePage({ language, stylesheet, title: t('error.title'), text, link }));
+  }
+
+  /** The code goes to the app, the browser keeps a session. */
+  async function finish(reply: FastifyReply, { request, authorization }: Visit, result: LoginResult, keep: boolean): Promise<FastifyReply> {
+    if (result.step.type !== 'create_entry' || !result.login) throw new Error('a login that is not finished');
+    const { remote_address } = request;
+    const cookie = await sessions.start(result.login, { remote_address, user_agent: request.headers['user-agent'] ?? null });
+    cookies.set(reply, 'session', cookie, keep ? sessions.lifetime : undefined);
+    const { redirect_uri, state } = authorization;
+    // 303 and never 307, which would post the password on to the app (RFC 9700 section 4.12).
+    return reply.redirect(joinRedirect(redirect_uri, { code: result.step.result, state, storeToken: keep }), 303);
+  }
+
+  return {
+    showForm,
+
+    /** Answers with what came of a step. */
+    async send(reply: FastifyReply, visit: Visit, result: LoginResult, sent: Sent): Promise<FastifyReply> {
+      const { step } = result;
+      if (step.type === 'external') return reply.redirect(step.url, 303);
+      if (step.type === 'abort') return showAbort(reply, visit, step.reason);
+      if (step.type === 'form') return showForm(reply, visit, step, sent);
+      return await finish(reply, visit, result, sent.keep);
+    },
+  };
+}
+
+/** The page itself, with another provider if one is named. */
+function hrefOf(query: URLSearchParams, provider?: AuthProvider): string {
+  const chosen = new URLSearchParams(query);
+  if (provider) chosen.set(PROVIDER, providerKeyText(provider));
+  return `/auth/authorize?${chosen}`;
+}
