@@ -6,6 +6,7 @@ import { createGroups } from './accounts/groups.ts';
 import { createLinkUser } from './accounts/link_user.ts';
 import { createLocalLogins } from './accounts/local_logins.ts';
 import { createMe } from './accounts/me.ts';
+import { createMergeUsers } from './accounts/merge_users.ts';
 import { createNewUsers } from './accounts/new_users.ts';
 import { createOnboarding } from './accounts/onboarding.ts';
 import { createPermissions } from './accounts/permissions.ts';
@@ -193,6 +194,7 @@ function createAccounts(ground: Ground) {
     minimum_password_length,
     onboarding: createOnboarding(deps),
     users: createUsers({ ...deps, approvals_by: config.approvals.by }),
+    mergeUsers: createMergeUsers({ ...deps, approvals_by: config.approvals.by }),
     newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
     linkUser: createLinkUser(deps),
     localLogins: createLocalLogins({ ...deps, unlink: credentials.unlink }),

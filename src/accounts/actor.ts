@@ -32,6 +32,13 @@ export function requireOwner({ is_owner }: Actor): void {
   if (!is_owner) throw new AuthError('unauthorized', 'Unauthorized', { detail: 'only owner' });
 }
 
+/** Who lets new users in, beside the owner. */
+export type ApprovalsBy = 'owner' | 'administrators';
+
+export function requireApprover(actor: Actor, approvals_by: ApprovalsBy): void {
+  if (!(approvals_by === 'administrators' && actor.is_admin)) requireOwner(actor);
+}
+
 /** Nobody but the owner changes how the owner logs in: an administrator could take over everything. */
 export function requireOwnerForOwner(actor: Actor, user: Pick<User, 'is_owner'>): void {
   if (user.is_owner) requireOwner(actor);

@@ -9,7 +9,7 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Database } from '../repository/database.ts';
 import type { Groups } from '../repository/groups.ts';
 import type { UserEntry, Users as UserRows } from '../repository/users.ts';
-import { type Actor, doneBy, requireOwner } from './actor.ts';
+import { type Actor, type ApprovalsBy, doneBy, requireApprover, requireOwner } from './actor.ts';
 import { requireName } from './names.ts';
 
 export interface UsersDeps {
@@ -18,8 +18,7 @@ export interface UsersDeps {
   groups: Pick<Groups, 'replaceMemberships'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
-  /** Who lets new users in, beside the owner. */
-  approvals_by: 'owner' | 'administrators';
+  approvals_by: ApprovalsBy;
 }
 
 export interface NewUser {
@@ -100,7 +99,7 @@ export function createUsers({ database, users, groups, audit, clock, approvals_b
 
     /** Lets in a user whom a login made, with other groups than the default ones where these are given. */
     async approve(id: string, { group_ids }: { group_ids?: readonly string[] | undefined }, actor: Actor): Promise<UserEntry> {
-      if (!(approvals_by === 'administrators' && actor.is_admin)) requireOwner(actor);
+      requireApprover(actor, approvals_by);
       return await change(id, async (trx, user) => {
         if (!user.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
         await regroup(trx, id, group_ids);

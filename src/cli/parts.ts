@@ -1,6 +1,7 @@
 // What commands use of the server's parts. app.ts builds them; these are the few functions that the command line calls.
 import type { Groups } from '../accounts/groups.ts';
 import type { LocalLogins } from '../accounts/local_logins.ts';
+import type { MergeUsers } from '../accounts/merge_users.ts';
 import type { Onboarding } from '../accounts/onboarding.ts';
 import type { RefreshTokens } from '../accounts/refresh_tokens.ts';
 import type { Users } from '../accounts/users.ts';
@@ -15,6 +16,7 @@ export interface CliParts {
   /** The names of the migrations that opening these parts has run. */
   applied_migrations: readonly string[];
   users: Pick<Users, 'list' | 'create' | 'createSystem' | 'update' | 'approve' | 'delete' | 'handOverOwnership'>;
+  mergeUsers: Pick<MergeUsers, 'approveInto'>;
   groups: Pick<Groups, 'reconcile'>;
   localLogins: Pick<LocalLogins, 'add' | 'setPassword'>;
   refreshTokens: Pick<RefreshTokens, 'list' | 'revoke' | 'revokeAll' | 'createLongLived' | 'createSystem'>;

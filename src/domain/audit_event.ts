@@ -9,6 +9,7 @@ export type AuditEventType =
   | 'user.created'
   | 'user.updated'
   | 'user.approved'
+  | 'user.merged'
   | 'user.deleted'
   | 'user.expired'
   | 'credential.linked'

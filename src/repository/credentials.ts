@@ -105,6 +105,10 @@ export function createCredentials({ kysely, prepare }: Pick<Database, 'kysely' |
       return claimed !== undefined;
     },
 
+    /** Gives every credential of a user to another; breaks `credentials_one_per_provider` where that one has one of a provider already. */
+    moveAll: (trx: Kysely<Schema>, from: string, to: string): Promise<Credential[]> =>
+      trx.updateTable('credentials').set({ user_id: to }).where('user_id', '=', from).returningAll().execute(),
+
     /** What the local provider keeps of it is removed by `local_logins.ts`. */
     async remove(trx: Kysely<Schema>, id: string): Promise<boolean> {
       return (await trx.deleteFrom('credentials').where('id', '=', id).returning('id').executeTakeFirst()) !== undefined;

@@ -102,6 +102,14 @@ test('whoever waits is approved, and nobody else', async () => {
   expect(await cli.run(['user', 'approve', 'paula'])).toMatchObject({ code: 1, err: 'User is not waiting for approval\n' });
 });
 
+test('whoever waits and is somebody already is merged into that user', async () => {
+  const paula = await addPerson(cli.database, { name: 'Paula' });
+  const { id } = await addPerson(cli.database, { name: 'P. Paulsen', username: 'paula', is_active: false, is_pending: true });
+  const { code, out } = await cli.run(['user', 'approve', id, '--into', 'Paula']);
+  expect([code, out]).toEqual([0, `Merged P. Paulsen (paula, ${id}) into Paula (${paula.id})\n`]);
+  expect([await stateOf(id), await stateOf(paula.id)]).toMatchObject([undefined, { name: 'Paula', username: 'paula', is_active: true }]);
+});
+
 test('ownership is handed over, and the owner is neither disabled nor deleted', async () => {
   const owner = await addPerson(cli.database, { username: 'owner', is_owner: true });
   const heir = await addPerson(cli.database, { username: 'heir' });

@@ -3,6 +3,7 @@ import { createCredentials } from '../../src/accounts/credentials.ts';
 import { createGroups } from '../../src/accounts/groups.ts';
 import { createLocalLogins } from '../../src/accounts/local_logins.ts';
 import { createMe } from '../../src/accounts/me.ts';
+import { createMergeUsers } from '../../src/accounts/merge_users.ts';
 import { createNewUsers } from '../../src/accounts/new_users.ts';
 import { createOnboarding } from '../../src/accounts/onboarding.ts';
 import { createPermissions } from '../../src/accounts/permissions.ts';
@@ -64,6 +65,7 @@ export async function createAccounts(differences: Differences = {}) {
     credentials,
     groups,
     users: createUsers({ ...base, ...rows, approvals_by }),
+    mergeUsers: createMergeUsers({ ...base, ...rows, approvals_by }),
     localLogins: createLocalLogins({ ...base, ...rows, unlink: credentials.unlink }),
     newUsers: createNewUsers({ ...base, ...rows, max_pending }),
     onboarding: createOnboarding({ ...base, ...rows, authorizationCodes: tokens.authorizationCodes, authorization_code_lifetime: 600 }),

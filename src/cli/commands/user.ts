@@ -26,11 +26,14 @@ const COLUMNS: Columns<UserEntry> = {
   groups: ({ group_ids }) => group_ids.join(', '),
 };
 
+const WHICH = 'id, username, or a name that only one has';
+
 export const command: CliCommand = {
   declare(program, context) {
     const user = program.command('user').description('people and machines');
     declareList(user, context);
     declareAdd(user, context);
+    declareApprove(user, context);
     declareChanges(user, context);
     declareSetPassword(user, context);
   },
@@ -79,12 +82,31 @@ async function addPerson(context: CliContext, name: string, options: AddOptions)
   });
 }
 
+function declareApprove(user: Command, context: CliContext): void {
+  withConfig(user.command('approve'))
+    .description('let in a user who waits for approval')
+    .argument('<user>', WHICH)
+    .option('--into <user>', 'a user they are already: their logins move there, and this one is deleted')
+    .action((word: string, options: ConfigOption & { into?: string }) =>
+      withParts(context, options, async (parts) => {
+        const found = await findUser(parts, word);
+        if (options.into === undefined) {
+          await parts.users.approve(found.id, {}, OPERATOR);
+          return context.io.out(`Approved ${labelOf(found)}\n`);
+        }
+        const into = await findUser(parts, options.into);
+        await parts.mergeUsers.approveInto(found.id, into.id, OPERATOR);
+        context.io.out(`Merged ${labelOf(found)} into ${labelOf(into)}\n`);
+      }),
+    );
+}
+
 /** The commands that do one thing to one user. */
 function declareChanges(user: Command, context: CliContext): void {
   const declare = (name: string, description: string, done: string, change: (parts: CliParts, user: UserEntry) => Promise<unknown>) =>
     withConfig(user.command(name))
       .description(description)
-      .argument('<user>', 'id, username, or a name that only one has')
+      .argument('<user>', WHICH)
       .action((word: string, options: ConfigOption) =>
         withParts(context, options, async (parts) => {
           const found = await findUser(parts, word);
@@ -104,7 +126,7 @@ function declareChanges(user: Command, context: CliContext): void {
 function declareSetPassword(user: Command, context: CliContext): void {
   withConfig(withPassword(user.command('set-password')))
     .description('give a user a new password')
-    .argument('<user>', 'id, username, or a name that only one has')
+    .argument('<user>', WHICH)
     .action(async (word: string, options: ConfigOption & PasswordOption) => {
       const password = await readNewPassword(context.io, options);
       await withParts(context, options, async (parts) => {

@@ -4,6 +4,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { Groups } from '../../accounts/groups.ts';
 import type { LocalLogins } from '../../accounts/local_logins.ts';
 import type { Me } from '../../accounts/me.ts';
+import type { MergeUsers } from '../../accounts/merge_users.ts';
 import type { Permissions } from '../../accounts/permissions.ts';
 import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
 import type { Users } from '../../accounts/users.ts';
@@ -17,6 +18,7 @@ import { userRoutes } from './users.ts';
 export interface ApiParts {
   me: Me;
   users: Users;
+  mergeUsers: MergeUsers;
   localLogins: LocalLogins;
   refreshTokens: RefreshTokens;
   groups: Groups;

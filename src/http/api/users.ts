@@ -2,11 +2,13 @@
 
 import { z } from 'zod';
 import type { LocalLogins } from '../../accounts/local_logins.ts';
+import type { MergeUsers } from '../../accounts/merge_users.ts';
 import type { Users } from '../../accounts/users.ts';
 import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
 
 interface Parts {
   users: Users;
+  mergeUsers: MergeUsers;
   localLogins: LocalLogins;
   /** Who lets new users in. */
   approvals_by: 'owner' | 'administrators';
@@ -31,7 +33,12 @@ const group_ids = z.array(z.string().max(64)).max(100);
 const newUser = z.strictObject({ name, group_ids: group_ids.default([]), local_only: z.boolean().default(false) });
 const patch = z.strictObject({ name, is_active: z.boolean(), group_ids, local_only: z.boolean() }).partial();
 
-export function userRoutes({ users, localLogins, approvals_by }: Parts): ApiRoute[] {
+/** Let in as they are, or as somebody who is there already and keeps their own groups. */
+const approval = z
+  .strictObject({ group_ids: group_ids.optional(), merge_into: z.string().max(64).optional() })
+  .refine(({ group_ids, merge_into }) => group_ids === undefined || merge_into === undefined, { path: ['merge_into'] });
+
+export function userRoutes({ users, mergeUsers, localLogins, approvals_by }: Parts): ApiRoute[] {
   return [
     apiRoute({
       method: 'GET',
@@ -63,9 +70,10 @@ export function userRoutes({ users, localLogins, approvals_by }: Parts): ApiRout
       method: 'POST',
       url: '/api/users/:user_id/approve',
       who: approvals_by === 'owner' ? 'owner' : 'admin',
-      body: z.strictObject({ group_ids: group_ids.optional() }),
+      body: approval,
       answer: user,
-      handle: ({ id, body, actor }) => users.approve(id('user_id'), body, actor),
+      handle: ({ id, body: { merge_into, ...body }, actor }) =>
+        merge_into === undefined ? users.approve(id('user_id'), body, actor) : mergeUsers.approveInto(id('user_id'), merge_into, actor),
     }),
     apiRoute({
       method: 'DELETE',

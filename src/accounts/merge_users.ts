@@ -1,0 +1,62 @@
+// Two users, one person: whoever waits for approval turns out to be somebody we know. Their logins move to that user, and nobody waits any more.
+// Called where users are approved: by the API, the pages and the CLI.
+import { AuthError } from '../domain/errors.ts';
+import type { User } from '../domain/user.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import { violates } from '../repository/constraint.ts';
+import type { Credentials } from '../repository/credentials.ts';
+import type { Database } from '../repository/database.ts';
+import type { UserEntry, Users } from '../repository/users.ts';
+import { type Actor, type ApprovalsBy, doneBy, requireApprover, requireOwnerForOwner } from './actor.ts';
+
+export interface MergeUsersDeps {
+  database: Pick<Database, 'transaction'>;
+  users: Pick<Users, 'find' | 'lock' | 'remove'>;
+  credentials: Pick<Credentials, 'moveAll'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  approvals_by: ApprovalsBy;
+}
+
+export type MergeUsers = ReturnType<typeof createMergeUsers>;
+
+export function createMergeUsers({ database, users, credentials, audit, approvals_by }: MergeUsersDeps) {
+  type Transaction = Parameters<typeof users.lock>[0];
+
+  /** Both, locked in the order of their ids, so that two merges never wait for each other. */
+  async function lockBoth(trx: Transaction, id: string, into_id: string): Promise<{ waiting: User; into: User }> {
+    const found = new Map<string, User>();
+    for (const one of [id, into_id].sort()) found.set(one, (await users.lock(trx, one)) ?? notFound());
+    return { waiting: found.get(id) ?? notFound(), into: found.get(into_id) ?? notFound() };
+  }
+
+  async function merge(trx: Transaction, id: string, into_id: string, actor: Actor): Promise<UserEntry> {
+    const { waiting, into } = await lockBoth(trx, id, into_id);
+    if (!waiting.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
+    if (into.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
+    if (into.is_pending) throw new AuthError('conflict', 'User is waiting for approval');
+    requireOwnerForOwner(actor, into);
+    const moved = await credentials.moveAll(trx, id, into_id);
+    await users.remove(trx, id);
+    const logins = moved.map(({ auth_provider_type, auth_provider_id, subject }) => ({ auth_provider_type, auth_provider_id, subject }));
+    const detail = { merged_user_id: id, name: waiting.name, credentials: logins };
+    await audit.insert(trx, { type: 'user.merged', ...doneBy(actor), target_user_id: into_id, detail });
+    return (await users.find(into_id, trx)) ?? notFound();
+  }
+
+  return {
+    /** Gives every login of a user who waits to another user, and deletes the one who waited. */
+    async approveInto(id: string, into_id: string, actor: Actor): Promise<UserEntry> {
+      requireApprover(actor, approvals_by);
+      try {
+        return await database.transaction((trx) => merge(trx, id, into_id, actor));
+      } catch (error) {
+        if (!violates(error, 'credentials_one_per_provider')) throw error;
+        throw new AuthError('credential_exists', 'User already has a login of that provider');
+      }
+    },
+  };
+}
+
+function notFound(): never {
+  throw new AuthError('not_found', 'User not found');
+}
