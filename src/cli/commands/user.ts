@@ -114,7 +114,6 @@ function declareChanges(user: Command, context: CliContext): void {
           context.io.out(`${done} ${labelOf(found)}\n`);
         }),
       );
-  declare('approve', 'let in a user who waits for approval', 'Approved', ({ users }, { id }) => users.approve(id, {}, OPERATOR));
   declare('disable', 'keep a user out, tokens included', 'Disabled', ({ users }, { id }) =>
     users.update(id, { is_active: false }, OPERATOR),
   );
