@@ -29,7 +29,11 @@ export interface Database extends ConnectionOptions {
 
 export function createDatabase(options: PoolOptions): Database {
   const { connection, tls, application_name, prepared_statements = true } = options;
-  const pool = createPool(options);
+  // pg calls its pool ended while the last connections still close, and a server that stops right then tells them so.
+  const on_error = (error: Error) => {
+    if (!closing) options.on_error(error);
+  };
+  const pool = createPool({ ...options, on_error });
   // Kysely's type also knows cursors, which it never uses unless it was given a class for them.
   const connect = async () => (await lease(pool)) as unknown as PostgresPoolClient;
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: async () => {} } }) });
