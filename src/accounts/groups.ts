@@ -33,6 +33,8 @@ export interface ConfiguredGroup {
   id: string;
   name: string;
   policy: Policy;
+  /** Whether members need a second factor. */
+  require_mfa?: boolean;
 }
 
 export type Groups = ReturnType<typeof createGroups>;

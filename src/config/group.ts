@@ -17,6 +17,8 @@ export const groupSchema = z.strictObject({
     const complaints = policy === undefined ? [{ path: [], message: 'is required' }] : policyComplaints(policy);
     for (const { path, message } of complaints) context.addIssue({ code: 'custom', path, message });
   }),
+  /** Whether members need a second factor. */
+  require_mfa: z.boolean().default(false),
 });
 
 /** The ids of the groups in the file, in its order, as far as they can be read. */

@@ -11,6 +11,8 @@ export interface Group {
   policy: Policy;
   system_generated: boolean;
   managed_by: 'system' | 'config' | 'database';
+  /** Whether members need a second factor. */
+  require_mfa?: boolean;
 }
 
 /** What permission checks need of a user, read at once. */
@@ -77,7 +79,13 @@ export function createGroups({ kysely, prepare }: Pick<Database, 'kysely' | 'pre
 
     /** Writes groups as they should be, new or not; answers the ids of those that changed. A group the API made is not taken over. */
     async put(trx: Kysely<Schema>, groups: readonly Group[], now: Date): Promise<string[]> {
-      const rows = groups.map((group) => ({ ...group, policy: JSON.stringify(group.policy), is_enabled: true, created_at: now }));
+      const rows = groups.map(({ require_mfa = false, ...group }) => ({
+        ...group,
+        require_mfa,
+        policy: JSON.stringify(group.policy),
+        is_enabled: true,
+        created_at: now,
+      }));
       const written = await trx
         .insertInto('groups')
         .values(rows)
@@ -88,10 +96,11 @@ export function createGroups({ kysely, prepare }: Pick<Database, 'kysely' | 'pre
               name: ref('excluded.name'),
               policy: ref('excluded.policy'),
               managed_by: ref('excluded.managed_by'),
+              require_mfa: ref('excluded.require_mfa'),
               is_enabled: true,
             }))
-            .where(sql<SqlBool>`groups.managed_by <> 'database' and (groups.name, groups.policy, groups.managed_by, groups.is_enabled)
-              is distinct from (excluded.name, excluded.policy, excluded.managed_by, true)`),
+            .where(sql<SqlBool>`groups.managed_by <> 'database' and (groups.name, groups.policy, groups.managed_by, groups.require_mfa, groups.is_enabled)
+              is distinct from (excluded.name, excluded.policy, excluded.managed_by, excluded.require_mfa, true)`),
         )
         .returning('id')
         .execute();

@@ -64,8 +64,9 @@ test('the example names every key of the blocks it shows', () => {
   const { id: _, ...common } = commonProviderKeys;
   expectKeys('auth_providers', (provider_types.get(String(first?.type)) ?? z.object({})).extend(common), first ?? {});
   for (const block of others) expectKeys('auth_providers', provider_types.get(String(block.type)) ?? z.object({}), block);
-  for (const block of blocks('auth_mfa_modules')) {
-    expectKeys('auth_mfa_modules', (mfa_module_types.get(String(block.type)) ?? z.object({})).extend(commonMfaModuleKeys), block);
+  for (const [index, block] of blocks('auth_mfa_modules').entries()) {
+    const own = mfa_module_types.get(String(block.type)) ?? z.object({});
+    expectKeys('auth_mfa_modules', index === 0 ? own.extend(commonMfaModuleKeys) : own, block);
   }
   for (const block of blocks('groups')) expectKeys('groups', groupSchema, block);
   expect([...provider_types.keys()].filter((type) => !EXAMPLE.includes(`type: ${type}`))).toEqual([]);
