@@ -41,11 +41,12 @@ export interface LoginDeps {
   callback_url: string;
 }
 
-/** How far a login got that came back to a page. */
-export interface CameBack extends LoginResult {
-  provider: AuthProvider;
-  page: FlowPage;
-}
+/** What becomes of a person who comes back from elsewhere. */
+export type CameBack =
+  | { type: 'page'; provider: AuthProvider; page: FlowPage; result: LoginResult }
+  /** In the JSON dialect: the client goes on itself, once the person has said that they began this. */
+  | { type: 'unconfirmed'; provider: AuthProvider; client_id: string }
+  | { type: 'kept' };
 
 export type Login = ReturnType<typeof createLogin>;
 
@@ -162,13 +163,16 @@ export function createLogin(deps: LoginDeps) {
     /** The answer to a stored flow's step (HA contract 3.6). */
     submit: async (request: SubmitRequest): Promise<LoginResult> => answer(await visits.find(request), request.input),
 
-    /** Goes on with a flow whose person comes back from elsewhere. Null: in the JSON dialect, whose client goes on itself. */
-    async comeBack(request: ComeBackRequest): Promise<CameBack | null> {
+    /** Goes on with a flow whose person comes back from elsewhere. */
+    async comeBack(request: ComeBackRequest & { confirmed: boolean }): Promise<CameBack> {
       const visit = await visits.findAwaited(request);
       const { flow, provider } = visit;
-      if (flow.browser_hash !== null && flow.page) return { ...(await goOn(visit, request.parameters)), provider, page: flow.page };
+      const { client_id, page, browser_hash } = flow;
+      if (browser_hash !== null && page) return { type: 'page', provider, page, result: await goOn(visit, request.parameters) };
+      // Nothing ties this browser to whoever began the flow, so the person must say that it was them.
+      if (!request.confirmed) return { type: 'unconfirmed', provider, client_id };
       if (!(await loginFlows.advance({ ...flow, came_back: request.parameters }))) throw unknownFlow();
-      return null;
+      return { type: 'kept' };
     },
 
     /** Ends a flow; false when there is none. Whoever knows the id may (HA contract 3.6). */

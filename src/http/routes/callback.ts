@@ -1,15 +1,18 @@
-// GET /auth/callback/{provider}: where people come back to from another server, on whichever replica. What they bring is judged in login/; the
-// page goes on as the login page does. The way on was stored when they left, and is never read from this URL.
+// GET and POST /auth/callback/{provider}: where people come back to from another server, on whichever replica. What they bring is judged in
+// login/; then the login page goes on. The way on was stored when they left, and is never read from this URL.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { AuthProvider } from '../../domain/auth_provider.ts';
 import { readAuthorizationRequest } from '../../domain/authorization_request.ts';
+import { displayHost } from '../../domain/client_id.ts';
 import { AuthError } from '../../domain/errors.ts';
 import type { Values } from '../../domain/form.ts';
 import type { CameBack, Login } from '../../login/login.ts';
+import { formBody } from '../body.ts';
 import type { Browser, Csrf } from '../csrf.ts';
 import { createLoginAnswer, type LoginAnswerParts } from '../login_answer.ts';
 import { languageOf, queryText, sendPage } from '../page.ts';
+import { confirmPage } from '../pages/confirm_page.tsx';
 import { messagePage } from '../pages/message_page.tsx';
 
 export interface CallbackParts extends LoginAnswerParts {
@@ -18,6 +21,13 @@ export interface CallbackParts extends LoginAnswerParts {
   csrf: Csrf;
 }
 
+interface Route {
+  Params: { provider: string };
+}
+
+type CallbackRequest = FastifyRequest<Route>;
+
+const PATH = '/auth/callback/:provider';
 const MAX_QUERY_LENGTH = 8192;
 
 export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
@@ -26,13 +36,24 @@ export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
   const answer = createLoginAnswer(parts);
 
   /** On with the page that the person left. */
-  async function goOn(reply: FastifyReply, request: FastifyRequest, browser: Browser, came_back: CameBack): Promise<FastifyReply> {
-    const { page, provider, ...result } = came_back;
+  async function goOn(reply: FastifyReply, request: FastifyRequest, browser: Browser, came_back: CameBack & { type: 'page' }) {
+    const { page, provider, result } = came_back;
     const query = new URLSearchParams(page.query);
     const admitted = [...providers.values()].filter((other) => other.refusal(request.remote_address) === null);
     const others = admitted.filter((other) => other !== provider);
     const visited = { request, query, authorization: readAuthorizationRequest(query), provider, others, browser };
     return await answer.send(reply, visited, result, { flow_id: result.step.flow_id, keep: page.keep, input: {} });
+  }
+
+  function confirm(
+    reply: FastifyReply,
+    request: FastifyRequest,
+    browser: Browser,
+    { provider, client_id }: CameBack & { type: 'unconfirmed' },
+  ) {
+    const app = displayHost(client_id) ?? client_id;
+    const page = { language: languageOf(request), stylesheet, action: request.url, csrf: browser.csrf_token };
+    return sendPage(reply, confirmPage({ ...page, app, provider_name: provider.name }));
   }
 
   /** The client that began it asks for itself how it went. */
@@ -42,16 +63,22 @@ export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
     return sendPage(reply, messagePage({ language, stylesheet, title: t('callback.title'), text: t('callback.close') }));
   }
 
+  async function comeBack(request: CallbackRequest, reply: FastifyReply, browser: Browser, confirmed: boolean): Promise<FastifyReply> {
+    const { remote_address, error_ref } = request;
+    const { provider } = request.params;
+    const { browser_hash } = browser;
+    const parameters = readParameters(queryText(request));
+    const came_back = await login.comeBack({ provider, parameters, browser_hash, remote_address, error_ref, confirmed });
+    if (came_back.type === 'page') return await goOn(reply, request, browser, came_back);
+    return came_back.type === 'kept' ? sayDone(reply, request) : confirm(reply, request, browser, came_back);
+  }
+
   return async (app) => {
-    app.get<{ Params: { provider: string } }>('/auth/callback/:provider', { config: { answers: 'page' } }, async (request, reply) => {
-      const parameters = readParameters(queryText(request));
-      const browser = csrf.meet(request, reply);
-      const { remote_address, error_ref } = request;
-      const { provider } = request.params;
-      const { browser_hash } = browser;
-      const came_back = await login.comeBack({ provider, parameters, browser_hash, remote_address, error_ref });
-      return came_back ? await goOn(reply, request, browser, came_back) : sayDone(reply, request);
-    });
+    const config = { answers: 'page' as const };
+    app.get<Route>(PATH, { config }, async (request, reply) => comeBack(request, reply, csrf.meet(request, reply), false));
+    app.post<Route>(PATH, { config }, async (request, reply) =>
+      comeBack(request, reply, csrf.check(request, await formBody(request)), true),
+    );
   };
 }
 
