@@ -4,7 +4,7 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/page.ts';
 import { randomId } from '../domain/secret.ts';
-import type { RefreshToken, TokenType } from '../domain/token.ts';
+import { HOME_ASSISTANT, type RefreshToken, type TokenType } from '../domain/token.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { RefreshTokens as RefreshTokenRows } from '../repository/refresh_tokens.ts';
 import type { Users } from '../repository/users.ts';
@@ -90,10 +90,10 @@ export function createRefreshTokens({ refreshTokens, users, issuer, audit, clock
   }
 
   /** The access token of a grant whose own secret never leaves the server. */
-  function accessToken(grant: RefreshToken) {
+  async function accessToken(grant: RefreshToken) {
     const { id: refresh_token_id, user_id, client_id, access_token_expiration, auth_time, amr } = grant;
-    const authorization = { user_id, refresh_token_id, client_id, access_token_expiration, auth_time, amr };
-    const { access_token, expires_in } = issuer.issue({ ...authorization, scope: [], refresh_token: null, ha_auth_provider: null });
+    const authorization = { ...HOME_ASSISTANT, user_id, refresh_token_id, client_id, access_token_expiration, auth_time, amr };
+    const { access_token, expires_in } = await issuer.issue({ ...authorization, refresh_token: null, ha_auth_provider: null });
     return { access_token, expires_in, refresh_token_id };
   }
 
@@ -161,13 +161,13 @@ export function createRefreshTokens({ refreshTokens, users, issuer, audit, clock
       const facts = { token_type: 'long_lived_access_token', is_used: true, access_token_expiration } as const;
       const expires_at = addSeconds(clock(), access_token_expiration);
       const grant = await create(user.id, { ...facts, client_name, client_icon, expires_at }, actor);
-      return { token: accessToken(grant).access_token, refresh_token_id: grant.id };
+      return { token: (await accessToken(grant)).access_token, refresh_token_id: grant.id };
     },
 
     /** A machine's access token, of ordinary lifetime; its grant ends with it. */
     async createSystem(user_id: string, actor: Actor): Promise<{ access_token: string; expires_in: number; refresh_token_id: string }> {
       const expires_at = addSeconds(clock(), lifetimes.access_token);
-      return accessToken(await create(user_id, { token_type: 'system', expires_at, is_used: true }, actor));
+      return await accessToken(await create(user_id, { token_type: 'system', expires_at, is_used: true }, actor));
     },
   };
 }

@@ -5,7 +5,7 @@ import { addSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { isCodeVerifier, s256 } from '../domain/pkce.ts';
 import { randomId } from '../domain/secret.ts';
-import type { Authorization } from '../domain/token.ts';
+import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { Miss, Proof, Redeemed } from '../repository/authorization_codes.ts';
 import { authorizationCodeHash } from '../tokens/authorization_code.ts';
@@ -92,7 +92,7 @@ function authorization(
   access_token_expiration: number,
 ): Authorization {
   const login = { user_id, auth_time, amr, ha_auth_provider: auth_provider_type };
-  return { ...login, refresh_token_id, refresh_token, client_id, access_token_expiration, scope: [] };
+  return { ...HOME_ASSISTANT, ...login, refresh_token_id, refresh_token, client_id, access_token_expiration };
 }
 
 type EventType = `authorization_code.${'redeemed' | 'replayed' | 'refused'}`;

@@ -2,7 +2,7 @@
 // One statement reads the grant and its user; when it was last used is written later, for many at once.
 import { providerKeyText } from '../domain/auth_provider.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { Authorization } from '../domain/token.ts';
+import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { RefreshTokens } from '../repository/refresh_tokens.ts';
 import type { Grant, GrantDeps, GrantRequest, GrantType } from '../tokens/grant.ts';
@@ -53,5 +53,5 @@ function providerRefusal({ auth_provider_type, auth_provider_id }: Found, admiss
 
 function authorization({ id, user_id, client_id, access_token_expiration, auth_time, amr }: Found): Authorization {
   const grant = { user_id, refresh_token_id: id, client_id, access_token_expiration, auth_time, amr };
-  return { ...grant, scope: [], refresh_token: null, ha_auth_provider: null };
+  return { ...HOME_ASSISTANT, ...grant, refresh_token: null, ha_auth_provider: null };
 }

@@ -27,8 +27,8 @@ export function createTokenEndpoint({ grants, issuer, revocation }: TokenEndpoin
       }
       const grant = grants.get(parameters.get('grant_type') ?? '');
       if (!grant) throw new AuthError('unsupported_grant_type', '');
-      const authorization = await grant.authorize({ parameters, client_id: readClientId(parameters), ...context });
-      return issuer.issue(authorization);
+      const client_id = readClientId(parameters);
+      return await issuer.issue(await grant.authorize({ parameters, client_id, client: null, dpop_jkt: null, ...context }));
     },
   };
 }

@@ -2,7 +2,7 @@
 // passed; whether the grant behind it still lives is for bearer.ts.
 import { randomUUID } from 'node:crypto';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
-import type { JsonObject } from '../domain/json.ts';
+import type { JsonObject, JsonValue } from '../domain/json.ts';
 import type { AccessTokenClaims, Authorization } from '../domain/token.ts';
 import type { Keyring } from './keyring.ts';
 
@@ -24,49 +24,76 @@ export function createAccessTokens({ keyring, issuer, clock }: AccessTokenDeps) 
       return { access_token: keyring.sign(claims, 'at+jwt'), expires_in: authorization.access_token_expiration };
     },
 
-    /** The claims of an access token of ours that is good now, as far as it can tell itself. */
-    read(token: string): AccessTokenClaims | null {
+    /** The claims of an access token of ours that is good now, as far as it can tell itself, for us or for whomever it may be. */
+    read(token: string, { for_anyone = false } = {}): AccessTokenClaims | null {
       const verified = keyring.verify(token);
       if (verified?.header.typ !== 'at+jwt' || !isAccessTokenClaims(verified.claims)) return null;
       const { iss, aud, iat, exp } = verified.claims;
       const now = clock().getTime() / 1000;
-      return iss === issuer && aud === issuer && exp > now - LEEWAY && iat <= now + LEEWAY ? verified.claims : null;
+      const is_for_us = for_anyone || [aud].flat().includes(issuer);
+      return iss === issuer && is_for_us && exp > now - LEEWAY && iat <= now + LEEWAY ? verified.claims : null;
     },
   };
 }
 
 function claimsOf(authorization: Authorization, issuer: string, iat: number): AccessTokenClaims {
+  const { user_id, refresh_token_id, auth_time, amr, resource, dpop_jkt } = authorization;
+  // RFC 9068 section 2.2 asks for one: a token that no client earned was made by us, for its user.
+  const client_id = authorization.client_id ?? issuer;
   return {
     iss: issuer,
-    sub: authorization.user_id,
-    aud: issuer,
+    sub: user_id ?? clientSubject(client_id),
+    aud: audience(resource) ?? issuer,
     exp: iat + authorization.access_token_expiration,
     iat,
     jti: randomUUID(),
-    // RFC 9068 asks for one: a token that no client earned was made by us, for its user.
-    client_id: authorization.client_id ?? issuer,
+    client_id,
     scope: authorization.scope.join(' '),
-    auth_time: epochSeconds(authorization.auth_time),
-    acr: authenticationClass(authorization.amr),
-    amr: authorization.amr,
-    refresh_token_id: authorization.refresh_token_id,
+    ...(auth_time !== null && { auth_time: epochSeconds(auth_time), acr: authenticationClass(amr), amr }),
+    ...(refresh_token_id !== null && { refresh_token_id }),
+    ...(dpop_jkt !== null && { cnf: { jkt: dpop_jkt } }),
   };
 }
 
+/** Never what a user is called (RFC 9700 section 4.15). */
+export function clientSubject(client_id: string): string {
+  return `client:${client_id}`;
+}
+
+function audience([only, ...others]: readonly string[]): string | string[] | undefined {
+  return only === undefined || others.length === 0 ? only : [only, ...others];
+}
+
 /** OpenID Connect Core section 2: "0" where nobody proved anything; else how many factors did. */
-function authenticationClass(amr: readonly string[]): string {
+export function authenticationClass(amr: readonly string[]): string {
   if (amr.includes('mfa')) return '2';
   return amr.length > 0 ? '1' : '0';
 }
 
-const TEXTS = ['iss', 'sub', 'aud', 'jti', 'client_id', 'scope', 'acr', 'refresh_token_id'] as const;
-const NUMBERS = ['exp', 'iat', 'auth_time'] as const;
+const TEXTS = ['iss', 'sub', 'jti', 'client_id', 'scope'] as const;
+const NUMBERS = ['exp', 'iat'] as const;
 
 /** Compared by what we put in, not taken on trust: a later version may sign other things under the same header. */
 function isAccessTokenClaims(claims: JsonObject): claims is JsonObject & AccessTokenClaims {
+  const { aud, auth_time, acr, amr, refresh_token_id, cnf } = claims;
   return (
     TEXTS.every((name) => typeof claims[name] === 'string') &&
     NUMBERS.every((name) => Number.isInteger(claims[name])) &&
-    Array.isArray(claims.amr)
+    (isText(aud) || isTexts(aud)) &&
+    (refresh_token_id === undefined || isText(refresh_token_id)) &&
+    (cnf === undefined || isConfirmation(cnf)) &&
+    (auth_time === undefined || (Number.isInteger(auth_time) && isText(acr) && isTexts(amr)))
   );
+}
+
+function isText(value: JsonValue | undefined): boolean {
+  return typeof value === 'string';
+}
+
+function isTexts(value: JsonValue | undefined): boolean {
+  return Array.isArray(value) && value.every(isText);
+}
+
+function isConfirmation(value: JsonValue): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && isText(value.jkt);
 }

@@ -1,12 +1,22 @@
 // The secret of an authorization: handed to the client by way of the browser, stored as its hash, good for one redemption.
 import type { Identity, ProviderKey } from '../domain/auth_provider.ts';
+import type { Profile } from '../domain/authorization_request.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
-import { randomToken, sha256 } from '../domain/secret.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { randomToken, sha256, type TokenPrefix } from '../domain/secret.ts';
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
 
-export function newAuthorizationCode(): { code: string; code_hash: Buffer } {
-  const code = randomToken('lk_ac_');
+/** The dialects look different, so that a URL client's request shows which one it speaks; what it may do, its row decides. */
+const PREFIXES = { home_assistant: 'lk_ac_', standard: 'lk_acs_' } as const satisfies Record<Profile, TokenPrefix>;
+
+export function newAuthorizationCode(profile: Profile = 'home_assistant'): { code: string; code_hash: Buffer } {
+  const code = randomToken(PREFIXES[profile]);
   return { code, code_hash: authorizationCodeHash(code) };
+}
+
+/** Whether this looks like a code of the standard profile. */
+export function isStandardCode(code: string): boolean {
+  return code.startsWith(PREFIXES.standard);
 }
 
 /** What a presented code is found by. */
@@ -22,8 +32,22 @@ export interface FinishedLogin extends ProviderKey {
   auth_time: Date;
   amr: string[];
   remote_address: string;
+  /** What the authorization request asked for beyond Home Assistant's dialect. */
+  standard?: StandardFacts;
   /** Whose login it was; a `link_user` login is nobody's yet and carries the identity instead. */
   subject: { purpose: 'authorize'; user_id: string; credential_id: string } | { purpose: 'link_user'; identity: Identity };
+}
+
+/** What a code of the standard profile hands on to its tokens. */
+export interface StandardFacts {
+  scope: string[];
+  resource: string[];
+  nonce: string | null;
+  claims: JsonObject | null;
+  /** Of the browser session. */
+  sid: string | null;
+  /** The key that must redeem it (RFC 9449 section 10). */
+  dpop_jkt: string | null;
 }
 
 export interface CodeDeps {
@@ -36,14 +60,19 @@ export interface CodeDeps {
 export function createCodes({ authorizationCodes, clock, lifetime }: CodeDeps) {
   return {
     /** Makes the code of a finished login. */
-    async issue({ subject, ...login }: FinishedLogin): Promise<string> {
-      const { code, code_hash } = newAuthorizationCode();
+    async issue({ subject, standard, ...login }: FinishedLogin): Promise<string> {
+      const { code, code_hash } = newAuthorizationCode(standard && 'standard');
       const now = clock();
       const times = { created_at: now, expires_at: addSeconds(now, lifetime) };
-      await authorizationCodes.store({ code_hash, ...login, ...columnsOf(subject), ...times });
+      await authorizationCodes.store({ code_hash, ...login, ...columnsOf(subject), ...standardColumns(standard), ...times });
       return code;
     },
   };
+}
+
+function standardColumns(standard: StandardFacts | undefined) {
+  if (!standard) return {};
+  return { ...standard, profile: 'standard' as const, claims: standard.claims && JSON.stringify(standard.claims) };
 }
 
 function columnsOf(subject: FinishedLogin['subject']) {

@@ -31,7 +31,7 @@ export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps)
     /** Null for every token that is not good, whatever the reason (HA contract 1.7). */
     async authenticate(token: string, remote_address: string): Promise<Caller | null> {
       const claims = accessTokens.read(token);
-      if (!claims) return null;
+      if (!claims?.refresh_token_id || claims.cnf) return null;
       const [found] = await refreshTokens.findForBearer({ id: claims.refresh_token_id, now: clock() });
       if (found?.user_id !== claims.sub || refusalToAuthenticate(found, remote_address) !== null) return null;
       const { user_id: id, name, is_owner, is_active, local_only, system_generated, is_in_admin_group, ...grant } = found;

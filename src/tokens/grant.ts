@@ -1,6 +1,8 @@
 // The contract of a grant: a way to earn tokens (RFC 6749 section 1.3). A file in src/grants/ exports one GrantType as `grant`; its name is
 // the grant_type. A grant proves a right; the issuer signs. Client ids are checked and answers are written by the token endpoint.
 import type { Audit } from '../domain/audit_event.ts';
+import type { Profile } from '../domain/authorization_request.ts';
+import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Admission, Authorization } from '../domain/token.ts';
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
@@ -30,15 +32,28 @@ export interface RequestContext {
   admission: Admission;
   /** The reference under which this request's refusal is explained. */
   error_ref?: string;
+  /** The Authorization header. */
+  authorization?: string | undefined;
+  /** Every DPoP header (RFC 9449 section 4.1). */
+  dpop?: readonly string[];
 }
 
 export interface GrantRequest extends RequestContext {
   parameters: ReadonlyMap<string, string>;
-  /** Well-formed, if there is one. */
+  /** Of the client below; in Home Assistant's dialect well-formed, if there is one. */
   client_id: string | null;
+  /** As it authenticated itself; null in Home Assistant's dialect. */
+  client: Client | null;
+  /** The thumbprint of the key whose possession this request proves (RFC 9449); null without a proof. */
+  dpop_jkt: string | null;
 }
 
 export interface Grant {
+  /**
+   * The dialect that a request of a URL client, or of no client, speaks; without an answer it is `standard`.
+   * It tells by the look of what is presented, and authorize() must still find that out to be true.
+   */
+  profileOf?(parameters: ReadonlyMap<string, string>): Profile;
   /** Proves the right, or throws the refusal (RFC 6749 section 5.2). */
   authorize(request: GrantRequest): Promise<Authorization>;
 }

@@ -6,7 +6,7 @@ export type Issuer = ReturnType<typeof createIssuer>;
 
 export function createIssuer({ accessTokens }: { accessTokens: Pick<AccessTokens, 'mint'> }) {
   return {
-    issue(authorization: Authorization): TokenSet {
+    async issue(authorization: Authorization): Promise<TokenSet> {
       const { access_token, expires_in } = accessTokens.mint(authorization);
       const { refresh_token, ha_auth_provider } = authorization;
       return {

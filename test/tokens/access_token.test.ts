@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/domain/json.ts';
-import type { Authorization } from '../../src/domain/token.ts';
+import { type Authorization, HOME_ASSISTANT } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -36,7 +36,7 @@ async function grantFor({ id: user_id, ...rest }: User): Promise<Authorization> 
     access_token_expiration: 1_800,
     auth_time: NOON,
     amr: ['pwd'],
-    scope: [],
+    ...HOME_ASSISTANT,
     refresh_token: null,
     ha_auth_provider: null,
   };
@@ -100,7 +100,9 @@ describe('an access token', () => {
     ['as it is', {}, true],
     ['another issuer', { iss: 'https://evil.example' }, false],
     ['another audience', { aud: 'https://evil.example' }, false],
-    ['a list of audiences', { aud: [ISSUER] }, false],
+    ['a list of audiences with us in it', { aud: ['https://api.example', ISSUER] }, true],
+    ['a list of others', { aud: ['https://api.example'] }, false],
+    ['an audience that is an object', { aud: { 0: ISSUER } }, false],
     ['no audience', { aud: null }, false],
     ['expired 9 s ago', { exp: now - 9 }, true],
     ['expired 10 s ago', { exp: now - 10 }, false],
@@ -110,7 +112,8 @@ describe('an access token', () => {
     ['no iat', { iat: null }, false],
     ['an exp in words', { exp: `${now + 60}` }, false],
     ['a broken exp', { exp: now + 0.5 }, false],
-    ['no grant', { refresh_token_id: null }, false],
+    ['an amr in words', { amr: 'pwd' }, false],
+    ['a key that is no thumbprint', { cnf: { jkt: 1 } }, false],
     ['a grant that is a list', { refresh_token_id: [authorization?.refresh_token_id] }, false],
     ['a subject that is an object', { sub: {} }, false],
   ] as [string, JsonObject, boolean][]) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { HOME_ASSISTANT } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import type { NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -31,7 +32,7 @@ async function tokenOf(user: User, differences: Partial<NewRefreshToken> = {}) {
     ...facts,
     auth_time: NOON,
     amr: ['pwd'],
-    scope: [],
+    ...HOME_ASSISTANT,
     refresh_token: null,
     ha_auth_provider: null,
   });
