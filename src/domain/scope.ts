@@ -1,0 +1,22 @@
+// Scopes: what an app may ask for (RFC 6749 section 3.3). A list inside, a text with blanks on the wire.
+
+/** Scopes that every server has (OpenID Connect Core section 5.4, and groups). */
+export const STANDARD_SCOPES: readonly string[] = ['openid', 'profile', 'email', 'groups', 'offline_access'];
+
+/** A scope of the operator's own. */
+export interface ConfiguredScope {
+  name: string;
+  /** For the consent page: one text, or one by language. */
+  description: string | Record<string, string>;
+}
+
+/** The scopes in a text, each once; null when it is none. */
+export function parseScope(text: string): string[] | null {
+  const scopes = text.split(' ').filter((scope) => scope !== '');
+  return scopes.every(isScope) ? [...new Set(scopes)] : null;
+}
+
+/** RFC 6749 section 3.3: printable ASCII but blank, quote and backslash. */
+export function isScope(text: string): boolean {
+  return /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(text);
+}
