@@ -166,7 +166,8 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
       const standing = await standingOf(visit);
       const next = nextOf(flow, standing, flow.step_id === 'mfa');
       // What the user has may have changed since the form was shown.
-      if (next.type !== flow.step_id) return await go(flow, standing, next);
+      if (next.type !== flow.step_id || ('mfa_module_id' in next && next.mfa_module_id !== flow.mfa_module_id))
+        return await go(flow, standing, next);
       if (next.type === 'mfa') return await prove(standing, factorOf(standing.own, next.mfa_module_id), input);
       if (next.type === 'mfa_setup') return await enrolWith(standing, moduleOf(offered, next.mfa_module_id), input);
       const own = standing.own.map(({ module }) => module);
