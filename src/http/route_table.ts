@@ -24,8 +24,10 @@ export function createRouteTable(app: FastifyInstance): RouteTable {
   return {
     find(url) {
       const path = url.split('?', 1)[0] ?? '';
-      for (const row of rows.values()) if (row.pattern.test(path)) return { methods: row.methods.toSorted(), config: row.config };
-      return null;
+      // A word may stand where another route takes any id: then the path has the methods of both.
+      const matching = [...rows.values()].filter(({ pattern }) => pattern.test(path));
+      const [first] = matching;
+      return first ? { methods: [...new Set(matching.flatMap(({ methods }) => methods))].toSorted(), config: first.config } : null;
     },
   };
 }
