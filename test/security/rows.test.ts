@@ -1,0 +1,23 @@
+// That no threat is forgotten: each row of the list below is named by at least one test, in a comment beside it.
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const ROWS = 'A1-11 A22-26 C1-3 C7-12 C20-22 D15-16 E1-7 H1-4 H7-16 H21-23 H25-26 J1-6 L1-7 L10 M1 M3 N1-9 N12-13'
+  .split(' ')
+  .flatMap((range) => {
+    const [, letter = '', first, last = first] = /^([A-Z])(\d+)(?:-(\d+))?$/.exec(range) ?? [];
+    return Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => `${letter}${Number(first) + index}`);
+  });
+
+const ROOT = new URL('../', import.meta.url).pathname;
+const FILES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(test|browser)\.ts$/.test(name));
+const NAMED = new Set(
+  FILES.flatMap((name) => {
+    const comments = readFileSync(`${ROOT}${name}`, 'utf8').matchAll(/\/\/ ((?:[A-Z]\d+(?:, | and )?)+)/g);
+    return [...comments].flatMap(([, rows = '']) => rows.match(/[A-Z]\d+/g) ?? []);
+  }),
+);
+
+test.each(ROWS)('%s is named by a test', (row) => {
+  expect(NAMED).toContain(row);
+});
