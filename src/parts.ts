@@ -3,6 +3,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { createCredentials } from './accounts/credentials.ts';
 import { createGroups } from './accounts/groups.ts';
+import { createLinkTickets } from './accounts/link_tickets.ts';
 import { createLinkUser } from './accounts/link_user.ts';
 import { createLocalLogins } from './accounts/local_logins.ts';
 import { createMe } from './accounts/me.ts';
@@ -37,6 +38,7 @@ import { createFailedLogins } from './repository/failed_logins.ts';
 import { createFinishLogin } from './repository/finish_login.ts';
 import { createGroups as createGroupRows } from './repository/groups.ts';
 import { createIpBans } from './repository/ip_bans.ts';
+import { createLinkTickets as createLinkTicketRows } from './repository/link_tickets.ts';
 import { createLocalLogins as createLocalLoginRows } from './repository/local_logins.ts';
 import { createLoginFlows } from './repository/login_flows.ts';
 import { migrate } from './repository/migrate.ts';
@@ -166,6 +168,7 @@ function createRows(database: Database) {
     refreshTokens: createRefreshTokenRows(database),
     authorizationCodes: createAuthorizationCodes(database),
     loginFlows: createLoginFlows(database),
+    linkTickets: createLinkTicketRows(database),
     finishLogin: createFinishLogin(database),
     sessions: createSessionRows(database),
   };
@@ -187,7 +190,9 @@ function createAccounts(ground: Ground) {
   const { authorization_code_lifetime } = config.tokens;
   const minimum_password_length = minimumPasswordLength(config);
   const deps = { ...ground, ...rows, hasher, minimum_password_length, authorization_code_lifetime };
-  const credentials = createCredentials(deps);
+  const { providers, factors } = mfa;
+  const credentials = createCredentials({ ...deps, providers });
+  const linkUser = createLinkUser(deps);
   return {
     providers,
     credentials,
@@ -196,7 +201,8 @@ function createAccounts(ground: Ground) {
     users: createUsers({ ...deps, approvals_by: config.approvals.by }),
     mergeUsers: createMergeUsers({ ...deps, approvals_by: config.approvals.by }),
     newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
-    linkUser: createLinkUser(deps),
+    linkUser,
+    linkTickets: createLinkTickets({ ...deps, providers, factors, linkUser }),
     localLogins: createLocalLogins({ ...deps, unlink: credentials.unlink }),
     groups: createGroups(deps),
     permissions: createPermissions(rows),

@@ -1,5 +1,5 @@
 // Which login is whose: linked by a login or by link_user, unlinked by people and administrators. Nobody is left without a way in.
-import type { Identity, ProviderKey } from '../domain/auth_provider.ts';
+import { type AuthProvider, type Identity, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
@@ -18,11 +18,15 @@ export interface CredentialsDeps {
   localLogins: Pick<LocalLogins, 'remove'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
+  /** The ways in there are. */
+  providers: ReadonlyMap<string, Pick<AuthProvider, 'name'>>;
 }
 
 export type Credentials = ReturnType<typeof createCredentials>;
 
-export function createCredentials({ database, users, credentials, localLogins, audit, clock }: CredentialsDeps) {
+export function createCredentials({ database, users, credentials, localLogins, audit, clock, providers }: CredentialsDeps) {
+  const isWayIn = (credential: ProviderKey) => providers.has(providerKeyText(credential));
+
   /** False when the user has a login at this provider, or the identity belongs to somebody. */
   async function link(credential: Credential, actor?: Actor): Promise<boolean> {
     const { user_id, auth_provider_type, auth_provider_id } = credential;
@@ -36,6 +40,13 @@ export function createCredentials({ database, users, credentials, localLogins, a
 
   return {
     findIdentity: credentials.findIdentity,
+
+    /** A user's ways in; without a name those that lead nowhere any more. */
+    async list(user_id: string): Promise<(Credential & { auth_provider_name: string | null })[]> {
+      const all = await credentials.ofUser(user_id);
+      return all.map((credential) => ({ ...credential, auth_provider_name: providers.get(providerKeyText(credential))?.name ?? null }));
+    },
+
     link,
 
     /** Adds what a provider found out to a user as another way in; the user's already is fine (HA contract 3.9). */
@@ -62,7 +73,9 @@ export function createCredentials({ database, users, credentials, localLogins, a
         const all = await credentials.ofUser(user_id, trx);
         const credential = all.find(({ id }) => id === credential_id);
         if (!credential) throw new AuthError('credentials_not_found', 'Credentials not found');
-        if (all.length === 1) throw new AuthError('last_credential', 'Unable to remove the last way to log in');
+        const left = all.filter((other) => other !== credential);
+        if (left.length === 0 || (isWayIn(credential) && !left.some(isWayIn)))
+          throw new AuthError('last_credential', 'Unable to remove the last way to log in');
         await credentials.remove(trx, credential.id);
         if (isLocal(credential)) await localLogins.remove(trx, credential.subject);
         const { auth_provider_type, auth_provider_id } = credential;

@@ -25,6 +25,7 @@ import type { RenderErrorPage } from './errors.ts';
 import { createGuard } from './guard.ts';
 import { createMetrics, metricsRoute } from './metrics.ts';
 import { createErrorPage } from './page.ts';
+import { accountLinkRoute } from './routes/account_link.ts';
 import { apiRootRoute } from './routes/api.ts';
 import { assetsRoute } from './routes/assets.ts';
 import { authorizeRoute } from './routes/authorize.ts';
@@ -97,6 +98,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       authorizeRoute(pages),
       callbackRoute(pages),
       onboardingPageRoute(pages),
+      accountLinkRoute(pages),
       assetsRoute(pages),
     ],
     observe: metrics.observe,

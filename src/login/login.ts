@@ -12,7 +12,7 @@ import {
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { fitInput, type Input, type Values } from '../domain/form.ts';
-import type { FlowPage, FlowStep } from '../domain/login_flow.ts';
+import type { FlowPage, FlowStep, FlowType } from '../domain/login_flow.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import type { Finish, LoggedIn } from './finish.ts';
 import { abortStep, externalStep, formStep } from './flow_step.ts';
@@ -43,7 +43,7 @@ export interface LoginDeps {
 
 /** What becomes of a person who comes back from elsewhere. */
 export type CameBack =
-  | { type: 'page'; provider: AuthProvider; page: FlowPage; result: LoginResult }
+  | { type: 'page'; flow_type: FlowType; provider: AuthProvider; page: FlowPage; result: LoginResult }
   /** In the JSON dialect: the client goes on itself, once the person has said that they began this. */
   | { type: 'unconfirmed'; provider: AuthProvider; client_id: string }
   | { type: 'kept' };
@@ -167,8 +167,9 @@ export function createLogin(deps: LoginDeps) {
     async comeBack(request: ComeBackRequest & { confirmed: boolean }): Promise<CameBack> {
       const visit = await visits.findAwaited(request);
       const { flow, provider } = visit;
-      const { client_id, page, browser_hash } = flow;
-      if (browser_hash !== null && page) return { type: 'page', provider, page, result: await goOn(visit, request.parameters) };
+      const { client_id, page, browser_hash, flow_type } = flow;
+      if (browser_hash !== null && page)
+        return { type: 'page', flow_type, provider, page, result: await goOn(visit, request.parameters) };
       // Nothing ties this browser to whoever began the flow, so the person must say that it was them.
       if (!request.confirmed) return { type: 'unconfirmed', provider, client_id };
       if (!(await loginFlows.advance({ ...flow, came_back: request.parameters }))) throw unknownFlow();

@@ -125,6 +125,7 @@ const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   // A code that comes back late must still be known, or its replay would pass for a typing error.
   ['authorization_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
   ['sessions', (now) => sql`expires_at <= ${now}`],
+  ['link_tickets', (now) => sql`expires_at <= ${now}`],
   ['mfa_setup_flows', (now) => sql`expires_at <= ${now}`],
   ['mfa_failures', (now) => sql`last_failed_at <= ${addSeconds(now, -DAY)}`],
   ['failed_logins', (now, { failure_lifetime }) => sql`last_failed_at <= ${addSeconds(now, -Math.max(failure_lifetime, DAY))}`],

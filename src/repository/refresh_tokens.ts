@@ -64,7 +64,7 @@ export function createRefreshTokens(database: Database) {
       kysely
         .selectFrom('refresh_tokens as r')
         .innerJoin('users as u', 'u.id', 'r.user_id')
-        .select(['r.user_id', 'r.token_type', 'r.client_id', 'r.auth_time', 'r.auth_provider_type', 'r.auth_provider_id'])
+        .select(['r.user_id', 'r.token_type', 'r.client_id', 'r.auth_time', 'r.amr', 'r.auth_provider_type', 'r.auth_provider_id'])
         .select(['u.name', 'u.is_owner', 'u.is_active', 'u.local_only', 'u.system_generated'])
         .select(isInAdminGroup().as('is_in_admin_group'))
         .where('r.id', '=', p.id)

@@ -170,6 +170,16 @@ export interface Schema {
     expires_at: Date;
   };
   mfa_failures: { user_id: string; failures: number; first_failed_at: Date; last_failed_at: Date };
+  link_tickets: {
+    token_hash: Buffer;
+    user_id: string;
+    refresh_token_id: string;
+    auth_provider_type: string;
+    auth_provider_id: string | null;
+    browser_hash: Buffer | null;
+    created_at: Date;
+    expires_at: Date;
+  };
   failed_logins: { address: string; subject: Buffer; failures: number; first_failed_at: Date; last_failed_at: Date };
   ip_bans: { address: string; banned_at: Date; expires_at: Date };
   audit_events: {

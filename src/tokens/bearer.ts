@@ -14,6 +14,7 @@ export interface Caller {
   client_id: string | null;
   token_type: TokenType;
   auth_time: Date;
+  amr: string[];
   auth_provider_type: string | null;
   auth_provider_id: string | null;
 }

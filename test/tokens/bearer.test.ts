@@ -54,6 +54,7 @@ test('a caller is known with their grant', async () => {
     client_id: CLIENT,
     token_type: 'normal',
     auth_time: NOON,
+    amr: ['pwd'],
     auth_provider_type: 'homeassistant',
     auth_provider_id: null,
   });

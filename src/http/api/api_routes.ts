@@ -1,7 +1,9 @@
 // The table of the JSON API, and its registration. Whoever may call what is read off this table.
 
 import type { FastifyPluginAsync } from 'fastify';
+import type { Credentials } from '../../accounts/credentials.ts';
 import type { Groups } from '../../accounts/groups.ts';
+import type { LinkTickets } from '../../accounts/link_tickets.ts';
 import type { LocalLogins } from '../../accounts/local_logins.ts';
 import type { Me } from '../../accounts/me.ts';
 import type { MergeUsers } from '../../accounts/merge_users.ts';
@@ -10,6 +12,7 @@ import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
 import type { Users } from '../../accounts/users.ts';
 import type { Guard } from '../guard.ts';
 import type { ApiRoute } from './api_route.ts';
+import { credentialRoutes } from './credentials.ts';
 import { groupRoutes } from './groups.ts';
 import { meRoutes } from './me.ts';
 import { permissionRoutes } from './permissions.ts';
@@ -17,6 +20,9 @@ import { userRoutes } from './users.ts';
 
 export interface ApiParts {
   me: Me;
+  credentials: Credentials;
+  linkTickets: LinkTickets;
+  public_url: string;
   users: Users;
   mergeUsers: MergeUsers;
   localLogins: LocalLogins;
@@ -29,7 +35,7 @@ export interface ApiParts {
 
 /** Every route below /api that takes a bearer token. */
 export function apiRoutes(parts: ApiParts): ApiRoute[] {
-  return [...meRoutes(parts), ...userRoutes(parts), ...groupRoutes(parts.groups), ...permissionRoutes(parts.permissions)];
+  return [...meRoutes(parts), ...credentialRoutes(parts), ...userRoutes(parts), ...groupRoutes(parts.groups), ...permissionRoutes(parts.permissions)];
 }
 
 export function apiPlugin(parts: ApiParts, guard: Guard): FastifyPluginAsync {

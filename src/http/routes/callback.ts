@@ -10,12 +10,13 @@ import type { Values } from '../../domain/form.ts';
 import type { CameBack, Login } from '../../login/login.ts';
 import { formBody } from '../body.ts';
 import type { Browser, Csrf } from '../csrf.ts';
+import { createLinkAnswer, type LinkAnswerParts } from '../link_answer.ts';
 import { createLoginAnswer, type LoginAnswerParts } from '../login_answer.ts';
 import { languageOf, queryText, sendPage } from '../page.ts';
 import { confirmPage } from '../pages/confirm_page.tsx';
 import { messagePage } from '../pages/message_page.tsx';
 
-export interface CallbackParts extends LoginAnswerParts {
+export interface CallbackParts extends LoginAnswerParts, LinkAnswerParts {
   login: Login;
   providers: ReadonlyMap<string, AuthProvider>;
   csrf: Csrf;
@@ -34,10 +35,12 @@ export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
   const { login, providers, csrf, assets } = parts;
   const stylesheet = assets.href('style.css');
   const answer = createLoginAnswer(parts);
+  const linkAnswer = createLinkAnswer(parts);
 
   /** On with the page that the person left. */
   async function goOn(reply: FastifyReply, request: FastifyRequest, browser: Browser, came_back: CameBack & { type: 'page' }) {
-    const { page, provider, result } = came_back;
+    const { flow_type, page, provider, result } = came_back;
+    if (flow_type === 'link_user') return await linkAnswer.comeBack(reply, request, browser, page, result);
     const query = new URLSearchParams(page.query);
     const admitted = [...providers.values()].filter((other) => other.refusal(request.remote_address) === null);
     const others = admitted.filter((other) => other !== provider);

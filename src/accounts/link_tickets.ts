@@ -1,0 +1,111 @@
+// Linking in a browser: an app of somebody who logged in just now asks for a way to our page, the browser that opens it first may go it, and the login
+// that is proven there becomes that person's. Called by the JSON API and by the page.
+import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { randomToken, sha256 } from '../domain/secret.ts';
+import { refusalToAuthenticate } from '../domain/user.ts';
+import type { Credentials } from '../repository/credentials.ts';
+import type { LinkTicket, LinkTickets as LinkTicketRows } from '../repository/link_tickets.ts';
+import type { Caller } from '../tokens/bearer.ts';
+import type { Factors } from './factors.ts';
+import { requireFreshLogin } from './fresh_login.ts';
+import type { LinkUser } from './link_user.ts';
+
+/** Seconds for the whole way. */
+const LIFETIME = 600;
+const TICKET_ID = /^[0-9a-f]{64}$/;
+
+export interface LinkTicketsDeps {
+  linkTickets: LinkTicketRows;
+  linkUser: LinkUser;
+  credentials: Pick<Credentials, 'ofUserAt'>;
+  factors: Pick<Factors, 'ofUser'>;
+  providers: ReadonlyMap<string, AuthProvider>;
+  clock: Clock;
+}
+
+/** A ticket in the browser that opened it. */
+export interface Opened {
+  /** Worth nothing in another browser. */
+  ticket_id: string;
+  browser_hash: Buffer;
+  remote_address: string;
+}
+
+export interface OpenTicket {
+  user: LinkTicket;
+  provider: AuthProvider;
+}
+
+export type LinkTickets = ReturnType<typeof createLinkTickets>;
+
+export function createLinkTickets({ linkTickets, linkUser, credentials, factors, providers, clock }: LinkTicketsDeps) {
+  const placeOf = ({ ticket_id, browser_hash }: Omit<Opened, 'remote_address'>) => {
+    if (!TICKET_ID.test(ticket_id)) throw unknownTicket();
+    return { token_hash: Buffer.from(ticket_id, 'hex'), browser_hash, now: clock() };
+  };
+
+  /** A provider that a person can link. */
+  function providerOf(key: ProviderKey): AuthProvider | undefined {
+    const provider = providers.get(providerKeyText(key));
+    return provider?.is_unlisted ? undefined : provider;
+  }
+
+  async function find(opened: Opened): Promise<OpenTicket> {
+    const ticket = await linkTickets.find(placeOf(opened));
+    const provider = ticket && providerOf(ticket);
+    if (!provider || refusalToAuthenticate(ticket, opened.remote_address) !== null) throw unknownTicket();
+    return { user: ticket, provider };
+  }
+
+  return {
+    /** A ticket for whoever logged in just now; the secret is told this once. */
+    async issue(caller: Caller, key: ProviderKey): Promise<{ ticket: string; expires_at: Date }> {
+      const { user, refresh_token_id, auth_time, amr, token_type } = caller;
+      if (user.system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
+      const now = clock();
+      const has_factor = (await factors.ofUser(user.id)).length > 0;
+      requireFreshLogin({ auth_time, amr, is_login: token_type === 'normal' }, has_factor, now);
+      const provider = providerOf(key);
+      if (!provider) throw new AuthError('not_found', 'There is no such auth provider');
+      const { auth_provider_type, auth_provider_id } = provider;
+      if (await credentials.ofUserAt(user.id, provider)) throw new AuthError('credential_exists', 'You have a login of that provider');
+      const ticket = randomToken('lk_li_');
+      const times = { created_at: now, expires_at: addSeconds(now, LIFETIME) };
+      await linkTickets.put({
+        token_hash: sha256(ticket),
+        user_id: user.id,
+        refresh_token_id,
+        auth_provider_type,
+        auth_provider_id,
+        ...times,
+      });
+      return { ticket, expires_at: times.expires_at };
+    },
+
+    /** Lets a browser in; answers the ticket's id there. */
+    async open(ticket: string, browser_hash: Buffer): Promise<string> {
+      const token_hash = sha256(ticket);
+      if (!(await linkTickets.open({ token_hash, browser_hash, now: clock() }))) throw unknownTicket();
+      return token_hash.toString('hex');
+    },
+
+    /** Whose ticket it is and for which provider; throws `unknown_flow`. */
+    find,
+
+    /** Ends the way: what the code of the login stands for is the user's from now on. */
+    async redeem(opened: Opened, code: { code: string; client_id: string }): Promise<OpenTicket> {
+      const open = await find(opened);
+      if (!(await linkTickets.take(placeOf(opened)))) throw unknownTicket();
+      const { user_id, is_owner, system_generated } = open.user;
+      const actor = { user_id, is_owner, is_admin: false, remote_address: opened.remote_address };
+      await linkUser.link({ id: user_id, system_generated }, code, actor);
+      return open;
+    },
+  };
+}
+
+function unknownTicket(): AuthError {
+  return new AuthError('unknown_flow', 'Invalid flow specified');
+}

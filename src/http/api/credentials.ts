@@ -1,0 +1,55 @@
+// /api/me/credentials: the ways in that people have, what they link in a browser, and what they unlink.
+
+import { z } from 'zod';
+import type { Credentials } from '../../accounts/credentials.ts';
+import type { LinkTickets } from '../../accounts/link_tickets.ts';
+import { type ApiRoute, apiRoute, pageOf } from './api_route.ts';
+
+interface Parts {
+  credentials: Credentials;
+  linkTickets: LinkTickets;
+  public_url: string;
+}
+
+const credential = z.object({
+  id: z.string(),
+  auth_provider_type: z.string(),
+  auth_provider_id: z.string().nullable(),
+  /** Null where the provider is not configured any more: nobody gets in by it. */
+  auth_provider_name: z.string().nullable(),
+  data: z.record(z.string(), z.unknown()),
+  created_at: z.date(),
+});
+
+const newLink = z.strictObject({ auth_provider_type: z.string(), auth_provider_id: z.string().nullable().default(null) });
+
+export function credentialRoutes({ credentials, linkTickets, public_url }: Parts): ApiRoute[] {
+  return [
+    apiRoute({
+      method: 'GET',
+      url: '/api/me/credentials',
+      who: 'anyone',
+      answer: pageOf(credential),
+      // One of each provider: one page.
+      handle: async ({ caller }) => ({ items: await credentials.list(caller.user.id), next_cursor: null }),
+    }),
+    apiRoute({
+      method: 'POST',
+      url: '/api/me/credentials/link',
+      who: 'anyone',
+      body: newLink,
+      status: 201,
+      answer: z.object({ url: z.string(), expires_at: z.date() }),
+      handle: async ({ caller, body }) => {
+        const { ticket, expires_at } = await linkTickets.issue(caller, body);
+        return { url: `${public_url}/account/link?ticket=${ticket}`, expires_at };
+      },
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: '/api/me/credentials/:credential_id',
+      who: 'anyone',
+      handle: ({ caller, actor, id }) => credentials.unlink(caller.user.id, id('credential_id'), actor),
+    }),
+  ];
+}
