@@ -5,6 +5,7 @@ import { AuthError } from '../domain/errors.ts';
 import { type Field, fitInput, type Input } from '../domain/form.ts';
 import type { MfaModule, SetupStep } from '../domain/mfa_module.ts';
 import { randomId } from '../domain/secret.ts';
+import type { MfaFailures } from '../repository/mfa_failures.ts';
 import type { MfaSetupFlow, MfaSetupFlows } from '../repository/mfa_setup_flows.ts';
 import type { Enrol } from './enrol.ts';
 import type { Factors } from './factors.ts';
@@ -47,12 +48,13 @@ export interface MfaSetupDeps {
   factors: Factors;
   enrol: Enrol;
   mfaSetupFlows: MfaSetupFlows;
+  mfaFailures: Pick<MfaFailures, 'count'>;
   clock: Clock;
 }
 
 export type MfaSetup = ReturnType<typeof createMfaSetup>;
 
-export function createMfaSetup({ factors, enrol, mfaSetupFlows, clock }: MfaSetupDeps) {
+export function createMfaSetup({ factors, enrol, mfaSetupFlows, mfaFailures, clock }: MfaSetupDeps) {
   const enrolmentsOf = async (user_id: string, { id }: MfaModule) =>
     (await factors.ofUser(user_id)).find(({ module }) => module.id === id)?.enrolments ?? [];
 
@@ -118,7 +120,9 @@ export function createMfaSetup({ factors, enrol, mfaSetupFlows, clock }: MfaSetu
       const is_empty = Object.keys(input).length === 0;
       if (!values && !is_empty) throw new AuthError('invalid_input', 'User input malformed');
       const attempts = flow.attempts + 1;
-      if (attempts > (module.max_retries || MAX_ATTEMPTS))
+      const is_over = attempts > (module.max_retries || MAX_ATTEMPTS);
+      // A message may go anywhere that a person names: never many of them.
+      if (is_over || (module.delivers && (await mfaFailures.count(user.id, now)) === null))
         return await take(caller, module, { type: 'abort', reason: 'too_many_retry' }, flow);
       const step = await module.setup({ user, enrolments, shown: values && !is_empty ? { form: flow.form, values } : null, now });
       if (step.type === 'form' && !(await mfaSetupFlows.advance({ ...flow, form: step, attempts }))) throw unknownFlow();
