@@ -18,10 +18,12 @@ import type { AuthProviderType } from './domain/auth_provider.ts';
 import type { Clock } from './domain/clock.ts';
 import { createFinish } from './login/finish.ts';
 import { createLogin } from './login/login.ts';
+import { createMfaStep } from './login/mfa_step.ts';
 import { createResolveUser } from './login/resolve_user.ts';
 import { createSessions } from './login/session.ts';
 import { createSyncGroups } from './login/sync_groups.ts';
 import { createThrottle } from './login/throttle.ts';
+import { createMfaParts } from './mfa_parts.ts';
 import { createClientPages } from './oauth/client_page.ts';
 import { createRevocation } from './oauth/revocation.ts';
 import { createTokenEndpoint } from './oauth/token_endpoint.ts';
@@ -45,7 +47,7 @@ import { migrate } from './repository/migrate.ts';
 import { createPasswordHasher } from './repository/password_hash.ts';
 import { createRefreshTokens as createRefreshTokenRows } from './repository/refresh_tokens.ts';
 import { resealSecrets } from './repository/reseal.ts';
-import { createSealer } from './repository/seal.ts';
+import { createSealer, type Sealer } from './repository/seal.ts';
 import { checkSecretKey } from './repository/secret_key_canary.ts';
 import { readOrCreateSecretKey } from './repository/secret_key_file.ts';
 import { createSessions as createSessionRows } from './repository/sessions.ts';
@@ -152,7 +154,7 @@ interface Ground {
   log: FastifyBaseLogger;
   database: Database;
   clock: Clock;
-  sealer: ReturnType<typeof createSealer>;
+  sealer: Sealer;
   audit: ReturnType<typeof createAuditEvents>;
   public_url: string;
   registry: Registry;
@@ -177,7 +179,7 @@ function createRows(database: Database) {
 function createAccounts(ground: Ground) {
   const { config, log, clock, rows, registry } = ground;
   const hasher = createPasswordHasher();
-  const providers = createProviders(registry, config.auth_providers, {
+  const configured = createProviders(registry, config.auth_providers, {
     clock,
     hasher,
     localLogins: rows.localLogins,
@@ -187,6 +189,8 @@ function createAccounts(ground: Ground) {
     upstreamFetch: createUpstreamFetch,
     warn: (message) => log.warn(message),
   });
+  const modules = createMfaModules(registry, config.auth_mfa_modules, ground);
+  const mfa = createMfaParts({ ...ground, ...rows, providers: configured, modules });
   const { authorization_code_lifetime } = config.tokens;
   const minimum_password_length = minimumPasswordLength(config);
   const deps = { ...ground, ...rows, hasher, minimum_password_length, authorization_code_lifetime };
@@ -194,7 +198,7 @@ function createAccounts(ground: Ground) {
   const credentials = createCredentials({ ...deps, providers });
   const linkUser = createLinkUser(deps);
   return {
-    providers,
+    ...mfa,
     credentials,
     minimum_password_length,
     onboarding: createOnboarding(deps),
@@ -206,7 +210,7 @@ function createAccounts(ground: Ground) {
     localLogins: createLocalLogins({ ...deps, unlink: credentials.unlink }),
     groups: createGroups(deps),
     permissions: createPermissions(rows),
-    me: createMe({ ...rows, mfa_modules: createMfaModules(registry, config.auth_mfa_modules, ground) }),
+    me: createMe({ ...rows, mfa: mfa.mfa }),
   };
 }
 
@@ -246,7 +250,7 @@ function lifetimesOf({ tokens }: Config) {
 }
 
 function createLoginParts(ground: Ground, accounts: ReturnType<typeof createAccounts>) {
-  const { config, database, clock, audit, public_url, rows } = ground;
+  const { config, database, clock, audit, public_url, rows, sealer } = ground;
   const { providers, credentials, newUsers } = accounts;
   const { login_attempts_threshold, ip_ban_enabled, ip_ban_duration, trusted_proxies } = config.http;
   const throttle = createThrottle({
@@ -262,11 +266,12 @@ function createLoginParts(ground: Ground, accounts: ReturnType<typeof createAcco
   const resolveUser = createResolveUser({ credentials, users: rows.users, newUsers, syncGroups: createSyncGroups({ ...ground, ...rows }), clock });
   const { authorization_code_lifetime } = config.tokens;
   const finish = createFinish({ ...rows, resolveUser, clientPages, clock, audit, authorization_code_lifetime });
+  const mfaStep = createMfaStep({ ...accounts, resolveUser, sealer, clock });
   const callback_url = `${public_url}/auth/callback`;
   return {
     throttle,
     clientPages,
-    login: createLogin({ providers, loginFlows: rows.loginFlows, finish, throttle, clock, audit, callback_url }),
+    login: createLogin({ providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, clock, audit, callback_url }),
     sessions: createSessions({ sessions: rows.sessions, clock, idle: config.sessions.idle_lifetime, lifetime: config.sessions.lifetime }),
   };
 }
