@@ -10,7 +10,15 @@ export const ERROR_STATUS = {
   unsupported_grant_type: 400,
   unsupported_response_type: 400,
   invalid_scope: 400,
+  // RFC 7591 section 3.2.2; the first one is `invalid_redirect_uri` on the wire
+  unfit_redirect_uri: 400,
+  invalid_client_metadata: 400,
   access_denied: 403,
+  // RFC 8707 section 2, RFC 9449 section 5, RFC 6750 section 3.1
+  invalid_target: 400,
+  invalid_dpop_proof: 400,
+  invalid_token: 401,
+  insufficient_scope: 403,
   server_error: 500,
   temporarily_unavailable: 503,
   // Home Assistant's login flow, onboarding and link_user

@@ -1,0 +1,198 @@
+// What describes a client (RFC 7591 section 2), wherever it comes from: the configuration, the API, the client itself. First the shape of each field,
+// then the rules between them. Sources differ in what they may say, never in what it means.
+import { z } from 'zod';
+import type { Client } from './client.ts';
+import { isSpecialUse, parseAddress } from './network.ts';
+import { hostOf, isThisMachine, redirectUriComplaint } from './registered_redirect_uri.ts';
+import { isScope, parseScope } from './scope.ts';
+import { parseUri } from './uri.ts';
+
+const uri = z.string().min(1).max(2048);
+const uris = z.array(uri).max(50);
+
+/** What a page links to; never a scheme that runs script. */
+const webUri = uri.refine((text) => {
+  const { scheme, authority = '' } = parseUri(text) ?? {};
+  return scheme !== undefined && /^https?$/.test(scheme) && hostOf(authority) !== null;
+}, 'must be an http or https URL');
+
+const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(256)
+  .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must be one line of text');
+
+/** A text with blanks as on the wire, or a list. */
+const scope = z.union([z.string(), z.array(z.string()).max(100)]).transform((value, context) => {
+  const scopes = typeof value === 'string' ? parseScope(value) : value.every(isScope) ? [...new Set(value)] : null;
+  if (scopes && scopes.length <= 100) return scopes;
+  context.addIssue({ code: 'custom', message: 'must be scopes: words with blanks between them, or a list' });
+  return z.NEVER;
+});
+
+/** The name of a client that is registered. It is never a URL: those name clients that nobody registered. */
+export const registeredId = z
+  .string()
+  .regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u, 'must be 1 to 256 characters on one line')
+  .refine((text) => text.trim() === text && !/^https?:/i.test(text), 'must not be a URL, nor begin or end with a blank');
+
+/** The fields of RFC 7591 and its kin that we know; a client may say them of itself. */
+export const clientFields = {
+  client_name: name.nullable(),
+  client_uri: webUri.nullable(),
+  logo_uri: webUri.nullable(),
+  policy_uri: webUri.nullable(),
+  tos_uri: webUri.nullable(),
+  redirect_uris: uris,
+  post_logout_redirect_uris: uris,
+  token_endpoint_auth_method: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']),
+  grant_types: z.array(z.string().max(100)).min(1).max(20),
+  scope,
+  jwks: z.looseObject({ keys: z.array(z.record(z.string(), z.json())).max(20) }).nullable(),
+  jwks_uri: uri.nullable(),
+  id_token_signed_response_alg: z.enum(['RS256', 'ES256', 'EdDSA']),
+  dpop_bound_access_tokens: z.boolean(),
+  require_pushed_authorization_requests: z.boolean(),
+  backchannel_logout_uri: uri.nullable(),
+};
+
+/** Those that the operator alone says of a client; lifetimes are seconds. */
+export const operatorFields = {
+  resources: uris,
+  trusted: z.boolean(),
+  allowed_group_ids: z.array(z.string().max(64)).max(100).nullable(),
+};
+
+export type ClientFields = Omit<Client, 'client_id' | 'kind'>;
+
+/** What a client is of which nothing else was said. */
+export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_method'> = {
+  client_name: null,
+  client_uri: null,
+  logo_uri: null,
+  policy_uri: null,
+  tos_uri: null,
+  redirect_uris: [],
+  post_logout_redirect_uris: [],
+  grant_types: ['authorization_code', 'refresh_token'],
+  resources: [],
+  jwks: null,
+  jwks_uri: null,
+  id_token_signed_response_alg: 'RS256',
+  dpop_bound_access_tokens: false,
+  require_pushed_authorization_requests: false,
+  backchannel_logout_uri: null,
+  trusted: false,
+  allowed_group_ids: null,
+  access_token_lifetime: null,
+  refresh_token_idle_lifetime: null,
+  refresh_token_lifetime: null,
+};
+
+/** What this server lets clients be. */
+export interface ClientRules {
+  /** Redirects in the clear to hosts beside this machine. */
+  allow_http_redirect_uris: boolean;
+  /** Whether what we would fetch or call may lie inside. */
+  allow_private_addresses: boolean;
+  /** Undefined: whatever is named. */
+  grant_types?: readonly string[] | undefined;
+  scopes?: readonly string[] | undefined;
+}
+
+export interface ClientComplaint {
+  /** RFC 7591 section 3.2.2: what is wrong is a redirect URI, or anything else. */
+  code: 'unfit_redirect_uri' | 'invalid_client_metadata';
+  path: (string | number)[];
+  message: string;
+}
+
+/** Everything that is wrong with a client; each alone has the right shape. */
+export function clientComplaints(client: ClientFields, rules: ClientRules): ClientComplaint[] {
+  return [
+    ...redirectComplaints(client, rules),
+    ...grantComplaints(client, rules),
+    ...keyComplaints(client),
+    ...addressComplaints(client, rules),
+  ];
+}
+
+function redirectComplaints(client: ClientFields, { allow_http_redirect_uris }: ClientRules): ClientComplaint[] {
+  const complaints = (['redirect_uris', 'post_logout_redirect_uris'] as const).flatMap((field) =>
+    client[field].flatMap((text, index) => {
+      const message = redirectUriComplaint(text, allow_http_redirect_uris);
+      return message === null ? [] : [{ code: 'unfit_redirect_uri' as const, path: [field, index], message }];
+    }),
+  );
+  if (client.redirect_uris.length > 0 || !client.grant_types.includes('authorization_code')) return complaints;
+  return [
+    ...complaints,
+    { code: 'unfit_redirect_uri', path: ['redirect_uris'], message: 'must not be empty with grant type authorization_code' },
+  ];
+}
+
+function grantComplaints(client: ClientFields, { grant_types, scopes }: ClientRules): ClientComplaint[] {
+  return [
+    ...unknown('grant_types', client.grant_types, grant_types, 'there is no such grant type'),
+    ...unknown('scope', client.scope, scopes, 'there is no such scope'),
+    // RFC 6749 section 4.4
+    ...complainIf(
+      client.token_endpoint_auth_method === 'none' && client.grant_types.includes('client_credentials'),
+      'grant_types',
+      'client_credentials needs a client that proves who it is',
+    ),
+  ];
+}
+
+function unknown(field: string, words: readonly string[], known: readonly string[] | undefined, message: string): ClientComplaint[] {
+  return words.flatMap((word, index) => (known?.includes(word) === false ? complainIf(true, field, `${message}: ${word}`, index) : []));
+}
+
+function keyComplaints({ token_endpoint_auth_method, jwks, jwks_uri }: ClientFields): ClientComplaint[] {
+  const needs_key = token_endpoint_auth_method === 'private_key_jwt';
+  return [
+    ...complainIf(jwks !== null && jwks_uri !== null, 'jwks', 'give either jwks or jwks_uri, not both'),
+    ...complainIf(needs_key && jwks === null && jwks_uri === null, 'token_endpoint_auth_method', 'private_key_jwt needs jwks or jwks_uri'),
+    ...complainIf(jwks !== null && !isPublicJwks(jwks), 'jwks', 'must be public keys alone: RSA, EC or OKP, nothing private'),
+  ];
+}
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+
+/** RFC 7517: keys of which everybody may know everything. */
+export function isPublicJwks(jwks: unknown): jwks is { keys: Record<string, unknown>[] } {
+  const keys = typeof jwks === 'object' && jwks !== null && 'keys' in jwks ? jwks.keys : null;
+  return Array.isArray(keys) && keys.every(isPublicKey);
+}
+
+function isPublicKey(key: unknown): boolean {
+  if (typeof key !== 'object' || key === null || !('kty' in key)) return false;
+  return ['RSA', 'EC', 'OKP'].includes(String(key.kty)) && !PRIVATE_MEMBERS.some((member) => member in key);
+}
+
+function addressComplaints(client: ClientFields, { allow_private_addresses }: ClientRules): ClientComplaint[] {
+  return (['jwks_uri', 'backchannel_logout_uri'] as const).flatMap((field) => {
+    const text = client[field];
+    return complainIf(
+      text !== null && !isFetchable(text, allow_private_addresses),
+      field,
+      `must be an https URL${allow_private_addresses ? '' : ' of a host that everybody can reach'}, without user or fragment`,
+    );
+  });
+}
+
+/** Whether we may ask a server there as far as its URL tells; the address behind a name is judged when it is connected to. */
+export function isFetchable(text: string, allow_private_addresses: boolean): boolean {
+  const { scheme, authority = '', fragment } = parseUri(text) ?? {};
+  const host = hostOf(authority);
+  if (host === null || fragment !== undefined || text.includes('#')) return false;
+  if (scheme === 'http') return allow_private_addresses && isThisMachine(host);
+  const isInside = isThisMachine(host) || (parseAddress(host) !== null && isSpecialUse(host));
+  return scheme === 'https' && (allow_private_addresses || !isInside);
+}
+
+function complainIf(is_wrong: boolean, field: string, message: string, index?: number): ClientComplaint[] {
+  if (!is_wrong) return [];
+  return [{ code: 'invalid_client_metadata', path: index === undefined ? [field] : [field, index], message }];
+}
