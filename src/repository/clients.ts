@@ -1,0 +1,196 @@
+// The table `clients`: the apps that were registered, by the configuration, by administrators, or by themselves. Of those a request names
+// only the enabled ones are found; lists show all.
+import { type Kysely, type SqlBool, sql } from 'kysely';
+import type { Client } from '../domain/client.ts';
+import type { ClientFields } from '../domain/client_metadata.ts';
+import { AuthError } from '../domain/errors.ts';
+import { type Page, type PageRequest, pageSize } from '../domain/page.ts';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+
+export type ManagedBy = 'config' | 'database' | 'registration';
+
+/** A client as its row shows it; no secret is part of it. */
+export interface RegisteredClient extends ClientFields {
+  client_id: string;
+  managed_by: ManagedBy;
+  is_enabled: boolean;
+  created_at: Date;
+}
+
+export type NewClient = Omit<RegisteredClient, 'is_enabled'> & { registration_token_hash?: Buffer };
+
+export type Clients = ReturnType<typeof createClients>;
+
+const FIELDS = [
+  ...(['client_name', 'client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'redirect_uris', 'post_logout_redirect_uris'] as const),
+  ...(['token_endpoint_auth_method', 'grant_types', 'scope', 'resources', 'jwks', 'jwks_uri', 'id_token_signed_response_alg'] as const),
+  ...(['dpop_bound_access_tokens', 'require_pushed_authorization_requests', 'backchannel_logout_uri', 'trusted'] as const),
+  ...(['allowed_group_ids', 'access_token_lifetime', 'refresh_token_idle_lifetime', 'refresh_token_lifetime'] as const),
+] as const satisfies (keyof ClientFields)[];
+const ROW = ['client_id', ...FIELDS, 'managed_by', 'is_enabled', 'created_at'] as const satisfies (keyof RegisteredClient)[];
+
+export function createClients({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+  const find = prepare<{ client_id: string }, Client>('clients_find', (db, p) =>
+    db
+      .selectFrom('clients')
+      .select(['client_id', ...FIELDS, sql.lit('registered' as const).as('kind')])
+      .where('client_id', '=', p.client_id)
+      .where('is_enabled', '=', true),
+  );
+
+  return {
+    /** A client that may be used. */
+    find: async (client_id: string): Promise<Client | undefined> => (await find({ client_id }))[0],
+
+    /** Any client there is; the row stays as it is until the transaction ends. */
+    get: (client_id: string, trx?: Kysely<Schema>): Promise<RegisteredClient | undefined> =>
+      (trx ?? kysely)
+        .selectFrom('clients')
+        .select(ROW)
+        .where('client_id', '=', client_id)
+        .$if(trx !== undefined, (query) => query.forUpdate())
+        .executeTakeFirst(),
+
+    /** By name. */
+    async page(request: PageRequest): Promise<Page<RegisteredClient>> {
+      const size = pageSize(request);
+      const rows = await kysely
+        .selectFrom('clients')
+        .select(ROW)
+        .where('client_id', '>', afterOf(request.cursor))
+        .orderBy('client_id')
+        .limit(size + 1)
+        .execute();
+      const items = rows.slice(0, size);
+      return { items, next_cursor: rows.length > size ? Buffer.from(items.at(-1)?.client_id ?? '').toString('base64url') : null };
+    },
+
+    /** False when the client_id is taken. */
+    async insert(trx: Kysely<Schema>, client: NewClient): Promise<boolean> {
+      const inserted = await trx
+        .insertInto('clients')
+        .values(rowOf(client))
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('client_id')
+        .executeTakeFirst();
+      return inserted !== undefined;
+    },
+
+    /** Gives a client these fields in place of those it has. */
+    async update(trx: Kysely<Schema>, client_id: string, fields: ClientFields): Promise<void> {
+      await trx.updateTable('clients').set(columnsOf(fields)).where('client_id', '=', client_id).execute();
+    },
+
+    /** The client, its secrets, and everything that was granted to it. */
+    async remove(trx: Kysely<Schema>, client_id: string): Promise<boolean> {
+      const gone = await trx
+        .with('gone', (query) => query.deleteFrom('clients').where('client_id', '=', client_id).returning('client_id'))
+        .with('grants', (query) =>
+          query.deleteFrom('refresh_tokens').where('client_id', 'in', (clients) => clients.selectFrom('gone').select('client_id')),
+        )
+        .with('codes', (query) =>
+          query.deleteFrom('authorization_codes').where('client_id', 'in', (clients) => clients.selectFrom('gone').select('client_id')),
+        )
+        .with('consented', (query) =>
+          query.deleteFrom('consents').where('client_id', 'in', (clients) => clients.selectFrom('gone').select('client_id')),
+        )
+        .with('devices', (query) =>
+          query.deleteFrom('device_codes').where('client_id', 'in', (clients) => clients.selectFrom('gone').select('client_id')),
+        )
+        .selectFrom('gone')
+        .select('client_id')
+        .executeTakeFirst();
+      return gone !== undefined;
+    },
+
+    /** Writes the configuration's clients as they should be, new or not; answers those that changed. One that somebody else made is not taken over. */
+    async put(trx: Kysely<Schema>, clients: readonly NewClient[]): Promise<string[]> {
+      if (clients.length === 0) return [];
+      const columns = sql.join([...FIELDS.map((name) => sql.ref(`clients.${name}`)), sql.ref('clients.is_enabled')]);
+      const excluded = sql.join([...FIELDS.map((name) => sql.ref(`excluded.${name}`)), sql.lit(true)]);
+      const written = await trx
+        .insertInto('clients')
+        .values(clients.map(rowOf))
+        .onConflict((conflict) =>
+          conflict
+            .column('client_id')
+            .doUpdateSet(({ ref }) => ({
+              ...Object.fromEntries(FIELDS.map((name) => [name, ref(`excluded.${name}`)])),
+              is_enabled: true,
+            }))
+            .where(sql<SqlBool>`clients.managed_by = 'config' and (${columns}) is distinct from (${excluded})`),
+        )
+        .returning('client_id')
+        .execute();
+      return written.map(({ client_id }) => client_id);
+    },
+
+    /** Of these names those that somebody else than the configuration has. */
+    async taken(trx: Kysely<Schema>, client_ids: readonly string[]): Promise<string[]> {
+      const rows = await trx
+        .selectFrom('clients')
+        .select('client_id')
+        .where(sql<SqlBool>`client_id = any(${client_ids})`)
+        .where('managed_by', '<>', 'config')
+        .execute();
+      return rows.map(({ client_id }) => client_id);
+    },
+
+    /** Switches off the configuration's clients that are not named any more. Their grants stay, and are refused. */
+    async disableOthers(trx: Kysely<Schema>, client_ids: readonly string[]): Promise<string[]> {
+      const disabled = await trx
+        .updateTable('clients')
+        .set({ is_enabled: false })
+        .where('managed_by', '=', 'config')
+        .where('is_enabled', '=', true)
+        .where(sql<SqlBool>`client_id <> all(${client_ids})`)
+        .returning('client_id')
+        .execute();
+      return disabled.map(({ client_id }) => client_id);
+    },
+
+    /** The client that registered itself and holds the token of that hash. */
+    findByRegistrationToken: (client_id: string, registration_token_hash: Buffer): Promise<RegisteredClient | undefined> =>
+      kysely
+        .selectFrom('clients')
+        .select(ROW)
+        .where('client_id', '=', client_id)
+        .where('registration_token_hash', '=', registration_token_hash)
+        .where('is_enabled', '=', true)
+        .executeTakeFirst(),
+
+    /** How many registered themselves; nobody else counts until the transaction ends, so a cap holds. */
+    async countSelfRegistered(trx: Kysely<Schema>): Promise<number> {
+      await sql`select pg_advisory_xact_lock(${sql.lit(REGISTRATION_LOCK_KEY)})`.execute(trx);
+      const { count } = await trx
+        .selectFrom('clients')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('managed_by', '=', 'registration')
+        .executeTakeFirstOrThrow();
+      return count;
+    },
+  };
+}
+
+/** Any number will do, as long as it stays. */
+const REGISTRATION_LOCK_KEY = 4_207_849_313;
+
+/** The fields as columns take them; whatever else the value carries stays out. */
+function columnsOf(fields: ClientFields) {
+  const { jwks, ...rest } = fields;
+  const columns = Object.fromEntries(FIELDS.flatMap((name) => (name === 'jwks' ? [] : [[name, rest[name]]]))) as Omit<ClientFields, 'jwks'>;
+  return { ...columns, jwks: jwks && JSON.stringify(jwks) };
+}
+
+function rowOf(client: NewClient) {
+  const { client_id, managed_by, created_at, registration_token_hash = null } = client;
+  return { ...columnsOf(client), client_id, managed_by, created_at, registration_token_hash, is_enabled: true };
+}
+
+/** The name that a cursor holds, which the next page begins after. */
+function afterOf(cursor: string | null): string {
+  const client_id = Buffer.from(cursor ?? '', 'base64url').toString();
+  if (client_id.includes('\0')) throw new AuthError('invalid_format', 'Invalid cursor');
+  return client_id;
+}

@@ -1,0 +1,98 @@
+// The table `url_clients`: URL clients that somebody must let in first, and what was decided about them.
+import { type Kysely, type SqlBool, sql } from 'kysely';
+import type { JsonObject } from '../domain/json.ts';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+
+export type UrlClientStatus = 'pending' | 'approved' | 'refused';
+
+/** A URL client as lists show it. */
+export interface UrlClient {
+  client_id: string;
+  status: UrlClientStatus;
+  /** What it said of itself when it was last asked about, and what tells that from other things it may say. */
+  metadata: JsonObject;
+  metadata_hash: string;
+  created_at: Date;
+  decided_at: Date | null;
+}
+
+export type UrlClients = ReturnType<typeof createUrlClients>;
+
+/** That wait at a time: anybody can make one. */
+const MAX_PENDING = 1000;
+
+export function createUrlClients({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+  const find = prepare<{ client_id: string }, { status: UrlClientStatus; metadata_hash: Buffer }>('url_clients_find', (db, p) =>
+    db.selectFrom('url_clients').select(['status', 'metadata_hash']).where('client_id', '=', p.client_id),
+  );
+
+  return {
+    find: async (client_id: string) => (await find({ client_id }))[0],
+
+    /**
+     * Puts a client among those that wait: an unknown one, and an approved one that says something else of itself now. A refused one stays refused.
+     * True when there is something new to decide. Does nothing when too many wait.
+     */
+    async ask(client: { client_id: string; metadata_hash: Buffer; metadata: JsonObject; now: Date }): Promise<boolean> {
+      const { now, metadata, ...row } = client;
+      const waiting = sql<number>`(select count(*) from url_clients where status = 'pending')`;
+      const asked = await kysely
+        .insertInto('url_clients')
+        .columns(['client_id', 'status', 'metadata_hash', 'metadata', 'created_at'])
+        .expression(
+          kysely
+            .selectNoFrom([
+              sql<string>`${row.client_id}`.as('client_id'),
+              sql<'pending'>`'pending'`.as('status'),
+              sql<Buffer>`${row.metadata_hash}::bytea`.as('metadata_hash'),
+              sql<string>`${JSON.stringify(metadata)}::jsonb`.as('metadata'),
+              sql<Date>`${now}::timestamptz`.as('created_at'),
+            ])
+            .where(sql<SqlBool>`${waiting} < ${sql.lit(MAX_PENDING)}`),
+        )
+        .onConflict((conflict) =>
+          conflict
+            .column('client_id')
+            .doUpdateSet(({ ref }) => ({
+              status: 'pending',
+              metadata_hash: ref('excluded.metadata_hash'),
+              metadata: ref('excluded.metadata'),
+              created_at: ref('excluded.created_at'),
+              decided_at: null,
+            }))
+            .where(sql<SqlBool>`url_clients.status <> 'refused' and url_clients.metadata_hash <> excluded.metadata_hash`),
+        )
+        .returning('client_id')
+        .executeTakeFirst();
+      return asked !== undefined;
+    },
+
+    /** Those that wait, longest first. */
+    pending: (limit: number): Promise<UrlClient[]> =>
+      kysely
+        .selectFrom('url_clients')
+        .select(['client_id', 'status', 'metadata', 'created_at', 'decided_at'])
+        .select(sql<string>`encode(metadata_hash, 'hex')`.as('metadata_hash'))
+        .where('status', '=', 'pending')
+        .orderBy('created_at')
+        .orderBy('client_id')
+        .limit(limit)
+        .execute(),
+
+    /** What was decided before can be decided again. False for one that was never seen, or that says something else of itself by now. */
+    async decide(
+      trx: Kysely<Schema>,
+      { client_id, metadata_hash, status, now }: { client_id: string; metadata_hash: string | null; status: UrlClientStatus; now: Date },
+    ): Promise<boolean> {
+      const decided = await trx
+        .updateTable('url_clients')
+        .set({ status, decided_at: now })
+        .where('client_id', '=', client_id)
+        .$if(metadata_hash !== null, (query) => query.where(sql<string>`encode(metadata_hash, 'hex')`, '=', metadata_hash ?? ''))
+        .returning('client_id')
+        .executeTakeFirst();
+      return decided !== undefined;
+    },
+  };
+}
