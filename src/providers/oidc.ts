@@ -64,7 +64,7 @@ export const provider: AuthProviderType<CommonProviderConfig & OidcConfig> = {
 
     async function sendAway(pending: Pending, { callback_url }: StepContext): Promise<ProviderStep> {
       try {
-        const url = await upstream((server) => authorizationUrl(server, settings, pending, callback_url));
+        const url = await authorizationUrl(await upstream.meet(), settings, pending, callback_url);
         return { type: 'external', step_id: 'external', url, state: pending };
       } catch (error) {
         return unavailable(reasonOf(error));
@@ -73,7 +73,7 @@ export const provider: AuthProviderType<CommonProviderConfig & OidcConfig> = {
 
     async function takeBack(values: Values, pending: Pending, { callback_url }: StepContext): Promise<ProviderStep> {
       try {
-        const outcome = await upstream((server) => identify(server, settings, values, pending, callback_url));
+        const outcome = await upstream.ask((server) => identify(server, settings, values, pending, callback_url));
         if ('identity' in outcome) return { type: 'identity', identity: outcome.identity };
         const detail = 'refused' in outcome ? outcome.refused : outcome.unavailable;
         warn(detail);
@@ -174,25 +174,43 @@ async function askWho(server: Configuration, endpoint: string, response: URL, ch
   return { issuer: server.serverMetadata().issuer, claims: { ...claims } };
 }
 
-type Upstream = <T>(call: (server: Configuration) => Promise<T>) => Promise<T>;
+interface Upstream {
+  /** What is known of the server; asks it when that is old. */
+  meet(): Promise<Configuration>;
+  /** A conversation with it. */
+  ask<T>(call: (server: Configuration) => Promise<T>): Promise<T>;
+}
 
-/** Calls to the server while it answers, with what is known of it. */
+/** The server while it answers. Discovery says nothing of its other endpoints, so each has a breaker of its own. */
 function createUpstream(settings: OidcSettings, deps: Pick<ProviderDeps, 'clock' | 'upstreamFetch' | 'warn'>): Upstream {
   const { clock, upstreamFetch, warn } = deps;
   const { issuer, endpoints, allow_private_addresses } = settings;
   const hosts = [issuer, ...Object.values(endpoints ?? {})].map((url) => new URL(url).hostname);
   const fetch = loudFetch(upstreamFetch({ hosts, allow_private_addresses }));
-  const breaker = createCircuitBreaker({ clock, ...BREAKER });
-  const known = kept(clock, () => meet(settings, fetch));
-  return (call) =>
-    breaker(async () => {
-      try {
-        return await call(await known());
-      } catch (error) {
-        warn(reasonOf(error));
-        throw error;
-      }
-    });
+
+  function watched() {
+    const breaker = createCircuitBreaker({ clock, ...BREAKER });
+    return <T>(call: () => Promise<T>) =>
+      breaker(async () => {
+        try {
+          return await call();
+        } catch (error) {
+          warn(reasonOf(error));
+          throw error;
+        }
+      });
+  }
+
+  const discovering = watched();
+  const asking = watched();
+  const meet = kept(clock, () => discovering(() => discover(settings, fetch)));
+  return {
+    meet,
+    async ask(call) {
+      const server = await meet();
+      return await asking(() => call(server));
+    },
+  };
 }
 
 /** A fetch that throws `unavailable` whatever the reason is that nothing useful came. */
@@ -232,7 +250,7 @@ function kept(clock: Clock, ask: () => Promise<Configuration>): () => Promise<Co
   };
 }
 
-async function meet(
+async function discover(
   { issuer, client_id, client_secret, endpoints, ...settings }: OidcSettings,
   fetch: CustomFetch,
 ): Promise<Configuration> {
