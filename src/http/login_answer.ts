@@ -81,7 +81,8 @@ export function createLoginAnswer({ sessions, cookies, assets }: LoginAnswerPart
       error: form.errors?.base,
       placeholders: form.description_placeholders ?? {},
       keep: sent.keep,
-      others: others.map((other) => ({ name: other.name, href: hrefOf(query, other) })),
+      others: others.map((other) => ({ name: other.name, href: hrefOf(query, other), needs_passkeys: other.is_unlisted === true })),
+      script: assets.href('passkey.js'),
     });
     return sendPage(reply, html, { any_form_target: true });
   }

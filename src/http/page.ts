@@ -26,6 +26,7 @@ export function sendPage(reply: FastifyReply, html: string, policy: { any_form_t
 /** Why a login that was proven ends here, by the words in which it was refused (HA contract section 10). */
 function blockedText({ description }: Refusal, { t }: Language): string {
   if (description.includes('not active')) return t('blocked.inactive');
+  if (description.includes('second factor')) return t('blocked.mfa');
   return description.includes('local') || description.includes('remote') ? t('blocked.local_only') : t('blocked.refused');
 }
 

@@ -26,6 +26,7 @@ import { createGuard } from './guard.ts';
 import { createMetrics, metricsRoute } from './metrics.ts';
 import { createErrorPage } from './page.ts';
 import { accountLinkRoute } from './routes/account_link.ts';
+import { accountSecurityRoute } from './routes/account_security.ts';
 import { apiRootRoute } from './routes/api.ts';
 import { assetsRoute } from './routes/assets.ts';
 import { authorizeRoute } from './routes/authorize.ts';
@@ -33,6 +34,7 @@ import { callbackRoute } from './routes/callback.ts';
 import { healthRoute } from './routes/health.ts';
 import { homeRoute } from './routes/home.ts';
 import { linkUserRoute } from './routes/link_user.ts';
+import { loginRoute } from './routes/login.ts';
 import { loginFlowRoute } from './routes/login_flow.ts';
 import { onboardingRoute } from './routes/onboarding.ts';
 import { onboardingPageRoute } from './routes/onboarding_page.ts';
@@ -99,6 +101,8 @@ export function createPlugins(parts: HttpParts): Plugins {
       callbackRoute(pages),
       onboardingPageRoute(pages),
       accountLinkRoute(pages),
+      accountSecurityRoute(pages),
+      loginRoute(pages),
       assetsRoute(pages),
     ],
     observe: metrics.observe,

@@ -24,6 +24,8 @@ export interface LoginResult {
   step: FlowStep;
   /** The guess was wrong and has not been counted yet: whoever answers counts it. */
   failed: boolean;
+  /** The step's flow has a row to go on with. */
+  is_stored?: true;
   /** With the authorization code of an authorize flow. */
   login?: LoggedIn;
 }
@@ -113,7 +115,8 @@ export function createLogin(deps: LoginDeps) {
     if (step.type === 'identity') return await identified(visit, step.identity);
     if (step.type === 'abort') return await abort(visit, step.reason);
     if (keep) await visits.remember(visit, { ...visit.flow, step_id: step.step_id, provider_state: step.state ?? {} });
-    return { step: step.type === 'form' ? formStep(visit.flow, step) : externalStep(visit.flow, step), failed: false };
+    const shown = step.type === 'form' ? formStep(visit.flow, step) : externalStep(visit.flow, step);
+    return { step: shown, failed: false, ...(keep && { is_stored: true }) };
   }
 
   async function identified(visit: Visit, identity: Identity): Promise<LoginResult> {
@@ -128,7 +131,7 @@ export function createLogin(deps: LoginDeps) {
     if (outcome.type === 'abort') return { ...(await abort(visit, outcome.reason)), failed: outcome.failed };
     if (outcome.type === 'form') {
       await visits.remember({ ...visit, flow: read }, outcome.flow);
-      return { step: formStep(outcome.flow, outcome.form), failed: outcome.failed };
+      return { step: formStep(outcome.flow, outcome.form), failed: outcome.failed, is_stored: true };
     }
     const { flow, mfa_missing } = outcome;
     if (flow.identity === null) throw new Error('a login cannot end before somebody is known');
@@ -168,8 +171,7 @@ export function createLogin(deps: LoginDeps) {
       const visit = await visits.findAwaited(request);
       const { flow, provider } = visit;
       const { client_id, page, browser_hash, flow_type } = flow;
-      if (browser_hash !== null && page)
-        return { type: 'page', flow_type, provider, page, result: await goOn(visit, request.parameters) };
+      if (browser_hash !== null && page) return { type: 'page', flow_type, provider, page, result: await goOn(visit, request.parameters) };
       // Nothing ties this browser to whoever began the flow, so the person must say that it was them.
       if (!request.confirmed) return { type: 'unconfirmed', provider, client_id };
       if (!(await loginFlows.advance({ ...flow, came_back: request.parameters }))) throw unknownFlow();

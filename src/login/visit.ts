@@ -77,7 +77,8 @@ export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
       judgeClientId(client_id);
       const [auth_provider_type, auth_provider_id] = handler;
       const provider = providers.get(providerKeyText({ auth_provider_type: auth_provider_type ?? '', auth_provider_id }));
-      if (provider?.auth_provider_id !== auth_provider_id) throw new AuthError('invalid_handler', 'Invalid handler specified');
+      const is_known = provider?.auth_provider_id === auth_provider_id && !(flow_type === 'link_user' && provider.is_unlisted);
+      if (!provider || !is_known) throw new AuthError('invalid_handler', 'Invalid handler specified');
       if (!isStorable(redirect_uri)) throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI');
       const now = clock();
       const asked = { client_id, redirect_uri, flow_type, code_challenge, remote_address, browser_hash };

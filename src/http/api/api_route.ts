@@ -9,7 +9,7 @@ import { jsonBody } from '../body.ts';
 import { callerOf, type Guard, type Who } from '../guard.ts';
 import { validate } from '../validate.ts';
 
-interface ApiCall<Body, Query> {
+export interface ApiCall<Body, Query> {
   caller: Caller;
   /** The caller, as what they change is written down. */
   actor: Actor;
@@ -77,7 +77,7 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
 }
 
 function idOf(text: string | undefined): string {
-  return text !== undefined && /^[\w-]+$/.test(text) ? text : '';
+  return text !== undefined && /^[\w:-]+$/.test(text) ? text : '';
 }
 
 /** The query of a list. */

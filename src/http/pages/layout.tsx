@@ -9,6 +9,8 @@ interface Frame {
   title: string;
   /** Address of the style sheet; it carries a hash of its content. */
   stylesheet: string;
+  /** Address of the one script that the page needs. */
+  script?: string | undefined;
   children: ComponentChildren;
 }
 
@@ -21,7 +23,7 @@ function Mark() {
 }
 
 /** What each page is put into. */
-export function Layout({ language, title, stylesheet, children }: Frame) {
+export function Layout({ language, title, stylesheet, script, children }: Frame) {
   return (
     <html lang={language.tag}>
       <head>
@@ -30,6 +32,7 @@ export function Layout({ language, title, stylesheet, children }: Frame) {
         <meta name="color-scheme" content="light dark" />
         <title>{title}</title>
         <link rel="stylesheet" href={stylesheet} />
+        {script === undefined ? null : <script src={script} defer />}
       </head>
       <body>
         <main>

@@ -3,7 +3,7 @@
 import type { Field } from '../../domain/form.ts';
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
-import { StepForm } from './step_form.tsx';
+import { isPasskeyForm, StepForm } from './step_form.tsx';
 
 export interface LoginPage {
   language: Language;
@@ -20,7 +20,10 @@ export interface LoginPage {
   error: string | undefined;
   placeholders: Readonly<Record<string, string>>;
   keep: boolean;
-  others: readonly { name: string; href: string }[];
+  /** `needs_passkeys`: of use only to a browser that knows passkeys. */
+  others: readonly { name: string; href: string; needs_passkeys: boolean }[];
+  /** What makes passkeys work. */
+  script: string;
 }
 
 /** Where an app's name is more than its host, both are shown: the host is what the person can check. */
@@ -35,12 +38,34 @@ function Client({ language, client }: Pick<LoginPage, 'language' | 'client'>) {
   );
 }
 
+/** Hides what is of use only with passkeys, until passkey.js knows that the browser has them. */
+function showOnlyIf(needs_passkeys: boolean) {
+  return needs_passkeys ? { hidden: true, 'data-needs-passkeys': '' } : {};
+}
+
+/** Some steps have words of their own for what went wrong. */
+function complaintOf({ language, step_id, error, provider_name: name }: LoginPage): string | undefined {
+  if (error === undefined) return undefined;
+  const usual = language.maybe(`error.${error}`, language.t('error.title'), { name });
+  return language.maybe(`error.${step_id}.${error}`, usual, { name });
+}
+
+function submitOf({ language, fields, step_id, provider_name: name }: LoginPage): string {
+  if (fields.length === 0) return language.t('login.with', { name });
+  if (isPasskeyForm(fields)) return language.t(step_id === 'mfa_setup' ? 'passkey.create' : 'passkey.use');
+  return language.t(step_id.startsWith('select_') || step_id.startsWith('mfa_setup') ? 'login.continue' : 'login.submit');
+}
+
 export function loginPage(page: LoginPage): string {
   const { language } = page;
-  const complaint =
-    page.error === undefined ? undefined : language.maybe(`error.${page.error}`, language.t('error.title'), { name: page.provider_name });
+  const uses_passkeys = page.others.some(({ needs_passkeys }) => needs_passkeys) || isPasskeyForm(page.fields);
   return render(
-    <Layout language={language} title={`${language.t('page.login')} · ${page.client.name}`} stylesheet={page.stylesheet}>
+    <Layout
+      language={language}
+      title={`${language.t('page.login')} · ${page.client.name}`}
+      stylesheet={page.stylesheet}
+      script={uses_passkeys ? page.script : undefined}
+    >
       <h1>{language.maybe(`step.${page.step_id}.title`, language.t('login.title'), page.placeholders)}</h1>
       <Client language={language} client={page.client} />
       <StepForm
@@ -50,15 +75,16 @@ export function loginPage(page: LoginPage): string {
         flow_id={page.flow_id}
         fields={page.fields}
         values={page.values}
-        complaint={complaint}
-        submit={page.fields.length === 0 ? language.t('login.with', { name: page.provider_name }) : language.t('login.submit')}
+        placeholders={page.placeholders}
+        complaint={complaintOf(page)}
+        submit={submitOf(page)}
         keep={{ shown: true, checked: page.keep }}
       />
       {page.others.length === 0 ? null : (
-        <nav aria-label={language.t('login.other_ways')}>
+        <nav aria-label={language.t('login.other_ways')} {...showOnlyIf(page.others.every(({ needs_passkeys }) => needs_passkeys))}>
           <h2>{language.t('login.other_ways')}</h2>
           {page.others.map((other) => (
-            <a class="button second" href={other.href}>
+            <a class="button second" href={other.href} {...showOnlyIf(other.needs_passkeys)}>
               {language.t('login.with', { name: other.name })}
             </a>
           ))}

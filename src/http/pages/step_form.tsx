@@ -3,6 +3,7 @@
 import type { Field } from '../../domain/form.ts';
 import { CSRF_FIELD } from '../csrf.ts';
 import type { Language } from './language.ts';
+import { Shown } from './shown_secret.tsx';
 
 /** Names of the page's own controls, which no step's field has. */
 export const CONTROL = { csrf: CSRF_FIELD, flow_id: '_flow_id', keep: '_keep' } as const;
@@ -18,7 +19,15 @@ interface FieldProps {
   complaint: string | undefined;
 }
 
+/** The field into which passkey.js puts the browser's answer. */
+const PASSKEY = 'credential';
+
+export function isPasskeyForm(fields: readonly Field[]): boolean {
+  return fields.some(({ name }) => name === PASSKEY);
+}
+
 function StepField({ field, language, value, first, complaint }: FieldProps) {
+  if (field.name === PASSKEY) return <input type="hidden" name={PASSKEY} />;
   const id = `field-${field.name}`;
   const described = complaint === undefined ? {} : { 'aria-invalid': true, 'aria-describedby': 'complaint' };
   const label = <label for={id}>{language.maybe(`field.${field.name}`, field.name)}</label>;
@@ -64,14 +73,31 @@ interface StepFormProps {
   flow_id: string | null;
   fields: readonly Field[];
   values: Readonly<Record<string, string>>;
+  placeholders?: Readonly<Record<string, string>>;
   complaint: string | undefined;
   submit: string;
   keep: { shown: boolean; checked: boolean };
 }
 
-export function StepForm({ language, action, csrf, flow_id, fields, values, complaint, submit, keep }: StepFormProps) {
+/** What passkey.js must know, and what is said where it cannot work. */
+function PasskeyHelp({ language }: { language: Language }) {
   return (
-    <form method="post" action={action}>
+    <>
+      <noscript>
+        <p class="alert">{language.t('passkey.needs_script')}</p>
+      </noscript>
+      <p class="alert" role="alert" data-passkey-failed hidden>
+        {language.t('passkey.failed')}
+      </p>
+    </>
+  );
+}
+
+export function StepForm(props: StepFormProps) {
+  const { language, action, csrf, flow_id, fields, values, placeholders = {}, complaint, submit, keep } = props;
+  const passkey = { 'data-passkey-request': placeholders.passkey_request, 'data-passkey-creation': placeholders.passkey_creation };
+  return (
+    <form method="post" action={action} {...passkey}>
       {complaint === undefined ? null : (
         <p class="alert" id="complaint" role="alert">
           {complaint}
@@ -79,6 +105,8 @@ export function StepForm({ language, action, csrf, flow_id, fields, values, comp
       )}
       <input type="hidden" name={CONTROL.csrf} value={csrf} />
       {flow_id === null ? null : <input type="hidden" name={CONTROL.flow_id} value={flow_id} />}
+      <Shown language={language} placeholders={placeholders} />
+      {isPasskeyForm(fields) ? <PasskeyHelp language={language} /> : null}
       {fields.map((field, index) => (
         <StepField field={field} language={language} value={values[field.name]} first={index === 0} complaint={complaint} />
       ))}

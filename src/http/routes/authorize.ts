@@ -40,7 +40,8 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     const query = new URLSearchParams(queryText(request));
     const authorization = await judge(query, request.remote_address);
     const admitted = [...providers.values()].filter((provider) => provider.refusal(request.remote_address) === null);
-    const provider = admitted.find((candidate) => providerKeyText(candidate) === query.get(PROVIDER)) ?? admitted[0];
+    const chosen = admitted.find((candidate) => providerKeyText(candidate) === query.get(PROVIDER));
+    const provider = chosen ?? admitted.find(({ is_unlisted }) => !is_unlisted);
     if (!provider) throw new AuthError('forbidden', 'No way to log in from here');
     return { request, query, authorization, provider, others: admitted.filter((other) => other !== provider), browser };
   }
@@ -72,8 +73,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       const chose = visited.query.get(PROVIDER) === providerKeyText(visited.provider) || visited.others.length === 0;
       if (visited.provider.external && !chose) return answer.showForm(reply, visited, DOOR, sent);
       const result = await login.preview(begin(visited, keep));
-      const { step } = result;
-      return answer.send(reply, visited, result, { ...sent, flow_id: 'step_id' in step && step.step_id === 'mfa' ? step.flow_id : null });
+      return answer.send(reply, visited, result, { ...sent, flow_id: result.is_stored ? result.step.flow_id : null });
     });
 
     app.post('/auth/authorize', { config }, async (request, reply) => {

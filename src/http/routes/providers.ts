@@ -15,7 +15,7 @@ export function providersRoute({ providers, onboarding }: Parts): FastifyPluginA
   return async (app) => {
     app.get('/auth/providers', { config: { answers: 'home_assistant' } }, async ({ remote_address }) => {
       if (!(await onboarding.isDone())) throw new AuthError('onboarding_required', 'Onboarding not finished');
-      const open = [...providers.values()].filter((provider) => provider.refusal(remote_address) === null);
+      const open = [...providers.values()].filter((provider) => !provider.is_unlisted && provider.refusal(remote_address) === null);
       return {
         providers: open.map(({ name, auth_provider_id: id, auth_provider_type: type }) => ({ name, id, type })),
         preselect_remember_me: isLocalAddress(remote_address),

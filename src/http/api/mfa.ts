@@ -1,0 +1,111 @@
+// /api/me/mfa: a caller's own second factors (HA contract 11.3, auth/setup_mfa and auth/depose_mfa). Adding and removing takes a fresh login.
+
+import { z } from 'zod';
+import type { Mfa } from '../../accounts/mfa.ts';
+import type { MfaCaller, MfaSetup } from '../../accounts/mfa_setup.ts';
+import { AuthError } from '../../domain/errors.ts';
+import { type ApiCall, type ApiRoute, apiRoute } from './api_route.ts';
+
+export interface MfaParts {
+  mfa: Mfa;
+  mfaSetup: MfaSetup;
+}
+
+const enrolment = z.object({
+  id: z.string(),
+  mfa_module_id: z.string(),
+  name: z.string().nullable(),
+  created_at: z.date(),
+  last_used_at: z.date().nullable(),
+});
+
+const overview = z.object({
+  modules: z.array(z.object({ id: z.string(), type: z.string(), name: z.string(), enabled: z.boolean() })),
+  enrolments: z.array(enrolment),
+});
+
+const field = z.object({
+  type: z.string(),
+  name: z.string(),
+  required: z.boolean().optional(),
+  optional: z.boolean().optional(),
+  options: z.array(z.tuple([z.string(), z.string()])).optional(),
+});
+
+const opening = { flow_id: z.string(), handler: z.string() };
+
+const step = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('form'),
+    ...opening,
+    step_id: z.string(),
+    data_schema: z.array(field),
+    errors: z.record(z.string(), z.string()),
+    description_placeholders: z.record(z.string(), z.string()),
+    last_step: z.null(),
+    preview: z.null(),
+  }),
+  z.object({ type: z.literal('abort'), ...opening, reason: z.string(), description_placeholders: z.null() }),
+  z.object({
+    type: z.literal('create_entry'),
+    ...opening,
+    description: z.null(),
+    description_placeholders: z.null(),
+    data: z.object({ result: z.null() }),
+  }),
+]);
+
+/** Nothing begins; a flow with what the person entered goes on. */
+const setupBody = z.strictObject({ flow_id: z.string().max(64).optional(), user_input: z.record(z.string(), z.unknown()).optional() });
+
+export function mfaRoutes({ mfa, mfaSetup }: MfaParts): ApiRoute[] {
+  return [
+    apiRoute({
+      method: 'GET',
+      url: '/api/me/mfa',
+      who: 'anyone',
+      answer: overview,
+      handle: ({ caller }) => mfa.list(caller.user.id),
+    }),
+    apiRoute({
+      method: 'POST',
+      url: '/api/me/mfa/:mfa_module_id/setup',
+      who: 'anyone',
+      body: setupBody,
+      answer: step,
+      handle: async (call) => {
+        const { flow_id, user_input } = call.body;
+        const module_id = call.id('mfa_module_id');
+        if (flow_id !== undefined) return await mfaSetup.submit(mfaCaller(call), module_id, flow_id, user_input ?? {});
+        if (user_input !== undefined) throw new AuthError('invalid_format', 'user_input needs the flow_id of its flow');
+        return await mfaSetup.begin(mfaCaller(call), module_id);
+      },
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: '/api/me/mfa/:mfa_module_id',
+      who: 'anyone',
+      handle: (call) => mfa.disable(mfaCaller(call), call.id('mfa_module_id')),
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: '/api/me/mfa/enrolments/:enrolment_id',
+      who: 'anyone',
+      handle: (call) => mfa.remove(mfaCaller(call), call.id('enrolment_id')),
+    }),
+    apiRoute({
+      method: 'PATCH',
+      url: '/api/me/mfa/enrolments/:enrolment_id',
+      who: 'anyone',
+      body: z.strictObject({ name: z.string() }),
+      answer: enrolment,
+      handle: (call) => mfa.rename(mfaCaller(call), call.id('enrolment_id'), call.body.name),
+    }),
+  ];
+}
+
+/** A long-lived token is good for years: whoever holds it did not log in for this. */
+function mfaCaller({ caller, actor }: Pick<ApiCall<unknown, unknown>, 'caller' | 'actor'>): MfaCaller {
+  const { user, auth_time, amr, token_type } = caller;
+  return { user, auth_time, amr, is_login: token_type === 'normal', remote_address: actor.remote_address ?? '' };
+}

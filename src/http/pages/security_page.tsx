@@ -1,0 +1,98 @@
+// The page that lists a person's second factors, with a button for everything that can be done to them.
+
+import type { MfaEnrolmentEntry } from '../../repository/mfa_enrolments.ts';
+import { CSRF_FIELD } from '../csrf.ts';
+import type { Language } from './language.ts';
+import { Layout, render } from './layout.tsx';
+
+interface Module {
+  id: string;
+  type: string;
+  name: string;
+  enabled: boolean;
+}
+
+export interface SecurityPage {
+  language: Language;
+  stylesheet: string;
+  script: string;
+  csrf: string;
+  path: string;
+  modules: readonly Module[];
+  enrolments: readonly MfaEnrolmentEntry[];
+}
+
+type Common = Pick<SecurityPage, 'language' | 'csrf' | 'path'>;
+
+function dateIn(language: Language, date: Date): string {
+  return date.toLocaleDateString(language.tag, { dateStyle: 'long', timeZone: 'UTC' });
+}
+
+/** The name is asked for where a person may have several. */
+function Rename({ language, csrf, path, id, name }: Common & { id: string; name: string }) {
+  const field = `name-${id}`;
+  return (
+    <form method="post" action={`${path}/enrolments/${id}/rename`}>
+      <input type="hidden" name={CSRF_FIELD} value={csrf} />
+      <label for={field}>{language.t('security.name')}</label>
+      <input id={field} name="name" type="text" required maxlength={256} value={name} />
+      <button type="submit" class="second">
+        {language.t('security.rename')}
+      </button>
+    </form>
+  );
+}
+
+function Enrolled({ language, csrf, path, entry, module }: Common & { entry: MfaEnrolmentEntry; module: string }) {
+  const { t } = language;
+  const { id, name, created_at, last_used_at } = entry;
+  const used = last_used_at === null ? '' : `, ${t('security.last_used', { date: dateIn(language, last_used_at) })}`;
+  return (
+    <li>
+      <strong>{name === null ? module : `${module}: ${name}`}</strong>
+      <p class="hint">
+        {t('security.added', { date: dateIn(language, created_at) })}
+        {used}
+      </p>
+      {name === null ? null : <Rename language={language} csrf={csrf} path={path} id={id} name={name} />}
+      <form method="post" action={`${path}/enrolments/${id}/remove`}>
+        <input type="hidden" name={CSRF_FIELD} value={csrf} />
+        <button type="submit" class="second" aria-label={`${t('security.remove')}: ${name ?? module}`}>
+          {t('security.remove')}
+        </button>
+      </form>
+    </li>
+  );
+}
+
+function Add({ language, csrf, path, module }: Common & { module: Module }) {
+  const needs_passkeys = module.type === 'passkey' ? { hidden: true, 'data-needs-passkeys': '' } : {};
+  const is_renewal = module.enabled && module.type !== 'passkey';
+  return (
+    <form method="post" action={`${path}/${module.id}/setup`} {...needs_passkeys}>
+      <input type="hidden" name={CSRF_FIELD} value={csrf} />
+      <button type="submit">{language.t(is_renewal ? 'security.renew' : 'security.add', { name: module.name })}</button>
+    </form>
+  );
+}
+
+export function securityPage({ stylesheet, script, modules, enrolments, ...common }: SecurityPage): string {
+  const { language } = common;
+  const { t } = language;
+  const nameOf = ({ mfa_module_id }: MfaEnrolmentEntry) => modules.find(({ id }) => id === mfa_module_id)?.name ?? mfa_module_id;
+  return render(
+    <Layout language={language} title={t('page.security')} stylesheet={stylesheet} script={script}>
+      <h1>{t('page.security')}</h1>
+      <p>{t('security.intro')}</p>
+      {enrolments.length === 0 ? <p class="quiet">{t('security.none')}</p> : null}
+      <ul class="factors">
+        {enrolments.map((entry) => (
+          <Enrolled {...common} entry={entry} module={nameOf(entry)} />
+        ))}
+      </ul>
+      {modules.map((module) => (
+        <Add {...common} module={module} />
+      ))}
+    </Layout>,
+  );
+}
