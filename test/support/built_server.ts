@@ -1,6 +1,7 @@
 // The built server (dist/main.js) as a process of its own, on a port that was free: to be asked over real HTTP, killed, stopped and started
 // again. Against a database of the tests, or else the embedded one in `data_dir`.
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 import type { TokenSet } from '../../src/domain/token.ts';
@@ -35,7 +36,7 @@ export interface BuiltServerOptions {
 interface RequestOptions {
   method?: 'GET' | 'POST';
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Readable;
   /** On a connection of its own. */
   reset?: boolean;
 }
