@@ -25,11 +25,9 @@ import { createSyncGroups } from './login/sync_groups.ts';
 import { createThrottle } from './login/throttle.ts';
 import { createMfaParts } from './mfa_parts.ts';
 import { createClientPages } from './oauth/client_page.ts';
-import { createRevocation } from './oauth/revocation.ts';
-import { createTokenEndpoint } from './oauth/token_endpoint.ts';
 import { createUpstreamFetch } from './oauth/upstream_fetch.ts';
 import { openDatabase } from './open_database.ts';
-import { createGrants, createMfaModules, createProviders, type Registry, readRegistry } from './registry.ts';
+import { createMfaModules, createProviders, type Registry, readRegistry } from './registry.ts';
 import { createAuditEvents } from './repository/audit_events.ts';
 import { createAuthorizationCodes } from './repository/authorization_codes.ts';
 import { createCredentials as createCredentialRows } from './repository/credentials.ts';
@@ -51,15 +49,9 @@ import { createSealer, type Sealer } from './repository/seal.ts';
 import { checkSecretKey } from './repository/secret_key_canary.ts';
 import { readOrCreateSecretKey } from './repository/secret_key_file.ts';
 import { createSessions as createSessionRows } from './repository/sessions.ts';
-import { createSigningKeys } from './repository/signing_keys.ts';
 import { createUsers as createUserRows } from './repository/users.ts';
 import { createWorkQueue } from './repository/work_queue.ts';
-import { createAccessTokens } from './tokens/access_token.ts';
-import { createAdmission } from './tokens/admission.ts';
-import { createBearer } from './tokens/bearer.ts';
-import { createIssuer } from './tokens/issuer.ts';
-import { createKeyring } from './tokens/keyring.ts';
-import { createLastUsed } from './tokens/last_used.ts';
+import { createTokenParts } from './token_parts.ts';
 
 export interface AppOptions {
   config: Config;
@@ -119,7 +111,7 @@ async function build(options: AppOptions, closers: Closers) {
   const accounts = createAccounts(ground);
   // A command that runs with another configuration than the server must not switch groups off.
   if (!join) await accounts.groups.reconcile(config.groups);
-  const tokens = await createTokens(ground, accounts.providers, closers);
+  const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts }, closers);
   const login = createLoginParts(ground, accounts);
   const janitor = createJanitor({
     database,
@@ -218,35 +210,6 @@ function createAccounts(ground: Ground) {
 function minimumPasswordLength({ auth_providers }: Config): number {
   const length = auth_providers.find(({ type }) => type === 'homeassistant')?.minimum_password_length;
   return typeof length === 'number' ? length : 8;
-}
-
-async function createTokens(ground: Ground, providers: ReturnType<typeof createAccounts>['providers'], closers: Closers) {
-  const { config, database, clock, audit, public_url, registry, rows, sealer } = ground;
-  const lifetimes = lifetimesOf(config);
-  const signingKeys = createSigningKeys(database);
-  const keyring = await createKeyring({ signingKeys, sealer, clock, audit, token_lifetime_max: 3650 * 86_400 });
-  closers.add(() => keyring.close());
-  const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
-  const issuer = createIssuer({ accessTokens });
-  const lastUsed = createLastUsed({ refreshTokens: rows.refreshTokens, clock });
-  closers.add(() => lastUsed.close().catch((err: unknown) => ground.log.error({ err }, 'the last uses were not written')));
-  const grants = createGrants(registry, { ...rows, lastUsed, clock, audit, lifetimes });
-  const revocation = createRevocation({ ...rows, audit });
-  return {
-    lifetimes,
-    keyring,
-    issuer,
-    lastUsed,
-    revocation,
-    bearer: createBearer({ accessTokens, refreshTokens: rows.refreshTokens, clock }),
-    admissions: createAdmission(providers.values()),
-    tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation }),
-  };
-}
-
-function lifetimesOf({ tokens }: Config) {
-  const { access_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime } = tokens;
-  return { access_token: access_token_lifetime, refresh_token_idle: refresh_token_idle_lifetime, refresh_token: refresh_token_lifetime };
 }
 
 function createLoginParts(ground: Ground, accounts: ReturnType<typeof createAccounts>) {

@@ -31,6 +31,7 @@ export type AuditEventType =
   | 'login.succeeded'
   | 'login.failed'
   | 'login.blocked'
+  | 'provider.tested'
   | 'mfa.enrolled'
   | 'mfa.removed'
   | 'mfa.failed'

@@ -14,9 +14,9 @@ export function randomId(): string {
   return randomUUID().replaceAll('-', '');
 }
 
-/** The SHA-256 of a text's UTF-8 bytes: what is stored of a random secret. */
-export function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+/** The SHA-256 of bytes, or of a text's UTF-8: what is stored of a random secret. */
+export function sha256(secret: string | Uint8Array): Buffer {
+  return createHash('sha256').update(secret).digest();
 }
 
 /** Whether two secrets are equal, in a time that tells neither where they differ nor how long they are. */

@@ -1,20 +1,27 @@
-// The authorization code grant (RFC 6749 section 4.1.3) in Home Assistant's words: one statement spends the code and makes the grant.
-// Only when it finds nothing does a second look tell why. Nobody but a holder of every proof can harm what a code bore.
+// The authorization code grant (RFC 6749 section 4.1.3): one statement spends the code and makes the grant. Only when it finds nothing does
+// a second look tell why, in the words of the dialect. Nobody but a holder of every proof can harm what a code bore.
+import { randomBytes } from 'node:crypto';
 import type { AuditEvent } from '../domain/audit_event.ts';
+import { providerKeyText } from '../domain/auth_provider.ts';
+import { type Client, isConfidential } from '../domain/client.ts';
 import { addSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { isLocalAddress } from '../domain/network.ts';
 import { isCodeVerifier, s256 } from '../domain/pkce.ts';
 import { randomId } from '../domain/secret.ts';
 import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
-import type { Miss, Proof, Redeemed } from '../repository/authorization_codes.ts';
-import { authorizationCodeHash } from '../tokens/authorization_code.ts';
-import type { Grant, GrantDeps, GrantRequest, GrantType } from '../tokens/grant.ts';
+import type { Miss, Proof, Redeemed, Redemption } from '../repository/authorization_codes.ts';
+import { authorizationCodeHash, isStandardCode } from '../tokens/authorization_code.ts';
+import { type Grant, type GrantDeps, type GrantRequest, type GrantType, lifetimesFor } from '../tokens/grant.ts';
 import { newRefreshToken } from '../tokens/refresh_token.ts';
+import { requestedResource } from '../tokens/requested.ts';
 
 export const grant: GrantType = { grant_type: 'authorization_code', create };
 
-function create({ authorizationCodes, clock, audit, lifetimes }: GrantDeps): Grant {
+function create(deps: GrantDeps): Grant {
+  const { authorizationCodes, rotatingTokens, clock, audit } = deps;
+
   async function refuseMiss(proof: Proof, request: GrantRequest): Promise<AuthError> {
     const { reason, user_id } = await authorizationCodes.explainMiss(proof, clock());
     if (reason === 'replayed') {
@@ -25,48 +32,92 @@ function create({ authorizationCodes, clock, audit, lifetimes }: GrantDeps): Gra
       const wrong_verifiers = reason === 'verifier_wrong' ? await authorizationCodes.countWrongVerifier(proof.code_hash) : undefined;
       audit.record(event('authorization_code.refused', request, user_id, { reason, ...(wrong_verifiers && { wrong_verifiers }) }));
     }
-    return missError(reason);
+    return request.client ? missError(reason) : homeAssistantMissError(reason);
   }
 
   /** The code is gone, and bore nothing. */
   function refuseUser(redeemed: Redeemed, request: GrantRequest): AuthError {
-    const reason = refusalToAuthenticate(redeemed, request.remote_address) ?? request.admission.refusal(redeemed);
+    const { remote_address, admission, client } = request;
+    const is_admitted = admission.providers.includes(providerKeyText(redeemed));
+    const reason =
+      refusalToAuthenticate(redeemed, remote_address) ?? (is_admitted ? 'User may not use this client' : admission.refusal(redeemed));
     audit.record(event('authorization_code.refused', request, redeemed.user_id, { reason }));
-    return new AuthError('access_denied', reason);
+    if (!client) return new AuthError('access_denied', reason);
+    return new AuthError('invalid_grant', 'The user may not have tokens', { detail: reason });
+  }
+
+  /** One statement, and the secret of the grant that it makes. */
+  async function redeem(proof: Proof, request: GrantRequest) {
+    const { client, remote_address, admission } = request;
+    const now = clock();
+    const refresh_token_id = randomId();
+    const secret = client ? rotatingSecret(client, refresh_token_id) : homeAssistantSecret();
+    const { access_token, refresh_token_idle, refresh_token } = lifetimesFor(client, deps.lifetimes);
+    const { refresh_token: text, ...stored } = secret;
+    const redemption: Redemption = {
+      ...proof,
+      ...stored,
+      now,
+      remote_address,
+      remote_is_local: isLocalAddress(remote_address),
+      providers: admission.providers,
+      allowed_group_ids: client?.allowed_group_ids ?? null,
+      is_trusted: client?.trusted ?? true,
+      refresh_token_id,
+      // RFC 9449 section 5: a client that authenticates itself needs no key for that.
+      refresh_jkt: client && !isConfidential(client) ? request.dpop_jkt : null,
+      access_token_expiration: access_token,
+      idle_lifetime: refresh_token_idle,
+      expires_at: refresh_token === null ? null : addSeconds(now, refresh_token),
+    };
+    const [redeemed] = await authorizationCodes.redeem(redemption);
+    return { redeemed, refresh_token: text, access_token_expiration: access_token };
+  }
+
+  /** None where the client may not refresh; its access tokens hang on the grant all the same. */
+  function rotatingSecret(client: Client, id: string) {
+    if (!client.grant_types.includes('refresh_token')) return { token_hash: null, seed: null, refresh_token: null };
+    const seed = randomBytes(32);
+    return { token_hash: null, seed, refresh_token: rotatingTokens.write({ id, generation: 0, seed }) };
   }
 
   return {
+    profileOf: (parameters) => (isStandardCode(parameters.get('code') ?? '') ? 'standard' : 'home_assistant'),
+
     async authorize(request) {
-      const { remote_address, admission } = request;
-      const proof = readProof(request);
-      const { refresh_token, token_hash } = newRefreshToken();
-      const now = clock();
-      const [redeemed] = await authorizationCodes.redeem({
-        ...proof,
-        now,
-        remote_address,
-        remote_is_local: refusalToAuthenticate({ is_active: true, local_only: true }, remote_address) === null,
-        providers: admission.providers,
-        refresh_token_id: randomId(),
-        token_hash,
-        access_token_expiration: lifetimes.access_token,
-        idle_lifetime: lifetimes.refresh_token_idle,
-        expires_at: lifetimes.refresh_token === null ? null : addSeconds(now, lifetimes.refresh_token),
-      });
+      const proof = readProof(request, deps.public_url);
+      const { redeemed, ...tokens } = await redeem(proof, request);
       if (!redeemed) throw await refuseMiss(proof, request);
       if (redeemed.refresh_token_id === null) throw refuseUser(redeemed, request);
-      const { user_id, refresh_token_id } = redeemed;
+      const { user_id, refresh_token_id, auth_time, amr } = redeemed;
       audit.record(event('authorization_code.redeemed', request, user_id, { refresh_token_id }));
-      return authorization({ ...redeemed, refresh_token_id }, proof.client_id, refresh_token, lifetimes.access_token);
+      const authorization = { ...tokens, user_id, refresh_token_id, auth_time, amr, client_id: proof.client_id };
+      if (!request.client) return { ...HOME_ASSISTANT, ...authorization, ha_auth_provider: redeemed.auth_provider_type };
+      return { ...authorization, ...standardFacts(redeemed, proof), client: request.client };
     },
   };
 }
 
-function readProof({ parameters, client_id }: GrantRequest): Proof {
+function standardFacts({ scope, resource, nonce, claims, sid }: Redeemed, proof: Proof) {
+  const { dpop_jkt } = proof;
+  const facts = { scope, resource: proof.resource ?? resource, nonce, claims, sid, dpop_jkt };
+  return { profile: 'standard', ...facts, ha_auth_provider: null } as const satisfies Partial<Authorization>;
+}
+
+function homeAssistantSecret() {
+  return { ...newRefreshToken(), seed: null };
+}
+
+function readProof({ parameters, client_id, client, dpop_jkt }: GrantRequest, own_resource: string): Proof {
   if (client_id === null) throw new AuthError('invalid_request', 'Invalid client id');
   const code = parameters.get('code');
-  if (!code) throw new AuthError('invalid_request', 'Invalid code');
-  return { code_hash: authorizationCodeHash(code), client_id, code_challenge: challengeOf(parameters.get('code_verifier')) };
+  if (!code) throw new AuthError('invalid_request', client ? 'code is missing' : 'Invalid code');
+  const code_challenge = challengeOf(parameters.get('code_verifier'));
+  const known = { code_hash: authorizationCodeHash(code), client_id, code_challenge, own_resource };
+  // Home Assistant takes no notice of the rest.
+  if (!client) return { ...known, profile: 'home_assistant', redirect_uri: null, dpop_jkt: null, resource: null };
+  const redirect_uri = parameters.get('redirect_uri') ?? null;
+  return { ...known, profile: 'standard', redirect_uri, dpop_jkt, resource: requestedResource(parameters) };
 }
 
 /** The challenge that a verifier answers; the empty text, which none is, when it is no verifier. Sent empty is not sent (RFC 6749 section 3.2). */
@@ -76,7 +127,7 @@ function challengeOf(code_verifier: string | undefined): string | null {
 }
 
 /** HA contract 3.7: what may have been a code once is told apart for us, not for the client. */
-function missError(reason: Miss['reason']): AuthError {
+function homeAssistantMissError(reason: Miss['reason']): AuthError {
   const options = { detail: reason };
   if (reason === 'verifier_missing') return new AuthError('invalid_request', 'Missing code verifier', options);
   // RFC 9700 section 2.1.1: a verifier without a challenge is a downgrade.
@@ -85,14 +136,14 @@ function missError(reason: Miss['reason']): AuthError {
   return new AuthError('invalid_request', 'Invalid code', options);
 }
 
-function authorization(
-  { user_id, refresh_token_id, auth_time, amr, auth_provider_type }: Redeemed & { refresh_token_id: string },
-  client_id: string,
-  refresh_token: string,
-  access_token_expiration: number,
-): Authorization {
-  const login = { user_id, auth_time, amr, ha_auth_provider: auth_provider_type };
-  return { ...HOME_ASSISTANT, ...login, refresh_token_id, refresh_token, client_id, access_token_expiration };
+/** RFC 6749 section 5.2, RFC 8707 section 2. */
+function missError(reason: Miss['reason']): AuthError {
+  const options = { detail: reason };
+  if (reason === 'resource') return new AuthError('invalid_target', 'resource was not granted', options);
+  if (reason.startsWith('verifier')) return new AuthError('invalid_grant', 'The code verifier does not fit', options);
+  if (reason === 'redirect_uri') return new AuthError('invalid_grant', 'redirect_uri is not the one the code was sent to', options);
+  if (reason === 'other_key') return new AuthError('invalid_grant', 'The code is bound to another key', options);
+  return new AuthError('invalid_grant', 'The code is unknown, used or expired', options);
 }
 
 type EventType = `authorization_code.${'redeemed' | 'replayed' | 'refused'}`;

@@ -1,33 +1,86 @@
-// The refresh grant (RFC 6749 section 6) in Home Assistant's words: no rotation, its clients keep the first refresh token for ever.
-// One statement reads the grant and its user; when it was last used is written later, for many at once.
+// The refresh grant (RFC 6749 section 6). Home Assistant's clients keep the first refresh token for ever: one statement reads the grant and
+// its user, and when it was last used is written later, for many at once. In the standard profile one statement rotates it.
+import type { AuditEvent } from '../domain/audit_event.ts';
 import { providerKeyText } from '../domain/auth_provider.ts';
+import type { Client } from '../domain/client.ts';
 import { AuthError } from '../domain/errors.ts';
+import { isLocalAddress } from '../domain/network.ts';
 import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
+import type { Rotated, Rotation, RotationMiss } from '../repository/refresh_token_rotation.ts';
 import type { RefreshTokens } from '../repository/refresh_tokens.ts';
 import type { Grant, GrantDeps, GrantRequest, GrantType } from '../tokens/grant.ts';
-import { refreshTokenHash } from '../tokens/refresh_token.ts';
+import { isRotatingToken, refreshTokenHash } from '../tokens/refresh_token.ts';
+import { requestedResource, requestedScope } from '../tokens/requested.ts';
 
 export const grant: GrantType = { grant_type: 'refresh_token', create };
 
 type Found = Awaited<ReturnType<RefreshTokens['findBySecret']>>[number];
 
-function create({ refreshTokens, lastUsed, clock, audit }: GrantDeps): Grant {
+function create(deps: GrantDeps): Grant {
+  const { refreshTokens, rotation, rotatingTokens, lastUsed, clock, audit, refresh_token_grace: grace, public_url } = deps;
+
+  function note(type: AuditEvent['type'], request: GrantRequest, target_user_id: string | null, detail: AuditEvent['detail']): void {
+    const { client_id, remote_address, error_ref = null } = request;
+    audit.record({ type, outcome: 'refused', error_ref, target_user_id, client_id, remote_address, detail: detail ?? {} });
+  }
+
+  async function keep(request: GrantRequest, refresh_token: string): Promise<Authorization> {
+    const [found] = await refreshTokens.findBySecret({ token_hash: refreshTokenHash(refresh_token), now: clock() });
+    const refused = refusal(found, request);
+    if (!found || refused) {
+      const detail = { reason: refused?.detail ?? null, refresh_token_id: found?.id ?? null };
+      note('refresh_token.refused', request, found?.user_id ?? null, detail);
+      throw refused ?? unknown();
+    }
+    lastUsed.note(found.id, request.remote_address);
+    return homeAssistantAuthorization(found);
+  }
+
+  async function rotate(request: GrantRequest, client: Client, refresh_token: string): Promise<Authorization> {
+    const presented = rotatingTokens.read(refresh_token);
+    if (!presented) throw await refuse(request, presented, { reason: 'unknown', user_id: null });
+    const { parameters, remote_address, admission, dpop_jkt } = request;
+    const wanted: Rotation = {
+      ...presented,
+      client_id: client.client_id,
+      allowed_group_ids: client.allowed_group_ids,
+      is_trusted: client.trusted,
+      now: clock(),
+      grace,
+      remote_address,
+      remote_is_local: isLocalAddress(remote_address),
+      providers: admission.providers,
+      scope: requestedScope(parameters),
+      resource: requestedResource(parameters),
+      own_resource: public_url,
+      dpop_jkt,
+    };
+    const [rotated] = await rotation.rotate(wanted);
+    if (!rotated) throw await refuse(request, presented, await rotation.explainMiss(wanted));
+    return standardAuthorization(rotated, wanted, client, rotatingTokens.write({ id: presented.id, ...rotated }));
+  }
+
+  /** A token that was used before, by whoever it was, ends its grant (RFC 9700 section 4.14.2). Everything else changes nothing. */
+  async function refuse(request: GrantRequest, presented: ReturnType<typeof rotatingTokens.read>, miss: RotationMiss): Promise<AuthError> {
+    const { reason, user_id } = miss;
+    const refresh_token_id = user_id === null ? null : (presented?.id ?? null);
+    if (presented && reason === 'replayed') {
+      const revoked = await rotation.revokeReplayed(presented);
+      note('refresh_token.replayed', request, user_id, { refresh_token_id, revoked });
+    } else note('refresh_token.refused', request, user_id, { reason, refresh_token_id });
+    return missError(reason);
+  }
+
   return {
+    profileOf: (parameters) => (isRotatingToken(parameters.get('refresh_token') ?? '') ? 'standard' : 'home_assistant'),
+
     async authorize(request) {
-      const refresh_token = request.parameters.get('refresh_token');
-      if (!refresh_token) throw new AuthError('invalid_request', '', { detail: 'refresh_token is missing' });
-      const [found] = await refreshTokens.findBySecret({ token_hash: refreshTokenHash(refresh_token), now: clock() });
-      const refused = refusal(found, request);
-      if (!found || refused) {
-        const { client_id, remote_address, error_ref = null } = request;
-        const detail = { reason: refused?.detail ?? null, refresh_token_id: found?.id ?? null };
-        const target_user_id = found?.user_id ?? null;
-        audit.record({ type: 'refresh_token.refused', outcome: 'refused', error_ref, target_user_id, client_id, remote_address, detail });
-        throw refused ?? unknown();
-      }
-      lastUsed.note(found.id, request.remote_address);
-      return authorization(found);
+      const { client, parameters } = request;
+      const refresh_token = parameters.get('refresh_token');
+      if (!refresh_token)
+        throw new AuthError('invalid_request', client ? 'refresh_token is missing' : '', { detail: 'refresh_token is missing' });
+      return client ? await rotate(request, client, refresh_token) : await keep(request, refresh_token);
     },
   };
 }
@@ -51,7 +104,29 @@ function providerRefusal({ auth_provider_type, auth_provider_id }: Found, admiss
   return admission.providers.includes(providerKeyText(key)) ? null : admission.refusal(key);
 }
 
-function authorization({ id, user_id, client_id, access_token_expiration, auth_time, amr }: Found): Authorization {
+function homeAssistantAuthorization({ id, user_id, client_id, access_token_expiration, auth_time, amr }: Found): Authorization {
   const grant = { user_id, refresh_token_id: id, client_id, access_token_expiration, auth_time, amr };
   return { ...HOME_ASSISTANT, ...grant, refresh_token: null, ha_auth_provider: null };
+}
+
+/** A narrower scope is this access token's alone: the grant keeps what it has (RFC 6749 section 6). */
+function standardAuthorization(rotated: Rotated, wanted: Rotation, client: Client, refresh_token: string): Authorization {
+  const { user_id, access_token_expiration, auth_time, amr, claims, sid } = rotated;
+  return {
+    profile: 'standard',
+    ...{ user_id, refresh_token_id: wanted.id, client, client_id: client.client_id, access_token_expiration, auth_time, amr, claims, sid },
+    scope: wanted.scope ?? rotated.scope,
+    resource: wanted.resource ?? rotated.resource,
+    nonce: null,
+    dpop_jkt: wanted.dpop_jkt,
+    refresh_token,
+    ha_auth_provider: null,
+  };
+}
+
+function missError(reason: RotationMiss['reason']): AuthError {
+  const options = { detail: reason };
+  if (reason === 'scope') return new AuthError('invalid_scope', 'scope is wider than what was granted', options);
+  if (reason === 'resource') return new AuthError('invalid_target', 'resource was not granted', options);
+  return new AuthError('invalid_grant', 'The refresh token is unknown, used, revoked or expired', options);
 }

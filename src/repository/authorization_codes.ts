@@ -1,5 +1,8 @@
 // Authorization codes: stored by their hash, spent by one statement that also makes the grant, kept as evidence until the janitor takes them.
 import { type Insertable, sql } from 'kysely';
+import type { Profile } from '../domain/authorization_request.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { type ClientRights, fitsResource, isConsented, isInAllowedGroup } from './client_rights.ts';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -10,16 +13,25 @@ export type NewAuthorizationCode = Omit<Insertable<Schema['authorization_codes']
 /** The wrong verifier that kills a code. */
 export const MAX_WRONG_VERIFIERS = 5;
 
-/** What is presented for a code: all three must be right. */
+/** What is presented for a code: all of it must be right. */
 export interface Proof {
   code_hash: Buffer;
+  profile: Profile;
   client_id: string;
   /** The S256 of the verifier; null when none was sent. */
   code_challenge: string | null;
+  /** Null when none was sent, which OAuth 2.1 section 10.2 allows. */
+  redirect_uri: string | null;
+  /** The key that the request proves to hold. */
+  dpop_jkt: string | null;
+  /** Asked for; null: all that was granted. */
+  resource: readonly string[] | null;
+  /** Ours: what a code is for that names no resource server. */
+  own_resource: string;
 }
 
 /** A redemption: the proof, the facts that decide whether its user may have tokens, and the grant to make. */
-export interface Redemption extends Proof {
+export interface Redemption extends Proof, ClientRights {
   now: Date;
   remote_address: string;
   /** Whether users restricted to the local network may come from that address. */
@@ -27,7 +39,12 @@ export interface Redemption extends Proof {
   /** `providerKeyText` of every provider that lets people in from there. */
   providers: readonly string[];
   refresh_token_id: string;
-  token_hash: Buffer;
+  /** Of a secret that stays the same. */
+  token_hash: Buffer | null;
+  /** Of one that rotates. */
+  seed: Buffer | null;
+  /** The key that every refresh must prove to hold. */
+  refresh_jkt: string | null;
   access_token_expiration: number;
   idle_lifetime: number | null;
   expires_at: Date | null;
@@ -43,13 +60,20 @@ export interface Redeemed {
   auth_provider_id: string | null;
   auth_time: Date;
   amr: string[];
+  scope: string[];
+  resource: string[];
+  nonce: string | null;
+  claims: JsonObject | null;
+  sid: string | null;
 }
 
 /** Why nothing was redeemed. Wrong proofs come before everything else: they learn nothing about the code. */
 export interface Miss {
-  reason: 'unknown' | 'verifier_missing' | 'verifier_wrong' | 'verifier_unexpected' | 'replayed' | 'expired' | 'killed';
+  reason: 'unknown' | WrongProof | 'replayed' | 'expired' | 'killed';
   user_id: string | null;
 }
+
+type WrongProof = 'verifier_missing' | 'verifier_wrong' | 'verifier_unexpected' | 'redirect_uri' | 'other_key' | 'resource';
 
 export function createAuthorizationCodes(database: Database) {
   const { kysely } = database;
@@ -73,21 +97,28 @@ export function createAuthorizationCodes(database: Database) {
           update authorization_codes c set spent_at = ${p.now}, refresh_token_id = ${p.refresh_token_id}
           from holder
           where c.code_hash = ${p.code_hash} and c.user_id = holder.id and c.client_id = ${p.client_id} and c.purpose = 'authorize'
-            and c.code_challenge is not distinct from ${p.code_challenge} and c.wrong_verifiers < ${sql.lit(MAX_WRONG_VERIFIERS)}
+            and c.profile = ${p.profile} and c.code_challenge is not distinct from ${p.code_challenge}
+            and (${p.redirect_uri}::text is null or c.redirect_uri = ${p.redirect_uri})
+            and (c.dpop_jkt is null or c.dpop_jkt is not distinct from ${p.dpop_jkt}) and ${fitsResource('c.resource', p)}
+            and c.wrong_verifiers < ${sql.lit(MAX_WRONG_VERIFIERS)}
             and c.spent_at is null and c.expires_at > ${p.now}
           returning c.user_id, c.credential_id, c.client_id, c.auth_provider_type, c.auth_provider_id, c.auth_time, c.amr,
-            holder.is_active, holder.local_only
+            c.profile, c.scope, c.resource, c.nonce, c.claims, c.sid, holder.is_active, holder.local_only
         ), granted as (
           insert into refresh_tokens (id, user_id, credential_id, auth_provider_type, auth_provider_id, token_type, client_id, token_hash,
-            access_token_expiration, idle_lifetime, expires_at, created_at, auth_time, amr, last_used_at, last_used_ip)
+            access_token_expiration, idle_lifetime, expires_at, created_at, auth_time, amr, last_used_at, last_used_ip,
+            profile, scope, resource, claims, sid, dpop_jkt, seed)
           select ${p.refresh_token_id}, user_id, credential_id, auth_provider_type, auth_provider_id, 'normal', client_id, ${p.token_hash},
-            ${p.access_token_expiration}, ${p.idle_lifetime}, ${p.expires_at}, ${p.now}, auth_time, amr, ${p.now}, ${p.remote_address}
+            ${p.access_token_expiration}, ${p.idle_lifetime}, ${p.expires_at}, ${p.now}, auth_time, amr, ${p.now}, ${p.remote_address},
+            profile, scope, resource, claims, sid, ${p.refresh_jkt}, ${p.seed}
           from spent
           where is_active and (not local_only or ${p.remote_is_local})
             and auth_provider_type || ':' || coalesce(auth_provider_id, '') = any(${p.providers})
+            and ${isInAllowedGroup('spent.user_id', p)} and ${isConsented('spent.user_id', 'spent.client_id', p)}
           returning id
         )
-        select user_id, granted.id as refresh_token_id, is_active, local_only, auth_provider_type, auth_provider_id, auth_time, amr
+        select user_id, granted.id as refresh_token_id, is_active, local_only, auth_provider_type, auth_provider_id, auth_time, amr,
+          scope, resource, nonce, claims, sid
         from spent left join granted on true`,
     ),
 
@@ -95,9 +126,11 @@ export function createAuthorizationCodes(database: Database) {
     async explainMiss(proof: Proof, now: Date): Promise<Miss> {
       const code = await kysely
         .selectFrom('authorization_codes')
-        .select(['user_id', 'code_challenge', 'spent_at', 'expires_at', 'wrong_verifiers'])
+        .select(['user_id', 'code_challenge', 'redirect_uri', 'dpop_jkt', 'spent_at', 'expires_at', 'wrong_verifiers'])
+        .select(fitsResource('resource', proof).as('fits_resource'))
         .where('code_hash', '=', proof.code_hash)
         .where('client_id', '=', proof.client_id)
+        .where('profile', '=', proof.profile)
         .where('purpose', '=', 'authorize')
         .executeTakeFirst();
       if (!code) return { reason: 'unknown', user_id: null };
@@ -131,14 +164,25 @@ export function createAuthorizationCodes(database: Database) {
   };
 }
 
-type Judged = Pick<Schema['authorization_codes'], 'code_challenge' | 'spent_at' | 'expires_at'> & { wrong_verifiers: number };
+type Judged = Pick<Schema['authorization_codes'], 'code_challenge' | 'redirect_uri' | 'dpop_jkt' | 'spent_at' | 'expires_at'> & {
+  wrong_verifiers: number;
+  fits_resource: boolean;
+};
 
 function missReason(code: Judged, proof: Proof, now: Date): Miss['reason'] {
-  if (code.code_challenge !== proof.code_challenge) {
-    if (proof.code_challenge === null) return 'verifier_missing';
-    return code.code_challenge === null ? 'verifier_unexpected' : 'verifier_wrong';
-  }
+  const wrong = wrongProof(code, proof);
+  if (wrong !== null) return wrong;
   if (code.spent_at) return 'replayed';
   if (code.expires_at <= now) return 'expired';
   return code.wrong_verifiers >= MAX_WRONG_VERIFIERS ? 'killed' : 'unknown';
+}
+
+function wrongProof(code: Judged, { code_challenge, redirect_uri, dpop_jkt }: Proof): WrongProof | null {
+  if (code.code_challenge !== code_challenge) {
+    if (code_challenge === null) return 'verifier_missing';
+    return code.code_challenge === null ? 'verifier_unexpected' : 'verifier_wrong';
+  }
+  if (redirect_uri !== null && code.redirect_uri !== redirect_uri) return 'redirect_uri';
+  if (code.dpop_jkt !== null && code.dpop_jkt !== dpop_jkt) return 'other_key';
+  return code.fits_resource ? null : 'resource';
 }

@@ -1,10 +1,12 @@
 // Grants, one row each (Home Assistant's refresh tokens): made, found by their secret or by an access token, listed, revoked.
 // No read selects the secret's hash. A grant past its expiry or its idle lifetime is found by nobody, whether its row is gone yet or not.
-import { type Expression, type Insertable, sql } from 'kysely';
+import { type Expression, type Insertable, type Kysely, sql } from 'kysely';
 import type { RefreshToken, TokenType } from '../domain/token.ts';
 import { ADMIN_GROUP } from '../domain/user.ts';
 import type { Database } from './database.ts';
+import { isNotRevoked } from './revoked_access_tokens.ts';
 import type { Schema } from './schema.ts';
+import { email, groupIds, username } from './user_facts.ts';
 
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
 
@@ -60,15 +62,11 @@ export function createRefreshTokens(database: Database) {
     ),
 
     /** The living grant behind an access token, its user, and whether that user is in the administrators' group. */
-    findForBearer: database.prepare('refresh_tokens_find_for_bearer', (kysely, p: { id: string; now: Date }) =>
-      kysely
-        .selectFrom('refresh_tokens as r')
-        .innerJoin('users as u', 'u.id', 'r.user_id')
-        .select(['r.user_id', 'r.token_type', 'r.client_id', 'r.auth_time', 'r.amr', 'r.auth_provider_type', 'r.auth_provider_id'])
-        .select(['u.name', 'u.is_owner', 'u.is_active', 'u.local_only', 'u.system_generated'])
-        .select(isInAdminGroup().as('is_in_admin_group'))
-        .where('r.id', '=', p.id)
-        .where(isAlive(p.now)),
+    findForBearer: database.prepare('refresh_tokens_find_for_bearer', forBearer),
+
+    /** The same, with what may be told of the user, and what the client wants to be told. */
+    findForUserinfo: database.prepare('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
+      forBearer(kysely, p).select(['r.claims', 'u.created_at', username().as('username'), email().as('email'), groupIds().as('group_ids')]),
     ),
 
     /** Makes a grant if its user is active, of the right kind, and has no other long-lived one of that name. */
@@ -174,8 +172,28 @@ export function createRefreshTokens(database: Database) {
   };
 }
 
+/** An access token by the grant it hangs on, and by itself. */
+interface Borne {
+  id: string;
+  jti: string;
+  now: Date;
+}
+
+function forBearer(kysely: Kysely<Schema>, p: Borne) {
+  return kysely
+    .selectFrom('refresh_tokens as r')
+    .innerJoin('users as u', 'u.id', 'r.user_id')
+    .select(['r.user_id', 'r.token_type', 'r.client_id', 'r.auth_time', 'r.amr', 'r.auth_provider_type', 'r.auth_provider_id', 'r.profile'])
+    .select(['u.name', 'u.is_owner', 'u.is_active', 'u.local_only', 'u.system_generated'])
+    .select(isInAdminGroup().as('is_in_admin_group'))
+    .where('r.id', '=', p.id)
+    .where(isAlive(p.now))
+    .where(isNotRevoked(p.jti))
+    .where(hasLivingClient());
+}
+
 /** Neither past its expiry nor unused for longer than its idle lifetime. For the rows of a table called `r`. */
-function isAlive(now: Date): Expression<boolean> {
+export function isAlive(now: Date): Expression<boolean> {
   return sql<boolean>`(r.expires_at is null or r.expires_at > ${now})
     and (r.idle_lifetime is null or coalesce(r.last_used_at, r.created_at) + r.idle_lifetime * interval '1 second' > ${now})`;
 }
@@ -184,4 +202,10 @@ function isAlive(now: Date): Expression<boolean> {
 function isInAdminGroup() {
   return sql<boolean>`exists (select from user_groups ug join groups g on g.id = ug.group_id
     where ug.user_id = u.id and ug.group_id = ${sql.lit(ADMIN_GROUP)} and g.is_enabled)`;
+}
+
+/** A registered client that was removed or switched off takes its grants along. For the rows of a table called `r`. */
+function hasLivingClient() {
+  return sql<boolean>`(r.profile = 'home_assistant' or r.client_id ~* '^https?:'
+    or exists (select from clients k where k.client_id = r.client_id and k.is_enabled))`;
 }

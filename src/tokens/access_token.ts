@@ -55,6 +55,11 @@ function claimsOf(authorization: Authorization, issuer: string, iat: number): Ac
   };
 }
 
+/** From when on it is refused by everybody. */
+export function endOf({ exp }: Pick<AccessTokenClaims, 'exp'>): Date {
+  return new Date((exp + LEEWAY) * 1000);
+}
+
 /** Never what a user is called (RFC 9700 section 4.15). */
 export function clientSubject(client_id: string): string {
   return `client:${client_id}`;

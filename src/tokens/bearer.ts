@@ -1,5 +1,6 @@
 // Who calls with this access token, now: one statement over the grant and its user. A revoked grant, an inactive user and a user out of
 // place are nobody, on the very next request.
+import type { Profile } from '../domain/authorization_request.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { TokenType } from '../domain/token.ts';
 import { refusalToAuthenticate, type User } from '../domain/user.ts';
@@ -13,6 +14,9 @@ export interface Caller {
   refresh_token_id: string;
   client_id: string | null;
   token_type: TokenType;
+  /** Tokens of the standard profile are for apps; nobody but their own user may do what Home Assistant's tokens do. */
+  profile: Profile;
+  scope: string[];
   auth_time: Date;
   amr: string[];
   auth_provider_type: string | null;
@@ -29,15 +33,19 @@ export type Bearer = ReturnType<typeof createBearer>;
 
 export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps) {
   return {
-    /** Null for every token that is not good, whatever the reason (HA contract 1.7). */
-    async authenticate(token: string, remote_address: string): Promise<Caller | null> {
+    /**
+     * Null for every token that is not good for us, whatever the reason (HA contract 1.7). One that is bound to a key is good only with
+     * the thumbprint of the key that the request has proven to hold, and no other is good with that (RFC 9449 section 7.1).
+     */
+    async authenticate(token: string, remote_address: string, dpop_jkt: string | null = null): Promise<Caller | null> {
       const claims = accessTokens.read(token);
-      if (!claims?.refresh_token_id || claims.cnf) return null;
-      const [found] = await refreshTokens.findForBearer({ id: claims.refresh_token_id, now: clock() });
+      if (!claims?.refresh_token_id || (claims.cnf?.jkt ?? null) !== dpop_jkt) return null;
+      const [found] = await refreshTokens.findForBearer({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });
       if (found?.user_id !== claims.sub || refusalToAuthenticate(found, remote_address) !== null) return null;
       const { user_id: id, name, is_owner, is_active, local_only, system_generated, is_in_admin_group, ...grant } = found;
       const user = { id, name, is_owner, is_active, local_only, system_generated };
-      return { user, is_admin: is_owner || is_in_admin_group, refresh_token_id: claims.refresh_token_id, ...grant };
+      const scope = claims.scope.split(' ').filter(Boolean);
+      return { user, is_admin: is_owner || is_in_admin_group, refresh_token_id: claims.refresh_token_id, scope, ...grant };
     },
   };
 }

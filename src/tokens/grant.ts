@@ -6,8 +6,10 @@ import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Admission, Authorization } from '../domain/token.ts';
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
+import type { RefreshTokenRotation } from '../repository/refresh_token_rotation.ts';
 import type { RefreshTokens } from '../repository/refresh_tokens.ts';
 import type { LastUsed } from './last_used.ts';
+import type { RotatingTokens } from './refresh_token.ts';
 
 export interface GrantType {
   grant_type: string;
@@ -18,11 +20,32 @@ export interface GrantType {
 export interface GrantDeps {
   authorizationCodes: Pick<AuthorizationCodes, 'redeem' | 'explainMiss' | 'revokeGrantOfCode' | 'countWrongVerifier'>;
   refreshTokens: Pick<RefreshTokens, 'findBySecret'>;
+  rotation: Pick<RefreshTokenRotation, 'rotate' | 'explainMiss' | 'revokeReplayed'>;
+  rotatingTokens: RotatingTokens;
   lastUsed: Pick<LastUsed, 'note'>;
   clock: Clock;
   audit: Audit;
   /** Lifetimes of new grants and their access tokens, in seconds; null: no end. */
-  lifetimes: { access_token: number; refresh_token_idle: number | null; refresh_token: number | null };
+  lifetimes: Lifetimes;
+  /** Seconds in which a rotated refresh token still answers with the same successor. */
+  refresh_token_grace: number;
+  /** The issuer, which is the resource server of every token that names no other. */
+  public_url: string;
+}
+
+export interface Lifetimes {
+  access_token: number;
+  refresh_token_idle: number | null;
+  refresh_token: number | null;
+}
+
+/** The client's own, else those of all. */
+export function lifetimesFor(client: Client | null, lifetimes: Lifetimes): Lifetimes {
+  return {
+    access_token: client?.access_token_lifetime ?? lifetimes.access_token,
+    refresh_token_idle: client?.refresh_token_idle_lifetime ?? lifetimes.refresh_token_idle,
+    refresh_token: client?.refresh_token_lifetime ?? lifetimes.refresh_token,
+  };
 }
 
 /** Where a request came from, and what follows from that. */

@@ -36,7 +36,10 @@ for (const [story, form] of [
 
 describe('revoking', () => {
   const ways: [string, (token?: string) => Promise<unknown>][] = [
-    ['at the revocation endpoint', (token) => parts.revocation.revoke(token, { remote_address: HOME })],
+    [
+      'at the revocation endpoint',
+      (token) => parts.revocation.revoke(new Map(token === undefined ? [] : [['token', token]]), { remote_address: HOME }),
+    ],
     ['at the token endpoint, as the iOS app does', (token) => post(parts, { action: 'revoke', ...(token !== undefined && { token }) })],
   ];
   for (const [story, revoke] of ways) {

@@ -11,7 +11,7 @@ import {
 import { authorizationCodeHash, createCodes, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
 import { newRefreshToken } from '../../src/tokens/refresh_token.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { CLIENT, HOME, loginOf } from '../support/grants.ts';
+import { CLIENT, HOME, ISSUER, loginOf } from '../support/grants.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
 
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
@@ -37,8 +37,17 @@ async function newCode(differences: Partial<FinishedLogin> = {}): Promise<Buffer
 function redemption(code_hash: Buffer, differences: Partial<Redemption> = {}): Redemption {
   return {
     code_hash,
+    profile: 'home_assistant',
     client_id: CLIENT,
     code_challenge: null,
+    redirect_uri: null,
+    dpop_jkt: null,
+    refresh_jkt: null,
+    resource: null,
+    own_resource: ISSUER,
+    allowed_group_ids: null,
+    is_trusted: true,
+    seed: null,
     now: later(5),
     remote_address: HOME,
     remote_is_local: true,

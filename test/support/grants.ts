@@ -1,27 +1,33 @@
 // The parts between an authorization code and an access token, on a real database, with a clock that stands still.
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import type { AuthProvider } from '../../src/domain/auth_provider.ts';
+import { type Client, isConfidential } from '../../src/domain/client.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { Admission } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { grant as authorizationCode } from '../../src/grants/authorization_code.ts';
 import { grant as refreshToken } from '../../src/grants/refresh_token.ts';
+import type { ClientAuthentication } from '../../src/oauth/client_authentication.ts';
 import { createRevocation } from '../../src/oauth/revocation.ts';
 import { createTokenEndpoint } from '../../src/oauth/token_endpoint.ts';
 import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
 import type { Database } from '../../src/repository/database.ts';
+import { createRefreshTokenRotation } from '../../src/repository/refresh_token_rotation.ts';
 import { createRefreshTokens, type NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
-import { createSealer } from '../../src/repository/seal.ts';
+import { createRevokedAccessTokens } from '../../src/repository/revoked_access_tokens.ts';
+import { createSealer, type Sealer } from '../../src/repository/seal.ts';
 import { createSigningKeys } from '../../src/repository/signing_keys.ts';
+import { createUsedProofs } from '../../src/repository/used_proofs.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
 import { createCodes, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
 import { createBearer } from '../../src/tokens/bearer.ts';
+import { createDpop } from '../../src/tokens/dpop.ts';
 import type { GrantDeps } from '../../src/tokens/grant.ts';
 import { createIssuer } from '../../src/tokens/issuer.ts';
 import { createKeyring } from '../../src/tokens/keyring.ts';
 import { createLastUsed } from '../../src/tokens/last_used.ts';
-import { newRefreshToken } from '../../src/tokens/refresh_token.ts';
+import { createRotatingTokens, newRefreshToken } from '../../src/tokens/refresh_token.ts';
 import { createTestClock } from './clock.ts';
 import { NOON } from './people.ts';
 
@@ -41,8 +47,15 @@ export async function createTokenParts(
   database: Database,
   {
     lifetimes = {},
+    refresh_token_grace = 10,
+    sealer = SEALER,
     time = createTestClock(NOON),
-  }: { lifetimes?: Partial<GrantDeps['lifetimes']>; time?: ReturnType<typeof createTestClock> } = {},
+  }: {
+    lifetimes?: Partial<GrantDeps['lifetimes']>;
+    refresh_token_grace?: number;
+    sealer?: Sealer;
+    time?: ReturnType<typeof createTestClock>;
+  } = {},
 ) {
   const { clock } = time;
   const events: AuditEvent[] = [];
@@ -50,22 +63,45 @@ export async function createTokenParts(
   const authorizationCodes = createAuthorizationCodes(database);
   const refreshTokens = createRefreshTokens(database);
   const signingKeys = createSigningKeys(database);
-  const keyring = await createKeyring({ signingKeys, sealer: SEALER, clock, token_lifetime_max: 3_600 });
+  const keyring = await createKeyring({ signingKeys, sealer, clock, token_lifetime_max: 3_600 });
   const accessTokens = createAccessTokens({ keyring, issuer: ISSUER, clock });
   const lastUsed = createLastUsed({ refreshTokens, clock });
+  const clients = new Map<string, Client>();
+  // A secret is the client_id backwards: how a client proves itself is tested with the part that decides it.
+  const clientAuthentication: ClientAuthentication = {
+    async authenticate({ parameters }) {
+      const client = clients.get(parameters.get('client_id') ?? '');
+      const proof = client && isConfidential(client) ? [...client.client_id].reverse().join('') : undefined;
+      if (!client || parameters.get('client_secret') !== proof) throw new AuthError('invalid_client', 'Client authentication failed');
+      return client;
+    },
+  };
+  const rotation = createRefreshTokenRotation(database);
+  const rotatingTokens = createRotatingTokens({ sealer });
+  const revokedAccessTokens = createRevokedAccessTokens(database);
+  const dpop = createDpop({ usedProofs: createUsedProofs(database), clock, public_url: ISSUER });
+  const revocation = createRevocation({
+    ...{ refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication, audit },
+  });
   const deps: GrantDeps = {
     authorizationCodes,
     refreshTokens,
+    rotation,
+    rotatingTokens,
     lastUsed,
     clock,
     audit,
+    refresh_token_grace,
+    public_url: ISSUER,
     lifetimes: { access_token: 1_800, refresh_token_idle: null, refresh_token: null, ...lifetimes },
   };
   const grants = new Map([authorizationCode, refreshToken].map((type) => [type.grant_type, type.create(deps)]));
-  const revocation = createRevocation({ refreshTokens, audit });
   return {
     time,
     events,
+    clients,
+    rotation,
+    rotatingTokens,
     authorizationCodes,
     refreshTokens,
     keyring,
@@ -74,7 +110,7 @@ export async function createTokenParts(
     revocation,
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     codes: createCodes({ authorizationCodes, clock, lifetime: 600 }),
-    endpoint: createTokenEndpoint({ grants, issuer: createIssuer({ accessTokens }), revocation }),
+    endpoint: createTokenEndpoint({ grants, issuer: createIssuer({ accessTokens }), revocation, clientAuthentication, dpop }),
     async close() {
       keyring.close();
       await lastUsed.close();
@@ -83,9 +119,15 @@ export async function createTokenParts(
 }
 
 /** Posts a form to the token endpoint: the tokens, or `code: description` of the refusal. */
-export async function post(parts: TokenParts, form: Record<string, string>, remote_address = HOME, admission = ADMITTED) {
+export async function post(
+  parts: TokenParts,
+  form: Record<string, string>,
+  remote_address = HOME,
+  admission = ADMITTED,
+  headers: { dpop?: string[] } = {},
+) {
   try {
-    return await parts.endpoint.answer(new Map(Object.entries(form)), { remote_address, admission });
+    return await parts.endpoint.answer(new Map(Object.entries(form)), { remote_address, admission, ...headers });
   } catch (error) {
     if (error instanceof AuthError) return error.description === '' ? error.code : `${error.code}: ${error.description}`;
     throw error;
@@ -120,6 +162,28 @@ export async function loginOf(database: Database, user: User, differences: Parti
     amr: ['pwd'],
     remote_address: HOME,
     subject: { purpose: 'authorize', user_id: user.id, credential_id: credential.id },
+    ...differences,
+  };
+}
+
+/** A confidential client, that everybody may use without consent, unless said otherwise; `parts.clients` must know it. */
+export function newClient(differences: Partial<Client> = {}): Client {
+  return {
+    client_id: 'grafana',
+    kind: 'registered',
+    ...{ client_name: 'Grafana', client_uri: null, logo_uri: null, policy_uri: null, tos_uri: null },
+    redirect_uris: ['https://grafana.example.com/callback'],
+    post_logout_redirect_uris: [],
+    token_endpoint_auth_method: 'client_secret_post',
+    grant_types: ['authorization_code', 'refresh_token'],
+    scope: ['openid', 'profile', 'email', 'groups', 'offline_access'],
+    resources: [],
+    ...{ jwks: null, jwks_uri: null },
+    id_token_signed_response_alg: 'ES256',
+    ...{ dpop_bound_access_tokens: false, require_pushed_authorization_requests: false, backchannel_logout_uri: null },
+    trusted: true,
+    allowed_group_ids: null,
+    ...{ access_token_lifetime: null, refresh_token_idle_lifetime: null, refresh_token_lifetime: null },
     ...differences,
   };
 }

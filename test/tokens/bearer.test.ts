@@ -53,6 +53,8 @@ test('a caller is known with their grant', async () => {
     refresh_token_id: id,
     client_id: CLIENT,
     token_type: 'normal',
+    profile: 'home_assistant',
+    scope: [],
     auth_time: NOON,
     amr: ['pwd'],
     auth_provider_type: 'homeassistant',

@@ -1,4 +1,4 @@
-// POST /auth/revoke: ends a grant by its refresh token. The answer is the same, known token or not (RFC 7009 section 2.2).
+// POST /auth/revoke: ends a token. The answer is the same, known token or not (RFC 7009 section 2.2).
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Revocation } from '../../oauth/revocation.ts';
@@ -8,7 +8,8 @@ export function revokeRoute(revocation: Revocation): FastifyPluginAsync {
   return async (app) => {
     app.post('/auth/revoke', { config: { answers: 'oauth', cors: 'any' } }, async (request, reply) => {
       const form = await formBody(request);
-      await revocation.revoke(form.get('token'), request);
+      const { remote_address } = request;
+      await revocation.revoke(form, { remote_address, authorization: request.headers.authorization });
       return reply.send('');
     });
   };

@@ -4,6 +4,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { TokenEndpoint } from '../../oauth/token_endpoint.ts';
 import type { Admissions } from '../../tokens/admission.ts';
 import { formBody } from '../body.ts';
+import { headerValues } from '../header_values.ts';
 
 interface Parts {
   tokenEndpoint: TokenEndpoint;
@@ -16,7 +17,13 @@ export function tokenRoute({ tokenEndpoint, admissions }: Parts): FastifyPluginA
     app.post('/auth/token', { config }, async (request, reply) => {
       const form = await formBody(request);
       const { remote_address, error_ref } = request;
-      const answer = await tokenEndpoint.answer(form, { remote_address, error_ref, admission: admissions(remote_address) });
+      const answer = await tokenEndpoint.answer(form, {
+        remote_address,
+        error_ref,
+        admission: admissions(remote_address),
+        authorization: request.headers.authorization,
+        dpop: headerValues(request, 'dpop'),
+      });
       reply.header('pragma', 'no-cache'); // RFC 6749 section 5.1; no-store is on every answer
       return reply.send(answer === 'revoked' ? '' : answer);
     });

@@ -1,0 +1,12 @@
+// Which requests may speak Home Assistant's dialect, as far as their client shows. Called by the token and the revocation endpoint.
+import type { RequestContext } from '../tokens/grant.ts';
+
+/** A request that names a URL, or no client in any way: only the look of what it presents tells its dialect. */
+export function namesNobody(
+  parameters: ReadonlyMap<string, string>,
+  { authorization = '' }: Pick<RequestContext, 'authorization'>,
+): boolean {
+  const client_id = parameters.get('client_id');
+  if (client_id !== undefined) return client_id === '' || client_id.includes('://');
+  return !/^basic /i.test(authorization) && !parameters.has('client_assertion');
+}

@@ -1,0 +1,29 @@
+// Whether a person may (still) use a client, and for what: conditions that every statement which makes or uses a grant of the standard profile holds.
+import { type RawBuilder, sql } from 'kysely';
+
+/** What decides, of the client. */
+export interface ClientRights {
+  /** Members of any of these groups may use it; null: everybody. */
+  allowed_group_ids: readonly string[] | null;
+  /** It needs no consent. */
+  is_trusted: boolean;
+}
+
+/** A group that left the configuration lets nobody in. `user_id` is SQL. */
+export function isInAllowedGroup(user_id: string, { allowed_group_ids }: Pick<ClientRights, 'allowed_group_ids'>): RawBuilder<boolean> {
+  return sql<boolean>`(${allowed_group_ids}::text[] is null or exists (
+    select from user_groups ug join groups g on g.id = ug.group_id
+    where ug.user_id = ${sql.raw(user_id)} and ug.group_id = any(${allowed_group_ids}) and g.is_enabled))`;
+}
+
+/** A consent that was withdrawn is no consent. `user_id` and `client_id` are SQL. */
+export function isConsented(user_id: string, client_id: string, { is_trusted }: Pick<ClientRights, 'is_trusted'>): RawBuilder<boolean> {
+  return sql<boolean>`(${is_trusted}::boolean or exists (
+    select from consents a where a.user_id = ${sql.raw(user_id)} and a.client_id = ${sql.raw(client_id)}))`;
+}
+
+/** What a request names of the resource servers that were granted; `own_resource` where none were (RFC 8707 section 2.2). `granted` is SQL. */
+export function fitsResource(granted: string, p: { resource: readonly string[] | null; own_resource: string }): RawBuilder<boolean> {
+  return sql<boolean>`(${p.resource}::text[] is null or ${p.resource}::text[] <@
+    case when cardinality(${sql.raw(granted)}) = 0 then array[${p.own_resource}::text] else ${sql.raw(granted)} end)`;
+}

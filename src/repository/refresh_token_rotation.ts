@@ -1,0 +1,160 @@
+// The rotation of a grant's secret: one statement checks the MAC, everything that decides whether its user may have tokens, and moves on
+// to the next generation. Whoever comes second within the grace time is given the same successor; the seed leaves the database only here.
+import { type Expression, sql } from 'kysely';
+import type { JsonObject } from '../domain/json.ts';
+import { type ClientRights, fitsResource, isConsented, isInAllowedGroup } from './client_rights.ts';
+import type { Database } from './database.ts';
+import { isAlive } from './refresh_tokens.ts';
+
+export type RefreshTokenRotation = ReturnType<typeof createRefreshTokenRotation>;
+
+/** A rotating token as it was presented: what it claims, and what proves it (RFC 2104). */
+export interface PresentedToken {
+  id: string;
+  generation: number;
+  /** What the MAC is of, before the seed. */
+  message: Buffer;
+  mac_hash: Buffer;
+  /** The keys of now and of earlier days. */
+  inner_pads: Buffer[];
+  outer_pads: Buffer[];
+}
+
+/** Who refreshes, for what, and the facts that decide whether they may. */
+export interface Rotation extends PresentedToken, ClientRights {
+  client_id: string;
+  now: Date;
+  /** Seconds from its first use in which a token answers with the same successor. */
+  grace: number;
+  remote_address: string;
+  /** Whether users restricted to the local network may come from there. */
+  remote_is_local: boolean;
+  /** `providerKeyText` of every provider that lets people in from there. */
+  providers: readonly string[];
+  /** Asked for; null: all that was granted. */
+  scope: readonly string[] | null;
+  resource: readonly string[] | null;
+  /** Ours: what a grant is for that names no resource server. */
+  own_resource: string;
+  dpop_jkt: string | null;
+}
+
+/** The grant after its rotation. */
+export interface Rotated {
+  user_id: string;
+  generation: number;
+  seed: Buffer;
+  access_token_expiration: number;
+  auth_time: Date;
+  amr: string[];
+  scope: string[];
+  resource: string[];
+  claims: JsonObject | null;
+  sid: string | null;
+}
+
+/** Why nothing was rotated, in the order in which they are told apart: who proves nothing learns nothing. */
+export type RotationMiss =
+  | { reason: 'unknown'; user_id: null }
+  | { reason: 'other_client' | 'other_key' | 'expired' | 'replayed' | 'refused_user' | 'scope' | 'resource' | 'raced'; user_id: string };
+
+export function createRefreshTokenRotation(database: Database) {
+  const { kysely } = database;
+
+  const explain = database.prepare(
+    'refresh_tokens_explain_rotation',
+    (_, p: Rotation) => sql<Judged>`
+      select r.user_id, r.client_id = ${p.client_id} as is_clients, ${holdsKey(p)} as holds_key, ${isAlive(p.now)} as is_alive,
+        r.generation > ${p.generation} and not ${isUsable(p)} as is_replayed, ${mayHaveTokens(p)} as may_have_tokens,
+        ${fitsScope(p)} as fits_scope, ${fitsResource('r.resource', p)} as fits_resource
+      from refresh_tokens r join users u on u.id = r.user_id
+      where ${isGenuine(p)}`,
+  );
+
+  return {
+    /** Rotates the grant if everything is right. */
+    rotate: database.prepare(
+      'refresh_tokens_rotate',
+      (_, p: Rotation) => sql<Rotated>`
+        update refresh_tokens r set
+          generation = ${p.generation} + 1,
+          rotated_at = case when r.generation = ${p.generation} then ${p.now} else r.rotated_at end,
+          last_used_at = greatest(r.last_used_at, ${p.now}),
+          last_used_ip = ${p.remote_address}
+        from users u
+        where ${isGenuine(p)} and u.id = r.user_id and r.client_id = ${p.client_id} and ${holdsKey(p)} and ${isAlive(p.now)}
+          and ${isUsable(p)} and ${mayHaveTokens(p)} and ${fitsScope(p)} and ${fitsResource('r.resource', p)}
+        returning r.user_id, r.generation, r.seed, r.access_token_expiration, r.auth_time, r.amr, r.scope, r.resource, r.claims, r.sid`,
+    ),
+
+    /** Why `rotate` found nothing. A statement of its own: it sees what the winner of a race has committed. */
+    async explainMiss(rotation: Rotation): Promise<RotationMiss> {
+      const [judged] = await explain(rotation);
+      return judged ? { reason: missReason(judged), user_id: judged.user_id } : { reason: 'unknown', user_id: null };
+    },
+
+    /** Ends the grant of which an older generation came back; false when it is gone already. */
+    async revokeReplayed({ id, generation }: Pick<PresentedToken, 'id' | 'generation'>): Promise<boolean> {
+      const query = kysely.deleteFrom('refresh_tokens').where('id', '=', id).where('generation', '>', generation);
+      return (await query.returning('id').executeTakeFirst()) !== undefined;
+    },
+
+    /** Ends the grant that bears this token, in whichever generation, if it is that client's. */
+    revoke: database.prepare(
+      'refresh_tokens_revoke_rotating',
+      (_, p: PresentedToken & { client_id: string }) => sql<{ id: string; user_id: string; client_id: string; is_clients: boolean }>`
+        with presented as (select r.id, r.user_id, r.client_id from refresh_tokens r where ${isGenuine(p)}),
+        revoked as (delete from refresh_tokens d using presented where d.id = presented.id and d.client_id = ${p.client_id})
+        select id, user_id, client_id, client_id = ${p.client_id} as is_clients from presented`,
+    ),
+  };
+}
+
+interface Judged {
+  user_id: string;
+  is_clients: boolean;
+  holds_key: boolean;
+  is_alive: boolean;
+  is_replayed: boolean;
+  may_have_tokens: boolean;
+  fits_scope: boolean;
+  fits_resource: boolean;
+}
+
+function missReason(judged: Judged): Exclude<RotationMiss['reason'], 'unknown'> {
+  if (!judged.is_clients) return 'other_client';
+  if (!judged.holds_key) return 'other_key';
+  // Before the replay: a grant that is dead needs no revoking.
+  if (!judged.is_alive) return 'expired';
+  if (judged.is_replayed) return 'replayed';
+  if (!judged.may_have_tokens) return 'refused_user';
+  if (!judged.fits_scope) return 'scope';
+  return judged.fits_resource ? 'raced' : 'resource';
+}
+
+/** The MAC is ours, with this key or an earlier one: HMAC-SHA-256 of the message and the row's seed. */
+export function isGenuine(p: PresentedToken): Expression<boolean> {
+  return sql<boolean>`r.id = ${p.id} and exists (
+    select from unnest(${p.inner_pads}::bytea[], ${p.outer_pads}::bytea[]) as k (inner_pad, outer_pad)
+    where sha256(sha256(k.outer_pad || sha256(k.inner_pad || ${p.message}::bytea || r.seed))) = ${p.mac_hash})`;
+}
+
+/** The current generation; or the one before it, within the grace time since that was first used. None at all means none, whatever clocks say. */
+function isUsable(p: Rotation): Expression<boolean> {
+  return sql<boolean>`(r.generation = ${p.generation} or (r.generation = ${p.generation} + 1 and ${p.grace} > 0
+    and r.rotated_at + ${p.grace} * interval '1 second' > ${p.now}))`;
+}
+
+function holdsKey({ dpop_jkt }: Rotation): Expression<boolean> {
+  return sql<boolean>`(r.dpop_jkt is null or r.dpop_jkt is not distinct from ${dpop_jkt})`;
+}
+
+function mayHaveTokens(p: Rotation): Expression<boolean> {
+  return sql<boolean>`(u.is_active and (not u.local_only or ${p.remote_is_local})
+    and (r.auth_provider_type is null or r.auth_provider_type || ':' || coalesce(r.auth_provider_id, '') = any(${p.providers}))
+    and ${isInAllowedGroup('r.user_id', p)} and ${isConsented('r.user_id', 'r.client_id', p)})`;
+}
+
+function fitsScope({ scope }: Rotation): Expression<boolean> {
+  return sql<boolean>`(${scope}::text[] is null or ${scope}::text[] <@ r.scope)`;
+}

@@ -1,0 +1,21 @@
+// Client assertions and DPoP proofs that were seen: each is good once, on whichever replica (RFC 7523 section 3, RFC 9449 section 11.1).
+import type { Database } from './database.ts';
+
+export type UsedProofs = ReturnType<typeof createUsedProofs>;
+
+export function createUsedProofs(database: Database) {
+  const use = database.prepare('used_proofs_use', (kysely, p: { proof_hash: Buffer; expires_at: Date }) =>
+    kysely
+      .insertInto('used_proofs')
+      .values(p)
+      .onConflict((oc) => oc.doNothing())
+      .returning('expires_at'),
+  );
+
+  return {
+    /** Whether this is the proof's first use; of parallel ones one is. It is remembered until `expires_at`, from when on it must be refused by its age. */
+    async useOnce(proof: { proof_hash: Buffer; expires_at: Date }): Promise<boolean> {
+      return (await use(proof)).length > 0;
+    },
+  };
+}

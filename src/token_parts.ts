@@ -1,0 +1,78 @@
+// The wiring of tokens: the keys, what is signed with them, the grants that earn tokens and the endpoints that answer for them. Called by parts.ts.
+import type { Config } from './config/load.ts';
+import type { Audit } from './domain/audit_event.ts';
+import type { AuthProvider } from './domain/auth_provider.ts';
+import type { Clock } from './domain/clock.ts';
+import { AuthError } from './domain/errors.ts';
+import type { ClientAuthentication } from './oauth/client_authentication.ts';
+import { createRevocation } from './oauth/revocation.ts';
+import { createTokenEndpoint } from './oauth/token_endpoint.ts';
+import { createGrants, type Registry } from './registry.ts';
+import type { AuthorizationCodes } from './repository/authorization_codes.ts';
+import type { Database } from './repository/database.ts';
+import { createRefreshTokenRotation } from './repository/refresh_token_rotation.ts';
+import type { RefreshTokens } from './repository/refresh_tokens.ts';
+import { createRevokedAccessTokens } from './repository/revoked_access_tokens.ts';
+import type { Sealer } from './repository/seal.ts';
+import { createSigningKeys } from './repository/signing_keys.ts';
+import { createUsedProofs } from './repository/used_proofs.ts';
+import { createAccessTokens } from './tokens/access_token.ts';
+import { createAdmission } from './tokens/admission.ts';
+import { createBearer } from './tokens/bearer.ts';
+import { createDpop } from './tokens/dpop.ts';
+import { createIssuer } from './tokens/issuer.ts';
+import { createKeyring } from './tokens/keyring.ts';
+import { createLastUsed } from './tokens/last_used.ts';
+import { createRotatingTokens } from './tokens/refresh_token.ts';
+
+export interface TokenPartsDeps {
+  config: Config;
+  log: { error(fields: object, text: string): void };
+  database: Database;
+  sealer: Sealer;
+  clock: Clock;
+  audit: Audit;
+  public_url: string;
+  registry: Registry;
+  authorizationCodes: AuthorizationCodes;
+  refreshTokens: RefreshTokens;
+  providers: ReadonlyMap<string, AuthProvider>;
+}
+
+export async function createTokenParts(deps: TokenPartsDeps, closers: { add(closer: () => unknown): void }) {
+  const { config, database, clock, audit, public_url, registry, sealer, refreshTokens } = deps;
+  const lifetimes = lifetimesOf(config);
+  const signingKeys = createSigningKeys(database);
+  const keyring = await createKeyring({ signingKeys, sealer, clock, audit, token_lifetime_max: 3650 * 86_400 });
+  closers.add(() => keyring.close());
+  const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
+  const issuer = createIssuer({ accessTokens });
+  const lastUsed = createLastUsed({ refreshTokens, clock });
+  closers.add(() => lastUsed.close().catch((err: unknown) => deps.log.error({ err }, 'the last uses were not written')));
+  const rotation = createRefreshTokenRotation(database);
+  const rotatingTokens = createRotatingTokens({ sealer });
+  const revokedAccessTokens = createRevokedAccessTokens(database);
+  const { refresh_token_grace } = config.tokens;
+  const grants = createGrants(registry, { ...deps, rotation, rotatingTokens, lastUsed, lifetimes, refresh_token_grace });
+  // Nobody is registered yet.
+  const clientAuthentication: ClientAuthentication = {
+    authenticate: () => Promise.reject(new AuthError('invalid_client', 'Client authentication failed')),
+  };
+  const dpop = createDpop({ usedProofs: createUsedProofs(database), clock, public_url });
+  const revocation = createRevocation({ ...deps, rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication });
+  return {
+    lifetimes,
+    keyring,
+    issuer,
+    lastUsed,
+    revocation,
+    bearer: createBearer({ accessTokens, refreshTokens, clock }),
+    admissions: createAdmission(deps.providers.values()),
+    tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop }),
+  };
+}
+
+function lifetimesOf({ tokens }: Config) {
+  const { access_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime } = tokens;
+  return { access_token: access_token_lifetime, refresh_token_idle: refresh_token_idle_lifetime, refresh_token: refresh_token_lifetime };
+}

@@ -1,0 +1,98 @@
+// Proofs of possession (RFC 9449): that whoever sends a request holds a private key. A token that is bound to the key is worth nothing to
+// anybody else. jose does the cryptography; what a proof must say is checked here.
+import { calculateJwkThumbprint, EmbeddedJWK, type JWK, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
+import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { safeEqual, sha256 } from '../domain/secret.ts';
+import type { UsedProofs } from '../repository/used_proofs.ts';
+
+/** Asymmetric, and none of those that RFC 9449 section 11.6 and FAPI 2.0 section 5.4.1 leave behind. */
+export const DPOP_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'PS384', 'PS512'];
+/** Seconds by which a proof may be older or newer than now. */
+const WINDOW = 60;
+const MAX_LENGTH = 8192;
+const MAX_JTI_LENGTH = 256;
+
+export interface DpopDeps {
+  usedProofs: UsedProofs;
+  clock: Clock;
+  public_url: string;
+}
+
+/** A request, as far as its proof must speak of it. */
+export interface Proven {
+  /** Every DPoP header. */
+  proofs: readonly string[];
+  method: string;
+  /** Below `public_url`. */
+  path: string;
+  /** The access token that comes with it. */
+  access_token?: string;
+}
+
+export type Dpop = ReturnType<typeof createDpop>;
+
+export function createDpop({ usedProofs, clock, public_url }: DpopDeps) {
+  async function verify(proof: string): Promise<JWTVerifyResult> {
+    try {
+      return await jwtVerify(proof, EmbeddedJWK, {
+        typ: 'dpop+jwt',
+        algorithms: DPOP_ALGORITHMS,
+        requiredClaims: ['jti', 'htm', 'htu', 'iat'],
+        currentDate: clock(),
+        clockTolerance: WINDOW,
+      });
+    } catch (cause) {
+      throw refused('it is not signed as it must be', cause);
+    }
+  }
+
+  /** RFC 9449 section 4.3, but for the signature. */
+  function judge({ htm, htu, iat, ath }: JWTPayload, { method, path, access_token }: Proven): void {
+    if (htm !== method) throw refused('htm is another method');
+    if (withoutQuery(htu) !== withoutQuery(public_url + path)) throw refused('htu is another URL');
+    if (iat === undefined || Math.abs(iat - epochSeconds(clock())) > WINDOW) throw refused('iat is too far from now');
+    if (access_token === undefined) return;
+    const is_its = typeof ath === 'string' && safeEqual(ath, sha256(access_token).toString('base64url'));
+    if (!is_its) throw refused('ath is of another access token');
+  }
+
+  async function spend(jkt: string, { jti, iat = 0 }: JWTPayload): Promise<void> {
+    if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) throw refused('jti is no unique text');
+    const proof_hash = sha256(JSON.stringify(['dpop', jkt, jti]));
+    // A second longer than it is young enough.
+    if (!(await usedProofs.useOnce({ proof_hash, expires_at: addSeconds(new Date(iat * 1000), WINDOW + 1) })))
+      throw refused('it was used before');
+  }
+
+  return {
+    /** The thumbprint of the key that the request proves to hold (RFC 7638); null when it proves none. Throws `invalid_dpop_proof`. */
+    async prove(request: Proven): Promise<string | null> {
+      const [proof, ...others] = request.proofs;
+      if (proof === undefined) return null;
+      if (others.length > 0) throw refused('there is more than one');
+      if (proof.length > MAX_LENGTH) throw refused('it is too long');
+      const { payload, protectedHeader } = await verify(proof);
+      judge(payload, request);
+      const jkt = await thumbprint(protectedHeader.jwk);
+      await spend(jkt, payload);
+      return jkt;
+    },
+  };
+}
+
+async function thumbprint(jwk: JWK | undefined): Promise<string> {
+  if (!jwk) throw refused('it names no key');
+  return await calculateJwkThumbprint(jwk);
+}
+
+/** RFC 9449 section 4.3: compared in normal form, without query and fragment. */
+function withoutQuery(text: unknown): string | null {
+  if (typeof text !== 'string' || !URL.canParse(text)) return null;
+  const { origin, pathname } = new URL(text);
+  return origin + pathname;
+}
+
+function refused(detail: string, cause?: unknown): AuthError {
+  return new AuthError('invalid_dpop_proof', `The DPoP proof is refused: ${detail}`, { detail, cause });
+}
