@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { generateKeyPair, SignJWT } from 'jose';
+import { Secret, TOTP } from 'otpauth';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Op, startOp } from '../support/oidc_op.ts';
@@ -26,10 +27,12 @@ const configOf = () => {
   const common = { type: 'oidc', new_users: 'activate', client_secret: SECRET };
   const { issuer } = scripted;
   return {
+    auth_mfa_modules: [{ type: 'totp' }],
     auth_providers: [
       { ...common, id: 'work', name: 'Work', issuer: op.issuer, client_id: 'work', groups: { staff: ['system-read-only'] } },
       { ...common, id: 'club', issuer: op.issuer, client_id: 'club', token_endpoint_auth_method: 'client_secret_post' },
       { ...common, id: 'scripted', issuer, client_id: 'latchkey' },
+      { ...common, id: 'strict', issuer, client_id: 'latchkey', require_mfa: true },
       {
         ...common,
         id: 'hub',
@@ -266,6 +269,14 @@ describe('what comes back is refused', () => {
     expect(scripted.asked('/token')[0]!.body).toContain('code_verifier=');
   });
 
+  it('with the state of a flow but for its random part, and the flow is not spoilt', async () => {
+    const { url, browser } = await leave('scripted');
+    const [flow] = await openFlows();
+    expect((await browser.get(await backFrom(url, { state: `${flow!.id}.lk_es_guess` }))).status).toBe(404);
+    scripted.say(tokens(await scripted.idToken({ nonce: nonceOf(url) })));
+    expect((await browser.get(await backFrom(url))).status).toBe(303);
+  });
+
   it('in another browser', async () => {
     const { url, browser } = await leave('scripted');
     scripted.say(tokens(await scripted.idToken({ nonce: nonceOf(url) })));
@@ -368,6 +379,21 @@ describe('an ID token is refused', () => {
       expect([await attempt(), await attempt(), await attempt()]).toEqual([1, 0, 0]);
     });
   });
+});
+
+it('a second factor of ours follows on the page that the person comes back to', async () => {
+  const { url, browser } = await leave('strict');
+  // What that server says of its own second factor is not ours.
+  scripted.say(tokens(await scripted.idToken({ nonce: nonceOf(url), amr: ['pwd', 'mfa'] })));
+  const setup = await browser.get(await backFrom(url));
+  expect(setup.headers.getSetCookie().join()).not.toContain('session');
+  const html = await setup.text();
+  const secret = /[A-Z2-7]{32}/.exec(html)?.[0] ?? '';
+  const code = TOTP.generate({ secret: Secret.fromBase32(secret), timestamp: here.clock().getTime() });
+  const arrived = await browser.submit('', html, { code });
+  expect(arrived.status).toBe(303);
+  expect(new URL(arrived.headers.get('location') ?? '').searchParams.get('state')).toBe('of the app');
+  expect(await userOf(codeIn(arrived.headers.get('location')))).toMatchObject({ name: 'Eve' });
 });
 
 describe('a server that knows OAuth alone', () => {
