@@ -52,8 +52,6 @@ export interface Sent {
 /** What a form shows. */
 export type ShownForm = Pick<FlowStep & { type: 'form' }, 'step_id' | 'data_schema' | 'errors' | 'description_placeholders'>;
 
-export type LoginAnswer = ReturnType<typeof createLoginAnswer>;
-
 export function createLoginAnswer({ sessions, cookies, assets }: LoginAnswerParts) {
   const stylesheet = assets.href('style.css');
 
