@@ -8,12 +8,14 @@ export function createIssuer({ accessTokens }: { accessTokens: Pick<AccessTokens
   return {
     async issue(authorization: Authorization): Promise<TokenSet> {
       const { access_token, expires_in } = accessTokens.mint(authorization);
-      const { refresh_token, ha_auth_provider } = authorization;
+      const { profile, refresh_token, scope, dpop_jkt, issued_token_type, ha_auth_provider } = authorization;
       return {
         access_token,
-        token_type: 'Bearer',
+        token_type: dpop_jkt === null ? 'Bearer' : 'DPoP',
         ...(refresh_token !== null && { refresh_token }),
         expires_in,
+        ...(profile === 'standard' && { scope: scope.join(' ') }),
+        ...(issued_token_type !== undefined && { issued_token_type }),
         ...(ha_auth_provider !== null && { ha_auth_provider }),
       };
     },

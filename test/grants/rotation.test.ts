@@ -1,0 +1,447 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Client } from '../../src/domain/client.ts';
+import { randomId } from '../../src/domain/secret.ts';
+import type { TokenSet } from '../../src/domain/token.ts';
+import type { User } from '../../src/domain/user.ts';
+import { createDatabase, type Database } from '../../src/repository/database.ts';
+import { createJanitor } from '../../src/repository/expire.ts';
+import { createSealer } from '../../src/repository/seal.ts';
+import type { StandardFacts } from '../../src/tokens/authorization_code.ts';
+import { createRotatingTokens } from '../../src/tokens/refresh_token.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ABROAD, createTokenParts, HOME, ISSUER, loginOf, newClient, post, redeem, refresh, type TokenParts } from '../support/grants.ts';
+import { addPerson, addSystemGroups } from '../support/people.ts';
+
+const DAY = 86_400;
+const SCOPE = ['openid', 'profile', 'offline_access'];
+const PUBLIC = newClient({ client_id: 'desktop', token_endpoint_auth_method: 'none' });
+
+let db: TestDatabase;
+let parts: TokenParts;
+let user: User;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await addSystemGroups(db.database);
+});
+afterAll(() => db.close());
+beforeEach(async () => {
+  parts = await open();
+  user = await addPerson(db.database, { username: randomId(), group_ids: ['system-users'] });
+  return () => parts.close();
+});
+
+async function open(options: Parameters<typeof createTokenParts>[1] = {}, database: Database = db.database): Promise<TokenParts> {
+  const opened = await createTokenParts(database, options);
+  for (const client of [PUBLIC, newClient()]) await know(opened, client);
+  return opened;
+}
+
+/** Registers a client with these parts, and in the database, where its grants look for it. */
+async function know({ clients }: TokenParts, client: Client): Promise<void> {
+  clients.set(client.client_id, client);
+  const { client_id, token_endpoint_auth_method, grant_types, scope } = client;
+  const row = { client_id, token_endpoint_auth_method, grant_types, scope, managed_by: 'config' as const, created_at: new Date() };
+  await db.database.kysely
+    .insertInto('clients')
+    .values(row)
+    .onConflict((oc) => oc.doNothing())
+    .execute();
+}
+
+/** The first tokens of a grant. */
+async function newTokens(client = PUBLIC, standard: Partial<StandardFacts> = {}, replica = parts): Promise<TokenSet> {
+  const facts = { scope: SCOPE, resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null, ...standard };
+  const login = await loginOf(db.database, user, { client_id: client.client_id, standard: facts });
+  const answer = await redeem(replica, await replica.codes.issue(login), proofOf(client));
+  if (typeof answer === 'string') throw new Error(answer);
+  return answer as TokenSet;
+}
+
+async function newToken(client = PUBLIC, standard: Partial<StandardFacts> = {}, replica = parts): Promise<string> {
+  return (await newTokens(client, standard, replica)).refresh_token!;
+}
+
+function proofOf({ client_id, token_endpoint_auth_method }: Client): Record<string, string> {
+  return { client_id, ...(token_endpoint_auth_method !== 'none' && { client_secret: [...client_id].reverse().join('') }) };
+}
+
+function rotate(token: string, differences: Record<string, string | undefined> = {}, replica = parts) {
+  return refresh(replica, token, { client_id: PUBLIC.client_id, ...differences });
+}
+
+const REFUSED = 'invalid_grant: The refresh token is unknown, used, revoked or expired';
+
+async function rotated(token: string, replica = parts): Promise<TokenSet & { refresh_token: string }> {
+  const answer = await rotate(token, {}, replica);
+  if (typeof answer === 'string') throw new Error(answer);
+  return answer as TokenSet & { refresh_token: string };
+}
+
+async function isAlive(access_token: string): Promise<boolean> {
+  return (await parts.bearer.authenticate(access_token, HOME)) !== null;
+}
+
+async function grants() {
+  return await db.database.kysely.selectFrom('refresh_tokens').selectAll().where('user_id', '=', user.id).execute();
+}
+
+// D1
+test('every refresh answers a new refresh token of the same grant, the client’s one with the same scope', async () => {
+  const first = await newTokens();
+  const tokens = [first.refresh_token];
+  for (let count = 1; count < 4; count++) {
+    parts.time.advance(60);
+    const next = await rotated(tokens.at(-1)!);
+    expect(next).toEqual({
+      access_token: expect.any(String),
+      token_type: 'Bearer',
+      expires_in: 1_800,
+      refresh_token: expect.stringMatching(/^lk_rt_[\w-]{70}$/),
+      scope: SCOPE.join(' '),
+    });
+    tokens.push(next.refresh_token);
+    expect(await isAlive(next.access_token)).toBe(true);
+    expect(await grants()).toMatchObject([{ generation: count, profile: 'standard', scope: SCOPE, token_hash: null }]);
+  }
+  expect(new Set(tokens).size).toBe(4);
+  expect(await isAlive(first.access_token)).toBe(true);
+});
+
+// D18
+test('no refresh token is stored', async () => {
+  const tokens = [await newToken()];
+  tokens.push((await rotated(tokens[0]!)).refresh_token);
+  const [row] = await grants();
+  for (const token of tokens)
+    expect(JSON.stringify(row)).not.toContain(Buffer.from(token.slice(6), 'base64url').subarray(20).toString('hex'));
+});
+
+describe('a token that was used', () => {
+  // D3
+  test('answers with the same successor within the grace time: the first answer may be lost', async () => {
+    const token = await newToken();
+    const first = await rotated(token);
+    parts.time.advance(9.999);
+    expect((await rotated(token)).refresh_token).toBe(first.refresh_token);
+    expect(await rotated(first.refresh_token)).toBeTypeOf('object');
+  });
+
+  // D2
+  test('ends its grant after the grace time: every token of it is dead', async () => {
+    const token = await newToken();
+    const { access_token, refresh_token } = await rotated(token);
+    parts.time.advance(10);
+    expect(await rotate(token)).toBe(REFUSED);
+    expect(await rotate(refresh_token)).toBe(REFUSED);
+    expect(await isAlive(access_token)).toBe(false);
+    expect(await grants()).toEqual([]);
+    expect(parts.events).toContainEqual(
+      expect.objectContaining({
+        type: 'refresh_token.replayed',
+        outcome: 'refused',
+        target_user_id: user.id,
+        client_id: PUBLIC.client_id,
+        detail: { refresh_token_id: expect.any(String), revoked: true },
+      }),
+    );
+  });
+
+  // D4
+  test('does not stretch its grace time by being used', async () => {
+    const token = await newToken();
+    await rotated(token);
+    parts.time.advance(8);
+    await rotated(token);
+    parts.time.advance(4);
+    expect(await rotate(token)).toBe(REFUSED);
+    expect(await grants()).toEqual([]);
+  });
+
+  test('ends its grant within the grace time too when its successor was used as well', async () => {
+    const token = await newToken();
+    await rotated((await rotated(token)).refresh_token);
+    expect(await rotate(token)).toBe(REFUSED);
+    expect(await grants()).toEqual([]);
+  });
+
+  // D6: any number within the time
+  test('may come back as often as it likes within its grace time', async () => {
+    const token = await newToken();
+    const answers = [];
+    for (let count = 0; count < 10; count++) answers.push((await rotated(token)).refresh_token);
+    expect(new Set(answers).size).toBe(1);
+  });
+
+  // D13, D14
+  test('is known after a restart and after the janitor', async () => {
+    const token = await newToken();
+    await rotated(token);
+    const restarted = await open({ time: parts.time });
+    restarted.time.advance(5 * DAY);
+    const audit = { insert: () => Promise.resolve() };
+    const limits = { pending_lifetime: DAY, audit_retention: DAY, failure_lifetime: DAY };
+    await createJanitor({ database: db.database, clock: parts.time.clock, audit, on_error: () => {}, ...limits }).run();
+    expect(await rotate(token, {}, restarted)).toBe(REFUSED);
+    expect(await grants()).toEqual([]);
+    await restarted.close();
+  });
+});
+
+describe('what is no token of ours', () => {
+  // C9
+  test('is unknown and ends nothing: truncated, lengthened, in other case, with any bit flipped', async () => {
+    const token = await newToken();
+    const flipped = [...token].map((_, at) => token.slice(0, at) + String.fromCharCode(token.charCodeAt(at) ^ 1) + token.slice(at + 1));
+    for (const other of [...flipped, token.slice(0, -1), `${token}A`, `${token}=`, token.toUpperCase(), ` ${token}`]) {
+      expect(await rotate(other), other).toBe(REFUSED);
+    }
+    expect(await rotate(token)).toBeTypeOf('object');
+  });
+
+  test('is any other generation with the MAC of this one', async () => {
+    const token = await newToken();
+    const bytes = Buffer.from(token.slice(6), 'base64url');
+    for (const generation of [1, 2, 0x7fffffff, 0xffffffff]) {
+      bytes.writeUInt32BE(generation, 16);
+      expect(await rotate(`lk_rt_${bytes.toString('base64url')}`)).toBe(REFUSED);
+    }
+    expect(await rotate(token)).toBeTypeOf('object');
+  });
+
+  test('is a MAC made without the row’s seed, or with the key of another server', async () => {
+    const token = await newToken();
+    const [{ id, seed }] = (await grants()) as [{ id: string; seed: Buffer }];
+    const stranger = createRotatingTokens({ sealer: createSealer({ secret_key: 'the secret key of quite another server' }) });
+    for (const forged of [
+      parts.rotatingTokens.write({ id, generation: 0, seed: randomBytes(32) }),
+      stranger.write({ id, generation: 0, seed }),
+    ]) {
+      expect(await rotate(forged)).toBe(REFUSED);
+    }
+    expect(await rotate(token)).toBeTypeOf('object');
+  });
+
+  test('is a token that never rotates, or a code', async () => {
+    const login = await loginOf(db.database, user);
+    const { refresh_token } = (await redeem(parts, await parts.codes.issue(login))) as TokenSet;
+    for (const other of [refresh_token!, await parts.codes.issue(login), (await newTokens()).access_token]) {
+      expect(await rotate(other)).toBe(REFUSED);
+    }
+  });
+});
+
+test('a token of before the secret key was changed still rotates, and its successor is of the new key', async () => {
+  const keys = ['the secret key of earlier days, long gone', 'the secret key of today, which is another'] as const;
+  await db.database.kysely.deleteFrom('signing_keys').execute();
+  const earlier = await open({ sealer: createSealer({ secret_key: keys[0] }) });
+  const token = await newToken(PUBLIC, {}, earlier);
+  const now = await open({ sealer: createSealer({ secret_key: keys[1], previous_secret_keys: [keys[0]] }) });
+  const { refresh_token } = await rotated(token, now);
+  expect(await rotate(refresh_token, {}, earlier)).toBe(REFUSED);
+  expect(await rotate(refresh_token, {}, now)).toBeTypeOf('object');
+  for (const replica of [earlier, now]) await replica.close();
+  await db.database.kysely.deleteFrom('signing_keys').execute();
+});
+
+describe('time', () => {
+  // D5
+  test('that has run out refuses within the grace time too, and ends nothing', async () => {
+    const brief = await open({ lifetimes: { refresh_token: 60 } });
+    const token = await newToken(PUBLIC, {}, brief);
+    brief.time.advance(55);
+    await rotated(token, brief);
+    brief.time.advance(5);
+    expect(await rotate(token, {}, brief)).toBe(REFUSED);
+    expect(brief.events.at(-1)).toMatchObject({ type: 'refresh_token.refused', detail: { reason: 'expired' } });
+    expect(await grants()).toHaveLength(1);
+    await brief.close();
+  });
+
+  // D12
+  test('ends a grant at its absolute end, however often it is used', async () => {
+    const strict = await open({ lifetimes: { refresh_token: 3 * DAY, refresh_token_idle: 2 * DAY } });
+    let token = await newToken(PUBLIC, {}, strict);
+    for (let day = 1; day < 3; day++) {
+      strict.time.advance(DAY);
+      token = (await rotated(token, strict)).refresh_token;
+    }
+    strict.time.advance(DAY);
+    expect(await rotate(token, {}, strict)).toBe(REFUSED);
+    await strict.close();
+  });
+
+  test('without use ends an idle grant; the client’s own lifetimes come first', async () => {
+    const lifetimes = { access_token_lifetime: 60, refresh_token_idle_lifetime: DAY, refresh_token_lifetime: 30 * DAY };
+    const client = { ...PUBLIC, ...lifetimes, client_id: 'strict' };
+    await know(parts, client);
+    const first = await newTokens(client);
+    expect(first.expires_in).toBe(60);
+    parts.time.advance(DAY - 1);
+    const next = await rotate(first.refresh_token!, { client_id: 'strict' });
+    parts.time.advance(DAY);
+    expect(await rotate((next as TokenSet).refresh_token!, { client_id: 'strict' })).toBe(REFUSED);
+  });
+});
+
+// D9
+test('another client’s token is refused and stays good, before and after it was used', async () => {
+  const token = await newToken();
+  const other = { ...proofOf(newClient()) };
+  expect(await rotate(token, other)).toBe(REFUSED);
+  const { refresh_token } = await rotated(token);
+  parts.time.advance(60);
+  expect(await rotate(token, other)).toBe(REFUSED);
+  expect(await rotate(refresh_token)).toBeTypeOf('object');
+});
+
+// C17
+test('a confidential client refreshes with its secret only', async () => {
+  const client = newClient();
+  const token = await newToken(client);
+  expect(await rotate(token, { client_id: client.client_id })).toMatch(/^invalid_client/);
+  expect(await rotate(token, proofOf(client))).toBeTypeOf('object');
+});
+
+// D10
+test('a narrower scope is the access token’s alone; a wider one is refused', async () => {
+  let token = await newToken();
+  expect(await rotate(token, { scope: 'openid email' })).toBe('invalid_scope: scope is wider than what was granted');
+  for (const [asked, given] of [
+    ['openid', 'openid'],
+    ['profile openid', 'profile openid'],
+    [undefined, SCOPE.join(' ')],
+    ['', SCOPE.join(' ')],
+  ]) {
+    const answer = (await rotate(token, { scope: asked })) as TokenSet;
+    expect(answer.scope).toBe(given);
+    expect(parts.accessTokens.read(answer.access_token)?.scope).toBe(given);
+    token = answer.refresh_token!;
+    parts.time.advance(11);
+  }
+  expect(await grants()).toMatchObject([{ scope: SCOPE }]);
+});
+
+// C24
+test('a resource server that was granted may be named, no other', async () => {
+  const [one, two] = ['https://one.example/api', 'https://two.example/'];
+  let token = await newToken(PUBLIC, { resource: [one, two] });
+  for (const resource of ['https://three.example', ISSUER, `${one}/`, `${one} https://three.example`]) {
+    expect(await rotate(token, { resource })).toBe('invalid_target: resource was not granted');
+  }
+  for (const resource of ['one', `${one}#part`]) expect(await rotate(token, { resource })).toMatch(/^invalid_target/);
+  for (const [resource, aud] of [
+    [one, one],
+    [`${one} ${two}`, [one, two]],
+    [undefined, [one, two]],
+  ] as const) {
+    const answer = (await rotate(token, { resource })) as TokenSet;
+    expect(parts.accessTokens.read(answer.access_token, { for_anyone: true })?.aud).toEqual(aud);
+    expect(await isAlive(answer.access_token)).toBe(false); // for us it is not
+    token = answer.refresh_token!;
+    parts.time.advance(11);
+  }
+  const own = await newToken();
+  expect(await rotate(own, { resource: ISSUER })).toBeTypeOf('object');
+});
+
+// D11
+describe('whose right has gone refreshes nothing, and everything again when it is back', () => {
+  const stories: [string, { take: () => Promise<unknown>; give: () => Promise<unknown> }][] = [
+    ['a user who is inactive', { take: () => changeUser({ is_active: false }), give: () => changeUser({ is_active: true }) }],
+    ['a user who left the client’s groups', { take: leave, give: join }],
+    ['a user whose group was switched off', { take: () => switchGroup(false), give: () => switchGroup(true) }],
+    ['a user who withdrew their consent', { take: withdraw, give: consent }],
+  ];
+  const client = { ...PUBLIC, client_id: 'family', trusted: false, allowed_group_ids: ['system-users', 'system-admin'] };
+
+  function changeUser(change: { is_active: boolean }) {
+    return db.database.kysely.updateTable('users').set(change).where('id', '=', user.id).execute();
+  }
+  function leave() {
+    return db.database.kysely.deleteFrom('user_groups').where('user_id', '=', user.id).execute();
+  }
+  function join() {
+    return db.database.kysely.insertInto('user_groups').values({ user_id: user.id, group_id: 'system-users' }).execute();
+  }
+  function switchGroup(is_enabled: boolean) {
+    return db.database.kysely.updateTable('groups').set({ is_enabled }).where('id', '=', 'system-users').execute();
+  }
+  function withdraw() {
+    return db.database.kysely.deleteFrom('consents').where('user_id', '=', user.id).execute();
+  }
+  function consent() {
+    const row = { user_id: user.id, client_id: client.client_id, scope: SCOPE, redirect_uris: [], granted_at: new Date() };
+    return db.database.kysely.insertInto('consents').values(row).execute();
+  }
+
+  for (const [story, { take, give }] of stories) {
+    test(story, async () => {
+      await know(parts, client);
+      await consent();
+      const token = await newToken(client);
+      await take();
+      expect(await rotate(token, { client_id: 'family' })).toBe(REFUSED);
+      expect(parts.events.at(-1)).toMatchObject({ type: 'refresh_token.refused', detail: { reason: 'refused_user' } });
+      await give();
+      expect(await rotate(token, { client_id: 'family' })).toBeTypeOf('object');
+    });
+  }
+
+  // D15
+  test('a user whose provider lets nobody in from there', async () => {
+    const form = { grant_type: 'refresh_token', client_id: PUBLIC.client_id, refresh_token: await newToken() };
+    expect(await post(parts, form, ABROAD, { providers: [], refusal: () => 'Not in trusted_networks' })).toBe(REFUSED);
+    expect(await post(parts, form)).toBeTypeOf('object');
+  });
+
+  test('a user restricted to home, abroad', async () => {
+    const token = await newToken();
+    await db.database.kysely.updateTable('users').set({ local_only: true }).where('id', '=', user.id).execute();
+    expect(await refresh(parts, token, { client_id: PUBLIC.client_id }, ABROAD)).toBe(REFUSED);
+    expect(await rotate(token)).toBeTypeOf('object');
+  });
+});
+
+describe('20 parallel refreshes with one token, on two replicas', () => {
+  let other: Database;
+  beforeEach(() => {
+    other = createDatabase({ connection: db.connection, on_error: () => {} });
+    return () => other.close();
+  });
+
+  async function race(refresh_token_grace: number) {
+    const replicas = [await open({ refresh_token_grace }), await open({ refresh_token_grace }, other)];
+    const token = await newToken(PUBLIC, {}, replicas[0]);
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, turn) => rotate(token, {}, replicas[turn % 2])));
+    const won = answers.filter((answer): answer is TokenSet => typeof answer === 'object');
+    const alive = await Promise.all(won.map(({ access_token }) => isAlive(access_token)));
+    const events = replicas.flatMap(({ events }) => events);
+    for (const replica of replicas) await replica.close();
+    return { won, alive, events };
+  }
+
+  // D8
+  test('all get the same successor within the grace time, 10 times in a row', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { won, alive } = await race(10);
+      expect(won).toHaveLength(20);
+      expect(new Set(won.map(({ refresh_token }) => refresh_token)).size).toBe(1);
+      expect(alive).toEqual(Array(20).fill(true));
+      expect(await rotate(won[0]!.refresh_token!)).toBeTypeOf('object');
+      await db.database.kysely.deleteFrom('refresh_tokens').where('user_id', '=', user.id).execute();
+    }
+  });
+
+  // D7
+  test('have one winner without a grace time, and nothing stays alive, 10 times in a row', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { won, alive, events } = await race(0);
+      expect(won).toHaveLength(1);
+      expect(alive).toEqual([false]);
+      expect(await grants()).toEqual([]);
+      expect(events.filter(({ type, detail }) => type === 'refresh_token.replayed' && detail?.revoked === true)).toHaveLength(1);
+    }
+  });
+});
