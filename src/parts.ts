@@ -25,9 +25,9 @@ import { createSyncGroups } from './login/sync_groups.ts';
 import { createThrottle } from './login/throttle.ts';
 import { createMfaParts } from './mfa_parts.ts';
 import { createClientPages } from './oauth/client_page.ts';
-import { createUpstreamFetch } from './oauth/upstream_fetch.ts';
 import { openDatabase } from './open_database.ts';
-import { createMfaModules, createProviders, type Registry, readRegistry } from './registry.ts';
+import { createProviderParts } from './provider_parts.ts';
+import { createMfaModules, type Registry, readRegistry } from './registry.ts';
 import { createAuditEvents } from './repository/audit_events.ts';
 import { createAuthorizationCodes } from './repository/authorization_codes.ts';
 import { createCredentials as createCredentialRows } from './repository/credentials.ts';
@@ -50,7 +50,6 @@ import { checkSecretKey } from './repository/secret_key_canary.ts';
 import { readOrCreateSecretKey } from './repository/secret_key_file.ts';
 import { createSessions as createSessionRows } from './repository/sessions.ts';
 import { createUsers as createUserRows } from './repository/users.ts';
-import { createWorkQueue } from './repository/work_queue.ts';
 import { createTokenParts } from './token_parts.ts';
 
 export interface AppOptions {
@@ -169,18 +168,9 @@ function createRows(database: Database) {
 }
 
 function createAccounts(ground: Ground) {
-  const { config, log, clock, rows, registry } = ground;
+  const { config, rows, registry } = ground;
   const hasher = createPasswordHasher();
-  const configured = createProviders(registry, config.auth_providers, {
-    clock,
-    hasher,
-    localLogins: rows.localLogins,
-    activeUsers: rows.users.active,
-    trusted_proxies: config.http.trusted_proxies,
-    workQueue: createWorkQueue,
-    upstreamFetch: createUpstreamFetch,
-    warn: (message) => log.warn(message),
-  });
+  const { configured, tryProvider } = createProviderParts({ ...ground, ...rows, hasher });
   const modules = createMfaModules(registry, config.auth_mfa_modules, ground);
   const mfa = createMfaParts({ ...ground, ...rows, providers: configured, modules });
   const { authorization_code_lifetime } = config.tokens;
@@ -197,6 +187,7 @@ function createAccounts(ground: Ground) {
     users: createUsers({ ...deps, approvals_by: config.approvals.by }),
     mergeUsers: createMergeUsers({ ...deps, approvals_by: config.approvals.by }),
     newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
+    tryProvider,
     linkUser,
     linkTickets: createLinkTickets({ ...deps, providers, factors, linkUser }),
     localLogins: createLocalLogins({ ...deps, unlink: credentials.unlink }),

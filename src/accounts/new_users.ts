@@ -8,7 +8,7 @@ import { randomId } from '../domain/secret.ts';
 import { cleanText } from '../domain/text.ts';
 import type { User } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Credentials } from '../repository/credentials.ts';
+import type { Credentials, NewPerson } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
 import type { Users } from '../repository/users.ts';
 
@@ -41,10 +41,9 @@ export function createNewUsers({ database, users, credentials, audit, clock, max
 
   /** Undefined when somebody has made this identity's user meanwhile. */
   async function make(provider: Origin, identity: Identity, remote_address: string): Promise<Admitted | undefined> {
-    const { auth_provider_type, auth_provider_id, new_users } = provider;
-    const user = { id: randomId(), is_active: new_users === 'activate', local_only: identity.local_only ?? false };
-    const person = { ...user, is_pending: !user.is_active, name: nameOf(identity) };
-    const group_ids = newUserGroups(provider, identity);
+    const { auth_provider_type, auth_provider_id } = provider;
+    const { group_ids, ...person } = personOf(provider, identity);
+    const user = { id: randomId(), is_active: person.is_active, local_only: person.local_only };
     const origin = { auth_provider_type, auth_provider_id };
     const credential = { id: randomId(), user_id: user.id, ...origin, subject: identity.subject, data: identity.data };
     return await database.transaction(async (trx) => {
@@ -72,6 +71,13 @@ export function createNewUsers({ database, users, credentials, audit, clock, max
       return admitted;
     },
   };
+}
+
+/** What a first login makes of a person. */
+export function personOf(provider: Origin, identity: Identity): NewPerson & { group_ids: string[] } {
+  const is_active = provider.new_users === 'activate';
+  const person = { name: nameOf(identity), is_active, is_pending: !is_active, local_only: identity.local_only ?? false };
+  return { ...person, group_ids: newUserGroups(provider, identity) };
 }
 
 function nameOf({ name }: Identity): string | null {

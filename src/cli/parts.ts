@@ -7,6 +7,7 @@ import type { RefreshTokens } from '../accounts/refresh_tokens.ts';
 import type { Users } from '../accounts/users.ts';
 import type { Config } from '../config/load.ts';
 import type { Throttle } from '../login/throttle.ts';
+import type { TryProvider } from '../login/try_provider.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 
@@ -21,6 +22,7 @@ export interface CliParts {
   localLogins: Pick<LocalLogins, 'add' | 'setPassword'>;
   refreshTokens: Pick<RefreshTokens, 'list' | 'revoke' | 'revokeAll' | 'createLongLived' | 'createSystem'>;
   keyring: Pick<Keyring, 'list' | 'rotate'>;
+  tryProvider: TryProvider;
   throttle: Pick<Throttle, 'listBans' | 'lift'>;
   audit: Pick<AuditEvents, 'find'>;
   /** Seals with the current secret_key what a previous one sealed; answers how many values. */

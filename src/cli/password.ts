@@ -17,7 +17,7 @@ export function withPassword(command: Command): Command {
 
 /** The new password. Throws a usage error where nobody can be asked. */
 export async function readNewPassword(io: Io, { passwordStdin }: PasswordOption): Promise<string> {
-  if (passwordStdin === true) return await readLine(io);
+  if (passwordStdin === true) return await readSecretLine(io);
   // The prompt would end at once, without an answer and without an error.
   if (io.stdin.isTTY !== true) throw usageError('There is no terminal to ask for the password at: give it by --password-stdin');
   const { isCancel, password } = await import('@clack/prompts');
@@ -31,8 +31,8 @@ export async function readNewPassword(io: Io, { passwordStdin }: PasswordOption)
   return given;
 }
 
-/** All of it but the line end that `echo` adds. */
-async function readLine(io: Io): Promise<string> {
+/** All of standard input but the line end that `echo` adds. */
+export async function readSecretLine(io: Io): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of io.stdin) {

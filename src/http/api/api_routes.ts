@@ -10,12 +10,14 @@ import type { MergeUsers } from '../../accounts/merge_users.ts';
 import type { Permissions } from '../../accounts/permissions.ts';
 import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
 import type { Users } from '../../accounts/users.ts';
+import type { TryProvider } from '../../login/try_provider.ts';
 import type { Guard } from '../guard.ts';
 import type { ApiRoute } from './api_route.ts';
 import { credentialRoutes } from './credentials.ts';
 import { groupRoutes } from './groups.ts';
 import { meRoutes } from './me.ts';
 import { permissionRoutes } from './permissions.ts';
+import { providerRoutes } from './providers.ts';
 import { userRoutes } from './users.ts';
 
 export interface ApiParts {
@@ -29,13 +31,14 @@ export interface ApiParts {
   refreshTokens: RefreshTokens;
   groups: Groups;
   permissions: Permissions;
+  tryProvider: TryProvider;
   /** Who lets new users in. */
   approvals_by: 'owner' | 'administrators';
 }
 
 /** Every route below /api that takes a bearer token. */
 export function apiRoutes(parts: ApiParts): ApiRoute[] {
-  return [...meRoutes(parts), ...credentialRoutes(parts), ...userRoutes(parts), ...groupRoutes(parts.groups), ...permissionRoutes(parts.permissions)];
+  return [...meRoutes(parts), ...credentialRoutes(parts), ...userRoutes(parts), ...groupRoutes(parts.groups), ...permissionRoutes(parts.permissions), ...providerRoutes(parts.tryProvider)];
 }
 
 export function apiPlugin(parts: ApiParts, guard: Guard): FastifyPluginAsync {

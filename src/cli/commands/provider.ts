@@ -1,0 +1,59 @@
+// latchkey provider: tries an auth provider as it is configured. Nobody is logged in, and nothing is written but that it was tried.
+import { OPERATOR } from '../../accounts/actor.ts';
+import { parseAddress } from '../../domain/network.ts';
+import type { TryStep } from '../../login/try_provider.ts';
+import { type CliCommand, type CliContext, type ConfigOption, type Io, withConfig, withParts } from '../command.ts';
+import { refusal, usageError } from '../exit.ts';
+import { type PasswordOption, withPassword } from '../password.ts';
+import { answerForm, answerReturn, type Given, readGiven } from '../step_prompt.ts';
+import { linesOf } from '../step_report.ts';
+import type { ListOption } from '../table.ts';
+
+interface TestOptions extends ConfigOption, PasswordOption, ListOption {
+  username?: string;
+  from: string;
+}
+
+export const command: CliCommand = {
+  declare(program, context) {
+    const provider = program.command('provider').description('auth providers');
+    withConfig(withPassword(provider.command('test')))
+      .description('log in at a provider without logging in: what it says, and who that would be')
+      .argument('<provider>', 'its type, or type:id, such as ldap:office')
+      .option('--username <username>', 'what to fill in, instead of being asked')
+      .option('--from <address>', 'where the login is to come from', readAddress, '127.0.0.1')
+      .option('--json', 'print each step as JSON')
+      .action((name: string, options: TestOptions) => test(context, name, options));
+  },
+};
+
+async function test(context: CliContext, provider: string, options: TestOptions): Promise<void> {
+  const { io } = context;
+  const given = await readGiven(io, options);
+  await withParts(context, options, async ({ tryProvider }) => {
+    const ask = (values: Record<string, string> | null, flow_state: string | null) =>
+      tryProvider({ provider, values, flow_state, remote_address: options.from, actor: OPERATOR });
+    let step = await ask(null, null);
+    let given_now: Given | null = given;
+    while (true) {
+      report(io, options, step);
+      if (step.type === 'identity') return;
+      if (step.type === 'abort') throw refusal(`The login ended: ${step.reason}${step.detail === undefined ? '' : ` (${step.detail})`}`);
+      // What was given is good for one answer: the same again would be as wrong.
+      const values = step.type === 'form' ? await answerForm(io, step, given_now) : await answerReturn(io);
+      if (step.type === 'form') given_now = null;
+      step = await ask(values, step.flow_state);
+    }
+  });
+}
+
+function report(io: Io, { json }: TestOptions, step: TryStep): void {
+  const { flow_state: _, ...shown } = { flow_state: '', ...step };
+  const lines = json === true ? [JSON.stringify(shown)] : linesOf(step);
+  io.out(lines.map((line) => `${line}\n`).join(''));
+}
+
+function readAddress(text: string): string {
+  if (parseAddress(text) === null) throw usageError('--from must be an IP address');
+  return text;
+}

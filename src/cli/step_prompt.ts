@@ -1,0 +1,70 @@
+// Answers to the steps of a login at the command line: given beforehand, or asked for at the terminal.
+import { createInterface } from 'node:readline';
+import type { Field } from '../domain/form.ts';
+import type { TryStep } from '../login/try_provider.ts';
+import type { Io } from './command.ts';
+import { refusal, usageError } from './exit.ts';
+import { type PasswordOption, readSecretLine } from './password.ts';
+
+/** What needs no asking. */
+export interface Given {
+  username?: string;
+  password?: string;
+}
+
+/** What the options say, the password from standard input included. */
+export async function readGiven(io: Io, { username, passwordStdin }: PasswordOption & { username?: string }): Promise<Given> {
+  const password = passwordStdin === true ? await readSecretLine(io) : undefined;
+  return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
+}
+
+/** The values of a form. Throws where something must be asked for and nobody is there, and when the answer given was wrong. */
+export async function answerForm(io: Io, step: TryStep & { type: 'form' }, given: Given | null): Promise<Record<string, string>> {
+  const values: Record<string, string> = {};
+  for (const field of step.data_schema) {
+    const value = givenFor(given, field.name) ?? (await ask(io, field, step));
+    if (value !== '' || field.required === true) values[field.name] = value;
+  }
+  return values;
+}
+
+function givenFor(given: Given | null, name: string): string | undefined {
+  return name === 'username' || name === 'password' ? given?.[name] : undefined;
+}
+
+async function ask(io: Io, field: Field, { errors, detail }: TryStep & { type: 'form' }): Promise<string> {
+  if (io.stdin.isTTY !== true) {
+    if (errors?.base !== undefined) throw refusal(`The provider said ${errors.base}${detail === undefined ? '' : `: ${detail}`}`);
+    throw usageError(`There is no terminal to ask for ${field.name} at: give --username and --password-stdin`);
+  }
+  const { isCancel, password, select, text } = await import('@clack/prompts');
+  const message = field.name;
+  const is_secret = /password|pin/.test(field.name);
+  const answer =
+    field.type === 'select'
+      ? await select({ message, options: field.options.map(([value, label]) => ({ value, label })) })
+      : await (is_secret ? password({ message }) : text({ message }));
+  if (isCancel(answer)) throw refusal('The test was ended');
+  return answer ?? '';
+}
+
+/** The parameters of the URL that a browser came back to. */
+export async function answerReturn(io: Io): Promise<Record<string, string>> {
+  io.err(
+    'Open that URL in a browser and log in. The page it comes back to will say that it knows nothing of this login; paste its URL here.\n',
+  );
+  const line = await readLine(io);
+  const query = URL.canParse(line) ? new URL(line).searchParams : null;
+  if (query === null) throw refusal('That is not the URL of a page');
+  return Object.fromEntries(query);
+}
+
+async function readLine({ stdin }: Io): Promise<string> {
+  const lines = createInterface({ input: stdin });
+  try {
+    for await (const line of lines) return line.trim();
+    return '';
+  } finally {
+    lines.close();
+  }
+}

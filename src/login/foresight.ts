@@ -1,0 +1,72 @@
+// Which user a login would be or become, by looking alone: what resolve_user.ts, new_users.ts and sync_groups.ts would do. Called by try_provider.ts.
+import { personOf } from '../accounts/new_users.ts';
+import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
+import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
+import { refusalToAuthenticate } from '../domain/user.ts';
+import type { Credentials } from '../repository/credentials.ts';
+import type { UserEntry, Users } from '../repository/users.ts';
+
+/** A user as they would be after the login. */
+export interface ForeseenUser {
+  /** Null: not made yet. */
+  id: string | null;
+  name: string | null;
+  is_active: boolean;
+  local_only: boolean;
+  group_ids: string[];
+}
+
+export interface Foreseen {
+  /** `linked_user`: the provider picks one of our users, and the first login links it. */
+  outcome: 'existing_user' | 'linked_user' | 'new_user' | 'refused';
+  /** Null where nobody is found or made. */
+  user: ForeseenUser | null;
+  /** Why the login would be blocked all the same, in Home Assistant's words (HA contract section 10); null: they would be in. */
+  refusal: string | null;
+}
+
+export interface ForesightDeps {
+  credentials: Pick<Credentials, 'findIdentity' | 'ofUserAt'>;
+  users: Pick<Users, 'find'>;
+}
+
+export type Foresight = (provider: AuthProvider, identity: Identity, remote_address: string) => Promise<Foreseen>;
+
+export function createForesight({ credentials, users }: ForesightDeps): Foresight {
+  async function known(
+    provider: AuthProvider,
+    identity: Identity,
+    remote_address: string,
+    found: UserEntry,
+    is_linked: boolean,
+  ): Promise<Foreseen> {
+    if (found.system_generated) return refused('User is not active');
+    if (!is_linked && (await credentials.ofUserAt(found.id, provider))) return refused('Credential already linked');
+    const { id, name, is_active, local_only } = found;
+    const user = { id, name, is_active, local_only, group_ids: syncedGroups(provider, identity, found) };
+    const refusal = refusalToAuthenticate(found, remote_address);
+    return { outcome: is_linked ? 'existing_user' : 'linked_user', user, refusal };
+  }
+
+  return async (provider, identity, remote_address) => {
+    const credential = await credentials.findIdentity(provider, identity.subject);
+    const user_id = credential?.user_id ?? identity.user_id;
+    const found = user_id === undefined ? undefined : await users.find(user_id);
+    if (found) return await known(provider, identity, remote_address, found, credential !== undefined);
+    if (identity.user_id !== undefined) return refused('User is not active');
+    if (provider.new_users === 'refuse') return refused('New users are not allowed');
+    const { is_pending: _, ...person } = personOf(provider, identity);
+    return { outcome: 'new_user', user: { id: null, ...person }, refusal: refusalToAuthenticate(person, remote_address) };
+  };
+}
+
+function syncedGroups(provider: AuthProvider, identity: Identity, { is_owner, group_ids }: UserEntry): string[] {
+  if (!provider.sync_groups || !identity.groups || is_owner) return group_ids;
+  const managed = managedGroups(provider);
+  const kept = group_ids.filter((id) => !managed.includes(id));
+  return [...new Set([...kept, ...mappedGroups(provider, identity)])].sort();
+}
+
+function refused(refusal: string): Foreseen {
+  return { outcome: 'refused', user: null, refusal };
+}
