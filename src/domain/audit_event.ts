@@ -46,6 +46,8 @@ export type AuditEventType =
   | 'refresh_token.revoked'
   | 'refresh_token.expiry_changed'
   | 'access_token.refused'
+  | 'consent.granted'
+  | 'consent.withdrawn'
   | 'access_token.revoked'
   | 'address.banned'
   | 'address.lifted'

@@ -21,6 +21,14 @@ export const ERROR_STATUS = {
   insufficient_scope: 403,
   server_error: 500,
   temporarily_unavailable: 503,
+  // OpenID Connect Core section 3.1.2.6
+  login_required: 400,
+  consent_required: 400,
+  interaction_required: 400,
+  account_selection_required: 400,
+  request_not_supported: 400,
+  request_uri_not_supported: 400,
+  invalid_request_uri: 400,
   // Home Assistant's login flow, onboarding and link_user
   invalid_json: 400,
   invalid_client_id: 400,

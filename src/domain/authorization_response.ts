@@ -1,0 +1,51 @@
+// What leaves the authorization endpoint in the standard profile: a code or an error, always with `iss` (RFC 9207) and the client's own `state`.
+
+import { AuthError, type ErrorCode } from './errors.ts';
+import type { ResponseTarget } from './standard_request.ts';
+import { asciiOnly } from './uri.ts';
+
+export type ResponseParameters = Record<string, string>;
+
+/** The errors that a client may be told by redirect (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6, RFC 8707). */
+const TOLD: readonly ErrorCode[] = [
+  'invalid_request',
+  'unauthorized_client',
+  'access_denied',
+  'unsupported_response_type',
+  'invalid_scope',
+  'invalid_target',
+  'server_error',
+  'temporarily_unavailable',
+  'login_required',
+  'consent_required',
+  'interaction_required',
+  'account_selection_required',
+  'request_not_supported',
+  'request_uri_not_supported',
+];
+
+export function codeResponse({ state }: Pick<ResponseTarget, 'state'>, issuer: string, code: string): ResponseParameters {
+  return { code, ...(state !== null && { state }), iss: issuer };
+}
+
+/** The refusal as the client is told it; what it has no word for is a `server_error`. */
+export function errorResponse({ state }: Pick<ResponseTarget, 'state'>, issuer: string, error: unknown): ResponseParameters {
+  const told =
+    error instanceof AuthError ? { code: wordFor(error), description: error.description } : { code: 'server_error', description: '' };
+  const error_description = told.description.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
+  return { error: told.code, ...(error_description !== '' && { error_description }), ...(state !== null && { state }), iss: issuer };
+}
+
+function wordFor({ code, status }: AuthError): string {
+  if (TOLD.includes(code)) return code;
+  if (status === 429 || status === 503) return 'temporarily_unavailable';
+  return status >= 500 ? 'server_error' : 'access_denied';
+}
+
+/** The redirect URI with the answer in its query or its fragment; its own query stays (RFC 6749 section 3.1.2). */
+export function responseUrl({ redirect_uri, response_mode }: ResponseTarget, parameters: ResponseParameters): string {
+  const answer = new URLSearchParams(parameters).toString();
+  const target = asciiOnly(redirect_uri);
+  if (response_mode === 'fragment') return `${target}#${answer}`;
+  return `${target}${target.includes('?') ? (/[?&]$/.test(target) ? '' : '&') : '?'}${answer}`;
+}

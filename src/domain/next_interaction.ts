@@ -1,0 +1,59 @@
+// What a person must still do before a client of the standard profile gets its answer, decided from the request and a few facts alone
+// (OpenID Connect Core section 3.1.2.3). Asked by oauth/authorize.ts before every answer.
+
+import { AuthError } from './errors.ts';
+import type { StandardRequest } from './standard_request.ts';
+
+/** A logged-in browser, as far as the rule must know it. */
+export interface InteractionFacts {
+  now: Date;
+  session: { user_id: string; auth_time: Date; amr: readonly string[] } | null;
+  /** The login was made for this very request. */
+  just_logged_in: boolean;
+  /** The person has seen who asks for what, as whom, and said yes to this very request. */
+  agreed: boolean;
+  /** What the person agreed to before. */
+  consent: { scope: readonly string[]; redirect_uris: readonly string[] } | undefined;
+  /** Whom `id_token_hint` names; null: nobody. */
+  hinted_user_id: string | null;
+  /** Whether the user may use the client at all. */
+  is_allowed: boolean;
+}
+
+export type Interaction = 'login' | 'select_account' | 'consent' | 'grant';
+
+/** Throws what the client is told where nothing a person could do helps, or nobody may be asked. */
+export function nextInteraction(request: StandardRequest, facts: InteractionFacts): Interaction {
+  const is_silent = request.prompt.includes('none');
+  if (facts.session === null || needsLogin(request, facts.session, facts)) {
+    if (is_silent) throw new AuthError('login_required', 'Nobody is logged in as the request demands');
+    return 'login';
+  }
+  if (facts.hinted_user_id !== null && facts.hinted_user_id !== facts.session.user_id)
+    throw new AuthError('login_required', 'Somebody else is logged in than the one the hint names');
+  if (!facts.is_allowed) throw new AuthError('access_denied', 'The user may not use this client');
+  if (facts.agreed) return 'grant';
+  if (request.prompt.includes('select_account') && !facts.just_logged_in) return 'select_account';
+  if (!needsConsent(request, facts)) return 'grant';
+  if (is_silent) throw new AuthError('consent_required', 'The user has not agreed to this client yet');
+  return 'consent';
+}
+
+type Session = NonNullable<InteractionFacts['session']>;
+
+function needsLogin({ prompt, max_age, acr_values }: StandardRequest, session: Session, facts: InteractionFacts): boolean {
+  // One login answers every demand for one: a factor that the user has not got cannot be asked for for ever.
+  if (facts.just_logged_in) return false;
+  if (prompt.includes('login')) return true;
+  if (facts.hinted_user_id !== null && facts.hinted_user_id !== session.user_id) return !prompt.includes('none');
+  if (max_age !== null && (facts.now.getTime() - session.auth_time.getTime()) / 1000 > max_age) return true;
+  return acr_values.length > 0 && acr_values.every((acr) => acr === '2') && !session.amr.includes('mfa');
+}
+
+/** A client that asks for more, or sends people elsewhere, is asked about again. */
+function needsConsent({ prompt, client, scope, redirect_uri }: StandardRequest, { consent }: InteractionFacts): boolean {
+  if (prompt.includes('consent')) return true;
+  if (client.trusted) return false;
+  if (!consent) return true;
+  return !scope.every((name) => consent.scope.includes(name)) || !consent.redirect_uris.includes(redirect_uri);
+}

@@ -1,0 +1,181 @@
+// An authorization request of the standard profile (OAuth 2.1 section 4.1.1, OpenID Connect Core section 3.1.2.1), read in the order in which its
+// faults may be told: what is thrown by `readTarget` is a page, what `readStandardRequest` throws may go back to the client.
+
+import type { Client } from './client.ts';
+import { AuthError } from './errors.ts';
+import type { JsonObject, JsonValue } from './json.ts';
+import { isCodeChallenge } from './pkce.ts';
+import { parseScope } from './scope.ts';
+
+export type ResponseMode = 'query' | 'fragment' | 'form_post';
+export type Prompt = 'none' | 'login' | 'consent' | 'select_account';
+
+/** Where an answer goes, once that is known to be the client's. */
+export interface ResponseTarget {
+  redirect_uri: string;
+  response_mode: ResponseMode;
+  /** Echoed exactly as it came. */
+  state: string | null;
+}
+
+export interface StandardRequest extends ResponseTarget {
+  profile: 'standard';
+  client: Client;
+  scope: string[];
+  /** Beside us; none: the access token is for us. */
+  resource: string[];
+  nonce: string | null;
+  claims: JsonObject | null;
+  code_challenge: string;
+  prompt: Prompt[];
+  /** Seconds; null: however old the login is. */
+  max_age: number | null;
+  acr_values: string[];
+  id_token_hint: string | null;
+  login_hint: string | null;
+  dpop_jkt: string | null;
+}
+
+/** The longest value that is echoed or kept; a longer one is refused, never cut. */
+const MAX_LENGTH = 2048;
+const RESPONSE_MODES: readonly string[] = ['query', 'fragment', 'form_post'];
+const PROMPTS: readonly string[] = ['none', 'login', 'consent', 'select_account'];
+/** RFC 8707 section 2: may be there several times. */
+const REPEATABLE = ['resource'];
+
+/** A parameter; absent when it is empty (RFC 6749 section 3.1), refused when it is there twice. */
+function only(query: URLSearchParams, name: string): string | null {
+  const values = query.getAll(name);
+  if (values.length > 1) throw new AuthError('invalid_request', `${name} is there more than once`);
+  const value = values[0] ?? '';
+  if (value.includes('\0')) throw new AuthError('invalid_request', `${name} has a NUL in it`);
+  return value === '' ? null : value;
+}
+
+export function readClientId(query: URLSearchParams): string {
+  const client_id = only(query, 'client_id');
+  if (client_id === null) throw new AuthError('invalid_client_id', 'client_id is missing');
+  return client_id;
+}
+
+/** A redirect URI must be named: with several registered, guessing one is how codes go astray. */
+export function readRedirectUri(query: URLSearchParams): string {
+  const redirect_uri = only(query, 'redirect_uri');
+  if (redirect_uri === null) throw new AuthError('refused_redirect_uri', 'redirect_uri is missing');
+  return redirect_uri;
+}
+
+/** How to answer; called once the redirect URI is known to be the client's, and before anything else is judged. */
+export function readTarget(query: URLSearchParams, redirect_uri: string): ResponseTarget {
+  const state = query.getAll('state').length === 1 ? query.get('state') : null;
+  const mode = query.get('response_mode') ?? 'query';
+  const response_mode = RESPONSE_MODES.includes(mode) ? (mode as ResponseMode) : 'query';
+  return { redirect_uri, response_mode, state: state !== null && state.length <= MAX_LENGTH ? state : null };
+}
+
+/** The request of a client whose redirect URI was accepted. `issuer` is the resource server that every token may be for. */
+export function readStandardRequest(query: URLSearchParams, client: Client, target: ResponseTarget, issuer: string): StandardRequest {
+  for (const name of new Set(query.keys())) if (!REPEATABLE.includes(name)) only(query, name);
+  refuseUnsupported(query);
+  const prompt = readPrompt(query);
+  return {
+    ...target,
+    profile: 'standard',
+    client,
+    scope: readScope(query, client),
+    resource: readResource(query, client, issuer),
+    nonce: bounded(query, 'nonce'),
+    claims: readClaims(query),
+    code_challenge: readChallenge(query),
+    prompt,
+    max_age: readMaxAge(query),
+    acr_values: bounded(query, 'acr_values')?.split(' ') ?? [],
+    id_token_hint: only(query, 'id_token_hint'),
+    login_hint: bounded(query, 'login_hint'),
+    dpop_jkt: readThumbprint(query),
+  };
+}
+
+function refuseUnsupported(query: URLSearchParams): void {
+  const response_type = only(query, 'response_type');
+  if (response_type === null) throw new AuthError('invalid_request', 'response_type is missing');
+  // OAuth 2.1 knows the code alone: no token ever stands in a URL.
+  if (response_type !== 'code') throw new AuthError('unsupported_response_type', 'Only response_type code is supported');
+  if (only(query, 'request') !== null) throw new AuthError('request_not_supported', 'Request objects are not supported');
+  if (only(query, 'request_uri') !== null) throw new AuthError('request_uri_not_supported', 'Only pushed request_uri values are supported');
+  const mode = only(query, 'response_mode');
+  if (mode !== null && !RESPONSE_MODES.includes(mode)) throw new AuthError('invalid_request', 'Unknown response_mode');
+  bounded(query, 'state');
+}
+
+function bounded(query: URLSearchParams, name: string): string | null {
+  const value = only(query, name);
+  if (value !== null && value.length > MAX_LENGTH) throw new AuthError('invalid_request', `${name} is longer than ${MAX_LENGTH}`);
+  return value;
+}
+
+/** What the server does not know is ignored (OpenID Connect Core section 3.1.2.1); what this client may not ask for is refused. */
+function readScope(query: URLSearchParams, client: Client): string[] {
+  const scope = parseScope(bounded(query, 'scope') ?? '');
+  if (scope === null) throw new AuthError('invalid_scope', 'Malformed scope');
+  return scope.filter((name) => client.scope.includes(name));
+}
+
+function readResource(query: URLSearchParams, client: Client, issuer: string): string[] {
+  const resources = [...new Set(query.getAll('resource'))].filter((resource) => resource !== '');
+  const foreign = resources.find((resource) => resource !== issuer && !client.resources.includes(resource));
+  if (foreign !== undefined) throw new AuthError('invalid_target', 'The client may not ask for tokens for that resource');
+  return resources;
+}
+
+/** S256 for every client, public or not (OAuth 2.1 section 4.1.1). */
+function readChallenge(query: URLSearchParams): string {
+  const challenge = only(query, 'code_challenge');
+  if (challenge === null) throw new AuthError('invalid_request', 'code_challenge is missing');
+  if (only(query, 'code_challenge_method') !== 'S256') throw new AuthError('invalid_request', 'code_challenge_method must be S256');
+  if (!isCodeChallenge(challenge)) throw new AuthError('invalid_request', 'code_challenge is not one of S256');
+  return challenge;
+}
+
+function readPrompt(query: URLSearchParams): Prompt[] {
+  const prompts = only(query, 'prompt')?.split(' ') ?? [];
+  const known = prompts.filter((prompt): prompt is Prompt => PROMPTS.includes(prompt));
+  if (known.length !== prompts.length) throw new AuthError('invalid_request', 'Unknown prompt');
+  if (known.includes('none') && known.length > 1) throw new AuthError('invalid_request', 'prompt none goes with no other');
+  return known;
+}
+
+function readMaxAge(query: URLSearchParams): number | null {
+  const text = only(query, 'max_age');
+  if (text === null) return null;
+  if (!/^\d{1,9}$/.test(text)) throw new AuthError('invalid_request', 'max_age must be a number of seconds');
+  return Number(text);
+}
+
+/** The `claims` parameter (OpenID Connect Core section 5.5). */
+function readClaims(query: URLSearchParams): JsonObject | null {
+  const text = bounded(query, 'claims');
+  if (text === null) return null;
+  const claims = parsed(text);
+  const members = isObject(claims) ? Object.values(claims) : [null];
+  if (!members.every(isObject)) throw new AuthError('invalid_request', 'claims must be an object of objects');
+  return claims as JsonObject;
+}
+
+function parsed(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function readThumbprint(query: URLSearchParams): string | null {
+  const jkt = only(query, 'dpop_jkt');
+  if (jkt !== null && !/^[\w-]{43}$/.test(jkt)) throw new AuthError('invalid_request', 'dpop_jkt is no SHA-256 thumbprint');
+  return jkt;
+}

@@ -1,0 +1,158 @@
+// The authorization endpoint of the standard profile below HTTP: who asks, what for, what a person must still do, and the code at the end.
+// It knows no page and no cookie. What `open` throws is told on a page; the fault that it answers may go back to the client.
+
+import type { Audit } from '../domain/audit_event.ts';
+import type { ProviderKey } from '../domain/auth_provider.ts';
+import type { Client } from '../domain/client.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { type Interaction, nextInteraction } from '../domain/next_interaction.ts';
+import {
+  type ResponseTarget,
+  readClientId,
+  readRedirectUri,
+  readStandardRequest,
+  readTarget,
+  type StandardRequest,
+} from '../domain/standard_request.ts';
+import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
+import type { Consents } from '../repository/consents.ts';
+import type { PushedRequests } from '../repository/pushed_authorization_requests.ts';
+import { createCodes } from '../tokens/authorization_code.ts';
+import type { ClientDirectory } from './client_directory.ts';
+import type { LoginMarker } from './login_marker.ts';
+import type { Par } from './par.ts';
+
+/** A logged-in browser. */
+export interface AuthorizingSession extends ProviderKey {
+  user_id: string;
+  credential_id: string | null;
+  auth_time: Date;
+  amr: string[];
+  sid: string;
+}
+
+/** A request whose client and redirect URI are known to belong together. */
+export interface Opened {
+  client: Client;
+  target: ResponseTarget;
+  request: StandardRequest | AuthError;
+  /** Of the pushed request that it came as. */
+  pushed_hash: Buffer | null;
+}
+
+export interface AuthorizeDeps {
+  directory: ClientDirectory;
+  par: Par;
+  pushedRequests: Pick<PushedRequests, 'use'>;
+  consents: Pick<Consents, 'find' | 'grant'>;
+  users: { find(id: string): Promise<{ group_ids: string[] } | undefined> };
+  authorizationCodes: Pick<AuthorizationCodes, 'store'>;
+  loginMarker: LoginMarker;
+  /** Whom an ID token of ours names, however old; null for anything else. */
+  readIdTokenHint(token: string): string | null;
+  clock: Clock;
+  audit: Audit;
+  /** Seconds in which a code must be redeemed. */
+  authorization_code_lifetime: number;
+  public_url: string;
+}
+
+export type Authorize = ReturnType<typeof createAuthorize>;
+
+export function createAuthorize(deps: AuthorizeDeps) {
+  const { directory, par, consents, clock, audit, public_url: issuer } = deps;
+  const codes = createCodes({ ...deps, lifetime: deps.authorization_code_lifetime });
+
+  async function findClient(client_id: string, remote_address: string): Promise<Client> {
+    const client = await directory.find(client_id, remote_address);
+    if (!client) throw new AuthError('invalid_client_id', 'Unknown client');
+    return client;
+  }
+
+  /** RFC 9126 section 6: some clients may only push. */
+  function judge(read: () => StandardRequest, client: Client, is_pushed: boolean): StandardRequest | AuthError {
+    try {
+      if (client.require_pushed_authorization_requests && !is_pushed)
+        throw new AuthError('invalid_request', 'This client must push its requests');
+      if (!client.grant_types.includes('authorization_code'))
+        throw new AuthError('unauthorized_client', 'This client may not use the authorization code grant');
+      return read();
+    } catch (error) {
+      if (error instanceof AuthError) return error;
+      throw error;
+    }
+  }
+
+  async function factsOf(request: StandardRequest, session: AuthorizingSession | null) {
+    if (session === null) return { consent: undefined, is_allowed: true };
+    const { client } = request;
+    const { allowed_group_ids } = client;
+    const consent = await consents.find(session.user_id, client.client_id);
+    if (allowed_group_ids === null) return { consent, is_allowed: true };
+    const group_ids = (await deps.users.find(session.user_id))?.group_ids ?? [];
+    return { consent, is_allowed: allowed_group_ids.some((id) => group_ids.includes(id)) };
+  }
+
+  return {
+    /** Reads a request; throws as long as the redirect URI is not known to be the client's (RFC 6749 section 4.1.2.1). */
+    async open(query: URLSearchParams, remote_address: string): Promise<Opened> {
+      const client = await findClient(readClientId(query), remote_address);
+      const pushed = await par.resolve(query, client.client_id);
+      const asked = pushed?.query ?? query;
+      const redirect_uri = readRedirectUri(asked);
+      if (!(await directory.acceptsRedirect(client, redirect_uri, remote_address)))
+        throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
+      const target = readTarget(asked, redirect_uri);
+      const request = judge(() => readStandardRequest(asked, client, target, issuer), client, pushed !== null);
+      return { client, target, request, pushed_hash: pushed?.hash ?? null };
+    },
+
+    /** What comes next; throws what the client is told. `query`: as it came, with our mark where a login was made for it. */
+    async next(request: StandardRequest, session: AuthorizingSession | null, query: URLSearchParams, agreed = false): Promise<Interaction> {
+      const hint = request.id_token_hint;
+      return nextInteraction(request, {
+        now: clock(),
+        session,
+        agreed,
+        just_logged_in: session !== null && deps.loginMarker.isFor(query, session.auth_time),
+        hinted_user_id: hint === null ? null : deps.readIdTokenHint(hint),
+        ...(await factsOf(request, session)),
+      });
+    },
+
+    /** Remembers the yes of the person. */
+    async agree({ client, scope, redirect_uri }: StandardRequest, { user_id }: AuthorizingSession, remote_address: string): Promise<void> {
+      const { client_id } = client;
+      await consents.grant({ user_id, client_id, scope, redirect_uris: [redirect_uri] }, clock());
+      audit.record({ type: 'consent.granted', outcome: 'done', actor_user_id: user_id, client_id, remote_address, detail: { scope } });
+    },
+
+    /** The code for a client, in the name of the person whose browser this is. */
+    async grant(
+      { request, pushed_hash }: { request: StandardRequest; pushed_hash: Buffer | null },
+      session: AuthorizingSession,
+      remote_address: string,
+    ): Promise<string> {
+      const { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr, sid } = session;
+      if (credential_id === null) throw new AuthError('login_required', 'The login behind this session is gone');
+      // Of two tabs that complete one pushed request, one gets a code.
+      if (pushed_hash !== null && !(await deps.pushedRequests.use({ request_uri_hash: pushed_hash, now: clock() })))
+        throw new AuthError('invalid_request_uri', 'The pushed request is unknown, used or expired');
+      const { client, redirect_uri, code_challenge, scope, resource, nonce, claims, dpop_jkt } = request;
+      const { client_id } = client;
+      const login = { auth_provider_type, auth_provider_id, auth_time, amr, remote_address };
+      const code = await codes.issue({
+        ...login,
+        client_id,
+        redirect_uri,
+        code_challenge,
+        subject: { purpose: 'authorize', user_id, credential_id },
+        standard: { scope, resource, nonce, claims, sid, dpop_jkt },
+      });
+      const event = { actor_user_id: user_id, target_user_id: user_id, client_id, remote_address, detail: { scope } };
+      audit.record({ type: 'authorization_code.issued', outcome: 'done', ...event });
+      return code;
+    },
+  };
+}

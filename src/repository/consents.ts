@@ -1,0 +1,71 @@
+// Consents: the remembered yes of a person to a client, its scopes and the places it sends them to.
+
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+
+export interface Consent {
+  user_id: string;
+  client_id: string;
+  scope: string[];
+  redirect_uris: string[];
+}
+
+export type Consents = ReturnType<typeof createConsents>;
+
+export function createConsents(database: Database) {
+  const { kysely } = database;
+  return {
+    async find(user_id: string, client_id: string): Promise<Pick<Consent, 'scope' | 'redirect_uris'> | undefined> {
+      return await kysely
+        .selectFrom('consents')
+        .select(['scope', 'redirect_uris'])
+        .where('user_id', '=', user_id)
+        .where('client_id', '=', client_id)
+        .executeTakeFirst();
+    },
+
+    /** Remembers a yes beside those before it; one statement, so that two tabs lose nothing of each other. */
+    async grant({ user_id, client_id, scope, redirect_uris }: Consent, now: Date): Promise<void> {
+      await kysely
+        .insertInto('consents')
+        .values({ user_id, client_id, scope, redirect_uris, granted_at: now })
+        .onConflict((conflict) =>
+          conflict.columns(['user_id', 'client_id']).doUpdateSet({
+            scope: sql<string[]>`array(select distinct unnest(consents.scope || excluded.scope) order by 1)`,
+            redirect_uris: sql<string[]>`array(select distinct unnest(consents.redirect_uris || excluded.redirect_uris) order by 1)`,
+            granted_at: now,
+          }),
+        )
+        .execute();
+    },
+
+    async list(user_id: string) {
+      return await kysely
+        .selectFrom('consents')
+        .select(['client_id', 'scope', 'redirect_uris', 'granted_at'])
+        .where('user_id', '=', user_id)
+        .orderBy('granted_at')
+        .orderBy('client_id')
+        .limit(1000)
+        .execute();
+    },
+
+    /** Withdraws a yes and ends what the client got by it, in one statement; false when there was none. */
+    async withdraw(user_id: string, client_id: string): Promise<boolean> {
+      const withdrawn = await kysely
+        .with('ended', (db) =>
+          db
+            .deleteFrom('refresh_tokens')
+            .where('user_id', '=', user_id)
+            .where('client_id', '=', client_id)
+            .where('profile', '=', 'standard'),
+        )
+        .deleteFrom('consents')
+        .where('user_id', '=', user_id)
+        .where('client_id', '=', client_id)
+        .returning('client_id')
+        .executeTakeFirst();
+      return withdrawn !== undefined;
+    },
+  };
+}
