@@ -43,8 +43,9 @@ export function countingHook({ throttle }: BanDeps): onSendAsyncHookHandler {
 }
 
 function counts(request: FastifyRequest): boolean {
-  if (request.counts_as_failure) return true;
   const { refusal } = request;
+  // A wrong client secret is a guess, wherever it is made.
+  if (request.counts_as_failure || refusal?.code === 'invalid_client') return true;
   if (!refusal || !request.routeOptions.config.counts_refusals) return false;
   return refusal.status < 500 && !HARMLESS.includes(refusal.code);
 }

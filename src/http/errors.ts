@@ -6,7 +6,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Audit } from '../domain/audit_event.ts';
 import { AuthError, type ErrorCode } from '../domain/errors.ts';
 import { pagePolicy } from './headers.ts';
-import { oauthBody } from './oauth_error.ts';
+import { oauthBody, wireCode } from './oauth_error.ts';
 import type { Answers, Refusal } from './request.ts';
 
 /** Draws the page that tells a person what was refused. */
@@ -56,6 +56,7 @@ function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: Fa
   reply.code(refusal.status).header('error-ref', refusal.error_ref).header('content-type', body.type);
   if (error.retry_after !== undefined || refusal.status === 503) reply.header('retry-after', Math.ceil(error.retry_after ?? 1));
   if (body.policy !== undefined) reply.header('content-security-policy', body.policy);
+  if (refusal.code === 'invalid_client') reply.header('www-authenticate', 'Basic realm="latchkey"'); // RFC 6749 section 5.2
   reply.send(body.text);
 }
 
@@ -86,7 +87,7 @@ function write(deps: Deps, refusal: Refusal, request: FastifyRequest): Body {
   const answers: Answers = BEFORE_ANY_ROUTE.includes(refusal.code) ? 'plain' : (request.routeOptions.config.answers ?? 'plain');
   if (answers === 'home_assistant' && !FRAMEWORK_ERRORS.includes(refusal.code)) return json(homeAssistantBody(refusal));
   if (answers === 'oauth') return json(oauthBody(refusal));
-  if (answers === 'api') return json({ code: refusal.code, message: wordsOf(refusal), error_ref: refusal.error_ref });
+  if (answers === 'api') return json({ code: wireCode(refusal.code), message: wordsOf(refusal), error_ref: refusal.error_ref });
   if (answers === 'page' && deps.renderErrorPage)
     return { type: 'text/html; charset=utf-8', text: deps.renderErrorPage(refusal, request), policy: pagePolicy() };
   return { type: 'text/plain; charset=utf-8', text: `${refusal.status}: ${STATUS_CODES[refusal.status]}` };

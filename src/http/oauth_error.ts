@@ -11,6 +11,8 @@ const CODES: readonly ErrorCode[] = [
   'unsupported_grant_type',
   'unsupported_response_type',
   'invalid_scope',
+  'unfit_redirect_uri',
+  'invalid_client_metadata',
   'invalid_target',
   'invalid_dpop_proof',
   'invalid_token',
@@ -22,9 +24,14 @@ const CODES: readonly ErrorCode[] = [
 
 /** The body of an OAuth refusal; an empty description is left out. */
 export function oauthBody({ code, status, description }: Refusal): { error: string; error_description?: string } {
-  const error = CODES.includes(code) ? code : codeOf(status);
+  const error = CODES.includes(code) ? wireCode(code) : codeOf(status);
   const error_description = allowed(description);
   return error_description === '' ? { error } : { error, error_description };
+}
+
+/** The word for a refusal. Home Assistant's `invalid_redirect_uri` has another status than that of RFC 7591 section 3.2.2. */
+export function wireCode(code: ErrorCode): string {
+  return code === 'unfit_redirect_uri' ? 'invalid_redirect_uri' : code;
 }
 
 function codeOf(status: number): string {

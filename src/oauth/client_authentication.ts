@@ -1,6 +1,24 @@
 // How a client proves that it is the one (RFC 6749 section 2.3): Basic, secret in the body, a signed assertion (RFC 7523), or not at all.
+// Whatever fails is answered with the same words, and an unknown client takes as long as a wrong secret.
 import type { Profile } from '../domain/authorization_request.ts';
-import type { Client } from '../domain/client.ts';
+import { type Client, isConfidential } from '../domain/client.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { ClientSecrets } from '../repository/client_secrets.ts';
+import type { Clients } from '../repository/clients.ts';
+import type { ClientSecretHash } from '../tokens/client_secret.ts';
+import { parseBasic } from './basic_credentials.ts';
+import { ASSERTION_TYPE, type ClientAssertions } from './client_assertion.ts';
+import type { ClientDirectory } from './client_directory.ts';
+
+export interface ClientAuthenticationDeps {
+  clientDirectory: Pick<ClientDirectory, 'find' | 'urlClient'>;
+  clients: Pick<Clients, 'find'>;
+  clientSecrets: Pick<ClientSecrets, 'live' | 'rehash'>;
+  clientSecretHash: ClientSecretHash;
+  clientAssertions: ClientAssertions;
+  clock: Clock;
+}
 
 export interface ClientAuthenticationRequest {
   /** The header as it came. */
@@ -14,4 +32,97 @@ export interface ClientAuthenticationRequest {
 export interface ClientAuthentication {
   /** The client, proven; a public one by its name alone. Throws `invalid_client`, and `invalid_request` for two proofs at once. */
   authenticate(request: ClientAuthenticationRequest): Promise<Client>;
+}
+
+/** What a request proves itself with. */
+type Proof =
+  | { method: 'none'; client_id: string }
+  | { method: 'client_secret'; client_id: string; client_secret: string }
+  | { method: 'client_assertion'; client_id: string; client_assertion: string };
+
+export function createClientAuthentication(deps: ClientAuthenticationDeps): ClientAuthentication {
+  const { clientDirectory, clients, clientSecrets, clientSecretHash, clientAssertions, clock } = deps;
+
+  async function findClient(client_id: string, { profile, remote_address }: ClientAuthenticationRequest): Promise<Client> {
+    const client =
+      profile === 'home_assistant'
+        ? clientDirectory.urlClient(client_id)
+        : await clientDirectory.find(client_id, remote_address).catch(asUnknown);
+    return client ?? refuse('unknown client');
+  }
+
+  /** Secrets belong to registered clients alone. An unknown one is asked for everything that a known one is asked for. */
+  async function checkSecret({ client_id, client_secret }: { client_id: string; client_secret: string }): Promise<Client> {
+    const name = isStorable(client_id) ? client_id : '';
+    const client = await clients.find(name);
+    const match = clientSecretHash.find(client_secret, await clientSecrets.live({ client_id: name, now: clock() }));
+    if (!client || !match) return refuse(client ? 'wrong secret' : 'unknown client');
+    // Either way of sending it is as good as the other, and few clients say truly which one they use.
+    if (!client.token_endpoint_auth_method.startsWith('client_secret')) return refuse('the client does not prove itself by a secret');
+    const new_hash = clientSecretHash.hash(client_secret);
+    if (!match.secret_hash.equals(new_hash)) await clientSecrets.rehash({ id: match.id, old_hash: match.secret_hash, new_hash });
+    return client;
+  }
+
+  async function checkAssertion(client_id: string, client_assertion: string, request: ClientAuthenticationRequest): Promise<Client> {
+    const client = await findClient(client_id, request);
+    if (client.token_endpoint_auth_method !== 'private_key_jwt') return refuse('the client does not prove itself by assertions');
+    await clientAssertions.prove(client_assertion, client, request.remote_address);
+    return client;
+  }
+
+  async function checkName(client_id: string, request: ClientAuthenticationRequest): Promise<Client> {
+    const client = await findClient(client_id, request);
+    return isConfidential(client) ? refuse('a client that proves itself came without a proof') : client;
+  }
+
+  return {
+    async authenticate(request) {
+      const proof = readProof(request, clientAssertions);
+      if (proof.method === 'client_secret') return await checkSecret(proof);
+      if (proof.method === 'client_assertion') return await checkAssertion(proof.client_id, proof.client_assertion, request);
+      return await checkName(proof.client_id, request);
+    },
+  };
+}
+
+function readProof({ authorization, parameters }: ClientAuthenticationRequest, assertions: ClientAssertions): Proof {
+  const named = parameters.get('client_id');
+  const client_assertion = parameters.get('client_assertion');
+  // An empty secret is none: some clients send one for lack of any.
+  const in_body = parameters.get('client_secret') || undefined;
+  // Another scheme proves something else, such as a token that is asked about.
+  const basic = /^basic\b/i.test(authorization ?? '')
+    ? (parseBasic(authorization ?? '') ?? refuse('an Authorization header that cannot be read'))
+    : undefined;
+  const in_header = basic?.client_secret || undefined;
+  // RFC 6749 section 2.3: no more than one method in each request.
+  if ([in_header, in_body, client_assertion].filter((proof) => proof !== undefined).length > 1)
+    throw new AuthError('invalid_request', 'More than one client authentication method');
+  const claimed =
+    client_assertion === undefined ? undefined : (assertions.claimedBy(client_assertion) ?? refuse('an assertion that is no client’s'));
+  const [client_id, another] = new Set([claimed, basic?.client_id, named].filter((id) => id !== undefined));
+  if (client_id === undefined) return refuse('no client is named');
+  if (another !== undefined) throw new AuthError('invalid_request', 'More than one client is named');
+  if (client_assertion !== undefined) {
+    if (parameters.get('client_assertion_type') !== ASSERTION_TYPE) refuse('an unknown client_assertion_type');
+    return { method: 'client_assertion', client_id, client_assertion };
+  }
+  const client_secret = in_header ?? in_body;
+  return client_secret === undefined ? { method: 'none', client_id } : { method: 'client_secret', client_id, client_secret };
+}
+
+/** PostgreSQL holds neither. */
+function isStorable(text: string): boolean {
+  return text.length <= 256 && text.isWellFormed() && !text.includes('\0');
+}
+
+/** Here a document that is wrong makes a client that is unknown. */
+function asUnknown(error: unknown): never {
+  if (error instanceof AuthError && error.code === 'invalid_client_id') return refuse(error.detail ?? error.description);
+  throw error;
+}
+
+function refuse(detail: string): never {
+  throw new AuthError('invalid_client', 'Client authentication failed', { detail });
 }

@@ -1,7 +1,33 @@
 // Who a client_id is: an app that was registered, or one that names itself by its URL. Called wherever a client_id arrives in the standard profile.
+import { createHash } from 'node:crypto';
+import type { Audit } from '../domain/audit_event.ts';
 import type { Client } from '../domain/client.ts';
+import { isUrlClientId, parseClientId } from '../domain/client_id.ts';
+import { CLIENT_DEFAULTS, registeredId } from '../domain/client_metadata.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { isRegisteredRedirectUri } from '../domain/registered_redirect_uri.ts';
+import type { Clients } from '../repository/clients.ts';
+import type { UrlClients } from '../repository/url_clients.ts';
+import type { MetadataDocuments } from './client_metadata_document.ts';
+import type { ClientPages } from './client_page.ts';
 
 export type ClientAdmission = 'admitted' | 'pending' | 'refused';
+
+/** Which URL clients people may log in to: all, those that somebody let in, none, or those of these hosts. */
+export type UrlClientPolicy = 'allow' | 'approve' | 'refuse' | readonly string[];
+
+export interface ClientDirectoryDeps {
+  clients: Pick<Clients, 'find'>;
+  urlClients: Pick<UrlClients, 'find' | 'ask'>;
+  metadataDocuments: MetadataDocuments;
+  clientPages: Pick<ClientPages, 'acceptsRedirectUri'>;
+  clock: Clock;
+  audit: Audit;
+  policy: UrlClientPolicy;
+  /** Every scope there is. */
+  scopes: readonly string[];
+}
 
 export interface ClientDirectory {
   /**
@@ -9,8 +35,78 @@ export interface ClientDirectory {
    * client's metadata document, and throws `invalid_client_id` when that is there and wrong, `temporarily_unavailable` when it cannot be had.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
+  /** The client of that URL as nothing but its URL tells. */
+  urlClient(client_id: string): Client | null;
   /** Whether the client may have its answer sent there. May fetch a URL client's page. */
   acceptsRedirect(client: Client, redirect_uri: string, remote_address: string): Promise<boolean>;
-  /** Whether people may log in to the client: always for registered ones, by `url_clients.policy` for the others. Asked at the authorization endpoint. */
+  /**
+   * Whether people may log in to the client: always for registered ones, by the policy for the others. Where somebody must let it in, asking
+   * puts it among those that wait, so it is asked for people who have logged in.
+   */
   admission(client: Client): Promise<ClientAdmission>;
+}
+
+export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirectory {
+  const { clients, urlClients, metadataDocuments, clientPages, clock, audit, policy, scopes } = deps;
+
+  function urlClient(client_id: string): Client | null {
+    // A document's name must be no two URLs to anybody, and a browser resolves these.
+    if (!isUrlClientId(client_id) || /%2e|#/i.test(client_id)) return null;
+    return { ...CLIENT_DEFAULTS, client_id, kind: 'url', scope: [...scopes], token_endpoint_auth_method: 'none' };
+  }
+
+  async function find(client_id: string, remote_address: string): Promise<Client | null> {
+    if (registeredId.safeParse(client_id).success) return (await clients.find(client_id)) ?? null;
+    const client = urlClient(client_id);
+    return client && ((await metadataDocuments.find(client_id, remote_address)) ?? client);
+  }
+
+  /** What somebody decided about this client as it is now. */
+  async function decision(client: Client): Promise<ClientAdmission> {
+    const { client_id } = client;
+    const metadata_hash = metadataHash(client);
+    const known = await urlClients.find(client_id);
+    if (known?.status === 'refused') return 'refused';
+    if (known?.metadata_hash.equals(metadata_hash)) return known.status === 'approved' ? 'admitted' : 'pending';
+    const asked = await urlClients.ask({ client_id, metadata_hash, metadata: shownOf(client), now: clock() });
+    if (asked) audit.record({ type: 'url_client.pending', outcome: 'done', client_id });
+    return 'pending';
+  }
+
+  return {
+    find,
+    urlClient,
+    async acceptsRedirect(client, redirect_uri, remote_address) {
+      const { client_id, kind, redirect_uris } = client;
+      if (kind !== 'url') return isRegisteredRedirectUri(redirect_uris, redirect_uri);
+      return !redirect_uri.includes('#') && (await clientPages.acceptsRedirectUri(client_id, redirect_uri, remote_address));
+    },
+    async admission(client) {
+      if (client.kind === 'registered' || policy === 'allow') return 'admitted';
+      if (policy === 'refuse') return 'refused';
+      if (policy === 'approve') return await decision(client);
+      const { host = '', authority = '' } = parseClientId(client.client_id) ?? {};
+      return policy.includes(host) || policy.includes(authority) ? 'admitted' : 'refused';
+    },
+  };
+}
+
+/** What the owner sees before letting a client in. */
+function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method }: Client): JsonObject {
+  return { kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method };
+}
+
+/** Of everything that the client says of itself: whatever changes was not what was let in. New scopes of the operator's are no change of a client's. */
+function metadataHash({ scope, kind, ...client }: Client): Buffer {
+  const said = { ...client, kind, scope: kind === 'url' ? [] : scope };
+  return createHash('sha256').update(canonical(said)).digest();
+}
+
+/** JSON whose keys stand in one order, however they came. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
 }

@@ -7,6 +7,7 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { failureKey, isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { acceptsRedirectUri, isForbiddenRedirectUri, redirectUriMatches } from '../domain/redirect_uri.ts';
+import { createFetchBudget } from './fetch_budget.ts';
 import { createGuardedFetch, type GuardedFetchOptions } from './guarded_fetch.ts';
 
 export interface ClientPageDeps {
@@ -30,14 +31,11 @@ const BUCKET_MS = 1_000;
 const CACHE_SECONDS = 60;
 const MAX_CACHED = 500;
 const MAX_FETCHES = 32;
-/** Fetches that one address may cause in a minute, and addresses that are told apart in it. */
-const MAX_PER_ADDRESS = 20;
-const MAX_ADDRESSES = 10_000;
 
 export function createClientPages({ allow_private_addresses, clock, fetch, bucket_ms = BUCKET_MS }: ClientPageDeps): ClientPages {
   const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
   const get = createGuardedFetch({ isAllowed, ...fetch });
-  const budget = createBudget(clock);
+  const budget = createFetchBudget(clock);
   const cache = new Map<string, { uris: string[]; expires_at: Date }>();
   const running = new Map<string, Promise<string[]>>();
 
@@ -77,21 +75,6 @@ export function createClientPages({ allow_private_addresses, clock, fetch, bucke
       if (redirectUriMatches(client_id, redirect_uri)) return true;
       if (!isUrlClientId(client_id) || isForbiddenRedirectUri(redirect_uri)) return false;
       return acceptsRedirectUri(client_id, redirect_uri, await published(client_id, remote_address));
-    },
-  };
-}
-
-/** How many fetches an address has caused in this minute. */
-function createBudget(clock: Clock) {
-  let minute = { ends_at: clock(), spent: new Map<string, number>() };
-  return {
-    spend(key: string): void {
-      const now = clock();
-      if (minute.ends_at <= now) minute = { ends_at: addSeconds(now, 60), spent: new Map() };
-      const spent = minute.spent.get(key) ?? 0;
-      if (spent >= MAX_PER_ADDRESS || minute.spent.size >= MAX_ADDRESSES)
-        throw new AuthError('too_many_requests', 'Too many client pages asked for', { retry_after: 60 });
-      minute.spent.set(key, spent + 1);
     },
   };
 }

@@ -20,6 +20,7 @@ const DEADLINE_MS = 5_000;
 const MAX_BYTES = 10_240;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_REDIRECTS = 3;
+const FORBIDDEN = 'ERR_ADDRESS_FORBIDDEN';
 const REDIRECTS = [301, 302, 303, 307, 308];
 const HEADERS = { accept: 'text/html', 'accept-encoding': 'identity', 'user-agent': 'Latchkey' };
 
@@ -119,7 +120,12 @@ export function guardedConnector(
 }
 
 function forbidden(): Error {
-  return new Error('an address that must not be reached');
+  return Object.assign(new Error('an address that must not be reached'), { code: FORBIDDEN });
+}
+
+/** Whether a connection was not made because its address must not be reached. */
+export function isForbiddenAddress(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === FORBIDDEN;
 }
 
 /** Asks DNS itself and not getaddrinfo, whose threads are the ones that passwords are hashed in. */

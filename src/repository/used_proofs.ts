@@ -7,7 +7,7 @@ export function createUsedProofs(database: Database) {
   const use = database.prepare('used_proofs_use', (kysely, p: { proof_hash: Buffer; expires_at: Date }) =>
     kysely
       .insertInto('used_proofs')
-      .values(p)
+      .values({ proof_hash: p.proof_hash, expires_at: p.expires_at })
       .onConflict((oc) => oc.doNothing())
       .returning('expires_at'),
   );

@@ -1,0 +1,119 @@
+// A client that signs who it is (RFC 7523, OpenID Connect Core section 9: private_key_jwt). Each assertion is good once, for us alone, and not for long.
+import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { Client } from '../domain/client.ts';
+import { isFetchable, isPublicJwks } from '../domain/client_metadata.ts';
+import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
+import { sha256 } from '../domain/secret.ts';
+import type { UsedProofs } from '../repository/used_proofs.ts';
+import { createDocumentCache, type LoadedDocument } from './document_cache.ts';
+import type { GuardedFetchOptions } from './guarded_fetch.ts';
+import { createGuardedJson, type JsonAnswer } from './guarded_json.ts';
+
+export interface ClientAssertionDeps {
+  issuer: string;
+  usedProofs: Pick<UsedProofs, 'useOnce'>;
+  clock: Clock;
+  allow_private_addresses: boolean;
+  /** For tests. */
+  fetch?: Partial<GuardedFetchOptions> | undefined;
+}
+
+export type ClientAssertions = ReturnType<typeof createClientAssertions>;
+
+export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+export const ASSERTION_ALGORITHMS = ['ES256', 'EdDSA', 'PS256', 'RS256'];
+const MAX_LENGTH = 8192;
+/** Seconds that two clocks may be apart. */
+const LEEWAY = 10;
+/** Seconds: its jti is remembered until then. */
+const LONGEST_LIFE = 3600;
+const MAX_JWKS_BYTES = 64 * 1024;
+
+export function createClientAssertions({ issuer, usedProofs, clock, allow_private_addresses, fetch }: ClientAssertionDeps) {
+  const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
+  const getJson = createGuardedJson({ isAllowed, max_bytes: MAX_JWKS_BYTES, ...fetch });
+  const remoteKeys = createDocumentCache(async (url) => keysOf(await getJson(url)), clock);
+
+  async function verify(assertion: string, client_id: string, getKey: JWTVerifyGetKey): Promise<JWTPayload> {
+    const options = {
+      issuer: client_id,
+      subject: client_id,
+      audience: issuer,
+      algorithms: ASSERTION_ALGORITHMS,
+      clockTolerance: LEEWAY,
+      currentDate: clock(),
+      requiredClaims: ['exp', 'jti'],
+    };
+    try {
+      return (await jwtVerify(assertion, getKey, options)).payload;
+    } catch (error) {
+      // Without a kid it may be any of them.
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      for await (const key of error) {
+        const verified = await jwtVerify(assertion, key, options).catch(() => null);
+        if (verified) return verified.payload;
+      }
+      throw error;
+    }
+  }
+
+  async function verifyByKeys(assertion: string, { client_id, jwks, jwks_uri }: Client, remote_address: string): Promise<JWTPayload> {
+    if (jwks) return await verify(assertion, client_id, localKeys(jwks));
+    if (jwks_uri === null || !isFetchable(jwks_uri, allow_private_addresses)) throw refused('the client has no keys');
+    try {
+      return await verify(assertion, client_id, localKeys(await remoteKeys.get(jwks_uri, remote_address)));
+    } catch (error) {
+      // It may have changed its key since we looked.
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      return await verify(assertion, client_id, localKeys(await remoteKeys.getFresh(jwks_uri, remote_address)));
+    }
+  }
+
+  return {
+    /** Whom an assertion claims to be from; nothing is proven yet. Null where it claims nothing. */
+    claimedBy(assertion: string): string | null {
+      try {
+        const { iss, sub } = decodeJwt(assertion.length <= MAX_LENGTH ? assertion : '');
+        return typeof sub === 'string' && iss === sub ? sub : null;
+      } catch {
+        return null;
+      }
+    },
+
+    /** Spends the assertion. Throws `invalid_client` when it is not the client's, not for us, too old, too early, or was here before. */
+    async prove(assertion: string, client: Client, remote_address: string): Promise<void> {
+      const {
+        jti,
+        exp = 0,
+        iat = 0,
+        aud,
+      } = await verifyByKeys(assertion, client, remote_address).catch((error: unknown) => {
+        throw error instanceof errors.JOSEError ? refused(error.code) : error;
+      });
+      const now = epochSeconds(clock());
+      // FAPI 2.0 section 5.3.2.1: the issuer, as a text, and nothing else.
+      if (typeof aud !== 'string') throw refused('aud is a list');
+      if (exp > now + LONGEST_LIFE || iat > now + 60) throw refused('it lives too long, or was made in the future');
+      const proof_hash = sha256(JSON.stringify(['client_assertion', client.client_id, jti]));
+      const expires_at = addSeconds(new Date(exp * 1000), LEEWAY);
+      if (!(await usedProofs.useOnce({ proof_hash, expires_at }))) throw refused('it was here before');
+    },
+  };
+}
+
+function keysOf(answer: JsonAnswer): LoadedDocument<JSONWebKeySet> {
+  if (answer.outcome !== 'json' || !isPublicJwks(answer.value))
+    throw refused(`jwks_uri: ${answer.outcome === 'json' ? 'no public keys' : answer.outcome}`);
+  return { value: answer.value as JSONWebKeySet, max_age: answer.max_age };
+}
+
+function localKeys(jwks: unknown): JWTVerifyGetKey {
+  if (!isPublicJwks(jwks)) throw refused('the keys of the client are none');
+  return createLocalJWKSet(jwks as JSONWebKeySet);
+}
+
+function refused(detail: string): AuthError {
+  return new AuthError('invalid_client', 'Client authentication failed', { detail: `client assertion: ${detail}` });
+}

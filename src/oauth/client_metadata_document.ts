@@ -1,0 +1,93 @@
+// Clients that say what they are in a document at the URL that is their name (draft-ietf-oauth-client-id-metadata-document).
+import { z } from 'zod';
+import type { Client } from '../domain/client.ts';
+import { parseClientId } from '../domain/client_id.ts';
+import { CLIENT_DEFAULTS, type ClientRules, clientComplaints, clientFields } from '../domain/client_metadata.ts';
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
+import { redirectUriMatches } from '../domain/redirect_uri.ts';
+import { isThisMachine } from '../domain/registered_redirect_uri.ts';
+import { createDocumentCache, type LoadedDocument } from './document_cache.ts';
+import type { GuardedFetchOptions } from './guarded_fetch.ts';
+import { createGuardedJson, type JsonAnswer } from './guarded_json.ts';
+
+export interface MetadataDocumentDeps {
+  clock: Clock;
+  allow_private_addresses: boolean;
+  allow_http_redirect_uris: boolean;
+  /** Every scope there is. */
+  scopes: readonly string[];
+  /** For tests. */
+  fetch?: Partial<GuardedFetchOptions>;
+}
+
+export interface MetadataDocuments {
+  /**
+   * The client as its document describes it; null where none is there. Throws `invalid_client_id` for a wrong one, and
+   * `temporarily_unavailable` when nobody can tell: a client that proves itself must not turn into one that need not.
+   */
+  find(client_id: string, remote_address: string): Promise<Client | null>;
+}
+
+const MAX_BYTES = 5 * 1024;
+/** What a client that nobody registered may do; it never acts for itself alone. */
+const GRANT_TYPES = ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'];
+
+const document = z
+  .object({ ...clientFields, client_id: z.string(), client_secret: z.never(), client_secret_expires_at: z.never() })
+  .partial()
+  .required({ client_id: true });
+
+export function createMetadataDocuments(deps: MetadataDocumentDeps): MetadataDocuments {
+  const { clock, allow_private_addresses, fetch } = deps;
+  const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
+  const get = createGuardedJson({ isAllowed, max_bytes: MAX_BYTES, ...fetch });
+  const cache = createDocumentCache(async (url) => clientOf(url, await get(url), deps), clock);
+  return {
+    async find(client_id, remote_address) {
+      return mayHaveDocument(client_id, allow_private_addresses) ? await cache.get(client_id, remote_address) : null;
+    },
+  };
+}
+
+/** Draft section 3: https with a path. In the clear on this machine alone, and then for whoever develops. */
+function mayHaveDocument(client_id: string, allow_private_addresses: boolean): boolean {
+  const { scheme, host = '', path = '/' } = parseClientId(client_id) ?? {};
+  if (path === '/' || client_id.includes('#')) return false;
+  // Home Assistant's own apps have no document, and must work where nothing can be fetched.
+  if (redirectUriMatches(client_id, 'homeassistant://auth-callback')) return false;
+  return scheme === 'https' || (scheme === 'http' && allow_private_addresses && isThisMachine(host));
+}
+
+function clientOf(client_id: string, answer: JsonAnswer, deps: MetadataDocumentDeps): LoadedDocument<Client> | null {
+  if (answer.outcome === 'json') return { value: readDocument(client_id, answer.value, deps), max_age: answer.max_age };
+  if (answer.outcome === 'broken') throw invalid('it cannot be read');
+  if (answer.outcome !== 'unreachable') return null;
+  throw new AuthError('temporarily_unavailable', 'The metadata of the client cannot be read now', { retry_after: 5 });
+}
+
+/** The client that a document describes; throws `invalid_client_id` saying what is wrong with it. */
+export function readDocument(client_id: string, value: unknown, rules: ClientRules & { scopes: readonly string[] }): Client {
+  const read = document.safeParse(value);
+  if (!read.success) throw invalid(`${read.error.issues[0]?.path.join('.')}: ${read.error.issues[0]?.message}`);
+  const { client_id: own_id, token_endpoint_auth_method = 'none', grant_types, scope, ...said } = read.data;
+  if (own_id !== client_id) throw invalid('its client_id is another URL');
+  if (token_endpoint_auth_method.startsWith('client_secret')) throw invalid('it has no secret that it could share with us');
+  const client: Client = {
+    ...CLIENT_DEFAULTS,
+    ...(said as Partial<Client>),
+    client_id,
+    kind: 'metadata_document',
+    token_endpoint_auth_method,
+    grant_types: (grant_types ?? CLIENT_DEFAULTS.grant_types).filter((grant_type) => GRANT_TYPES.includes(grant_type)),
+    scope: rules.scopes.filter((name) => scope?.includes(name) ?? true),
+  };
+  const [complaint] = clientComplaints(client, rules);
+  if (complaint) throw invalid(`${complaint.path.join('.')}: ${complaint.message}`);
+  return client;
+}
+
+function invalid(detail: string): AuthError {
+  return new AuthError('invalid_client_id', 'Invalid client metadata document', { detail });
+}

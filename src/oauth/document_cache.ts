@@ -1,0 +1,76 @@
+// Documents of clients, kept for as long as they may be: one fetch for all who ask at the same time, few at a time, few for one address, few kept.
+// What could not be had, or was wrong, is not kept.
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { failureKey } from '../domain/network.ts';
+import { createFetchBudget } from './fetch_budget.ts';
+
+export interface LoadedDocument<Value> {
+  value: Value;
+  /** Seconds that the other side lets it be kept; null: it says nothing. */
+  max_age: number | null;
+}
+
+export interface DocumentCache<Value> {
+  /** Throws what loading throws, `unavailable` when too much is being fetched, `too_many_requests` for an address that asks for too much. */
+  get(url: string, remote_address: string): Promise<Value>;
+  /** The same, but what is older than half a minute is fetched again. */
+  getFresh(url: string, remote_address: string): Promise<Value>;
+}
+
+interface Kept<Value> {
+  value: Value;
+  fetched_at: Date;
+  expires_at: Date;
+}
+
+const SHORTEST = 60;
+const UNSAID = 300;
+const LONGEST = 86_400;
+const FRESH = 30;
+const MAX_KEPT = 500;
+const MAX_FETCHES = 32;
+
+/** `load` answers null for what is not to be kept. */
+export function createDocumentCache<Value>(
+  load: (url: string) => Promise<LoadedDocument<Value> | null>,
+  clock: Clock,
+): DocumentCache<Value | null> {
+  const budget = createFetchBudget(clock);
+  const cache = new Map<string, Kept<Value>>();
+  const running = new Map<string, Promise<Value | null>>();
+
+  async function fetchNow(url: string): Promise<Value | null> {
+    const loaded = await load(url);
+    cache.delete(url);
+    if (loaded === null) return null;
+    const lifetime = Math.min(Math.max(loaded.max_age ?? UNSAID, SHORTEST), LONGEST);
+    const fetched_at = clock();
+    cache.set(url, { value: loaded.value, fetched_at, expires_at: addSeconds(fetched_at, lifetime) });
+    const [oldest] = cache.keys();
+    if (cache.size > MAX_KEPT && oldest !== undefined) cache.delete(oldest);
+    return loaded.value;
+  }
+
+  function start(url: string, remote_address: string): Promise<Value | null> {
+    if (running.size >= MAX_FETCHES) throw new AuthError('unavailable', 'Too many client documents are being read', { retry_after: 1 });
+    budget.spend(failureKey(remote_address));
+    const fetched = fetchNow(url).finally(() => running.delete(url));
+    running.set(url, fetched);
+    return fetched;
+  }
+
+  async function get(url: string, remote_address: string, isGood: (kept: Kept<Value>) => boolean): Promise<Value | null> {
+    const kept = cache.get(url);
+    if (!kept || !isGood(kept)) return await (running.get(url) ?? start(url, remote_address));
+    // The one that was not asked for the longest goes first.
+    cache.delete(url);
+    cache.set(url, kept);
+    return kept.value;
+  }
+
+  return {
+    get: (url, remote_address) => get(url, remote_address, ({ expires_at }) => expires_at > clock()),
+    getFresh: (url, remote_address) => get(url, remote_address, ({ fetched_at }) => addSeconds(fetched_at, FRESH) > clock()),
+  };
+}

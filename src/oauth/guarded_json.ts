@@ -1,0 +1,75 @@
+// A GET of a JSON document whose URL a stranger named: under the guard of guarded_fetch.ts, no redirect, one status, a few kilobytes.
+// Called for clients' metadata and for their keys.
+import { Agent, type Dispatcher, request } from 'undici';
+import { end, type GuardedFetchOptions, guardedConnector, isForbiddenAddress, resolveHost } from './guarded_fetch.ts';
+
+/**
+ * `other`: something else than a JSON document is there. `broken`: one that cannot be read. `inside`: at an address that must not be reached.
+ * `unreachable`: nobody knows, it may be there the next time.
+ */
+export type JsonAnswer =
+  | { outcome: 'json'; value: unknown; max_age: number | null }
+  | { outcome: 'other' | 'broken' | 'inside' | 'unreachable' };
+
+export type GuardedJson = (url: string) => Promise<JsonAnswer>;
+
+export interface GuardedJsonOptions extends GuardedFetchOptions {
+  max_bytes: number;
+}
+
+const DEADLINE_MS = 5_000;
+const MAX_HEADER_BYTES = 16_384;
+const HEADERS = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'Latchkey' };
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+export function createGuardedJson(options: GuardedJsonOptions): GuardedJson {
+  const { isAllowed, max_bytes, resolve = resolveHost, deadline_ms = DEADLINE_MS } = options;
+  const connect = guardedConnector(isAllowed, resolve, deadline_ms);
+  return async (url) => {
+    const signal = AbortSignal.timeout(deadline_ms);
+    // An agent for each answer: no connection outlives it.
+    const dispatcher = new Agent({ connect, maxHeaderSize: MAX_HEADER_BYTES });
+    try {
+      const asked = request(url, { dispatcher, signal, headers: HEADERS }).then((answer) => read(answer, max_bytes));
+      // undici itself hears of the signal only once it is connected.
+      return await Promise.race([asked, end(signal)]);
+    } catch (error) {
+      return { outcome: isForbiddenAddress(error) ? 'inside' : 'unreachable' };
+    } finally {
+      // Not waited for: a connection still being made would hold up the answer.
+      dispatcher.destroy().catch(() => {});
+    }
+  };
+}
+
+async function read({ statusCode, headers, body }: Dispatcher.ResponseData, max_bytes: number): Promise<JsonAnswer> {
+  if (statusCode >= 500 || statusCode === 429) return { outcome: 'unreachable' };
+  if (statusCode !== 200 || !isJson(headers['content-type'])) return { outcome: 'other' };
+  // Nothing compressed was asked for, and nothing is unpacked: that could be a bomb.
+  if (![undefined, 'identity'].includes(String(headers['content-encoding'] ?? 'identity'))) return { outcome: 'broken' };
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > max_bytes) return { outcome: 'broken' };
+  }
+  const max_age = maxAge(headers['cache-control']);
+  try {
+    return { outcome: 'json', value: JSON.parse(UTF8.decode(Buffer.concat(chunks))), max_age };
+  } catch {
+    return { outcome: 'broken' };
+  }
+}
+
+function isJson(type: string | string[] | undefined): boolean {
+  return typeof type === 'string' && /^application\/(json|[\w.+-]+\+json)\s*(;|$)/i.test(type.trim());
+}
+
+/** Seconds; null where nothing is said. */
+function maxAge(control: string | string[] | undefined): number | null {
+  const text = [control ?? []].flat().join(',').toLowerCase();
+  if (/\bno-(store|cache)\b/.test(text)) return 0;
+  const [, seconds] = /\bmax-age\s*=\s*"?(\d{1,15})/.exec(text) ?? [];
+  return seconds === undefined ? null : Number(seconds);
+}

@@ -1,0 +1,288 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { epochSeconds } from '../../src/domain/clock.ts';
+import type { JsonObject } from '../../src/domain/json.ts';
+import { ASSERTION_TYPE } from '../../src/oauth/client_assertion.ts';
+import { createSealer } from '../../src/repository/seal.ts';
+import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
+import { type ClientParts, createClientParts } from '../support/clients.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ISSUER } from '../support/grants.ts';
+import { NOON } from '../support/people.ts';
+import { respond, startStranger } from '../support/stranger.ts';
+
+const ABROAD = '198.51.100.1';
+const FAILED = { code: 'invalid_client', status: 401, description: 'Client authentication failed' };
+const ODD = '%:+ é';
+
+let db: TestDatabase;
+let c: ClientParts;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db.close());
+beforeEach(async () => {
+  for (const table of ['clients', 'used_proofs'] as const) await db.database.kysely.deleteFrom(table).execute();
+  c = createClientParts(db.database);
+  await c.add('confidential', {}, 'a secret');
+  await c.add('another', {}, 'another secret');
+  await c.add('public', { token_endpoint_auth_method: 'none' });
+  await c.add(ODD, {}, ODD);
+});
+
+const base64 = (text: string, encoding: 'utf8' | 'latin1' = 'utf8') => `Basic ${Buffer.from(text, encoding).toString('base64')}`;
+const basic = (client_id: string, secret: string) =>
+  base64([client_id, secret].map((text) => new URLSearchParams({ '': text }).toString().slice(1)).join(':'));
+const ask = (parameters: Record<string, string> = {}, authorization?: string) =>
+  c.authenticate({ authorization, parameters: new Map(Object.entries(parameters)), remote_address: ABROAD });
+const name = async (asked: ReturnType<typeof ask>) => (await asked).client_id;
+
+describe('a secret', () => {
+  it('is sent by Basic or in the body, whichever was registered', async () => {
+    expect(await name(ask({}, basic('confidential', 'a secret')))).toBe('confidential');
+    expect(await name(ask({ client_id: 'confidential', client_secret: 'a secret' }))).toBe('confidential');
+    expect(await name(ask({ client_id: 'confidential' }, basic('confidential', 'a secret')))).toBe('confidential');
+  });
+
+  // C15, C17
+  it.each<[string, Record<string, string>, string?]>([
+    ['wrong, by Basic', {}, basic('confidential', 'wrong')],
+    ['wrong, in the body', { client_id: 'confidential', client_secret: 'wrong' }],
+    ['of another client', {}, basic('confidential', 'another secret')],
+    ['of an unknown client', {}, basic('unknown', 'a secret')],
+    ['of an unknown client, in the body', { client_id: 'unknown', client_secret: 'a secret' }],
+    ['of a client that has none', {}, basic('public', 'a secret')],
+    ['of a URL client', {}, basic('https://app.example.com/', 'a secret')],
+    ['missing', { client_id: 'confidential' }],
+    ['empty', { client_id: 'confidential', client_secret: '' }],
+    ['empty, by Basic', {}, basic('confidential', '')], // C25
+    ['that no column can hold', { client_id: 'a\0', client_secret: 'b' }],
+    ['in a header of something else', {}, 'Bearer abc'],
+    ['in a header that is no base64', {}, 'Basic %%%'],
+    ['in a header without a colon', {}, base64('confidential')],
+  ])('%s is refused with the same words', async (_story, parameters, authorization) => {
+    await expect(ask(parameters, authorization)).rejects.toMatchObject(FAILED);
+  });
+
+  it('of an unknown client is looked up and hashed like a wrong one', async () => {
+    const took = async (authorization: string) => {
+      const began = performance.now();
+      for (let index = 0; index < 50; index += 1) await ask({}, authorization).catch(() => {});
+      return performance.now() - began;
+    };
+    const [wrong, unknown] = [await took(basic('confidential', 'wrong')), await took(basic('unknown', 'wrong'))];
+    expect(Math.max(wrong, unknown) / Math.min(wrong, unknown)).toBeLessThan(3);
+  });
+
+  // C16
+  it.each([
+    ['form-encoded', basic(ODD, ODD)],
+    ['percent-encoded', base64([ODD, ODD].map(encodeURIComponent).join(':'))],
+  ])('with odd characters is read %s', async (_story, authorization) => {
+    expect(await name(ask({}, authorization))).toBe(ODD);
+  });
+
+  // C16
+  it.each([
+    ['%+é', 'utf8'],
+    ['a/b+c=', 'utf8'],
+    ['p%:+ é', 'utf8'],
+    ['pässword', 'latin1'],
+  ] as const)('%j is taken as it is when it cannot be encoded text (%s)', async (secret, encoding) => {
+    await c.add('raw', {}, secret);
+    expect(await name(ask({}, base64(`raw:${secret}`, encoding)))).toBe('raw');
+  });
+
+  // C16
+  it('that reads as encoded text is that text', async () => {
+    await c.add('raw', {}, 'a+b');
+    await expect(ask({}, base64('raw:a+b'))).rejects.toMatchObject(FAILED);
+    expect(await name(ask({}, base64('raw:a%2Bb')))).toBe('raw');
+  });
+
+  it('is good under an earlier secret_key, and hashed anew', async () => {
+    const sealer = createSealer({
+      secret_key: 'a new secret key of a test, long',
+      previous_secret_keys: ['a secret key of a test, long enough'],
+    });
+    const after = createClientSecretHash(sealer);
+    const [row] = await c.clientSecrets.live({ client_id: 'confidential', now: NOON });
+    expect(after.find('a secret', [row!])).toBe(row);
+    expect(after.find('a secret', [{ secret_hash: after.hash('a secret') }])).toBeDefined();
+    expect(after.hash('a secret').equals(row!.secret_hash)).toBe(false);
+  });
+
+  it('is refused once it is over, while a newer one is good', async () => {
+    const row = {
+      id: 'f'.repeat(32),
+      client_id: 'confidential',
+      secret_hash: c.clientSecretHash.hash('newer'),
+      created_at: NOON,
+      expires_at: null,
+    };
+    await c.clientSecrets.insert(db.database.kysely, row);
+    await c.clientSecrets.expireOthers(db.database.kysely, { ...row, expires_at: new Date(NOON.getTime() + 60_000) });
+    expect(await name(ask({}, basic('confidential', 'a secret')))).toBe('confidential');
+    c.time.advance(60);
+    await expect(ask({}, basic('confidential', 'a secret'))).rejects.toMatchObject(FAILED);
+    expect(await name(ask({}, basic('confidential', 'newer')))).toBe('confidential');
+  });
+});
+
+describe('a public client', () => {
+  it('comes by its name alone', async () => {
+    expect(await name(ask({ client_id: 'public' }))).toBe('public');
+    expect(await name(ask({ client_id: 'public', client_secret: '' }))).toBe('public');
+  });
+
+  // C25
+  it('may send Basic with an empty password', async () => {
+    expect(await name(ask({}, basic('public', '')))).toBe('public');
+    expect(await name(ask({ client_id: 'public' }, basic('public', '')))).toBe('public');
+  });
+
+  it('that is switched off or unknown is refused', async () => {
+    await db.database.kysely.updateTable('clients').set({ is_enabled: false }).where('client_id', '=', 'public').execute();
+    for (const client_id of ['public', 'unknown', '']) await expect(ask({ client_id })).rejects.toMatchObject(FAILED);
+    await expect(ask()).rejects.toMatchObject(FAILED);
+  });
+
+  it('of Home Assistant’s dialect is its URL, and nothing is fetched', async () => {
+    const stranger = await startStranger(() => {});
+    const client_id = `${stranger.url}app`;
+    const parameters = new Map([['client_id', client_id]]);
+    const client = await c.authenticate({ authorization: undefined, parameters, remote_address: ABROAD, profile: 'home_assistant' });
+    expect([client.client_id, client.kind, stranger.connections()]).toEqual([client_id, 'url', 0]);
+    await stranger.close();
+  });
+});
+
+// C14
+test.each<[string, Record<string, string>, string]>([
+  ['Basic and a secret in the body', { client_secret: 'a secret' }, basic('confidential', 'a secret')],
+  ['a secret and an assertion', { client_secret: 'a', client_assertion: 'b' }, ''],
+  ['Basic and an assertion', { client_assertion: 'b' }, basic('confidential', 'a secret')],
+  ['two names', { client_id: 'another' }, basic('confidential', 'a secret')],
+])('%s at once are refused', async (_story, parameters, authorization) => {
+  await expect(ask(parameters, authorization || undefined)).rejects.toMatchObject({ code: 'invalid_request', status: 400 });
+});
+
+describe('an assertion', () => {
+  let keys: Record<string, { privateKey: CryptoKey; jwk: JsonObject }>;
+  beforeAll(async () => {
+    const make = async (alg: string) => {
+      const { privateKey, publicKey } = await generateKeyPair(alg);
+      return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid: alg, alg } as JsonObject };
+    };
+    keys = { RS256: await make('RS256'), PS256: await make('PS256'), ES256: await make('ES256'), EdDSA: await make('EdDSA') };
+    keys.other = await make('ES256');
+  });
+  beforeEach(async () => {
+    const jwks = { keys: ['RS256', 'PS256', 'ES256', 'EdDSA'].map((alg) => keys[alg]!.jwk) };
+    await c.add('signing', { token_endpoint_auth_method: 'private_key_jwt', jwks });
+  });
+
+  const claims = (differs: object = {}): JWTPayload => {
+    const now = epochSeconds(c.time.clock());
+    return { iss: 'signing', sub: 'signing', aud: ISSUER, jti: randomUUID(), iat: now, exp: now + 60, ...differs };
+  };
+  const sign = (payload: JWTPayload, alg = 'ES256', key = alg, header: object = { kid: alg }) =>
+    new SignJWT(payload).setProtectedHeader({ alg, ...header }).sign(keys[key]!.privateKey);
+  const send = (client_assertion: string, more: Record<string, string> = {}) =>
+    ask({ client_assertion, client_assertion_type: ASSERTION_TYPE, ...more });
+
+  it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('signed with %s proves the client', async (alg) => {
+    expect(await name(send(await sign(claims(), alg), { client_id: 'signing' }))).toBe('signing');
+  });
+
+  it('without a kid is tried with every key that fits', async () => {
+    const jwks = { keys: [keys.other!.jwk, keys.ES256!.jwk].map(({ kid: _, ...jwk }) => jwk) };
+    await db.database.kysely
+      .updateTable('clients')
+      .set({ jwks: JSON.stringify(jwks) })
+      .where('client_id', '=', 'signing')
+      .execute();
+    expect(await name(send(await sign(claims(), 'ES256', 'ES256', {})))).toBe('signing');
+  });
+
+  // C18
+  it('is good once, also of twenty at the same time', async () => {
+    const assertion = await sign(claims());
+    const all = await Promise.allSettled(Array.from({ length: 20 }, () => send(assertion)));
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await expect(send(assertion)).rejects.toMatchObject(FAILED);
+  });
+
+  // C18
+  it.each<[string, (now: number) => object, boolean]>([
+    ['for somebody else', () => ({ aud: 'https://other.example.com' }), false],
+    ['for the token endpoint', () => ({ aud: `${ISSUER}/auth/token` }), false],
+    ['for a list', () => ({ aud: [ISSUER] }), false],
+    ['for a list of several', () => ({ aud: [ISSUER, 'https://other.example.com'] }), false],
+    ['for nobody', () => ({ aud: undefined }), false],
+    ['that expired five minutes ago', (now) => ({ exp: now - 300 }), false],
+    ['that never expires', () => ({ exp: undefined }), false],
+    ['that lives for a day', (now) => ({ exp: now + 86_400 }), false],
+    ['that expired five seconds ago', (now) => ({ exp: now - 5 }), true],
+    ['of nobody', () => ({ sub: undefined }), false],
+    ['of somebody for another', () => ({ iss: 'confidential' }), false],
+    ['of a client without keys', () => ({ iss: 'confidential', sub: 'confidential' }), false],
+    ['without jti', () => ({ jti: undefined }), false],
+    ['that begins in 8 seconds', (now) => ({ nbf: now + 8 }), true],
+    ['that begins in 61 seconds', (now) => ({ nbf: now + 61 }), false],
+    ['that was made in the future', (now) => ({ iat: now + 120, exp: now + 180 }), false],
+  ])('%s is judged', async (_story, differs, accepted) => {
+    const sent = send(await sign(claims(differs(epochSeconds(c.time.clock())))));
+    if (accepted) expect(await name(sent)).toBe('signing');
+    else await expect(sent).rejects.toMatchObject(FAILED);
+  });
+
+  // C18
+  it('of no algorithm, of a shared secret, or of another key is refused', async () => {
+    const shared = new SignJWT(claims()).setProtectedHeader({ alg: 'HS256' });
+    const hmac = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' });
+    for (const assertion of [
+      new UnsecuredJWT(claims()).encode(),
+      await shared.sign(new TextEncoder().encode(String(hmac))),
+      await sign(claims(), 'ES256', 'other'),
+      'not.a.token',
+      '',
+      'x'.repeat(10_000),
+    ])
+      await expect(send(assertion)).rejects.toMatchObject(FAILED);
+  });
+
+  it('of an unknown type, or of a client that is another, is refused', async () => {
+    await expect(ask({ client_assertion: await sign(claims()), client_assertion_type: 'urn:other' })).rejects.toMatchObject(FAILED);
+    await expect(send(await sign(claims()), { client_id: 'public' })).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  // C17
+  it('is not made good by a secret or by nothing', async () => {
+    await expect(ask({ client_id: 'signing' })).rejects.toMatchObject(FAILED);
+    await expect(ask({}, basic('signing', 'x'))).rejects.toMatchObject(FAILED);
+  });
+
+  it('is checked with the keys that the client publishes, which may change', async () => {
+    let published = [keys.other!.jwk];
+    const stranger = await startStranger((socket) =>
+      respond(socket, JSON.stringify({ keys: published }), { headers: 'Content-Type: application/json\r\n' }),
+    );
+    const jwks_uri = `${stranger.url}jwks`;
+    await c.add('publishing', { token_endpoint_auth_method: 'private_key_jwt', jwks_uri });
+    const of = { iss: 'publishing', sub: 'publishing' };
+    await expect(send(await sign(claims(of)))).rejects.toMatchObject(FAILED);
+    published = [{ ...keys.ES256!.jwk, kid: 'next' }];
+    const next = async () => send(await sign(claims(of), 'ES256', 'ES256', { kid: 'next' }));
+    // Nobody makes us ask all the time.
+    await expect(next()).rejects.toMatchObject(FAILED);
+    expect(stranger.connections()).toBe(1);
+    c.time.advance(30);
+    expect(await name(next())).toBe('publishing');
+    expect(await name(next())).toBe('publishing');
+    expect(stranger.connections()).toBe(2);
+    await stranger.close();
+  });
+});
