@@ -178,7 +178,7 @@ function createAccounts(ground: Ground) {
   const deps = { ...ground, ...rows, hasher, minimum_password_length, authorization_code_lifetime };
   const { providers, factors } = mfa;
   const credentials = createCredentials({ ...deps, providers });
-  const linkUser = createLinkUser(deps);
+  const linkUser = createLinkUser({ ...deps, providers });
   return {
     ...mfa,
     credentials,

@@ -1,5 +1,6 @@
 // Another way in for somebody who is logged in: a link_user flow proved that a login is theirs, its code is traded for the credential (HA contract 3.9).
 // Called by POST /auth/link_user and by the page that runs such a flow.
+import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { randomId } from '../domain/secret.ts';
@@ -15,6 +16,8 @@ export interface LinkUserDeps {
   database: Pick<Database, 'transaction'>;
   credentials: Pick<Credentials, 'findIdentity'>;
   audit: Pick<AuditEvents, 'insert'>;
+  /** The ways in there are: a code of another one links nothing. */
+  providers: ReadonlyMap<string, AuthProvider>;
   clock: Clock;
 }
 
@@ -26,12 +29,12 @@ export interface LinkCode {
 
 export type LinkUser = ReturnType<typeof createLinkUser>;
 
-export function createLinkUser({ database, credentials, audit, clock }: LinkUserDeps) {
+export function createLinkUser({ database, credentials, audit, providers, clock }: LinkUserDeps) {
   async function spend(user_id: string, { code, client_id }: LinkCode, actor: Actor): Promise<SpentLinkCode> {
     const code_hash = authorizationCodeHash(code);
     return await database.transaction(async (trx) => {
       const spent = await spendLinkCode(trx, { code_hash, client_id, user_id, credential_id: randomId(), now: clock() });
-      if (!spent) throw invalidCode();
+      if (!spent || !providers.has(providerKeyText(spent))) throw invalidCode();
       const { auth_provider_type, auth_provider_id, credential_id } = spent;
       const detail = { auth_provider_type, auth_provider_id };
       if (credential_id !== null) await audit.insert(trx, { type: 'credential.linked', ...doneBy(actor), target_user_id: user_id, detail });
