@@ -21,7 +21,7 @@ import { safeEqual } from '../domain/secret.ts';
 
 /** The answer of the browser as JSON. */
 const CREDENTIAL: Field = { type: 'string', name: 'credential', required: true };
-const NAME: Field = { type: 'string', name: 'name', required: false, optional: true };
+const NAME: Field = { type: 'string', name: 'device_name', required: false, optional: true };
 const CHALLENGE_SECONDS = 300;
 /** EdDSA, ES256, RS256: what authenticators in use speak. */
 const ALGORITHMS = [-8, -7, -257];
@@ -170,7 +170,7 @@ async function attested(site: Site, state: JsonObject, values: Values): Promise<
   const { id: credential_id, counter } = credential;
   const public_key = Buffer.from(credential.publicKey).toString('base64url');
   const { transports } = response.response;
-  const name = values.name?.trim().slice(0, MAX_NAME_LENGTH) || 'Passkey';
+  const name = values.device_name?.trim().slice(0, MAX_NAME_LENGTH) || 'Passkey';
   return { secret: { credential_id, public_key, counter, transports, device_type, backed_up }, device_id: credential_id, name };
 }
 

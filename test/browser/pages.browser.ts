@@ -1,13 +1,10 @@
 // Every page as a browser sees it: readable for all (axe), in light and dark, on a phone and a desk, with nothing inline.
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { violationsOf } from '../support/axe.ts';
 import { launchChromium, noChromium } from '../support/chromium.ts';
 import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const AUTHORIZE = `/auth/authorize?${new URLSearchParams({ response_type: 'code', client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, state: 's' })}`;
 const SCREENSHOTS = process.env.LATCHKEY_TEST_SCREENSHOTS;
 
@@ -67,13 +64,7 @@ describe.skipIf(noChromium)('pages', () => {
     await act?.(page);
     if (SCREENSHOTS)
       await page.screenshot({ path: `${SCREENSHOTS}/${name.replaceAll(' ', '_')}_${colorScheme}_${width}.png`, fullPage: true });
-    // The page's own policy forbids scripts from elsewhere; the debugger may run one all the same.
-    const devtools = await context.newCDPSession(page);
-    await devtools.send('Runtime.evaluate', { expression: axe });
-    const run = 'axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] })';
-    const { result } = await devtools.send('Runtime.evaluate', { expression: run, awaitPromise: true, returnByValue: true });
-    const { violations } = result.value as AxeResults;
-    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+    expect(await violationsOf(await context.newCDPSession(page))).toEqual([]);
     const overflow = await page.evaluate('document.documentElement.scrollWidth > document.documentElement.clientWidth');
     expect(overflow).toBe(false);
     expect(complaints.filter((text) => !text.includes('status of 4'))).toEqual([]);

@@ -19,7 +19,12 @@ async function register(
   const form = await module.setup({ user: by, enrolments: [], shown: null, now: NOON });
   if (form.type !== 'form') throw new Error(form.type);
   const credential = authenticator.create(form.description_placeholders.passkey_creation ?? '', quirks);
-  return await module.setup({ user: by, enrolments: [], shown: { form, values: { credential, name } }, now: addSeconds(NOON, later) });
+  return await module.setup({
+    user: by,
+    enrolments: [],
+    shown: { form, values: { credential, device_name: name } },
+    now: addSeconds(NOON, later),
+  });
 }
 
 async function enrolled(authenticator: Authenticator, by = user): Promise<Enrolment> {
