@@ -42,8 +42,9 @@ export interface TokenPartsDeps {
 export async function createTokenParts(deps: TokenPartsDeps, closers: { add(closer: () => unknown): void }) {
   const { config, database, clock, audit, public_url, registry, sealer, refreshTokens } = deps;
   const lifetimes = lifetimesOf(config);
+  const { refresh_token_grace, signing_key_lifetime } = config.tokens;
   const signingKeys = createSigningKeys(database);
-  const keyring = await createKeyring({ signingKeys, sealer, clock, audit, token_lifetime_max: 3650 * 86_400 });
+  const keyring = await createKeyring({ signingKeys, sealer, clock, audit, token_lifetime_max: 3650 * 86_400, signing_key_lifetime });
   closers.add(() => keyring.close());
   const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
   const issuer = createIssuer({ accessTokens });
@@ -52,7 +53,6 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
   const rotation = createRefreshTokenRotation(database);
   const rotatingTokens = createRotatingTokens({ sealer });
   const revokedAccessTokens = createRevokedAccessTokens(database);
-  const { refresh_token_grace } = config.tokens;
   const grants = createGrants(registry, { ...deps, rotation, rotatingTokens, lastUsed, lifetimes, refresh_token_grace });
   // Nobody is registered yet.
   const clientAuthentication: ClientAuthentication = {

@@ -65,6 +65,8 @@ const tokens = z.strictObject({
   refresh_token_lifetime: lifetime('1h', '3650d').prefault('never'),
   /** Seconds in which a rotated refresh token still answers with the same successor, for lost answers. */
   refresh_token_grace: duration('0s', '5m').prefault('10s'),
+  /** Seconds after which the keys that sign tokens are succeeded by new ones. */
+  signing_key_lifetime: duration('1d', '3650d').prefault('90d'),
   /** RFC 6749 section 4.1.2: ten minutes at most. */
   authorization_code_lifetime: duration('10s', '10m').prefault('10m'),
 });

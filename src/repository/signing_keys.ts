@@ -1,6 +1,7 @@
-// The keys that sign access tokens. One is made when there is none; a successor is published before it signs; a retired one stays while
+// The keys that sign tokens, in a line of succession for each algorithm. One is made when there is none; a successor is published before it signs; a retired one stays while
 // a token it signed may live. Private parts are sealed by the caller and read one by one.
 import { type Kysely, sql } from 'kysely';
+import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { addSeconds } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Database } from './database.ts';
@@ -10,7 +11,7 @@ export type SigningKeys = ReturnType<typeof createSigningKeys>;
 
 export interface SigningKeyRow {
   id: string;
-  algorithm: 'ES256' | 'RS256' | 'EdDSA';
+  algorithm: IdTokenAlgorithm;
   public_jwk: JsonObject;
   created_at: Date;
   /** From here on it signs, until a younger one does. */
@@ -20,6 +21,7 @@ export interface SigningKeyRow {
 
 export interface NewSigningKey {
   id: string;
+  algorithm: IdTokenAlgorithm;
   public_jwk: JsonObject;
   /** Sealed. */
   private_key: Buffer;
@@ -53,11 +55,11 @@ export function createSigningKeys(database: Database) {
       return found?.private_key;
     },
 
-    /** Puts the key in, to sign at once, unless there is one without a successor. Of processes that start together one does. */
+    /** Puts the key in, to sign at once, unless there is one of its algorithm without a successor. Of processes that start together one does. */
     async addFirst(key: NewSigningKey, now: Date): Promise<boolean> {
       return await alone(database, async (trx) => {
-        const found = await trx.selectFrom('signing_keys').select('id').where('expires_at', 'is', null).executeTakeFirst();
-        if (found) return false;
+        const others = trx.selectFrom('signing_keys').select('id').where('algorithm', '=', key.algorithm);
+        if (await others.where('expires_at', 'is', null).executeTakeFirst()) return false;
         await insert(trx, key, now, now);
         return true;
       });
@@ -66,9 +68,11 @@ export function createSigningKeys(database: Database) {
     /** Publishes a successor and sets its predecessor's end. While one is published that does not sign yet, it is the answer instead. */
     async addSuccessor(key: NewSigningKey, { now, signs_in, predecessor_expires_in }: Succession): Promise<{ id: string; added: boolean }> {
       return await alone(database, async (trx) => {
-        const waiting = await trx.selectFrom('signing_keys').select('id').where('signs_from', '>', now).executeTakeFirst();
+        const { algorithm } = key;
+        const others = trx.selectFrom('signing_keys').select('id').where('algorithm', '=', algorithm);
+        const waiting = await others.where('signs_from', '>', now).executeTakeFirst();
         if (waiting) return { id: waiting.id, added: false };
-        const predecessors = trx.updateTable('signing_keys').where('expires_at', 'is', null);
+        const predecessors = trx.updateTable('signing_keys').where('algorithm', '=', algorithm).where('expires_at', 'is', null);
         await predecessors.set({ expires_at: addSeconds(now, predecessor_expires_in) }).execute();
         await insert(trx, key, now, addSeconds(now, signs_in));
         return { id: key.id, added: true };
@@ -85,7 +89,7 @@ async function alone<T>(database: Database, work: (trx: Kysely<Schema>) => Promi
   });
 }
 
-async function insert(trx: Kysely<Schema>, { id, public_jwk, private_key }: NewSigningKey, created_at: Date, signs_from: Date) {
-  const row = { id, algorithm: 'ES256' as const, public_jwk: JSON.stringify(public_jwk), private_key, created_at, signs_from };
+async function insert(trx: Kysely<Schema>, { public_jwk, ...key }: NewSigningKey, created_at: Date, signs_from: Date) {
+  const row = { ...key, public_jwk: JSON.stringify(public_jwk), created_at, signs_from };
   await trx.insertInto('signing_keys').values(row).execute();
 }

@@ -1,7 +1,9 @@
-// The keys of this issuer: which one signs now, which ones verify, and how one follows another. Every process holds the same keyring and
-// looks for changes every few seconds; a successor is published long before it signs, so that every reader of the JWKS knows it first.
+// The keys of this issuer: which one of each algorithm signs now, which ones verify, and how one follows another, by order or by age. Every
+// process holds the same keyring and looks for changes every few seconds; a successor is published long before it signs, so that every
+// reader of the JWKS knows it first.
 import type { Audit } from '../domain/audit_event.ts';
-import type { Clock } from '../domain/clock.ts';
+import type { IdTokenAlgorithm } from '../domain/client.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Sealer } from '../repository/seal.ts';
 import type { SigningKeyRow, SigningKeys } from '../repository/signing_keys.ts';
@@ -13,6 +15,7 @@ import {
   publicJwk,
   readPrivateKey,
   readPublicKey,
+  SIGNING_ALGORITHMS,
   type SigningKey,
   signJws,
   TOKEN_TYPS,
@@ -29,6 +32,8 @@ const MAX_TOKEN_LENGTH = 8192;
 
 const REFRESH_MS = 5_000;
 const MIN_REFRESH_MS = 1_000;
+/** Seconds for which an ID token is still known when it comes back as a hint, long after it has expired. */
+const HINT_LIFETIME = 30 * 86_400;
 /** Seconds by which a key outlives its last token: leeway, and replicas that learn of a successor late. */
 const MARGIN = 60;
 
@@ -36,46 +41,49 @@ export interface KeyringDeps {
   signingKeys: SigningKeys;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   clock: Clock;
-  /** The longest life of any token that we sign, in seconds: a retired key stays published for so long. */
+  /** The longest life of any access token that we sign, in seconds: a retired key stays published for so long. */
   token_lifetime_max: number;
+  /** Seconds that a key signs; without it nothing but rotate() retires one. */
+  signing_key_lifetime?: number;
   audit?: Audit;
 }
 
 export interface Keyring {
-  /** A JWS of these claims, by the key that signs now. */
-  sign(claims: object, typ: TokenTyp): string;
+  /** A JWS of these claims, by the key of that algorithm (ES256) that signs now. Of the others there is none before `ready`. */
+  sign(claims: object, typ: TokenTyp, algorithm?: IdTokenAlgorithm): string;
+  /** Resolves when there is a key of the algorithm; makes the first one. */
+  ready(algorithm: IdTokenAlgorithm): Promise<void>;
   /** What a token of ours says; null for anything that we did not sign, or whose key is gone. */
   verify(token: string): { header: JwsHeader; claims: JsonObject } | null;
   /** The public keys (RFC 7517), those that will sign soon included. */
   jwks(): { keys: ReturnType<typeof publicJwk>[] };
   /** Takes in what other processes changed. */
   refresh(): Promise<void>;
-  /** Publishes a successor and answers its id; while one waits to sign already, that one's. */
-  rotate(): Promise<string>;
+  /** Publishes a successor, which signs in `signs_in` seconds, and answers its id; while one of the algorithm (ES256) waits already, that one's. */
+  rotate(options?: { algorithm?: IdTokenAlgorithm; signs_in?: number }): Promise<string>;
   list(): (SigningKeyRow & { state: 'waiting' | 'signing' | 'retired' })[];
   close(): void;
 }
 
-export async function createKeyring({ signingKeys, sealer, clock, token_lifetime_max, audit }: KeyringDeps): Promise<Keyring> {
+export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
+  const { signingKeys, sealer, clock, token_lifetime_max, signing_key_lifetime, audit } = deps;
   let keys: SigningKey[] = [];
   let by_header = new Map<string, { key: SigningKey; header: JwsHeader }>();
   let refreshing: Promise<void> | undefined;
   let refreshed_at = Number.NEGATIVE_INFINITY;
 
-  function signer(): SigningKey {
+  function signer(algorithm: IdTokenAlgorithm): SigningKey | undefined {
     const now = clock();
-    const key = keys.findLast((key) => key.signs_from <= now);
-    if (!key) throw new Error('No key signs yet');
-    return key;
+    return keys.findLast((key) => key.algorithm === algorithm && key.signs_from <= now);
   }
 
   async function load(): Promise<void> {
     refreshed_at = performance.now();
     const now = clock();
     const rows = await signingKeys.list({ now });
-    const current = rows.findLastIndex((row) => row.signs_from <= now);
-    keys = await Promise.all(rows.map((row, index) => readKey(row, index >= current)));
-    by_header = new Map(keys.flatMap((key) => TOKEN_TYPS.map((typ) => [key.headers[typ], { key, header: headerOf(key.id, typ) }])));
+    const signing = SIGNING_ALGORITHMS.map((algorithm) => rows.findLast((row) => row.algorithm === algorithm && row.signs_from <= now));
+    keys = await Promise.all(rows.map((row) => readKey(row, row.signs_from > now || signing.includes(row))));
+    by_header = new Map(keys.flatMap((key) => TOKEN_TYPS.map((typ) => [key.headers[typ], { key, header: headerOf(key, typ) }])));
   }
 
   /** Keys that only verify are never unsealed. */
@@ -83,7 +91,7 @@ export async function createKeyring({ signingKeys, sealer, clock, token_lifetime
     const known = keys.find((key) => key.id === row.id);
     const public_key = known?.public_key ?? readPublicKey(row);
     const private_key = signs ? (known?.private_key ?? (await unseal(row.id))) : undefined;
-    return { ...row, public_key, private_key, headers: known?.headers ?? headersOf(row.id) };
+    return { ...row, public_key, private_key, headers: known?.headers ?? headersOf(row) };
   }
 
   async function unseal(id: string) {
@@ -92,8 +100,8 @@ export async function createKeyring({ signingKeys, sealer, clock, token_lifetime
     return readPrivateKey(sealer.open(sealed, place(id)));
   }
 
-  function newSealedKey() {
-    const key = newSigningKey();
+  async function newSealedKey(algorithm: IdTokenAlgorithm) {
+    const key = await newSigningKey(algorithm);
     return { ...key, private_key: sealer.seal(key.private_key, place(key.id)) };
   }
 
@@ -109,20 +117,54 @@ export async function createKeyring({ signingKeys, sealer, clock, token_lifetime
     if (performance.now() - refreshed_at >= MIN_REFRESH_MS) refresh().catch(() => {});
   }
 
-  await refresh();
-  if (!keys.some((key) => key.expires_at === null)) {
-    const key = newSealedKey();
-    if (await signingKeys.addFirst(key, clock())) audit?.record({ type: 'signing_key.created', outcome: 'done', detail: { kid: key.id } });
+  async function ready(algorithm: IdTokenAlgorithm): Promise<void> {
+    if (keys.some((key) => key.algorithm === algorithm && key.expires_at === null)) return;
+    const key = await newSealedKey(algorithm);
+    if (await signingKeys.addFirst(key, clock())) {
+      audit?.record({ type: 'signing_key.created', outcome: 'done', detail: { kid: key.id, algorithm } });
+    }
+    await refreshAnew();
+  }
+
+  async function rotate({ algorithm = 'ES256', signs_in = PUBLICATION_LEAD }: { algorithm?: IdTokenAlgorithm; signs_in?: number } = {}) {
+    const lifetime = algorithm === 'ES256' ? Math.max(token_lifetime_max, HINT_LIFETIME) : HINT_LIFETIME;
+    const succession = { now: clock(), signs_in, predecessor_expires_in: signs_in + lifetime + MARGIN };
+    const { id, added } = await signingKeys.addSuccessor(await newSealedKey(algorithm), succession);
+    if (added) audit?.record({ type: 'signing_key.rotated', outcome: 'done', detail: { kid: id, algorithm } });
+    await refreshAnew();
+    return id;
+  }
+
+  /** A look that began before something was changed does not count. */
+  async function refreshAnew(): Promise<void> {
+    await refreshing?.catch(() => {});
     await refresh();
   }
-  const timer = setInterval(() => refresh().catch(() => {}), REFRESH_MS).unref();
+
+  /** What every process looks after, and whoever comes first does: there is a key of each algorithm, and none signs for too long. */
+  async function maintain(): Promise<void> {
+    await refresh();
+    for (const algorithm of SIGNING_ALGORITHMS) {
+      await ready(algorithm);
+      const youngest = keys.findLast((key) => key.algorithm === algorithm);
+      const due = youngest && signing_key_lifetime && addSeconds(youngest.signs_from, signing_key_lifetime - PUBLICATION_LEAD);
+      if (due && due <= clock()) await rotate({ algorithm });
+    }
+  }
+
+  await refresh();
+  // Start waits for the one that access tokens need; the others are made when they are asked for, or a moment later.
+  await ready('ES256');
+  // What fails is tried again the next time; until then the keys stay as they are.
+  const timer = setInterval(() => maintain().catch(() => {}), REFRESH_MS).unref();
 
   return {
-    sign(claims, typ) {
-      const { id, private_key, headers } = signer();
-      if (!private_key) throw new Error(`The signing key ${id} was not unsealed`);
-      return signJws(headers[typ], claims, private_key);
+    sign(claims, typ, algorithm = 'ES256') {
+      const key = signer(algorithm);
+      if (!key?.private_key) throw new Error(`There is no key that signs ${algorithm} now`);
+      return signJws(key.headers[typ], claims, algorithm, key.private_key);
     },
+    ready,
     verify(token) {
       if (token.length > MAX_TOKEN_LENGTH) return null;
       const [header = '', claims = '', signature = '', ...rest] = token.split('.', 4);
@@ -134,31 +176,19 @@ export async function createKeyring({ signingKeys, sealer, clock, token_lifetime
         return null;
       }
       if (known.key.expires_at && known.key.expires_at <= clock()) return null;
-      const verified = verifyJws(`${header}.${claims}`, signature, known.key.public_key);
+      const verified = verifyJws(`${header}.${claims}`, signature, known.key.algorithm, known.key.public_key);
       return verified && { header: known.header, claims: verified };
     },
     jwks: () => ({ keys: keys.map(publicJwk) }),
     refresh,
-    async rotate() {
-      const succession = {
-        now: clock(),
-        signs_in: PUBLICATION_LEAD,
-        predecessor_expires_in: PUBLICATION_LEAD + token_lifetime_max + MARGIN,
-      };
-      const { id, added } = await signingKeys.addSuccessor(newSealedKey(), succession);
-      if (added) audit?.record({ type: 'signing_key.rotated', outcome: 'done', detail: { kid: id } });
-      // One that began before the successor was there does not count.
-      await refreshing?.catch(() => {});
-      await refresh();
-      return id;
-    },
+    rotate,
     list() {
-      const { id: signing } = signer();
+      const signing = SIGNING_ALGORITHMS.map(signer);
       const now = clock();
-      return keys.map(({ public_key: _, private_key: __, headers: ___, ...row }) => ({
-        ...row,
-        state: row.id === signing ? 'signing' : row.signs_from > now ? 'waiting' : 'retired',
-      }));
+      return keys.map((key) => {
+        const { public_key: _, private_key: __, headers: ___, ...row } = key;
+        return { ...row, state: signing.includes(key) ? 'signing' : key.signs_from > now ? 'waiting' : 'retired' };
+      });
     },
     close: () => clearInterval(timer),
   };

@@ -1,15 +1,29 @@
-// One ES256 key (RFC 7518 section 3.4): made, read, and what a JWS of its own looks like. Signing and verifying are synchronous:
-// node:crypto's asynchronous forms, and jose, run on the thread pool that password hashing fills.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+// One key that signs (RFC 7518): made, read, and what a JWS of its own looks like. Signing and verifying are synchronous: node:crypto's
+// asynchronous forms, and jose, run on the thread pool that password hashing fills.
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
+import { promisify } from 'node:util';
+import type { IdTokenAlgorithm } from '../domain/client.ts';
 import type { JsonObject, JsonValue } from '../domain/json.ts';
 import type { NewSigningKey, SigningKeyRow } from '../repository/signing_keys.ts';
 
 /** The kinds of tokens we sign: what their `typ` header says (RFC 8725 section 3.11). */
-export const TOKEN_TYPS = ['at+jwt'] as const;
+export const TOKEN_TYPS = ['at+jwt', 'JWT', 'logout+jwt', 'token-introspection+jwt'] as const;
 export type TokenTyp = (typeof TOKEN_TYPS)[number];
 
+/** Access tokens are signed with the first; ID tokens with what their client was registered for. */
+export const SIGNING_ALGORITHMS = ['ES256', 'RS256', 'EdDSA'] as const satisfies IdTokenAlgorithm[];
+
 export interface JwsHeader {
-  alg: 'ES256';
+  alg: IdTokenAlgorithm;
   typ: TokenTyp;
   kid: string;
 }
@@ -21,13 +35,27 @@ export interface SigningKey extends SigningKeyRow {
   headers: Record<TokenTyp, string>;
 }
 
+/** RFC 7518 section 3.3 asks for 2048 at least. */
+const RSA_BITS = 2048;
+
 /** A new key pair. Its id is the thumbprint of its public part (RFC 7638); the private part is PKCS#8, not sealed yet. */
-export function newSigningKey(): NewSigningKey {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { crv, kty, x, y } = publicKey.export({ format: 'jwk' });
-  const public_jwk = { crv, kty, x, y } as JsonObject;
+export async function newSigningKey(algorithm: IdTokenAlgorithm = 'ES256'): Promise<NewSigningKey> {
+  const { publicKey, privateKey } = await newKeyPair(algorithm);
+  const public_jwk = publicMembers(publicKey.export({ format: 'jwk' }) as JsonObject);
   const id = createHash('sha256').update(JSON.stringify(public_jwk)).digest('base64url');
-  return { id, public_jwk, private_key: privateKey.export({ format: 'der', type: 'pkcs8' }) };
+  return { id, algorithm, public_jwk, private_key: privateKey.export({ format: 'der', type: 'pkcs8' }) };
+}
+
+/** The one that takes its time keeps nobody else waiting. */
+async function newKeyPair(algorithm: IdTokenAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+  if (algorithm === 'RS256') return await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
+  return algorithm === 'EdDSA' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+}
+
+/** In the order of the thumbprint, and by name, so that nothing else can slip in. */
+function publicMembers({ crv, e, kty, n, x, y }: JsonObject): JsonObject {
+  const members = { crv, e, kty, n, x, y };
+  return Object.fromEntries(Object.entries(members).filter((entry): entry is [string, JsonValue] => entry[1] !== undefined));
 }
 
 export function readPublicKey(row: SigningKeyRow): KeyObject {
@@ -38,34 +66,46 @@ export function readPrivateKey(pkcs8: Buffer): KeyObject {
   return createPrivateKey({ format: 'der', type: 'pkcs8', key: pkcs8 });
 }
 
-/** The key as the JWKS shows it (RFC 7517): the members of a public EC key by name, so that nothing else can slip in. */
-export function publicJwk({ id, algorithm, public_jwk: { kty, crv, x, y } }: SigningKeyRow) {
-  return { kid: id, alg: algorithm, use: 'sig', kty, crv, x, y };
+/** The key as the JWKS shows it (RFC 7517). */
+export function publicJwk({ id, algorithm, public_jwk }: SigningKeyRow) {
+  return { kid: id, alg: algorithm, use: 'sig', ...publicMembers(public_jwk) };
 }
 
-export function headerOf(kid: string, typ: TokenTyp): JwsHeader {
-  return { alg: 'ES256', typ, kid };
+export function headerOf({ id, algorithm }: Pick<SigningKeyRow, 'id' | 'algorithm'>, typ: TokenTyp): JwsHeader {
+  return { alg: algorithm, typ, kid: id };
 }
 
 /** The first part of a key's JWS, by kind: the same text for every token, so it is written once. */
-export function headersOf(kid: string): Record<TokenTyp, string> {
-  const text = (typ: TokenTyp) => Buffer.from(JSON.stringify(headerOf(kid, typ))).toString('base64url');
-  return { 'at+jwt': text('at+jwt') };
+export function headersOf(key: Pick<SigningKeyRow, 'id' | 'algorithm'>): Record<TokenTyp, string> {
+  const text = (typ: TokenTyp) => Buffer.from(JSON.stringify(headerOf(key, typ))).toString('base64url');
+  return {
+    'at+jwt': text('at+jwt'),
+    JWT: text('JWT'),
+    'logout+jwt': text('logout+jwt'),
+    'token-introspection+jwt': text('token-introspection+jwt'),
+  };
+}
+
+/** What each algorithm hashes with, and how its signature is written (RFC 7518 section 3.4, RFC 8037 section 3.1). */
+function cryptography(algorithm: IdTokenAlgorithm, key: KeyObject) {
+  const hash = algorithm === 'EdDSA' ? null : 'sha256';
+  return { hash, key: algorithm === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' as const } : { key } };
 }
 
 /** The compact JWS of the claims under that header (RFC 7515 section 7.1). */
-export function signJws(header: string, claims: object, key: KeyObject): string {
+export function signJws(header: string, claims: object, algorithm: IdTokenAlgorithm, private_key: KeyObject): string {
   const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
-  const signature = sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' });
-  return `${input}.${signature.toString('base64url')}`;
+  const { hash, key } = cryptography(algorithm, private_key);
+  return `${input}.${sign(hash, Buffer.from(input), key).toString('base64url')}`;
 }
 
 /** The claims of a JWS that this key signed; null for any other, and for any other spelling of one. */
-export function verifyJws(input: string, signature: string, key: KeyObject): JsonObject | null {
+export function verifyJws(input: string, signature: string, algorithm: IdTokenAlgorithm, public_key: KeyObject): JsonObject | null {
   const bytes = Buffer.from(signature, 'base64url');
-  // The last character carries four unused bits: only one of its sixteen spellings is the token we signed.
-  if (bytes.length !== 64 || bytes.toString('base64url') !== signature) return null;
-  if (!verify('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }, bytes)) return null;
+  // The last character carries unused bits: only one of its spellings is the token we signed.
+  if (bytes.length === 0 || bytes.toString('base64url') !== signature) return null;
+  const { hash, key } = cryptography(algorithm, public_key);
+  if (!verify(hash, Buffer.from(input), key, bytes)) return null;
   return readObject(input.slice(input.indexOf('.') + 1));
 }
 

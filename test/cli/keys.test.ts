@@ -16,7 +16,7 @@ test('the list shows the key that signs, and no private part', async () => {
 
 test('a rotation publishes a successor that does not sign yet; a second one changes nothing', async () => {
   const { code, out } = await cli.run(['keys', 'rotate']);
-  expect([code, out]).toEqual([0, expect.stringMatching(/^The key \S+ is published and signs from 20/)]);
+  expect([code, out]).toEqual([0, expect.stringMatching(/^The ES256 key \S+ is published and signs from 20/)]);
   expect((await cli.list('keys', 'list')).map(({ state }) => state)).toEqual(['signing', 'waiting']);
   expect((await cli.run(['keys', 'rotate'])).out).toBe(out);
 });

@@ -212,7 +212,7 @@ describe('what is no token of ours', () => {
 
   test('is a MAC made without the row’s seed, or with the key of another server', async () => {
     const token = await newToken();
-    const [{ id, seed }] = (await grants()) as [{ id: string; seed: Buffer }];
+    const { id, seed } = (await grants())[0] as { id: string; seed: Buffer };
     const stranger = createRotatingTokens({ sealer: createSealer({ secret_key: 'the secret key of quite another server' }) });
     for (const forged of [
       parts.rotatingTokens.write({ id, generation: 0, seed: randomBytes(32) }),

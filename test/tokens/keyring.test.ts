@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { createLocalJWKSet, jwtVerify } from 'jose';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { createSealer } from '../../src/repository/seal.ts';
 import { createSigningKeys, type SigningKeys } from '../../src/repository/signing_keys.ts';
@@ -12,6 +12,7 @@ import { NOON } from '../support/people.ts';
 
 const DAY = 86_400;
 const LIFETIME = 3650 * DAY;
+const HINT_LIFETIME = 30 * DAY;
 const CLAIMS = { iss: 'https://auth.example.com', sub: 'paulus' };
 
 let db: TestDatabase;
@@ -33,9 +34,20 @@ afterEach(() => {
   for (const keyring of opened) keyring.close();
 });
 
-async function open(signingKeys: SigningKeys = createSigningKeys(db.database), sealer = SEALER): Promise<Keyring> {
+async function open(
+  signingKeys: SigningKeys = createSigningKeys(db.database),
+  sealer = SEALER,
+  signing_key_lifetime?: number,
+): Promise<Keyring> {
   const audit = { record: (event: AuditEvent) => void events.push(event) };
-  const keyring = await createKeyring({ signingKeys, sealer, clock: time.clock, token_lifetime_max: LIFETIME, audit });
+  const keyring = await createKeyring({
+    signingKeys,
+    sealer,
+    clock: time.clock,
+    token_lifetime_max: LIFETIME,
+    audit,
+    ...(signing_key_lifetime && { signing_key_lifetime }),
+  });
   opened.push(keyring);
   return keyring;
 }
@@ -163,6 +175,108 @@ describe('tokens', () => {
     for (const claims of [[], ['x'], 'text' as never, 5 as never, null as never]) {
       expect(keyring.verify(keyring.sign(claims, 'at+jwt'))).toBeNull();
     }
+  });
+});
+
+describe('the algorithm', () => {
+  const members = {
+    ES256: ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'],
+    RS256: ['alg', 'e', 'kid', 'kty', 'n', 'use'],
+    EdDSA: ['alg', 'crv', 'kid', 'kty', 'use', 'x'],
+  };
+  for (const algorithm of ['ES256', 'RS256', 'EdDSA'] as const) {
+    test(`${algorithm} is one that independent libraries verify`, async () => {
+      const keyring = await open();
+      await keyring.ready(algorithm);
+      const token = keyring.sign(CLAIMS, 'JWT', algorithm);
+      const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(keyring.jwks() as never));
+      expect(payload).toEqual(CLAIMS);
+      expect(protectedHeader).toEqual({ alg: algorithm, typ: 'JWT', kid: kidOf(token) });
+      expect(keyring.verify(token)).toEqual({ header: protectedHeader, claims: CLAIMS });
+      expect((await open()).verify(token)).not.toBeNull();
+      // E7
+      const jwk = keyring.jwks().keys.find(({ kid }) => kid === kidOf(token));
+      expect(Object.keys(jwk!).sort()).toEqual(members[algorithm]);
+      expect(await calculateJwkThumbprint(jwk as never)).toBe(kidOf(token));
+    });
+
+    test(`${algorithm} has one key, however many processes need it at once`, async () => {
+      const keyrings = await Promise.all([open(), open(), open()]);
+      await Promise.all(keyrings.map((keyring) => keyring.ready(algorithm)));
+      expect(new Set(keyrings.map((keyring) => kidOf(keyring.sign(CLAIMS, 'JWT', algorithm)))).size).toBe(1);
+    });
+
+    test(`${algorithm} has a succession of its own`, async () => {
+      const keyring = await open();
+      for (const each of ['ES256', 'RS256', 'EdDSA'] as const) await keyring.ready(each);
+      const before = kidOf(keyring.sign(CLAIMS, 'JWT', algorithm));
+      const successor = await keyring.rotate({ algorithm, signs_in: 60 });
+      expect(keyring.list().filter(({ state }) => state === 'signing')).toHaveLength(3);
+      time.advance(60);
+      expect(kidOf(keyring.sign(CLAIMS, 'JWT', algorithm))).toBe(successor);
+      expect(keyring.list().filter(({ state }) => state === 'retired')).toMatchObject([{ id: before, algorithm }]);
+    });
+  }
+
+  test('that nothing was signed with yet has no key: the start makes one only', async () => {
+    const keyring = await open();
+    expect(keyring.list()).toMatchObject([{ algorithm: 'ES256' }]);
+    expect(() => keyring.sign(CLAIMS, 'JWT', 'RS256')).toThrow('no key that signs RS256');
+  });
+
+  // E1, E3
+  test('and the kind are part of what is signed', async () => {
+    const keyring = await open();
+    await keyring.ready('RS256');
+    const [rsa, ec] = [keyring.sign(CLAIMS, 'JWT', 'RS256'), keyring.sign(CLAIMS, 'JWT')];
+    for (const [one, other] of [
+      [rsa, ec],
+      [ec, rsa],
+      [ec, keyring.sign(CLAIMS, 'at+jwt')],
+    ] as const) {
+      expect(keyring.verify([one.split('.')[0], ...other.split('.').slice(1)].join('.'))).toBeNull();
+    }
+  });
+
+  test('has no ID token’s key long after its last one has expired', async () => {
+    const keyring = await open();
+    await keyring.ready('EdDSA');
+    const token = keyring.sign(CLAIMS, 'JWT', 'EdDSA');
+    await keyring.rotate({ algorithm: 'EdDSA', signs_in: 0 });
+    time.advance(HINT_LIFETIME);
+    expect(keyring.verify(token)).not.toBeNull();
+    time.advance(60);
+    expect(keyring.verify(token)).toBeNull();
+  });
+});
+
+describe('by their age', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    return () => vi.useRealTimers();
+  });
+
+  /** What a running process does every few seconds. */
+  function pass(): void {
+    vi.advanceTimersByTime(5_000);
+  }
+
+  test('keys are succeeded by one each, however many processes notice, and the successor signs when they are old', async () => {
+    const [keyring] = [await open(undefined, SEALER, 90 * DAY), await open(undefined, SEALER, 90 * DAY)];
+    pass();
+    await expect.poll(() => keyring.list().length).toBe(3);
+    const first = kidOf(keyring.sign(CLAIMS, 'at+jwt'));
+    time.advance(90 * DAY - PUBLICATION_LEAD - 1);
+    pass();
+    await keyring.refresh();
+    expect(keyring.list()).toHaveLength(3);
+    time.advance(1);
+    pass();
+    await expect.poll(() => keyring.refresh().then(() => keyring.list().length)).toBe(6);
+    pass();
+    expect(events.filter(({ type }) => type === 'signing_key.rotated')).toHaveLength(3);
+    time.advance(PUBLICATION_LEAD);
+    expect(kidOf(keyring.sign(CLAIMS, 'at+jwt'))).not.toBe(first);
   });
 });
 

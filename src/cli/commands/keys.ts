@@ -20,16 +20,15 @@ export const command: CliCommand = {
         withParts(context, options, async ({ keyring }) => printList(context.io, options, keyring.list(), COLUMNS)),
       );
     withConfig(keys.command('rotate'))
-      .description('publish a new key; it signs once every reader can know it')
+      .description('publish a new key of each algorithm; it signs once every reader can know it')
       .action((options: ConfigOption) =>
         withParts(context, options, async ({ keyring }) => {
-          const id = await keyring.rotate();
-          const signs_from =
-            keyring
-              .list()
-              .find((key) => key.id === id)
-              ?.signs_from.toISOString() ?? 'now on';
-          context.io.out(`The key ${id} is published and signs from ${signs_from}\n`);
+          for (const algorithm of new Set(keyring.list().map((key) => key.algorithm))) {
+            const id = await keyring.rotate({ algorithm });
+            const successor = keyring.list().find((key) => key.id === id);
+            const signs_from = successor?.signs_from.toISOString() ?? 'now on';
+            context.io.out(`The ${algorithm} key ${id} is published and signs from ${signs_from}\n`);
+          }
         }),
       );
     withConfig(keys.command('reseal'))
