@@ -20,8 +20,15 @@ const io: Io = {
 const wiring: Wiring = {
   async loadConfig(file) {
     const [{ loadConfig }, { readRegistry }] = await Promise.all([import('./config/load.ts'), import('./registry.ts')]);
-    const { providers, mfa_modules } = await readRegistry();
-    return await loadConfig({ file, env: process.env, provider_types: schemas(providers), mfa_module_types: schemas(mfa_modules) });
+    const { providers, mfa_modules, grants } = await readRegistry();
+    const grant_types = Array.from(grants.values(), ({ grant_type }) => grant_type);
+    return await loadConfig({
+      file,
+      env: process.env,
+      provider_types: schemas(providers),
+      mfa_module_types: schemas(mfa_modules),
+      grant_types,
+    });
   },
   async openParts(config) {
     const { createParts } = await import('./app.ts');

@@ -6,9 +6,10 @@ import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { readAuthProviders, readMfaModules } from './auth_providers.ts';
 import type { AuthProviderBlock, BlockSchemas, MfaModuleBlock } from './block.ts';
+import { type ConfiguredClient, readClients } from './client.ts';
 import { type Complaint, configError, repeated } from './complaint.ts';
 import { overlayEnvironment } from './environment.ts';
-import { groupIds } from './group.ts';
+import { groupIds, SYSTEM_GROUPS } from './group.ts';
 import { report } from './report.ts';
 import { configSchema } from './schema.ts';
 import { type Ground, settle } from './settle.ts';
@@ -17,9 +18,10 @@ import { check } from './wording.ts';
 import { NO_FILE, readYamlFile } from './yaml_file.ts';
 
 /** The checked configuration. Durations are seconds, null for never; paths are absolute; secrets are read. */
-export type Config = Omit<z.output<typeof configSchema>, 'auth_providers' | 'auth_mfa_modules'> & {
+export type Config = Omit<z.output<typeof configSchema>, 'auth_providers' | 'auth_mfa_modules' | 'clients'> & {
   auth_providers: AuthProviderBlock[];
   auth_mfa_modules: MfaModuleBlock[];
+  clients: ConfiguredClient[];
 };
 
 export interface ConfigSource {
@@ -28,6 +30,8 @@ export interface ConfigSource {
   env: Record<string, string | undefined>;
   provider_types: BlockSchemas;
   mfa_module_types: BlockSchemas;
+  /** What clients may ask for tokens by; absent: whatever is named. */
+  grant_types?: readonly string[] | undefined;
 }
 
 /** Every replica must open what another one sealed, so a key in one machine's `data_dir` would not do. */
@@ -39,7 +43,7 @@ export function findConfigFile(env: Record<string, string | undefined>): string 
 }
 
 /** Throws a `ConfigError` with all complaints at once. */
-export async function loadConfig({ file, env, provider_types, mfa_module_types }: ConfigSource): Promise<Config> {
+export async function loadConfig({ file, env, ...types }: ConfigSource): Promise<Config> {
   const yaml = file === undefined ? NO_FILE : await readYamlFile(file);
   const complaints: Complaint[] = [];
   const overlay = overlayEnvironment(yaml.value ?? {}, configSchema, env, (variable, message) =>
@@ -50,17 +54,13 @@ export async function loadConfig({ file, env, provider_types, mfa_module_types }
     complain: (path, message) => void complaints.push({ path, message }),
     secret_files: new Map(),
   };
-  const config = yaml.readable ? await readConfig(overlay.value, { provider_types, mfa_module_types }, ground) : undefined;
+  const config = yaml.readable ? await readConfig(overlay.value, types, ground) : undefined;
   const lines = report({ file, yaml, complaints, variables: overlay.variables, secret_files: ground.secret_files });
   if (lines.length > 0 || !config) throw configError(lines);
   return config;
 }
 
-async function readConfig(
-  value: unknown,
-  types: Pick<ConfigSource, 'provider_types' | 'mfa_module_types'>,
-  ground: Ground,
-): Promise<Config | undefined> {
+async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'env'>, ground: Ground): Promise<Config | undefined> {
   const settled = await settle(configSchema, value, [], ground);
   const block = isBlock(settled) ? settled : {};
   const groups = groupIds(block.groups);
@@ -69,5 +69,6 @@ async function readConfig(
   const config = check(configSchema, settled, [], ground.complain);
   const auth_providers = await readAuthProviders(block.auth_providers, types.provider_types, groups, ground);
   const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, ground);
-  return config && { ...config, auth_providers, auth_mfa_modules };
+  const clients = readClients(block, { groups: [...SYSTEM_GROUPS, ...groups], grant_types: types.grant_types }, ground);
+  return config && { ...config, auth_providers, auth_mfa_modules, clients };
 }

@@ -2,6 +2,7 @@
 // What plug-ins add to their blocks stands in their own files; see block.ts.
 
 import { z } from 'zod';
+import { clientSchema, registrationSchema, scopeSchema, urlClientsSchema } from './client.ts';
 import { duration, lifetime } from './duration.ts';
 import { groupSchema } from './group.ts';
 import { countOrNever, databaseUrl, integer, network, origin, path, publicUrl, secretText } from './value.ts';
@@ -87,11 +88,6 @@ const approvals = z.strictObject({
   expire_after: duration('1h', '3650d').prefault('30d'),
 });
 
-const urlClients = z.strictObject({
-  /** Whether the page of a client may be fetched from this machine or the home network. */
-  allow_private_addresses: z.boolean().default(false),
-});
-
 const audit = z.strictObject({
   /** Seconds that audit events are kept. */
   retention: duration('1d', '3650d').prefault('30d'),
@@ -128,7 +124,14 @@ export const configSchema = z.strictObject({
   tokens: tokens.prefault({}),
   sessions: sessions.prefault({}),
   approvals: approvals.prefault({}),
-  url_clients: urlClients.prefault({}),
+  /** Apps that log people in here. */
+  clients: z.array(clientSchema).max(1000).default([]),
+  /** Beside those that every server has. */
+  scopes: z.array(scopeSchema).max(100).default([]),
+  /** Whether clients may have people sent to other machines in the clear, as in a home network without certificates. */
+  allow_http_redirect_uris: z.boolean().default(false),
+  url_clients: urlClientsSchema.prefault({}),
+  registration: registrationSchema.prefault({}),
   audit: audit.prefault({}),
   metrics: metrics.prefault({}),
 });

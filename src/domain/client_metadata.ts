@@ -196,3 +196,12 @@ function complainIf(is_wrong: boolean, field: string, message: string, index?: n
   if (!is_wrong) return [];
   return [{ code: 'invalid_client_metadata', path: index === undefined ? [field] : [field, index], message }];
 }
+
+/** What is not said is as it is by default; what is said to be nothing is not said. */
+export function completeClient(
+  given: { [Field in keyof ClientFields]?: ClientFields[Field] | undefined },
+  defaults: Pick<ClientFields, 'scope' | 'token_endpoint_auth_method'>,
+): ClientFields {
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { ...CLIENT_DEFAULTS, ...defaults, ...said };
+}

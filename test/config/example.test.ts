@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { commonMfaModuleKeys, commonProviderKeys } from '../../src/config/block.ts';
+import { clientSchema, scopeSchema } from '../../src/config/client.ts';
 import { groupSchema } from '../../src/config/group.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
@@ -69,6 +70,8 @@ test('the example names every key of the blocks it shows', () => {
     expectKeys('auth_mfa_modules', index === 0 ? own.extend(commonMfaModuleKeys) : own, block);
   }
   for (const block of blocks('groups')) expectKeys('groups', groupSchema, block);
+  for (const block of blocks('clients')) expectKeys('clients', clientSchema, block);
+  for (const block of blocks('scopes')) expectKeys('scopes', scopeSchema, block);
   expect([...provider_types.keys()].filter((type) => !EXAMPLE.includes(`type: ${type}`))).toEqual([]);
   expect([...mfa_module_types.keys()].filter((type) => !EXAMPLE.includes(`type: ${type}`))).toEqual([]);
 });

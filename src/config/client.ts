@@ -1,0 +1,117 @@
+// Clients and scopes named in the configuration, and what URL clients and clients that register themselves may do.
+
+import { z } from 'zod';
+import {
+  type ClientFields,
+  clientComplaints,
+  clientFields,
+  completeClient,
+  operatorFields,
+  registeredId,
+} from '../domain/client_metadata.ts';
+import { isScope, STANDARD_SCOPES } from '../domain/scope.ts';
+import { didYouMean, repeated } from './complaint.ts';
+import { duration } from './duration.ts';
+import type { Ground } from './settle.ts';
+import { isBlock } from './shape.ts';
+import { secretText } from './value.ts';
+
+export const clientSchema = z.strictObject({
+  client_id: registeredId,
+  /** What a confidential client proves itself with. */
+  client_secret: secretText(16).optional(),
+  /** Still good while the app is being given the new one. */
+  previous_client_secret: secretText(16).optional(),
+  ...z.object(clientFields).partial().shape,
+  ...z.object(operatorFields).partial().shape,
+  /** Seconds; absent: as in `tokens`. */
+  access_token_lifetime: duration('1m', '1d').optional(),
+  refresh_token_idle_lifetime: duration('1h', '3650d').optional(),
+  refresh_token_lifetime: duration('1h', '3650d').optional(),
+});
+
+export const scopeSchema = z.strictObject({
+  name: z
+    .string()
+    .refine(isScope, 'must be one word of printable ASCII')
+    .refine((name) => !STANDARD_SCOPES.includes(name), 'is a scope that every server has'),
+  /** What the consent page says: one text, or one for each language. */
+  description: z.union([z.string().min(1).max(500), z.record(z.string(), z.string().min(1).max(500))]),
+});
+
+const POLICIES = ['allow', 'approve', 'refuse'] as const;
+
+export const urlClientsSchema = z.strictObject({
+  /** Which apps that nobody registered people may log in to; a list: those of these hosts. */
+  policy: z.custom<(typeof POLICIES)[number] | string[]>(isPolicy, 'must be allow, approve or refuse, or a list of hosts').default('allow'),
+  /** Whether the page of a client may be fetched from this machine or the home network. */
+  allow_private_addresses: z.boolean().default(false),
+});
+
+export const registrationSchema = z
+  .strictObject({
+    /** Whether apps may register themselves (RFC 7591). */
+    enabled: z.boolean().default(false),
+    /** What they must show for it. */
+    initial_access_token: secretText(16).optional(),
+  })
+  .refine(({ enabled, initial_access_token }) => !enabled || initial_access_token !== undefined, {
+    path: ['initial_access_token'],
+    error: 'must be given when registration is enabled; make one with: openssl rand -base64 32',
+  });
+
+/** A client of the configuration, whole. */
+export interface ConfiguredClient extends ClientFields {
+  client_id: string;
+  /** Those that are good; none of a public client. */
+  secrets: string[];
+}
+
+/** The clients as far as each is right by itself, after complaining about all that is wrong. */
+export function readClients(
+  block: Record<string, unknown>,
+  known: { groups: readonly string[]; grant_types: readonly string[] | undefined },
+  ground: Ground,
+): ConfiguredClient[] {
+  const clients: unknown[] = Array.isArray(block.clients) ? block.clients : [];
+  const ids = clients.map((client) => (isBlock(client) && typeof client.client_id === 'string' ? client.client_id : ''));
+  for (const index of repeated(ids)) ground.complain(['clients', index, 'client_id'], 'another client has this client_id');
+  const names = scopeNames(block.scopes);
+  for (const index of repeated(names)) ground.complain(['scopes', index, 'name'], 'another scope has this name');
+  const scopes = [...STANDARD_SCOPES, ...names];
+  const rules = { allow_http_redirect_uris: block.allow_http_redirect_uris === true, allow_private_addresses: true, scopes, ...known };
+  return clients.flatMap((client, index) => {
+    const read = clientSchema.safeParse(client);
+    return read.success ? [readClient(read.data, index, rules, ground)] : [];
+  });
+}
+
+type Rules = Parameters<typeof clientComplaints>[1] & { groups: readonly string[] };
+
+function readClient(given: z.output<typeof clientSchema>, index: number, rules: Rules, ground: Ground): ConfiguredClient {
+  const { client_id, client_secret, previous_client_secret, ...fields } = given;
+  const complain = (path: (string | number)[], message: string) => ground.complain(['clients', index, ...path], message);
+  // What is there to prove itself with says how.
+  const method = client_secret !== undefined ? 'client_secret_basic' : fields.jwks || fields.jwks_uri ? 'private_key_jwt' : 'none';
+  const client = completeClient(fields as Partial<ClientFields>, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: method });
+  const needs_secret = client.token_endpoint_auth_method.startsWith('client_secret');
+  if (needs_secret && client_secret === undefined) complain(['client_secret'], `is required by ${client.token_endpoint_auth_method}`);
+  if (!needs_secret && client_secret !== undefined)
+    complain(['client_secret'], `is not used by token_endpoint_auth_method ${client.token_endpoint_auth_method}`);
+  if (client_secret === undefined && previous_client_secret !== undefined)
+    complain(['previous_client_secret'], 'is used beside client_secret only');
+  for (const { path, message } of clientComplaints(client, rules)) complain(path, message);
+  for (const [place, id] of (client.allowed_group_ids ?? []).entries())
+    if (!rules.groups.includes(id)) complain(['allowed_group_ids', place], `there is no such group${didYouMean(id, rules.groups)}`);
+  return { ...client, client_id, secrets: [client_secret, previous_client_secret].filter((secret) => secret !== undefined) };
+}
+
+function scopeNames(scopes: unknown): string[] {
+  const items: unknown[] = Array.isArray(scopes) ? scopes : [];
+  return items.map((scope) => (isBlock(scope) && typeof scope.name === 'string' ? scope.name : ''));
+}
+
+function isPolicy(value: unknown): boolean {
+  if (!Array.isArray(value)) return POLICIES.some((policy) => policy === value);
+  return value.length <= 1000 && value.every((host) => typeof host === 'string' && /^[a-z0-9.:[\]-]{1,255}$/.test(host));
+}
