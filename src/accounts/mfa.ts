@@ -7,7 +7,7 @@ import type { Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
 import type { MfaEnrolmentEntry, MfaEnrolments } from '../repository/mfa_enrolments.ts';
 import type { Users } from '../repository/users.ts';
-import { type Actor, doneBy } from './actor.ts';
+import { type Actor, doneBy, requireOwner } from './actor.ts';
 import type { Factors } from './factors.ts';
 import { requireFreshLogin } from './fresh_login.ts';
 import type { MfaCaller } from './mfa_setup.ts';
@@ -41,36 +41,46 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
     await credentials.remove(trx, own.id);
   }
 
+  /** Takes away what goes; `left` stays. */
+  async function takeAway(
+    trx: Trx,
+    user_id: string,
+    going: readonly MfaEnrolmentEntry[],
+    left: readonly MfaEnrolmentEntry[],
+    actor: Actor,
+  ) {
+    for (const module of factors.modules) {
+      const isGone = going.some((entry) => moduleOf(entry) === module) && !left.some((entry) => moduleOf(entry) === module);
+      if (module.only_factor && isGone) await unlinkOnlyFactor(trx, user_id, module);
+    }
+    await mfaEnrolments.remove(
+      trx,
+      user_id,
+      going.map(({ id }) => id),
+    );
+    for (const { id: enrolment_id, mfa_module_id, name } of going) {
+      const detail = { enrolment_id, mfa_module_id, name };
+      await audit.insert(trx, { type: 'mfa.removed', ...doneBy(actor), target_user_id: user_id, detail });
+    }
+  }
+
   async function remove(caller: MfaCaller, chosen: (entry: MfaEnrolmentEntry) => boolean): Promise<MfaEnrolmentEntry[]> {
     const { user, remote_address } = caller;
-    const has_factor = (await factors.ofUser(user.id)).length > 0;
+    const [own, is_required] = await Promise.all([factors.ofUser(user.id), factors.isRequired(user.id)]);
     return await database.transaction(async (trx) => {
       // Locked, so that of two parallel removals the second sees what the first has left.
       if (!(await users.lock(trx, user.id))) throw new AuthError('not_found', 'User not found');
       const all = await mfaEnrolments.list(user.id, trx);
       const going = all.filter(chosen);
       if (going.length === 0) return [];
-      requireFreshLogin(caller, has_factor, clock());
+      requireFreshLogin(caller, own.length > 0, clock());
       const left = all.filter((entry) => !chosen(entry));
       if (going.some(isOwn) && !left.some(isOwn)) {
-        if (await factors.isRequired(user.id)) throw new AuthError('mfa_required', 'A second factor is required');
+        if (is_required) throw new AuthError('mfa_required', 'A second factor is required');
         // Backups count for nothing on their own.
         going.push(...left.splice(0));
       }
-      for (const module of factors.modules) {
-        const isGone = going.some((entry) => moduleOf(entry) === module) && !left.some((entry) => moduleOf(entry) === module);
-        if (module.only_factor && isGone) await unlinkOnlyFactor(trx, user.id, module);
-      }
-      await mfaEnrolments.remove(
-        trx,
-        user.id,
-        going.map(({ id }) => id),
-      );
-      const actor: Actor = { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address };
-      for (const { id: enrolment_id, mfa_module_id, name } of going) {
-        const detail = { enrolment_id, mfa_module_id, name };
-        await audit.insert(trx, { type: 'mfa.removed', ...doneBy(actor), target_user_id: user.id, detail });
-      }
+      await takeAway(trx, user.id, going, left, { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address });
       return going;
     });
   }
@@ -100,6 +110,17 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
     async remove(caller: MfaCaller, enrolment_id: string): Promise<void> {
       const removed = await remove(caller, ({ id }) => id === enrolment_id);
       if (removed.length === 0) notFound();
+    },
+
+    /** Takes all of somebody's away who cannot log in with them any more; answers how many there were. For the owner and the operator. */
+    async reset(user_id: string, actor: Actor): Promise<number> {
+      requireOwner(actor);
+      return await database.transaction(async (trx) => {
+        if (!(await users.lock(trx, user_id))) throw new AuthError('not_found', 'User not found');
+        const all = await mfaEnrolments.list(user_id, trx);
+        await takeAway(trx, user_id, all, [], actor);
+        return all.length;
+      });
     },
 
     async rename({ user }: MfaCaller, enrolment_id: string, name: string): Promise<MfaEnrolmentEntry> {

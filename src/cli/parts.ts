@@ -2,6 +2,7 @@
 import type { Groups } from '../accounts/groups.ts';
 import type { LocalLogins } from '../accounts/local_logins.ts';
 import type { MergeUsers } from '../accounts/merge_users.ts';
+import type { Mfa } from '../accounts/mfa.ts';
 import type { Onboarding } from '../accounts/onboarding.ts';
 import type { RefreshTokens } from '../accounts/refresh_tokens.ts';
 import type { Users } from '../accounts/users.ts';
@@ -21,6 +22,7 @@ export interface CliParts {
   groups: Pick<Groups, 'reconcile'>;
   localLogins: Pick<LocalLogins, 'add' | 'setPassword'>;
   refreshTokens: Pick<RefreshTokens, 'list' | 'revoke' | 'revokeAll' | 'createLongLived' | 'createSystem'>;
+  mfa: Pick<Mfa, 'list' | 'reset'>;
   keyring: Pick<Keyring, 'list' | 'rotate'>;
   tryProvider: TryProvider;
   throttle: Pick<Throttle, 'listBans' | 'lift'>;

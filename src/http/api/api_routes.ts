@@ -16,11 +16,12 @@ import type { ApiRoute } from './api_route.ts';
 import { credentialRoutes } from './credentials.ts';
 import { groupRoutes } from './groups.ts';
 import { meRoutes } from './me.ts';
+import { type MfaParts, mfaRoutes } from './mfa.ts';
 import { permissionRoutes } from './permissions.ts';
 import { providerRoutes } from './providers.ts';
 import { userRoutes } from './users.ts';
 
-export interface ApiParts {
+export interface ApiParts extends MfaParts {
   me: Me;
   credentials: Credentials;
   linkTickets: LinkTickets;
@@ -38,7 +39,15 @@ export interface ApiParts {
 
 /** Every route below /api that takes a bearer token. */
 export function apiRoutes(parts: ApiParts): ApiRoute[] {
-  return [...meRoutes(parts), ...credentialRoutes(parts), ...userRoutes(parts), ...groupRoutes(parts.groups), ...permissionRoutes(parts.permissions), ...providerRoutes(parts.tryProvider)];
+  return [
+    ...meRoutes(parts),
+    ...credentialRoutes(parts),
+    ...mfaRoutes(parts),
+    ...userRoutes(parts),
+    ...groupRoutes(parts.groups),
+    ...permissionRoutes(parts.permissions),
+    ...providerRoutes(parts.tryProvider),
+  ];
 }
 
 export function apiPlugin(parts: ApiParts, guard: Guard): FastifyPluginAsync {

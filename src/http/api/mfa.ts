@@ -1,4 +1,5 @@
 // /api/me/mfa: a caller's own second factors (HA contract 11.3, auth/setup_mfa and auth/depose_mfa). Adding and removing takes a fresh login.
+// And /api/users/{id}/mfa, where the owner takes away what somebody has lost.
 
 import { z } from 'zod';
 import type { Mfa } from '../../accounts/mfa.ts';
@@ -92,6 +93,12 @@ export function mfaRoutes({ mfa, mfaSetup }: MfaParts): ApiRoute[] {
       url: '/api/me/mfa/enrolments/:enrolment_id',
       who: 'anyone',
       handle: (call) => mfa.remove(mfaCaller(call), call.id('enrolment_id')),
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: '/api/users/:user_id/mfa',
+      who: 'owner',
+      handle: async ({ id, actor }) => void (await mfa.reset(id('user_id'), actor)),
     }),
     apiRoute({
       method: 'PATCH',

@@ -123,6 +123,19 @@ describe('/api/me/mfa', () => {
   });
 });
 
+describe('DELETE /api/users/{id}/mfa', () => {
+  it('takes everything of somebody who has lost it, for the owner alone', async () => {
+    await enrolTotp();
+    const admin = callerWith(server, (await addApiPerson(server, owner, `admin${count}`, ['system-admin'])).access_token);
+    expect((await admin('DELETE', `/api/users/${person.id}/mfa`)).statusCode).toBe(403);
+    expect((await me('DELETE', `/api/users/${person.id}/mfa`)).statusCode).toBe(403);
+    expect((await me('GET', '/api/me/mfa')).json().enrolments).toHaveLength(1);
+    expect((await owner('DELETE', `/api/users/${person.id}/mfa`)).statusCode).toBe(204);
+    expect((await me('GET', '/api/me/mfa')).json().enrolments).toEqual([]);
+    expect((await owner('DELETE', '/api/users/unknown/mfa')).statusCode).toBe(404);
+  });
+});
+
 describe('the ways in', () => {
   it('name no passkeys to clients that could not use them', async () => {
     const { providers } = (await server.inject({ url: '/auth/providers' })).json();

@@ -1,0 +1,50 @@
+// latchkey mfa: the second factors of people, for the day when somebody has lost theirs.
+import type { Command } from 'commander';
+import { OPERATOR } from '../../accounts/actor.ts';
+import type { MfaEnrolmentEntry } from '../../repository/mfa_enrolments.ts';
+import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { findUser, labelOf } from '../find_user.ts';
+import { type Columns, type ListOption, printList, withJson } from '../table.ts';
+
+const COLUMNS: Columns<MfaEnrolmentEntry> = {
+  id: ({ id }) => id,
+  'mfa module': ({ mfa_module_id }) => mfa_module_id,
+  name: ({ name }) => name,
+  'created at': ({ created_at }) => created_at,
+  'last used at': ({ last_used_at }) => last_used_at,
+};
+
+const WHICH = 'id, username, or a name that only one has';
+
+export const command: CliCommand = {
+  declare(program, context) {
+    const mfa = program.command('mfa').description('second factors');
+    declareList(mfa, context);
+    declareReset(mfa, context);
+  },
+};
+
+function declareList(mfa: Command, context: CliContext): void {
+  withConfig(withJson(mfa.command('list')))
+    .description("a person's second factors")
+    .argument('<user>', WHICH)
+    .action((word: string, options: ListOption & ConfigOption) =>
+      withParts(context, options, async (parts) => {
+        const { enrolments } = await parts.mfa.list((await findUser(parts, word)).id);
+        printList(context.io, options, enrolments, COLUMNS);
+      }),
+    );
+}
+
+function declareReset(mfa: Command, context: CliContext): void {
+  withConfig(mfa.command('reset'))
+    .description('takes all second factors of a person away who has lost them')
+    .argument('<user>', WHICH)
+    .action((word: string, options: ConfigOption) =>
+      withParts(context, options, async (parts) => {
+        const user = await findUser(parts, word);
+        const count = await parts.mfa.reset(user.id, OPERATOR);
+        context.io.out(`Took ${count} away from ${labelOf(user)}\n`);
+      }),
+    );
+}

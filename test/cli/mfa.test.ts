@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createMfaEnrolments } from '../../src/repository/mfa_enrolments.ts';
+import { createSealer } from '../../src/repository/seal.ts';
+import { addPerson, NOON } from '../support/people.ts';
+import { type Cli, createCli, SECRET_KEY } from './support.ts';
+
+const ID = 'f'.repeat(32);
+let cli: Cli;
+
+beforeAll(async () => {
+  cli = await createCli();
+  expect((await cli.run(['migrate'])).code).toBe(0);
+  const { id: user_id } = await addPerson(cli.database, { username: 'paula', name: 'Paula' });
+  const enrolments = createMfaEnrolments(cli.database, createSealer({ secret_key: SECRET_KEY }));
+  const row = { id: ID, user_id, mfa_module_id: 'totp', name: null, device_id: null, secret: { secret: 'AAAA' }, created_at: NOON };
+  await cli.database.transaction((trx) => enrolments.put(trx, row, { replaces: true }));
+});
+afterAll(() => cli.close());
+
+test('a person who has lost their second factors is listed with them, and then without', async () => {
+  const { out } = await cli.run(['mfa', 'list', 'paula']);
+  expect(out).toContain(`${ID}  totp`);
+  expect(out).not.toContain('AAAA');
+  expect(await cli.run(['mfa', 'reset', 'paula'])).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^Took 1 away from Paula \(paula, /),
+  });
+  expect(await cli.list('mfa', 'list', 'paula')).toEqual([]);
+  const events = await cli.database.kysely.selectFrom('audit_events').select('type').where('type', '=', 'mfa.removed').execute();
+  expect(events).toHaveLength(1);
+});
+
+test('nobody of that name is an error', async () => {
+  expect((await cli.run(['mfa', 'reset', 'nobody'])).code).toBe(1);
+});
