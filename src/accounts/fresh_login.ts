@@ -14,7 +14,7 @@ export interface LoginProof {
 export const FRESH_SECONDS = 300;
 
 /** `has_factor`: whether the user has a second factor; then a login without one is no proof, however fresh. */
-export function isFresh({ auth_time, amr, is_login }: LoginProof, has_factor: boolean, now: Date): boolean {
+function isFresh({ auth_time, amr, is_login }: LoginProof, has_factor: boolean, now: Date): boolean {
   return is_login && addSeconds(auth_time, FRESH_SECONDS) >= now && (!has_factor || amr.includes('mfa'));
 }
 

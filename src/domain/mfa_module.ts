@@ -19,7 +19,7 @@ export interface Enrolment {
 }
 
 /** What a person is asked. `state` is what the answer is judged by: kept sealed with the flow, never shown. */
-export type MfaChallenge =
+type MfaChallenge =
   | { type: 'form'; state: JsonObject; description_placeholders?: Record<string, string> }
   | { type: 'abort'; reason: 'unknown_error'; detail: string };
 

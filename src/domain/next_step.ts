@@ -31,7 +31,7 @@ export type NextStep =
   | { type: 'finish' };
 
 /** Seconds from the start of a flow in which its second factor may be answered (HA contract 5.1). */
-export const MFA_WINDOW = 300;
+const MFA_WINDOW = 300;
 
 type Decisive = Pick<LoginFlow, 'flow_type' | 'identity' | 'mfa_module_id' | 'mfa_attempts' | 'created_at'>;
 

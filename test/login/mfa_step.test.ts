@@ -285,6 +285,25 @@ describe('guessing at the second factor', () => {
     expect(looked_at).toBe(10);
   });
 
+  // H5
+  test('holds for every factor that can be guessed at, not for the one that cannot', async () => {
+    const mine = createAuthenticator();
+    await enrolPasskey(mine);
+    await enrol(pin, { pin: '1' });
+    const start = async () => {
+      const { step } = await atFactor();
+      return (await submit(step.flow_id, { multi_factor_auth_module: 'insecure_example' })).step.flow_id;
+    };
+    for (let n = 0; n < 10; n += 2) {
+      const flow_id = await start();
+      for (let tries = 0; tries < 2; tries++) await submit(flow_id, { pin: 'wrong' });
+      await clearThrottle();
+    }
+    expect(short((await submit(await start(), { pin: '1' })).step)).toBe('mfa invalid_code');
+    const alone = (await parts.login.begin({ ...json, ...asked, handler: ['passkey', null] })).step;
+    expect(short((await submit(alone.flow_id, { credential: mine.get(optionsOf(alone)) })).step)).toBe('create_entry');
+  });
+
   test('a right code forgets the wrong ones before it', async () => {
     await enrolTotp();
     await guess(9);
@@ -371,6 +390,17 @@ describe('a passkey', () => {
       ['insecure_example', 'test-user'],
       ['passkey', user_id],
     ]);
+  });
+
+  // H5
+  test('alone it lets no inactive user in', async () => {
+    const mine = createAuthenticator();
+    await enrolPasskey(mine);
+    await db.database.kysely.updateTable('users').set({ is_active: false }).execute();
+    const step = await beginAlone();
+    const refused = submit(step.flow_id, { credential: mine.get(optionsOf(step)) });
+    await expect(refused).rejects.toMatchObject({ description: 'Login blocked: User is not active' });
+    expect(await amr()).toEqual([]);
   });
 
   test('alone it asks for no other factor', async () => {

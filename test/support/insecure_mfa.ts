@@ -6,7 +6,7 @@ import { safeEqual } from '../../src/domain/secret.ts';
 
 const PIN: Field[] = [{ type: 'string', name: 'pin', required: true }];
 
-export const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
+const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
   type: 'insecure_example',
   default_name: 'Insecure Personal Identify Number',
   config: z.object({}),
