@@ -292,6 +292,12 @@ describe('vectors', () => {
   };
   const cases = vectors('mfa-setup').filter(({ id, request }) => request.ws && !OVERRULED[id]);
 
+  test('each is run, here or with its module, or overruled', () => {
+    const by_hand = ['mfa-setup-009', 'mfa-setup-013', 'mfa-setup-014', 'mfa-setup-015'];
+    const known = [...cases.map(({ id }) => id), ...Object.keys(OVERRULED), ...by_hand];
+    expect(known.sort()).toEqual(vectors('mfa-setup').map(({ id }) => id));
+  });
+
   test.each(cases)('$id', async ({ given, request, expect: expected }) => {
     const { type, mfa_module_id, flow_id, user_input } = request.ws;
     const as = given.caller === 'system user' ? by({ user: { ...caller.user, system_generated: true } }) : caller;
