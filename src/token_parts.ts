@@ -5,8 +5,10 @@ import type { AuthProvider } from './domain/auth_provider.ts';
 import type { Clock } from './domain/clock.ts';
 import { AuthError } from './domain/errors.ts';
 import type { ClientAuthentication } from './oauth/client_authentication.ts';
+import { createIntrospection } from './oauth/introspection.ts';
 import { createRevocation } from './oauth/revocation.ts';
 import { createTokenEndpoint } from './oauth/token_endpoint.ts';
+import { createUserinfo } from './oauth/userinfo.ts';
 import { createGrants, type Registry } from './registry.ts';
 import type { AuthorizationCodes } from './repository/authorization_codes.ts';
 import type { Database } from './repository/database.ts';
@@ -16,10 +18,12 @@ import { createRevokedAccessTokens } from './repository/revoked_access_tokens.ts
 import type { Sealer } from './repository/seal.ts';
 import { createSigningKeys } from './repository/signing_keys.ts';
 import { createUsedProofs } from './repository/used_proofs.ts';
+import { createUserFacts } from './repository/user_facts.ts';
 import { createAccessTokens } from './tokens/access_token.ts';
 import { createAdmission } from './tokens/admission.ts';
 import { createBearer } from './tokens/bearer.ts';
 import { createDpop } from './tokens/dpop.ts';
+import { createIdTokens } from './tokens/id_token.ts';
 import { createIssuer } from './tokens/issuer.ts';
 import { createKeyring } from './tokens/keyring.ts';
 import { createLastUsed } from './tokens/last_used.ts';
@@ -47,7 +51,8 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
   const keyring = await createKeyring({ signingKeys, sealer, clock, audit, token_lifetime_max: 3650 * 86_400, signing_key_lifetime });
   closers.add(() => keyring.close());
   const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
-  const issuer = createIssuer({ accessTokens });
+  const idTokens = createIdTokens({ keyring, userFacts: createUserFacts(database), issuer: public_url, clock });
+  const issuer = createIssuer({ accessTokens, idTokens });
   const lastUsed = createLastUsed({ refreshTokens, clock });
   closers.add(() => lastUsed.close().catch((err: unknown) => deps.log.error({ err }, 'the last uses were not written')));
   const rotation = createRefreshTokenRotation(database);
@@ -58,14 +63,21 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
   const clientAuthentication: ClientAuthentication = {
     authenticate: () => Promise.reject(new AuthError('invalid_client', 'Client authentication failed')),
   };
+  const clientDirectory = { find: async () => null };
   const dpop = createDpop({ usedProofs: createUsedProofs(database), clock, public_url });
   const revocation = createRevocation({ ...deps, rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication });
+  const introspection = createIntrospection({
+    ...deps,
+    ...{ rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication, clientDirectory, keyring, refresh_token_grace },
+  });
   return {
     lifetimes,
     keyring,
     issuer,
     lastUsed,
     revocation,
+    introspection,
+    userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     admissions: createAdmission(deps.providers.values()),
     tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop }),

@@ -23,7 +23,9 @@ const CODES: readonly ErrorCode[] = [
 ];
 
 /** The body of an OAuth refusal; an empty description is left out. */
-export function oauthBody({ code, status, description }: Refusal): { error: string; error_description?: string } {
+export function oauthBody({ code, status, description }: Refusal): { error?: string; error_description?: string } {
+  // RFC 6750 section 3.1: who presents no token is told of no error.
+  if (code === 'unauthenticated') return {};
   const error = CODES.includes(code) ? wireCode(code) : codeOf(status);
   const error_description = allowed(description);
   return error_description === '' ? { error } : { error, error_description };

@@ -10,8 +10,10 @@ import type { Clock } from '../domain/clock.ts';
 import type { Login } from '../login/login.ts';
 import type { Sessions } from '../login/session.ts';
 import type { ClientPages } from '../oauth/client_page.ts';
+import type { Introspection } from '../oauth/introspection.ts';
 import type { Revocation } from '../oauth/revocation.ts';
 import type { TokenEndpoint } from '../oauth/token_endpoint.ts';
+import type { Userinfo } from '../oauth/userinfo.ts';
 import type { Database } from '../repository/database.ts';
 import type { Sealer } from '../repository/seal.ts';
 import type { Admissions } from '../tokens/admission.ts';
@@ -33,6 +35,7 @@ import { authorizeRoute } from './routes/authorize.ts';
 import { callbackRoute } from './routes/callback.ts';
 import { healthRoute } from './routes/health.ts';
 import { homeRoute } from './routes/home.ts';
+import { introspectRoute } from './routes/introspect.ts';
 import { linkUserRoute } from './routes/link_user.ts';
 import { loginRoute } from './routes/login.ts';
 import { loginFlowRoute } from './routes/login_flow.ts';
@@ -41,6 +44,7 @@ import { onboardingPageRoute } from './routes/onboarding_page.ts';
 import { providersRoute } from './routes/providers.ts';
 import { revokeRoute } from './routes/revoke.ts';
 import { tokenRoute } from './routes/token.ts';
+import { userinfoRoute } from './routes/userinfo.ts';
 import { wellKnownRoute } from './routes/well_known.ts';
 
 export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
@@ -56,6 +60,8 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
   admissions: Admissions;
   tokenEndpoint: TokenEndpoint;
   revocation: Revocation;
+  introspection: Introspection;
+  userinfo: Userinfo;
   login: Login;
   sessions: Sessions;
   clientPages: ClientPages;
@@ -90,6 +96,8 @@ export function createPlugins(parts: HttpParts): Plugins {
       wellKnownRoute({ ...parts, facts }),
       tokenRoute(parts),
       revokeRoute(parts.revocation),
+      introspectRoute(parts.introspection),
+      userinfoRoute(parts.userinfo),
       providersRoute(parts),
       loginFlowRoute(parts.login, rules),
       linkUserRoute(parts, guard),

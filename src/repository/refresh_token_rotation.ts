@@ -99,6 +99,14 @@ export function createRefreshTokenRotation(database: Database) {
       return (await query.returning('id').executeTakeFirst()) !== undefined;
     },
 
+    /** The living grant that this token still refreshes, if it is that client's and its user is active. */
+    find: database.prepare(
+      'refresh_tokens_find_rotating',
+      (_, p: PresentedToken & Pick<Rotation, 'client_id' | 'now' | 'grace'>) => sql<RotatingGrant>`
+        select r.user_id, r.scope, r.created_at, r.expires_at from refresh_tokens r join users u on u.id = r.user_id
+        where ${isGenuine(p)} and r.client_id = ${p.client_id} and ${isAlive(p.now)} and ${isUsable(p)} and u.is_active`,
+    ),
+
     /** Ends the grant that bears this token, in whichever generation, if it is that client's. */
     revoke: database.prepare(
       'refresh_tokens_revoke_rotating',
@@ -108,6 +116,14 @@ export function createRefreshTokenRotation(database: Database) {
         select id, user_id, client_id, client_id = ${p.client_id} as is_clients from presented`,
     ),
   };
+}
+
+/** What the holder of a refresh token may know of its grant. */
+export interface RotatingGrant {
+  user_id: string;
+  scope: string[];
+  created_at: Date;
+  expires_at: Date | null;
 }
 
 interface Judged {
@@ -133,14 +149,14 @@ function missReason(judged: Judged): Exclude<RotationMiss['reason'], 'unknown'> 
 }
 
 /** The MAC is ours, with this key or an earlier one: HMAC-SHA-256 of the message and the row's seed. */
-export function isGenuine(p: PresentedToken): Expression<boolean> {
+function isGenuine(p: PresentedToken): Expression<boolean> {
   return sql<boolean>`r.id = ${p.id} and exists (
     select from unnest(${p.inner_pads}::bytea[], ${p.outer_pads}::bytea[]) as k (inner_pad, outer_pad)
     where sha256(sha256(k.outer_pad || sha256(k.inner_pad || ${p.message}::bytea || r.seed))) = ${p.mac_hash})`;
 }
 
 /** The current generation; or the one before it, within the grace time since that was first used. None at all means none, whatever clocks say. */
-function isUsable(p: Rotation): Expression<boolean> {
+function isUsable(p: Pick<Rotation, 'generation' | 'grace' | 'now'>): Expression<boolean> {
   return sql<boolean>`(r.generation = ${p.generation} or (r.generation = ${p.generation} + 1 and ${p.grace} > 0
     and r.rotated_at + ${p.grace} * interval '1 second' > ${p.now}))`;
 }

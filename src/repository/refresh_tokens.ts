@@ -205,7 +205,7 @@ function isInAdminGroup() {
 }
 
 /** A registered client that was removed or switched off takes its grants along. For the rows of a table called `r`. */
-function hasLivingClient() {
+export function hasLivingClient() {
   return sql<boolean>`(r.profile = 'home_assistant' or r.client_id ~* '^https?:'
     or exists (select from clients k where k.client_id = r.client_id and k.is_enabled))`;
 }

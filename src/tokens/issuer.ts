@@ -1,19 +1,27 @@
 // Turns a proven authorization into the answer of the token endpoint. It signs; it never asks whether.
 import type { Authorization, TokenSet } from '../domain/token.ts';
 import type { AccessTokens } from './access_token.ts';
+import type { IdTokens } from './id_token.ts';
+
+export interface IssuerDeps {
+  accessTokens: Pick<AccessTokens, 'mint'>;
+  idTokens: IdTokens;
+}
 
 export type Issuer = ReturnType<typeof createIssuer>;
 
-export function createIssuer({ accessTokens }: { accessTokens: Pick<AccessTokens, 'mint'> }) {
+export function createIssuer({ accessTokens, idTokens }: IssuerDeps) {
   return {
     async issue(authorization: Authorization): Promise<TokenSet> {
       const { access_token, expires_in } = accessTokens.mint(authorization);
+      const id_token = await idTokens.mint(authorization, access_token);
       const { profile, refresh_token, scope, dpop_jkt, issued_token_type, ha_auth_provider } = authorization;
       return {
         access_token,
         token_type: dpop_jkt === null ? 'Bearer' : 'DPoP',
         ...(refresh_token !== null && { refresh_token }),
         expires_in,
+        ...(id_token !== null && { id_token }),
         ...(profile === 'standard' && { scope: scope.join(' ') }),
         ...(issued_token_type !== undefined && { issued_token_type }),
         ...(ha_auth_provider !== null && { ha_auth_provider }),

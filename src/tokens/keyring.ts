@@ -62,7 +62,8 @@ export interface Keyring {
   /** Publishes a successor, which signs in `signs_in` seconds, and answers its id; while one of the algorithm (ES256) waits already, that one's. */
   rotate(options?: { algorithm?: IdTokenAlgorithm; signs_in?: number }): Promise<string>;
   list(): (SigningKeyRow & { state: 'waiting' | 'signing' | 'retired' })[];
-  close(): void;
+  /** Waits for what is under way. */
+  close(): Promise<void>;
 }
 
 export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
@@ -70,6 +71,8 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   let keys: SigningKey[] = [];
   let by_header = new Map<string, { key: SigningKey; header: JwsHeader }>();
   let refreshing: Promise<void> | undefined;
+  let maintaining: Promise<void> | undefined;
+  let closed = false;
   let refreshed_at = Number.NEGATIVE_INFINITY;
 
   function signer(algorithm: IdTokenAlgorithm): SigningKey | undefined {
@@ -145,6 +148,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   async function maintain(): Promise<void> {
     await refresh();
     for (const algorithm of SIGNING_ALGORITHMS) {
+      if (closed) return;
       await ready(algorithm);
       const youngest = keys.findLast((key) => key.algorithm === algorithm);
       const due = youngest && signing_key_lifetime && addSeconds(youngest.signs_from, signing_key_lifetime - PUBLICATION_LEAD);
@@ -155,8 +159,14 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   await refresh();
   // Start waits for the one that access tokens need; the others are made when they are asked for, or a moment later.
   await ready('ES256');
-  // What fails is tried again the next time; until then the keys stay as they are.
-  const timer = setInterval(() => maintain().catch(() => {}), REFRESH_MS).unref();
+  const timer = setInterval(() => {
+    // What fails is tried again the next time; until then the keys stay as they are.
+    maintaining ??= maintain()
+      .catch(() => {})
+      .finally(() => {
+        maintaining = undefined;
+      });
+  }, REFRESH_MS).unref();
 
   return {
     sign(claims, typ, algorithm = 'ES256') {
@@ -190,7 +200,11 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
         return { ...row, state: signing.includes(key) ? 'signing' : key.signs_from > now ? 'waiting' : 'retired' };
       });
     },
-    close: () => clearInterval(timer),
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await maintaining;
+    },
   };
 }
 

@@ -98,6 +98,7 @@ test('every refresh answers a new refresh token of the same grant, the client’
       access_token: expect.any(String),
       token_type: 'Bearer',
       expires_in: 1_800,
+      id_token: expect.any(String),
       refresh_token: expect.stringMatching(/^lk_rt_[\w-]{70}$/),
       scope: SCOPE.join(' '),
     });

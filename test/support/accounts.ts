@@ -16,7 +16,6 @@ import { createLocalLogins as createLocalLoginRows } from '../../src/repository/
 import { createPasswordHasher } from '../../src/repository/password_hash.ts';
 import { createUsers as createUserRows } from '../../src/repository/users.ts';
 import type { GrantDeps } from '../../src/tokens/grant.ts';
-import { createIssuer } from '../../src/tokens/issuer.ts';
 import { createTestClock } from './clock.ts';
 import { createTestDatabase } from './database.ts';
 import { createTokenParts, SEALER } from './grants.ts';
@@ -76,7 +75,7 @@ export async function createAccounts(differences: Differences = {}) {
       ...base,
       users: rows.users,
       refreshTokens: tokens.refreshTokens,
-      issuer: createIssuer({ accessTokens: tokens.accessTokens }),
+      issuer: tokens.issuer,
       lifetimes,
     }),
     /** The types of the events so far, oldest first. */

@@ -9,8 +9,10 @@ import type { User } from '../../src/domain/user.ts';
 import { grant as authorizationCode } from '../../src/grants/authorization_code.ts';
 import { grant as refreshToken } from '../../src/grants/refresh_token.ts';
 import type { ClientAuthentication } from '../../src/oauth/client_authentication.ts';
+import { createIntrospection } from '../../src/oauth/introspection.ts';
 import { createRevocation } from '../../src/oauth/revocation.ts';
 import { createTokenEndpoint } from '../../src/oauth/token_endpoint.ts';
+import { createUserinfo } from '../../src/oauth/userinfo.ts';
 import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
 import type { Database } from '../../src/repository/database.ts';
 import { createRefreshTokenRotation } from '../../src/repository/refresh_token_rotation.ts';
@@ -19,11 +21,13 @@ import { createRevokedAccessTokens } from '../../src/repository/revoked_access_t
 import { createSealer, type Sealer } from '../../src/repository/seal.ts';
 import { createSigningKeys } from '../../src/repository/signing_keys.ts';
 import { createUsedProofs } from '../../src/repository/used_proofs.ts';
+import { createUserFacts } from '../../src/repository/user_facts.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
 import { createCodes, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
 import { createBearer } from '../../src/tokens/bearer.ts';
 import { createDpop } from '../../src/tokens/dpop.ts';
 import type { GrantDeps } from '../../src/tokens/grant.ts';
+import { createIdTokens } from '../../src/tokens/id_token.ts';
 import { createIssuer } from '../../src/tokens/issuer.ts';
 import { createKeyring } from '../../src/tokens/keyring.ts';
 import { createLastUsed } from '../../src/tokens/last_used.ts';
@@ -65,6 +69,9 @@ export async function createTokenParts(
   const signingKeys = createSigningKeys(database);
   const keyring = await createKeyring({ signingKeys, sealer, clock, token_lifetime_max: 3_600 });
   const accessTokens = createAccessTokens({ keyring, issuer: ISSUER, clock });
+  const userFacts = createUserFacts(database);
+  const idTokens = createIdTokens({ keyring, userFacts, issuer: ISSUER, clock });
+  const issuer = createIssuer({ accessTokens, idTokens });
   const lastUsed = createLastUsed({ refreshTokens, clock });
   const clients = new Map<string, Client>();
   // A secret is the client_id backwards: how a client proves itself is tested with the part that decides it.
@@ -96,6 +103,11 @@ export async function createTokenParts(
     lifetimes: { access_token: 1_800, refresh_token_idle: null, refresh_token: null, ...lifetimes },
   };
   const grants = new Map([authorizationCode, refreshToken].map((type) => [type.grant_type, type.create(deps)]));
+  const clientDirectory = { find: async (client_id: string) => clients.get(client_id) ?? null };
+  const introspection = createIntrospection({
+    ...{ clientAuthentication, clientDirectory, accessTokens, refreshTokens, rotation, rotatingTokens, revokedAccessTokens, keyring, clock },
+    ...{ public_url: ISSUER, refresh_token_grace },
+  });
   return {
     time,
     events,
@@ -108,11 +120,15 @@ export async function createTokenParts(
     accessTokens,
     lastUsed,
     revocation,
+    introspection,
+    userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
+    dpop,
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     codes: createCodes({ authorizationCodes, clock, lifetime: 600 }),
-    endpoint: createTokenEndpoint({ grants, issuer: createIssuer({ accessTokens }), revocation, clientAuthentication, dpop }),
+    issuer,
+    endpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop }),
     async close() {
-      keyring.close();
+      await keyring.close();
       await lastUsed.close();
     },
   };

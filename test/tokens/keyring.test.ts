@@ -30,8 +30,8 @@ beforeEach(async () => {
   opened = [];
   events = [];
 });
-afterEach(() => {
-  for (const keyring of opened) keyring.close();
+afterEach(async () => {
+  for (const keyring of opened) await keyring.close();
 });
 
 async function open(
@@ -264,7 +264,7 @@ describe('by their age', () => {
   test('keys are succeeded by one each, however many processes notice, and the successor signs when they are old', async () => {
     const [keyring] = [await open(undefined, SEALER, 90 * DAY), await open(undefined, SEALER, 90 * DAY)];
     pass();
-    await expect.poll(() => keyring.list().length).toBe(3);
+    await expect.poll(() => keyring.list().length, { timeout: 10_000 }).toBe(3);
     const first = kidOf(keyring.sign(CLAIMS, 'at+jwt'));
     time.advance(90 * DAY - PUBLICATION_LEAD - 1);
     pass();
@@ -272,7 +272,7 @@ describe('by their age', () => {
     expect(keyring.list()).toHaveLength(3);
     time.advance(1);
     pass();
-    await expect.poll(() => keyring.refresh().then(() => keyring.list().length)).toBe(6);
+    await expect.poll(() => keyring.refresh().then(() => keyring.list().length), { timeout: 10_000 }).toBe(6);
     pass();
     expect(events.filter(({ type }) => type === 'signing_key.rotated')).toHaveLength(3);
     time.advance(PUBLICATION_LEAD);

@@ -1,0 +1,32 @@
+// GET and POST /auth/userinfo: what an app may know of the person whose access token it bears (OpenID Connect Core section 5.3).
+
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { AuthError } from '../../domain/errors.ts';
+import type { Userinfo } from '../../oauth/userinfo.ts';
+import { challenge, presentedAccessToken } from '../access_token.ts';
+import { formBody } from '../body.ts';
+import { headerValues } from '../header_values.ts';
+
+export function userinfoRoute(userinfo: Userinfo): FastifyPluginAsync {
+  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const presented = presentedAccessToken(request, request.method === 'POST' ? await formBody(request) : undefined);
+    if (!presented) {
+      reply.header('www-authenticate', challenge('Bearer'));
+      throw new AuthError('unauthenticated', '', { detail: 'no access token' });
+    }
+    const { method, remote_address } = request;
+    try {
+      return await userinfo.answer({ ...presented, method, remote_address, proofs: headerValues(request, 'dpop') });
+    } catch (error) {
+      if (!(error instanceof AuthError) || error.status >= 500) throw error;
+      reply.header('www-authenticate', challenge(presented.scheme, error));
+      throw error;
+    }
+  }
+
+  const config = { answers: 'oauth', cors: 'any' } as const;
+  return async (app) => {
+    app.get('/auth/userinfo', { config }, answer);
+    app.post('/auth/userinfo', { config }, answer);
+  };
+}

@@ -1,0 +1,101 @@
+// Whether a token is good now, and what it stands for (RFC 7662): for confidential clients about their own tokens, and for resource servers
+// about those that are for them. Of any other token they learn nothing but that it is no good to them.
+import { type Client, isConfidential } from '../domain/client.ts';
+import { type Clock, epochSeconds } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { JsonObject } from '../domain/json.ts';
+import type { AccessTokenClaims } from '../domain/token.ts';
+import type { RefreshTokenRotation } from '../repository/refresh_token_rotation.ts';
+import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { RevokedAccessTokens } from '../repository/revoked_access_tokens.ts';
+import type { AccessTokens } from '../tokens/access_token.ts';
+import { userClaims } from '../tokens/claims.ts';
+import type { RequestContext } from '../tokens/grant.ts';
+import type { Keyring } from '../tokens/keyring.ts';
+import type { RotatingTokens } from '../tokens/refresh_token.ts';
+import type { ClientAuthentication } from './client_authentication.ts';
+import type { ClientDirectory } from './client_directory.ts';
+
+export interface IntrospectionDeps {
+  clientAuthentication: ClientAuthentication;
+  clientDirectory: Pick<ClientDirectory, 'find'>;
+  accessTokens: Pick<AccessTokens, 'read'>;
+  refreshTokens: Pick<RefreshTokens, 'findForUserinfo'>;
+  rotation: Pick<RefreshTokenRotation, 'find'>;
+  rotatingTokens: Pick<RotatingTokens, 'read'>;
+  revokedAccessTokens: Pick<RevokedAccessTokens, 'isRevoked'>;
+  keyring: Pick<Keyring, 'sign'>;
+  clock: Clock;
+  public_url: string;
+  /** Seconds in which a rotated refresh token is still good. */
+  refresh_token_grace: number;
+}
+
+type Context = Pick<RequestContext, 'remote_address' | 'authorization'>;
+
+const INACTIVE: JsonObject = { active: false };
+
+export type Introspection = ReturnType<typeof createIntrospection>;
+
+export function createIntrospection(deps: IntrospectionDeps) {
+  const { accessTokens, refreshTokens, rotation, rotatingTokens, revokedAccessTokens, clock, public_url: iss } = deps;
+
+  async function aboutAccessToken(claims: AccessTokenClaims, client: Client, remote_address: string): Promise<JsonObject> {
+    if (!isFor(claims, client)) return INACTIVE;
+    const { refresh_token_id, cnf, ...rest } = claims;
+    const about = { active: true, token_type: cnf ? 'DPoP' : 'Bearer', ...rest, ...(cnf && { cnf }) };
+    if (refresh_token_id === undefined) return (await isClientsOwnGood(claims, remote_address)) ? about : INACTIVE;
+    const [found] = await refreshTokens.findForUserinfo({ id: refresh_token_id, jti: claims.jti, now: clock() });
+    if (found?.user_id !== claims.sub || !found.is_active) return INACTIVE;
+    return {
+      ...userClaims(claims.scope.split(' '), null, 'userinfo', found),
+      ...(found.username !== null && { username: found.username }),
+      ...about,
+    };
+  }
+
+  /** A token that no user stands behind is good for as long as its client is there. */
+  async function isClientsOwnGood({ jti, client_id }: AccessTokenClaims, remote_address: string): Promise<boolean> {
+    if (await revokedAccessTokens.isRevoked(jti)) return false;
+    return (await deps.clientDirectory.find(client_id, remote_address)) !== null;
+  }
+
+  async function aboutRefreshToken(presented: NonNullable<ReturnType<RotatingTokens['read']>>, client: Client): Promise<JsonObject> {
+    const { client_id } = client;
+    const [found] = await rotation.find({ ...presented, client_id, now: clock(), grace: deps.refresh_token_grace });
+    if (!found) return INACTIVE;
+    const { user_id, scope, created_at, expires_at } = found;
+    const times = { iat: epochSeconds(created_at), ...(expires_at && { exp: epochSeconds(expires_at) }) };
+    return { active: true, iss, sub: user_id, client_id, scope: scope.join(' '), ...times };
+  }
+
+  async function introspect(parameters: ReadonlyMap<string, string>, { authorization, remote_address }: Context) {
+    const client = await deps.clientAuthentication.authenticate({ authorization, parameters, remote_address });
+    // Section 2.1: who asks must be authorized; a name alone is nobody's proof.
+    if (!isConfidential(client)) throw new AuthError('invalid_client', 'Client authentication failed', { detail: 'a public client' });
+    const token = parameters.get('token');
+    if (!token) throw new AuthError('invalid_request', 'token is missing');
+    const presented = rotatingTokens.read(token);
+    if (presented) return { client, about: await aboutRefreshToken(presented, client) };
+    const claims = accessTokens.read(token, { for_anyone: true });
+    return { client, about: claims ? await aboutAccessToken(claims, client, remote_address) : INACTIVE };
+  }
+
+  return {
+    /** `{ active: false }`, and nothing else, for every token that is not good for whoever asks. Throws `invalid_client`. */
+    async answer(parameters: ReadonlyMap<string, string>, context: Context): Promise<JsonObject> {
+      return (await introspect(parameters, context)).about;
+    },
+
+    /** The same as a signed statement to whoever asks (RFC 9701). */
+    async signedAnswer(parameters: ReadonlyMap<string, string>, context: Context): Promise<string> {
+      const { client, about } = await introspect(parameters, context);
+      const claims = { iss, aud: client.client_id, iat: epochSeconds(clock()), token_introspection: about };
+      return deps.keyring.sign(claims, 'token-introspection+jwt');
+    },
+  };
+}
+
+function isFor({ client_id, aud }: AccessTokenClaims, client: Client): boolean {
+  return client_id === client.client_id || [aud].flat().some((name) => name === client.client_id || client.resources.includes(name));
+}

@@ -1,0 +1,63 @@
+// What the bearer of an access token may know of its person (OpenID Connect Core section 5.3): one statement over the grant, its user and
+// what is known of them.
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { refusalToAuthenticate } from '../domain/user.ts';
+import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { AccessTokens } from '../tokens/access_token.ts';
+import { userClaims } from '../tokens/claims.ts';
+import type { Dpop } from '../tokens/dpop.ts';
+
+export interface UserinfoDeps {
+  accessTokens: Pick<AccessTokens, 'read'>;
+  refreshTokens: Pick<RefreshTokens, 'findForUserinfo'>;
+  dpop: Dpop;
+  clock: Clock;
+}
+
+/** An access token as it was presented. */
+export interface PresentedAccessToken {
+  scheme: 'Bearer' | 'DPoP';
+  access_token: string;
+}
+
+export interface UserinfoRequest extends PresentedAccessToken {
+  method: string;
+  /** Every DPoP header. */
+  proofs: readonly string[];
+  remote_address: string;
+}
+
+export type Userinfo = ReturnType<typeof createUserinfo>;
+
+export function createUserinfo({ accessTokens, refreshTokens, dpop, clock }: UserinfoDeps) {
+  /** RFC 9449 section 7.1: a proof with its scheme, and a token that is bound to its key; neither without the other. */
+  async function provenKey({ scheme, access_token, method, proofs }: UserinfoRequest): Promise<string | null> {
+    if (scheme === 'Bearer') return null;
+    const jkt = await dpop.prove({ proofs, method, path: '/auth/userinfo', access_token });
+    if (jkt === null) throw new AuthError('invalid_dpop_proof', 'The DPoP proof is missing');
+    return jkt;
+  }
+
+  return {
+    /** The claims. Throws `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`. */
+    async answer(request: UserinfoRequest): Promise<JsonObject> {
+      const claims = accessTokens.read(request.access_token);
+      if (!claims?.refresh_token_id) throw invalidToken('not ours, expired, or for somebody else');
+      const jkt = await provenKey(request);
+      if ((claims.cnf?.jkt ?? null) !== jkt) throw invalidToken('bound to another key, or to none');
+      const [found] = await refreshTokens.findForUserinfo({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });
+      if (found?.user_id !== claims.sub) throw invalidToken('revoked');
+      const refusal = refusalToAuthenticate(found, request.remote_address);
+      if (refusal !== null) throw invalidToken(refusal);
+      const scope = claims.scope.split(' ');
+      if (!scope.includes('openid')) throw new AuthError('insufficient_scope', 'The access token lacks the scope openid');
+      return { ...userClaims(scope, found.claims, 'userinfo', found), sub: found.user_id };
+    },
+  };
+}
+
+function invalidToken(detail: string): AuthError {
+  return new AuthError('invalid_token', 'The access token is not good', { detail });
+}

@@ -1,0 +1,49 @@
+// What a client is told about a person: by the scopes it was granted (OpenID Connect Core section 5.4), and by the claims that it named
+// (section 5.5). What is not known is left out.
+import { epochSeconds } from '../domain/clock.ts';
+import type { JsonObject, JsonValue } from '../domain/json.ts';
+import type { UserFacts } from '../repository/user_facts.ts';
+
+/** The claims that each scope stands for. */
+export const CLAIMS_OF_SCOPE = {
+  profile: ['name', 'preferred_username', 'updated_at'],
+  email: ['email', 'email_verified'],
+  groups: ['groups'],
+} as const satisfies Record<string, readonly ClaimName[]>;
+
+type ClaimName = 'name' | 'preferred_username' | 'updated_at' | 'email' | 'email_verified' | 'groups';
+
+/** Where a claim was asked for by name. */
+export type ClaimsPlace = 'id_token' | 'userinfo';
+
+/** The claims for these scopes and for those named in that place of the `claims` parameter. */
+export function userClaims(scope: readonly string[], claims: JsonObject | null, place: ClaimsPlace, facts: UserFacts): JsonObject {
+  const by_scope = Object.entries(CLAIMS_OF_SCOPE).flatMap(([name, members]) => (scope.includes(name) ? members : []));
+  // OpenID Connect Core section 5.4: with an access token at hand, what scopes stand for is asked for at userinfo.
+  const names = new Set<string>([...namedClaims(claims, place), ...(place === 'userinfo' ? by_scope : [])]);
+  return Object.fromEntries(Object.entries(known(facts)).filter(([name, value]) => names.has(name) && value !== null));
+}
+
+/** The names in one place of a `claims` parameter. */
+export function namedClaims(claims: JsonObject | null, place: ClaimsPlace): string[] {
+  const named = claims?.[place];
+  return typeof named === 'object' && named !== null && !Array.isArray(named) ? Object.keys(named) : [];
+}
+
+/** Whether any claim about the person is asked for there. */
+export function namesUserClaims(claims: JsonObject | null, place: ClaimsPlace): boolean {
+  const all: readonly string[] = Object.values(CLAIMS_OF_SCOPE).flat();
+  return namedClaims(claims, place).some((name) => all.includes(name));
+}
+
+function known({ name, username, email, group_ids, created_at }: UserFacts): Record<ClaimName, JsonValue> {
+  return {
+    name,
+    preferred_username: username,
+    updated_at: epochSeconds(created_at),
+    email,
+    // Only addresses that a provider vouches for are kept.
+    email_verified: email === null ? null : true,
+    groups: group_ids,
+  };
+}

@@ -1,0 +1,61 @@
+// ID tokens (OpenID Connect Core section 2): that a person logged in to the client, when and how. They say nothing about the person that
+// was not asked for by name.
+import { createHash } from 'node:crypto';
+import type { IdTokenAlgorithm } from '../domain/client.ts';
+import { type Clock, epochSeconds } from '../domain/clock.ts';
+import type { JsonObject } from '../domain/json.ts';
+import type { Authorization } from '../domain/token.ts';
+import type { UserFactsRows } from '../repository/user_facts.ts';
+import { authenticationClass } from './access_token.ts';
+import { namesUserClaims, userClaims } from './claims.ts';
+import type { Keyring } from './keyring.ts';
+
+export interface IdTokenDeps {
+  keyring: Pick<Keyring, 'sign' | 'ready'>;
+  userFacts: UserFactsRows;
+  issuer: string;
+  clock: Clock;
+}
+
+export type IdTokens = ReturnType<typeof createIdTokens>;
+
+export function createIdTokens({ keyring, userFacts, issuer, clock }: IdTokenDeps) {
+  async function namedClaims({ claims, scope }: Authorization, user_id: string): Promise<JsonObject> {
+    if (!namesUserClaims(claims, 'id_token')) return {};
+    const facts = await userFacts.find(user_id);
+    return facts ? userClaims(scope, claims, 'id_token', facts) : {};
+  }
+
+  return {
+    /** The ID token that belongs to an access token; null where none was asked for, or nobody logged in. */
+    async mint(authorization: Authorization, access_token: string): Promise<string | null> {
+      const { user_id, client, scope, auth_time, amr, nonce, sid } = authorization;
+      if (!client || user_id === null || !scope.includes('openid')) return null;
+      const algorithm = client.id_token_signed_response_alg;
+      await keyring.ready(algorithm);
+      const iat = epochSeconds(clock());
+      const claims = {
+        ...(await namedClaims(authorization, user_id)),
+        iss: issuer,
+        sub: user_id,
+        aud: client.client_id,
+        azp: client.client_id,
+        exp: iat + authorization.access_token_expiration,
+        iat,
+        ...(auth_time !== null && { auth_time: epochSeconds(auth_time), acr: authenticationClass(amr), amr }),
+        ...(nonce !== null && { nonce }),
+        ...(sid !== null && { sid }),
+        at_hash: halfHash(access_token, algorithm),
+      };
+      return keyring.sign(claims, 'JWT', algorithm);
+    },
+  };
+}
+
+/** OpenID Connect Core section 3.1.3.6: the left half, by the hash of the signature's algorithm; Ed25519's is SHA-512. */
+function halfHash(text: string, algorithm: IdTokenAlgorithm): string {
+  const hash = createHash(algorithm === 'EdDSA' ? 'sha512' : 'sha256')
+    .update(text)
+    .digest();
+  return hash.subarray(0, hash.length / 2).toString('base64url');
+}
