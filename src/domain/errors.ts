@@ -10,6 +10,11 @@ export const ERROR_STATUS = {
   unsupported_grant_type: 400,
   unsupported_response_type: 400,
   invalid_scope: 400,
+  // RFC 8628 section 3.5; the third one is `access_denied` on the wire
+  authorization_pending: 400,
+  slow_down: 400,
+  device_denied: 400,
+  expired_token: 400,
   // RFC 7591 section 3.2.2; the first one is `invalid_redirect_uri` on the wire
   unfit_redirect_uri: 400,
   invalid_client_metadata: 400,

@@ -31,6 +31,11 @@ const HARMLESS: readonly ErrorCode[] = [
   'headers_too_large',
   'unsupported_media_type',
   'too_many_requests',
+  // Of a device code that is known.
+  'authorization_pending',
+  'slow_down',
+  'device_denied',
+  'expired_token',
 ];
 
 /** Counts before the answer leaves, so that the next request already meets the ban. */

@@ -39,6 +39,9 @@ const FRAMEWORK_ERRORS: readonly ErrorCode[] = [
   'temporarily_unavailable',
 ];
 
+/** A device that waits for its person asks every few seconds. */
+const EVERYDAY: readonly ErrorCode[] = ['authorization_pending', 'slow_down'];
+
 export function installErrors(app: FastifyInstance, deps: Deps): void {
   app.setErrorHandler((error, request, reply) => answer(deps, asAuthError(error), request, reply));
 }
@@ -66,7 +69,7 @@ function remember(audit: Audit, error: AuthError, request: FastifyRequest): void
   if (status >= 500) request.log.error({ err: error.cause ?? error, error_ref: request.id, ...particulars }, 'request failed');
   else request.log.info({ error_ref: request.id, remote_address: request.remote_address, ...particulars }, 'request refused');
   // Nobody asks about a URL that does not exist, and a probe's 503 has no person behind it.
-  if (request.is404 || request.routeOptions.config.monitoring) return;
+  if (request.is404 || request.routeOptions.config.monitoring || EVERYDAY.includes(code)) return;
   audit.record({
     type: 'request.refused',
     outcome: 'refused',

@@ -13,6 +13,10 @@ const CODES: readonly ErrorCode[] = [
   'invalid_scope',
   'unfit_redirect_uri',
   'invalid_client_metadata',
+  'authorization_pending',
+  'slow_down',
+  'device_denied',
+  'expired_token',
   'invalid_target',
   'invalid_dpop_proof',
   'invalid_token',
@@ -31,9 +35,15 @@ export function oauthBody({ code, status, description }: Refusal): { error?: str
   return error_description === '' ? { error } : { error, error_description };
 }
 
-/** The word for a refusal. Home Assistant's `invalid_redirect_uri` has another status than that of RFC 7591 section 3.2.2. */
+/** Words that Home Assistant answers with another status than RFC 7591 section 3.2.2 and RFC 8628 section 3.5. */
+const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  unfit_redirect_uri: 'invalid_redirect_uri',
+  device_denied: 'access_denied',
+};
+
+/** The word for a refusal. */
 export function wireCode(code: ErrorCode): string {
-  return code === 'unfit_redirect_uri' ? 'invalid_redirect_uri' : code;
+  return WIRE_CODES[code] ?? code;
 }
 
 function codeOf(status: number): string {
