@@ -126,6 +126,9 @@ create table device_codes (
   scope            text[] not null,
   resource         text[] not null default '{}',
   status           text not null default 'pending' check (status in ('pending', 'approved', 'denied', 'spent')),
+  -- What the login must be like: seconds since it, and how many factors (OpenID Connect Core section 3.1.2.1).
+  max_age          integer,
+  acr_values       text[] not null default '{}',
   -- The session that opened the code: nobody else may answer it.
   claimed_sid      text,
   user_id          text references users on delete cascade,
@@ -137,6 +140,7 @@ create table device_codes (
   -- Seconds between two polls; grows with every poll that comes too soon.
   poll_interval    integer not null default 5,
   last_polled_at   timestamptz,
+  -- An IPv4 address or an IPv6 /64.
   remote_address   text not null,
   created_at       timestamptz not null,
   expires_at       timestamptz not null,
@@ -144,6 +148,7 @@ create table device_codes (
 );
 
 create index device_codes_expiry on device_codes (expires_at);
+create index device_codes_by_address on device_codes (remote_address, created_at);
 
 -- Single access tokens that were revoked before their time; the rest die with their grant.
 create table revoked_access_tokens (

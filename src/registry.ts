@@ -18,10 +18,15 @@ export async function readRegistry(extra: readonly AuthProviderType[] = []): Pro
   const [providers, mfa_modules, grants] = await Promise.all([
     readFolder<AuthProviderType>('providers', 'provider', ({ type }) => type),
     readFolder<MfaModuleType>('mfa_modules', 'mfa_module', ({ type }) => type),
-    readFolder<GrantType>('grants', 'grant', ({ grant_type }) => grant_type),
+    readFolder<GrantType>('grants', 'grant', ({ grant_type }) => fileOfGrant(grant_type)),
   ]);
   for (const type of extra) providers.set(type.type, type);
-  return { providers, mfa_modules, grants };
+  return { providers, mfa_modules, grants: new Map(Array.from(grants.values(), (type) => [type.grant_type, type])) };
+}
+
+/** A grant type that is a URN has its last word for a file name (RFC 8628 section 3.4). */
+function fileOfGrant(grant_type: string): string {
+  return grant_type.slice(grant_type.lastIndexOf(':') + 1).replaceAll('-', '_');
 }
 
 /** What each file exports under `name`, by the word it is known by. */
@@ -68,6 +73,12 @@ export function createMfaModules(registry: Registry, blocks: readonly MfaModuleB
   return blocks.flatMap((block) => registry.mfa_modules.get(block.type)?.create(block, deps) ?? []);
 }
 
+/** The grants that this server offers, by grant_type. */
 export function createGrants(registry: Registry, deps: GrantDeps): ReadonlyMap<string, Grant> {
-  return new Map(Array.from(registry.grants, ([grant_type, type]) => [grant_type, type.create(deps)]));
+  const grants = new Map<string, Grant>();
+  for (const { grant_type, create } of registry.grants.values()) {
+    const grant = create(deps);
+    if (grant) grants.set(grant_type, grant);
+  }
+  return grants;
 }

@@ -88,6 +88,11 @@ const approvals = z.strictObject({
   expire_after: duration('1h', '3650d').prefault('30d'),
 });
 
+const tokenExchange = z.strictObject({
+  /** Whether clients that have the grant may trade access tokens for others (RFC 8693). */
+  enabled: z.boolean().default(false),
+});
+
 const audit = z.strictObject({
   /** Seconds that audit events are kept. */
   retention: duration('1d', '3650d').prefault('30d'),
@@ -132,6 +137,7 @@ export const configSchema = z.strictObject({
   allow_http_redirect_uris: z.boolean().default(false),
   url_clients: urlClientsSchema.prefault({}),
   registration: registrationSchema.prefault({}),
+  token_exchange: tokenExchange.prefault({}),
   audit: audit.prefault({}),
   metrics: metrics.prefault({}),
 });

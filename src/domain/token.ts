@@ -58,6 +58,8 @@ export interface Authorization {
   refresh_token: string | null;
   /** The provider's type, for Home Assistant's `ha_auth_provider`; null leaves it out. */
   ha_auth_provider: string | null;
+  /** Who acts in the user's name (RFC 8693 section 4.1). */
+  act?: JsonObject;
   /** What a token exchange calls the token it answers (RFC 8693 section 2.2.1). */
   issued_token_type?: string;
 }
@@ -104,6 +106,8 @@ export interface AccessTokenClaims {
   refresh_token_id?: string;
   /** The key whose holder alone may use it (RFC 9449 section 6.1). */
   cnf?: { jkt: string };
+  /** Who acts for whom it is about (RFC 8693 section 4.1). */
+  act?: JsonObject;
 }
 
 /** Which providers let people in from an address now, computed before a statement runs and handed to it. */

@@ -1,9 +1,8 @@
 // The authorization code grant (RFC 6749 section 4.1.3): one statement spends the code and makes the grant. Only when it finds nothing does
 // a second look tell why, in the words of the dialect. Nobody but a holder of every proof can harm what a code bore.
-import { randomBytes } from 'node:crypto';
 import type { AuditEvent } from '../domain/audit_event.ts';
 import { providerKeyText } from '../domain/auth_provider.ts';
-import { type Client, isConfidential } from '../domain/client.ts';
+import { isConfidential } from '../domain/client.ts';
 import { addSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress } from '../domain/network.ts';
@@ -13,7 +12,7 @@ import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { Miss, Proof, Redeemed, Redemption } from '../repository/authorization_codes.ts';
 import { authorizationCodeHash, isStandardCode } from '../tokens/authorization_code.ts';
-import { type Grant, type GrantDeps, type GrantRequest, type GrantType, lifetimesFor } from '../tokens/grant.ts';
+import { type Grant, type GrantDeps, type GrantRequest, type GrantType, lifetimesFor, rotatingSecret } from '../tokens/grant.ts';
 import { newRefreshToken } from '../tokens/refresh_token.ts';
 import { requestedResource } from '../tokens/requested.ts';
 
@@ -51,7 +50,7 @@ function create(deps: GrantDeps): Grant {
     const { client, remote_address, admission } = request;
     const now = clock();
     const refresh_token_id = randomId();
-    const secret = client ? rotatingSecret(client, refresh_token_id) : homeAssistantSecret();
+    const secret = client ? { ...rotatingSecret(client, refresh_token_id, rotatingTokens), token_hash: null } : homeAssistantSecret();
     const { access_token, refresh_token_idle, refresh_token } = lifetimesFor(client, deps.lifetimes);
     const { refresh_token: text, ...stored } = secret;
     const redemption: Redemption = {
@@ -72,13 +71,6 @@ function create(deps: GrantDeps): Grant {
     };
     const [redeemed] = await authorizationCodes.redeem(redemption);
     return { redeemed, refresh_token: text, access_token_expiration: access_token };
-  }
-
-  /** None where the client may not refresh; its access tokens hang on the grant all the same. */
-  function rotatingSecret(client: Client, id: string) {
-    if (!client.grant_types.includes('refresh_token')) return { token_hash: null, seed: null, refresh_token: null };
-    const seed = randomBytes(32);
-    return { token_hash: null, seed, refresh_token: rotatingTokens.write({ id, generation: 0, seed }) };
   }
 
   return {

@@ -249,6 +249,8 @@ export interface Schema {
     scope: string[];
     resource: Generated<string[]>;
     status: Generated<'pending' | 'approved' | 'denied' | 'spent'>;
+    max_age: number | null;
+    acr_values: Generated<string[]>;
     claimed_sid: string | null;
     user_id: string | null;
     credential_id: string | null;

@@ -52,6 +52,7 @@ function claimsOf(authorization: Authorization, issuer: string, iat: number): Ac
     ...(auth_time !== null && { auth_time: epochSeconds(auth_time), acr: authenticationClass(amr), amr }),
     ...(refresh_token_id !== null && { refresh_token_id }),
     ...(dpop_jkt !== null && { cnf: { jkt: dpop_jkt } }),
+    ...(authorization.act && { act: authorization.act }),
   };
 }
 
@@ -80,13 +81,14 @@ const NUMBERS = ['exp', 'iat'] as const;
 
 /** Compared by what we put in, not taken on trust: a later version may sign other things under the same header. */
 function isAccessTokenClaims(claims: JsonObject): claims is JsonObject & AccessTokenClaims {
-  const { aud, auth_time, acr, amr, refresh_token_id, cnf } = claims;
+  const { aud, auth_time, acr, amr, refresh_token_id, cnf, act } = claims;
   return (
     TEXTS.every((name) => typeof claims[name] === 'string') &&
     NUMBERS.every((name) => Number.isInteger(claims[name])) &&
     (isText(aud) || isTexts(aud)) &&
     (refresh_token_id === undefined || isText(refresh_token_id)) &&
     (cnf === undefined || isConfirmation(cnf)) &&
+    (act === undefined || isObject(act)) &&
     (auth_time === undefined || (Number.isInteger(auth_time) && isText(acr) && isTexts(amr)))
   );
 }
@@ -100,5 +102,9 @@ function isTexts(value: JsonValue | undefined): boolean {
 }
 
 function isConfirmation(value: JsonValue): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && isText(value.jkt);
+  return isObject(value) && isText(value.jkt);
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,19 +1,24 @@
 // The contract of a grant: a way to earn tokens (RFC 6749 section 1.3). A file in src/grants/ exports one GrantType as `grant`; its name is
 // the grant_type. A grant proves a right; the issuer signs. Client ids are checked and answers are written by the token endpoint.
+import { randomBytes } from 'node:crypto';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Profile } from '../domain/authorization_request.ts';
 import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Admission, Authorization } from '../domain/token.ts';
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
+import type { DeviceCodes } from '../repository/device_codes.ts';
 import type { RefreshTokenRotation } from '../repository/refresh_token_rotation.ts';
 import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { TokenExchanges } from '../repository/token_exchange.ts';
+import type { AccessTokens } from './access_token.ts';
 import type { LastUsed } from './last_used.ts';
 import type { RotatingTokens } from './refresh_token.ts';
 
 export interface GrantType {
   grant_type: string;
-  create(deps: GrantDeps): Grant;
+  /** Null where the configuration does not offer it. */
+  create(deps: GrantDeps): Grant | null;
 }
 
 /** What grants are made of; each uses the few it needs. */
@@ -22,6 +27,9 @@ export interface GrantDeps {
   refreshTokens: Pick<RefreshTokens, 'findBySecret'>;
   rotation: Pick<RefreshTokenRotation, 'rotate' | 'explainMiss' | 'revokeReplayed'>;
   rotatingTokens: RotatingTokens;
+  deviceCodes: Pick<DeviceCodes, 'poll' | 'redeem' | 'explainMiss'>;
+  tokenExchanges: TokenExchanges;
+  accessTokens: Pick<AccessTokens, 'read'>;
   lastUsed: Pick<LastUsed, 'note'>;
   clock: Clock;
   audit: Audit;
@@ -29,6 +37,8 @@ export interface GrantDeps {
   lifetimes: Lifetimes;
   /** Seconds in which a rotated refresh token still answers with the same successor. */
   refresh_token_grace: number;
+  /** Whether tokens may be exchanged for others (RFC 8693). */
+  token_exchange_enabled: boolean;
   /** The issuer, which is the resource server of every token that names no other. */
   public_url: string;
 }
@@ -46,6 +56,13 @@ export function lifetimesFor(client: Client | null, lifetimes: Lifetimes): Lifet
     refresh_token_idle: client?.refresh_token_idle_lifetime ?? lifetimes.refresh_token_idle,
     refresh_token: client?.refresh_token_lifetime ?? lifetimes.refresh_token,
   };
+}
+
+/** The secret of a new grant; none where the client may not refresh: its access tokens hang on the grant all the same. */
+export function rotatingSecret(client: Client, id: string, rotatingTokens: RotatingTokens) {
+  if (!client.grant_types.includes('refresh_token')) return { seed: null, refresh_token: null };
+  const seed = randomBytes(32);
+  return { seed, refresh_token: rotatingTokens.write({ id, generation: 0, seed }) };
 }
 
 /** Where a request came from, and what follows from that. */

@@ -1,0 +1,217 @@
+// Device codes (RFC 8628): stored by their hash, found by people through the user code, claimed by the session that opens them, answered once by
+// that session, and spent by one statement that also makes the grant.
+import { sql } from 'kysely';
+import { type ClientRights, isConsented, isInAllowedGroup } from './client_rights.ts';
+import type { Database } from './database.ts';
+
+export type DeviceCodes = ReturnType<typeof createDeviceCodes>;
+
+export interface NewDeviceCode {
+  device_code_hash: Buffer;
+  user_code: string;
+  client_id: string;
+  scope: string[];
+  resource: string[];
+  max_age: number | null;
+  acr_values: string[];
+  poll_interval: number;
+  /** An IPv4 address or an IPv6 /64. */
+  remote_address: string;
+  created_at: Date;
+  expires_at: Date;
+}
+
+/** Who answers a code. */
+interface Answering {
+  user_code: string;
+  sid: string;
+  now: Date;
+}
+
+/** The login that an approval hands on to the device. */
+export interface Approval extends Answering, Pick<ClientRights, 'allowed_group_ids'> {
+  user_id: string;
+  credential_id: string;
+  auth_provider_type: string;
+  auth_provider_id: string | null;
+  auth_time: Date;
+  amr: string[];
+}
+
+/** A code that a session may answer. */
+export interface ClaimedCode extends Pick<NewDeviceCode, 'client_id' | 'scope' | 'resource' | 'max_age' | 'acr_values'> {
+  /** Whether it is this session that answers it. */
+  is_claimed: boolean;
+}
+
+/** What a device presents. */
+export interface PresentedDeviceCode {
+  device_code_hash: Buffer;
+  client_id: string;
+  now: Date;
+}
+
+/** The facts that decide whether the user of an approved code may have tokens, and the grant to make. */
+export interface DeviceRedemption extends PresentedDeviceCode, ClientRights {
+  remote_address: string;
+  /** Whether users restricted to the local network may come from that address. */
+  remote_is_local: boolean;
+  /** `providerKeyText` of every provider that lets people in from there. */
+  providers: readonly string[];
+  refresh_token_id: string;
+  seed: Buffer | null;
+  /** The key that every refresh must prove to hold. */
+  refresh_jkt: string | null;
+  access_token_expiration: number;
+  idle_lifetime: number | null;
+  grant_expires_at: Date | null;
+}
+
+/** The code that was spent; without a `refresh_token_id` it bore nothing. */
+export interface RedeemedDeviceCode {
+  user_id: string;
+  refresh_token_id: string | null;
+  auth_time: Date;
+  amr: string[];
+  scope: string[];
+  resource: string[];
+}
+
+/** Seconds by which a poll may come early: networks are not even. */
+const JITTER = 0.5;
+/** RFC 8628 section 3.5 */
+const SLOWER_BY = 5;
+
+export function createDeviceCodes(database: Database) {
+  const { kysely } = database;
+
+  const poll = database.prepare(
+    'device_codes_poll',
+    (_, p: PresentedDeviceCode) => sql<{ is_early: boolean }>`
+      with polled as (
+        select device_code_hash, coalesce(last_polled_at + (poll_interval - ${sql.lit(JITTER)}) * interval '1 second' > ${p.now}, false) as is_early
+        from device_codes
+        where device_code_hash = ${p.device_code_hash} and client_id = ${p.client_id} and status = 'pending' and expires_at > ${p.now}
+        for no key update
+      )
+      update device_codes d set
+        last_polled_at = greatest(d.last_polled_at, ${p.now}),
+        poll_interval = d.poll_interval + case when polled.is_early then ${sql.lit(SLOWER_BY)} else 0 end
+      from polled where d.device_code_hash = polled.device_code_hash
+      returning polled.is_early`,
+  );
+
+  return {
+    /** Keeps a code; false where its user code is taken, or the address has that many young ones. */
+    async store(code: NewDeviceCode, limit: { since: Date; codes: number }): Promise<boolean> {
+      const { numAffectedRows } = await sql`
+        insert into device_codes (device_code_hash, user_code, client_id, scope, resource, max_age, acr_values, poll_interval, remote_address,
+          created_at, expires_at)
+        select ${code.device_code_hash}, ${code.user_code}, ${code.client_id}, ${code.scope}::text[], ${code.resource}::text[],
+          ${code.max_age}::integer, ${code.acr_values}::text[], ${code.poll_interval}::integer, ${code.remote_address},
+          ${code.created_at}::timestamptz, ${code.expires_at}::timestamptz
+        where ${limit.codes} > (select count(*) from device_codes where remote_address = ${code.remote_address} and created_at > ${limit.since})
+        on conflict (user_code) do nothing`.execute(kysely);
+      return Number(numAffectedRows ?? 0) > 0;
+    },
+
+    /** A code for a session to answer: its own from the first look on, unless another person has it. */
+    async claim({ user_code, sid, user_id, now }: Answering & { user_id: string }): Promise<ClaimedCode | undefined> {
+      const { rows } = await sql<ClaimedCode>`
+        with found as (
+          select device_code_hash, client_id, scope, resource, max_age, acr_values,
+            (claimed_sid is null or claimed_sid = ${sid} or not exists (
+              select from sessions s where s.sid = claimed_sid and s.user_id <> ${user_id})) as is_claimed
+          from device_codes where user_code = ${user_code} and status = 'pending' and expires_at > ${now} for no key update
+        ), claimed as (
+          update device_codes d set claimed_sid = ${sid} from found
+          where d.device_code_hash = found.device_code_hash and found.is_claimed
+        )
+        select client_id, scope, resource, max_age, acr_values, is_claimed from found`.execute(kysely);
+      return rows[0];
+    },
+
+    /** The session's yes; false for a code that is not its own to answer (any more), or a person who may not use the client. */
+    async approve(approval: Approval): Promise<boolean> {
+      const { user_code, sid, now, allowed_group_ids, ...login } = approval;
+      const approved = await kysely
+        .updateTable('device_codes as d')
+        .from('users as u')
+        .set({ status: 'approved', ...login })
+        .where('u.id', '=', login.user_id)
+        .where('d.user_code', '=', user_code)
+        .where('d.claimed_sid', '=', sid)
+        .where('d.status', '=', 'pending')
+        .where('d.expires_at', '>', now)
+        .where(isInAllowedGroup('u.id', { allowed_group_ids }))
+        .returning('d.client_id')
+        .executeTakeFirst();
+      return approved !== undefined;
+    },
+
+    /** The session's no; false for a code that is not its own to answer (any more). */
+    async deny({ user_code, sid, now }: Answering): Promise<boolean> {
+      const denied = await kysely
+        .updateTable('device_codes')
+        .set({ status: 'denied' })
+        .where('user_code', '=', user_code)
+        .where('claimed_sid', '=', sid)
+        .where('status', '=', 'pending')
+        .where('expires_at', '>', now)
+        .returning('client_id')
+        .executeTakeFirst();
+      return denied !== undefined;
+    },
+
+    /** How a poll finds a code that nobody has answered: in time or early, which makes all later ones wait longer; undefined for any other code. */
+    async poll(presented: PresentedDeviceCode): Promise<'in_time' | 'early' | undefined> {
+      const [polled] = await poll(presented);
+      if (!polled) return undefined;
+      return polled.is_early ? 'early' : 'in_time';
+    },
+
+    /** Spends an approved code and makes the grant it bears, in one statement: whoever comes second finds nothing. */
+    // The user's row is locked before the code's: the order in which deleting a user takes them.
+    redeem: database.prepare(
+      'device_codes_redeem',
+      (_, p: DeviceRedemption) => sql<RedeemedDeviceCode>`
+        with holder as (
+          select u.id, u.is_active, u.local_only from device_codes c join users u on u.id = c.user_id
+          where c.device_code_hash = ${p.device_code_hash} for key share of u
+        ), spent as (
+          update device_codes c set status = 'spent', refresh_token_id = ${p.refresh_token_id}
+          from holder
+          where c.device_code_hash = ${p.device_code_hash} and c.user_id = holder.id and c.client_id = ${p.client_id}
+            and c.status = 'approved' and c.expires_at > ${p.now}
+          returning c.user_id, c.credential_id, c.client_id, c.auth_provider_type, c.auth_provider_id, c.auth_time, c.amr, c.scope, c.resource,
+            holder.is_active, holder.local_only
+        ), granted as (
+          insert into refresh_tokens (id, user_id, credential_id, auth_provider_type, auth_provider_id, token_type, client_id,
+            access_token_expiration, idle_lifetime, expires_at, created_at, auth_time, amr, last_used_at, last_used_ip,
+            profile, scope, resource, dpop_jkt, seed)
+          select ${p.refresh_token_id}, user_id, credential_id, auth_provider_type, auth_provider_id, 'normal', client_id,
+            ${p.access_token_expiration}, ${p.idle_lifetime}, ${p.grant_expires_at}, ${p.now}, auth_time, amr, ${p.now}, ${p.remote_address},
+            'standard', scope, resource, ${p.refresh_jkt}, ${p.seed}
+          from spent
+          where is_active and (not local_only or ${p.remote_is_local})
+            and auth_provider_type || ':' || coalesce(auth_provider_id, '') = any(${p.providers})
+            and ${isInAllowedGroup('spent.user_id', p)} and ${isConsented('spent.user_id', 'spent.client_id', p)}
+          returning id
+        )
+        select user_id, granted.id as refresh_token_id, auth_time, amr, scope, resource from spent left join granted on true`,
+    ),
+
+    /** Why there is nothing to redeem. A statement of its own: it sees what the winner of a race has committed. */
+    async explainMiss({ device_code_hash, client_id, now }: PresentedDeviceCode): Promise<'unknown' | 'expired' | 'denied' | 'spent'> {
+      const code = await kysely
+        .selectFrom('device_codes')
+        .select(['status', 'expires_at'])
+        .where('device_code_hash', '=', device_code_hash)
+        .where('client_id', '=', client_id)
+        .executeTakeFirst();
+      if (!code) return 'unknown';
+      if (code.status === 'denied' || code.status === 'spent') return code.status;
+      return code.expires_at <= now ? 'expired' : 'unknown';
+    },
+  };
+}
