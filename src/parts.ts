@@ -13,6 +13,7 @@ import { createOnboarding } from './accounts/onboarding.ts';
 import { createPermissions } from './accounts/permissions.ts';
 import { createRefreshTokens } from './accounts/refresh_tokens.ts';
 import { createUsers } from './accounts/users.ts';
+import { createClientParts } from './client_parts.ts';
 import type { Config } from './config/load.ts';
 import type { AuthProviderType } from './domain/auth_provider.ts';
 import type { Clock } from './domain/clock.ts';
@@ -24,7 +25,6 @@ import { createSessions } from './login/session.ts';
 import { createSyncGroups } from './login/sync_groups.ts';
 import { createThrottle } from './login/throttle.ts';
 import { createMfaParts } from './mfa_parts.ts';
-import { createClientPages } from './oauth/client_page.ts';
 import { openDatabase } from './open_database.ts';
 import { createProviderParts } from './provider_parts.ts';
 import { createMfaModules, type Registry, readRegistry } from './registry.ts';
@@ -110,8 +110,10 @@ async function build(options: AppOptions, closers: Closers) {
   const accounts = createAccounts(ground);
   // A command that runs with another configuration than the server must not switch groups off.
   if (!join) await accounts.groups.reconcile(config.groups);
-  const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts }, closers);
-  const login = createLoginParts(ground, accounts);
+  const clients = createClientParts(ground);
+  if (!join) await clients.clients.reconcile(config.clients);
+  const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts, ...clients }, closers);
+  const login = createLoginParts({ ...ground, ...clients }, accounts);
   const janitor = createJanitor({
     database,
     clock,
@@ -126,6 +128,7 @@ async function build(options: AppOptions, closers: Closers) {
   return {
     ...ground,
     ...accounts,
+    ...clients,
     ...tokens,
     ...login,
     refreshTokens,
@@ -168,10 +171,10 @@ function createRows(database: Database) {
 }
 
 function createAccounts(ground: Ground) {
-  const { config, rows, registry } = ground;
+  const { config, rows } = ground;
   const hasher = createPasswordHasher();
   const { configured, tryProvider } = createProviderParts({ ...ground, ...rows, hasher });
-  const modules = createMfaModules(registry, config.auth_mfa_modules, ground);
+  const modules = createConfiguredModules(ground);
   const mfa = createMfaParts({ ...ground, ...rows, providers: configured, modules });
   const { authorization_code_lifetime } = config.tokens;
   const minimum_password_length = minimumPasswordLength(config);
@@ -197,14 +200,25 @@ function createAccounts(ground: Ground) {
   };
 }
 
+/** One that cannot work at this address is told of: people who have it are not asked for it. */
+function createConfiguredModules({ registry, config, public_url, log }: Ground) {
+  const modules = createMfaModules(registry, config.auth_mfa_modules, { public_url });
+  for (const { id } of config.auth_mfa_modules)
+    if (!modules.some((module) => module.id === id)) log.warn(`The second factor ${id} cannot work at ${public_url}: nobody is asked for it`);
+  return modules;
+}
+
 /** The local provider's setting; with no such provider there are no new passwords to speak of. */
 function minimumPasswordLength({ auth_providers }: Config): number {
   const length = auth_providers.find(({ type }) => type === 'homeassistant')?.minimum_password_length;
   return typeof length === 'number' ? length : 8;
 }
 
-function createLoginParts(ground: Ground, accounts: ReturnType<typeof createAccounts>) {
-  const { config, database, clock, audit, public_url, rows, sealer } = ground;
+function createLoginParts(
+  ground: Ground & Pick<ReturnType<typeof createClientParts>, 'clientPages'>,
+  accounts: ReturnType<typeof createAccounts>,
+) {
+  const { config, database, clock, audit, public_url, rows, sealer, clientPages } = ground;
   const { providers, credentials, newUsers } = accounts;
   const { login_attempts_threshold, ip_ban_enabled, ip_ban_duration, trusted_proxies } = config.http;
   const throttle = createThrottle({
@@ -216,15 +230,19 @@ function createLoginParts(ground: Ground, accounts: ReturnType<typeof createAcco
     ban_duration: ip_ban_duration,
     trusted_proxies,
   });
-  const clientPages = createClientPages({ allow_private_addresses: config.url_clients.allow_private_addresses, clock });
-  const resolveUser = createResolveUser({ credentials, users: rows.users, newUsers, syncGroups: createSyncGroups({ ...ground, ...rows }), clock });
+  const resolveUser = createResolveUser({
+    credentials,
+    users: rows.users,
+    newUsers,
+    syncGroups: createSyncGroups({ ...ground, ...rows }),
+    clock,
+  });
   const { authorization_code_lifetime } = config.tokens;
   const finish = createFinish({ ...rows, resolveUser, clientPages, clock, audit, authorization_code_lifetime });
   const mfaStep = createMfaStep({ ...accounts, resolveUser, sealer, clock });
   const callback_url = `${public_url}/auth/callback`;
   return {
     throttle,
-    clientPages,
     login: createLogin({ providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, clock, audit, callback_url }),
     sessions: createSessions({ sessions: rows.sessions, clock, idle: config.sessions.idle_lifetime, lifetime: config.sessions.lifetime }),
   };

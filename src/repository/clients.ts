@@ -82,26 +82,16 @@ export function createClients({ kysely, prepare }: Pick<Database, 'kysely' | 'pr
       await trx.updateTable('clients').set(columnsOf(fields)).where('client_id', '=', client_id).execute();
     },
 
-    /** The client, its secrets, and everything that was granted to it. */
+    /** The client and its secrets. */
     async remove(trx: Kysely<Schema>, client_id: string): Promise<boolean> {
-      const gone = await trx
-        .with('gone', (query) => query.deleteFrom('clients').where('client_id', '=', client_id).returning('client_id'))
-        .with('grants', (query) =>
-          query.deleteFrom('refresh_tokens').where('client_id', 'in', (clients) => clients.selectFrom('gone').select('client_id')),
-        )
-        .with('codes', (query) =>
-          query.deleteFrom('authorization_codes').where('client_id', 'in', (clients) => clients.selectFrom('gone').select('client_id')),
-        )
-        .with('consented', (query) =>
-          query.deleteFrom('consents').where('client_id', 'in', (clients) => clients.selectFrom('gone').select('client_id')),
-        )
-        .with('devices', (query) =>
-          query.deleteFrom('device_codes').where('client_id', 'in', (clients) => clients.selectFrom('gone').select('client_id')),
-        )
-        .selectFrom('gone')
-        .select('client_id')
-        .executeTakeFirst();
-      return gone !== undefined;
+      const { numDeletedRows } = await trx.deleteFrom('clients').where('client_id', '=', client_id).executeTakeFirstOrThrow();
+      return numDeletedRows > 0n;
+    },
+
+    /** Everything that was granted to a client, and what people remembered for it. */
+    async removeGrants(trx: Kysely<Schema>, client_id: string): Promise<void> {
+      for (const table of ['refresh_tokens', 'authorization_codes', 'consents', 'device_codes'] as const)
+        await trx.deleteFrom(table).where('client_id', '=', client_id).execute();
     },
 
     /** Writes the configuration's clients as they should be, new or not; answers those that changed. One that somebody else made is not taken over. */

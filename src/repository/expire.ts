@@ -124,6 +124,8 @@ const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   ['login_flows', (now) => sql`expires_at <= ${now}`],
   // A code that comes back late must still be known, or its replay would pass for a typing error.
   ['authorization_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
+  // A device that asks late is told so.
+  ['device_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
   ['sessions', (now) => sql`expires_at <= ${now}`],
   ['link_tickets', (now) => sql`expires_at <= ${now}`],
   ['mfa_setup_flows', (now) => sql`expires_at <= ${now}`],
@@ -131,6 +133,9 @@ const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   ['failed_logins', (now, { failure_lifetime }) => sql`last_failed_at <= ${addSeconds(now, -Math.max(failure_lifetime, DAY))}`],
   ['ip_bans', (now) => sql`expires_at <= ${now}`],
   ['audit_events', (now, { audit_retention }) => sql`at <= ${addSeconds(now, -audit_retention)}`],
+  ['client_secrets', (now) => sql`expires_at <= ${now}`],
+  ['url_clients', (now, { pending_lifetime }) => sql`status = 'pending' and created_at <= ${addSeconds(now, -pending_lifetime)}`],
+  ['used_proofs', (now) => sql`expires_at <= ${now}`],
   ['signing_keys', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
 ];
 

@@ -51,6 +51,10 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
       return toPage(await rows.execute(), request);
     },
 
+    /** Who waits for approval, longest first. */
+    pending: (limit: number): Promise<UserEntry[]> =>
+      selectUsers(kysely).where('is_pending', '=', true).orderBy('created_at').orderBy('id').limit(limit).execute(),
+
     /** Active people by name, at most 1000, for providers that let one choose. */
     active: () =>
       kysely

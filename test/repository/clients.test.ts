@@ -75,6 +75,7 @@ describe('a client', () => {
       .execute();
     expect(await clients.remove(kysely(), 'grafana')).toBe(true);
     expect(await clients.remove(kysely(), 'grafana')).toBe(false);
+    await clients.removeGrants(kysely(), 'grafana');
     for (const table of ['consents', 'refresh_tokens', 'client_secrets'] as const)
       expect(await kysely().selectFrom(table).select('client_id').execute(), table).toEqual([]);
   });

@@ -1,0 +1,194 @@
+// The apps that were registered: made, changed, given secrets and removed by administrators; those of the configuration are brought into the
+// database at start and change there alone. Called by the API and the CLI; apps that register themselves go through oauth/registration.ts.
+import type { Client } from '../domain/client.ts';
+import { type ClientFields, type ClientRules, clientComplaints, completeClient, registeredId } from '../domain/client_metadata.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { PageRequest } from '../domain/page.ts';
+import { STANDARD_SCOPES } from '../domain/scope.ts';
+import { randomId } from '../domain/secret.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import { type ClientSecret, type ClientSecrets, MAX_SECRETS } from '../repository/client_secrets.ts';
+import type { Clients as ClientRows, RegisteredClient } from '../repository/clients.ts';
+import type { Database } from '../repository/database.ts';
+import type { Groups } from '../repository/groups.ts';
+import { withMigrationLock } from '../repository/migration_lock.ts';
+import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
+import { type Actor, doneBy } from './actor.ts';
+
+export interface ClientsDeps {
+  database: Database;
+  clients: ClientRows;
+  clientSecrets: ClientSecrets;
+  clientSecretHash: ClientSecretHash;
+  groups: Pick<Groups, 'list'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+  /** What administrators may register. */
+  client_rules: ClientRules;
+}
+
+/** What is not given is as it is by default, or stays. */
+export type ClientPatch = { [Field in keyof ClientFields]?: ClientFields[Field] | undefined };
+
+export interface RegisteredClientEntry extends RegisteredClient {
+  secrets: ClientSecret[];
+}
+
+/** A client as the configuration names it. */
+export interface ConfiguredClient extends ClientFields {
+  client_id: string;
+  secrets: readonly string[];
+}
+
+type Transaction = Parameters<ClientRows['insert']>[0];
+
+export type Clients = ReturnType<typeof createClients>;
+
+export function createClients({ database, clients, clientSecrets, clientSecretHash, groups, audit, clock, client_rules }: ClientsDeps) {
+  async function get(client_id: string, trx?: Transaction): Promise<RegisteredClientEntry> {
+    const client = (await clients.get(client_id, trx)) ?? notFound();
+    return { ...client, secrets: await clientSecrets.list(client_id, trx) };
+  }
+
+  async function check(client: ClientFields): Promise<void> {
+    const [complaint] = clientComplaints(client, client_rules);
+    if (complaint) throw new AuthError(complaint.code, `${complaint.path.join('.')} ${complaint.message}`);
+    const known = client.allowed_group_ids ? (await groups.list()).map(({ id }) => id) : [];
+    if (client.allowed_group_ids?.some((id) => !known.includes(id))) throw new AuthError('unknown_group', 'Unknown group');
+  }
+
+  async function addSecret(trx: Transaction, client_id: string, now: Date): Promise<{ id: string; client_secret: string }> {
+    const client_secret = newClientSecret();
+    const id = randomId();
+    await clientSecrets.insert(trx, {
+      id,
+      client_id,
+      secret_hash: clientSecretHash.hash(client_secret),
+      created_at: now,
+      expires_at: null,
+    });
+    return { id, client_secret };
+  }
+
+  /** Runs a change while nobody else changes this client. */
+  async function change<T>(client_id: string, work: (trx: Transaction, client: RegisteredClientEntry) => Promise<T>): Promise<T> {
+    return await database.transaction(async (trx) => {
+      const client = await get(client_id, trx);
+      if (client.managed_by === 'config') throw new AuthError('managed_by_config', 'The client is changed in the configuration alone');
+      return await work(trx, client);
+    });
+  }
+
+  return {
+    /** By name, those that are switched off included. */
+    list: (request: PageRequest) => clients.page(request),
+
+    /** Throws `not_found`. */
+    get: (client_id: string): Promise<RegisteredClientEntry> => get(client_id),
+
+    /** The client, and its secret where it needs one: shown this once. A client_id is made up unless given. */
+    async create(
+      { client_id = randomId(), ...given }: ClientPatch & { client_id?: string | undefined },
+      actor: Actor,
+    ): Promise<RegisteredClientEntry & { client_secret: string | null }> {
+      if (!registeredId.safeParse(client_id).success)
+        throw new AuthError('invalid_format', 'client_id must be one line of text, and no URL');
+      const client = completeClient(given, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: 'client_secret_basic' });
+      await check(client);
+      return await database.transaction(async (trx) => {
+        const created_at = clock();
+        if (!(await clients.insert(trx, { ...client, client_id, managed_by: 'database', created_at })))
+          throw new AuthError('conflict', 'Another client has this client_id');
+        const client_secret = needsSecret(client) ? (await addSecret(trx, client_id, created_at)).client_secret : null;
+        await audit.insert(trx, { type: 'client.created', ...doneBy(actor), client_id, detail: { client_name: client.client_name } });
+        return { ...(await get(client_id, trx)), client_secret };
+      });
+    },
+
+    async update(client_id: string, patch: ClientPatch, actor: Actor): Promise<RegisteredClientEntry> {
+      return await change(client_id, async (trx, client) => {
+        const whole = completeClient({ ...client, ...said(patch) }, client);
+        await check(whole);
+        await clients.update(trx, client_id, whole);
+        if (!needsSecret(whole)) for (const { id } of client.secrets) await clientSecrets.remove(trx, { client_id, id });
+        await audit.insert(trx, { type: 'client.updated', ...doneBy(actor), client_id, detail: { fields: Object.keys(patch) } });
+        return await get(client_id, trx);
+      });
+    },
+
+    /** Everything that was granted to it goes at once. */
+    async remove(client_id: string, actor: Actor): Promise<void> {
+      await change(client_id, async (trx, { client_name }) => {
+        await clients.remove(trx, client_id);
+        await clients.removeGrants(trx, client_id);
+        await audit.insert(trx, { type: 'client.deleted', ...doneBy(actor), client_id, detail: { client_name } });
+      });
+    },
+
+    /** A new secret, shown this once; those from before are good for `overlap` seconds more. */
+    async rotateSecret(
+      client_id: string,
+      overlap: number,
+      actor: Actor,
+    ): Promise<{ id: string; client_secret: string; others_expire_at: Date }> {
+      return await change(client_id, async (trx, client) => {
+        if (!needsSecret(client)) throw new AuthError('conflict', 'The client does not prove itself by a secret');
+        if (client.secrets.length >= MAX_SECRETS) throw new AuthError('conflict', 'The client has too many secrets: remove one first');
+        const now = clock();
+        const others_expire_at = addSeconds(now, overlap);
+        const made = await addSecret(trx, client_id, now);
+        await clientSecrets.expireOthers(trx, { client_id, id: made.id, expires_at: others_expire_at });
+        const detail = { secret_id: made.id, others_expire_at: others_expire_at.toISOString() };
+        await audit.insert(trx, { type: 'client.secret_created', ...doneBy(actor), client_id, detail });
+        return { ...made, others_expire_at };
+      });
+    },
+
+    async removeSecret(client_id: string, id: string, actor: Actor): Promise<void> {
+      await change(client_id, async (trx) => {
+        if (!(await clientSecrets.remove(trx, { client_id, id }))) throw new AuthError('not_found', 'Secret not found');
+        await audit.insert(trx, { type: 'client.secret_removed', ...doneBy(actor), client_id, detail: { secret_id: id } });
+      });
+    },
+
+    /** Makes the database say what the configuration says. A client that left it is switched off, and its tokens are refused. */
+    async reconcile(configured: readonly ConfiguredClient[]): Promise<void> {
+      const client_ids = configured.map(({ client_id }) => client_id);
+      const created_at = clock();
+      const rows = configured.map((client) => ({ ...client, managed_by: 'config' as const, created_at }));
+      const secrets = configured.flatMap(({ client_id, secrets }) =>
+        secrets.map((secret) => {
+          const secret_hash = clientSecretHash.hash(secret);
+          return { id: secret_hash.toString('hex', 0, 16), client_id, secret_hash, created_at, expires_at: null };
+        }),
+      );
+      await withMigrationLock(database, () =>
+        database.transaction(async (trx) => {
+          const [taken] = await clients.taken(trx, client_ids);
+          if (taken !== undefined)
+            throw new Error(
+              `clients: ${taken} was registered elsewhere; run "latchkey client remove ${taken}", or take it out of the configuration`,
+            );
+          const written = await clients.put(trx, rows);
+          const disabled = await clients.disableOthers(trx, client_ids);
+          const new_secrets = await clientSecrets.replace(trx, client_ids, secrets);
+          if (written.length + disabled.length + new_secrets.length === 0) return;
+          await audit.insert(trx, { type: 'client.reconciled', outcome: 'done', detail: { written, disabled, new_secrets } });
+        }),
+      );
+    },
+  };
+}
+
+function said(patch: ClientPatch): ClientPatch {
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
+}
+
+function needsSecret({ token_endpoint_auth_method }: Pick<Client, 'token_endpoint_auth_method'>): boolean {
+  return token_endpoint_auth_method.startsWith('client_secret');
+}
+
+function notFound(): never {
+  throw new AuthError('not_found', 'Client not found');
+}

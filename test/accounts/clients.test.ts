@@ -1,0 +1,246 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { OPERATOR } from '../../src/accounts/actor.ts';
+import { createApprovals } from '../../src/accounts/approvals.ts';
+import { type Clients, createClients } from '../../src/accounts/clients.ts';
+import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
+import { sha256 } from '../../src/domain/secret.ts';
+import { createAuditEvents } from '../../src/repository/audit_events.ts';
+import { createGroups } from '../../src/repository/groups.ts';
+import { createUsers } from '../../src/repository/users.ts';
+import { type ClientParts, createClientParts, SCOPES } from '../support/clients.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { addPerson, addSystemGroups } from '../support/people.ts';
+
+const CB = ['https://grafana.example.com/cb'];
+const ADMIN = { ...OPERATOR, is_owner: false };
+
+let db: TestDatabase;
+let parts: ClientParts;
+let clients: Clients;
+let audit: ReturnType<typeof createAuditEvents>;
+const kysely = () => db.database.kysely;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await addSystemGroups(db.database);
+});
+afterAll(() => db.close());
+beforeEach(async () => {
+  for (const table of ['clients', 'url_clients', 'users', 'audit_events', 'refresh_tokens'] as const)
+    await kysely().deleteFrom(table).execute();
+  parts = createClientParts(db.database);
+  audit = createAuditEvents({ database: db.database, clock: parts.time.clock, on_error: (error) => expect.fail(String(error)) });
+  const client_rules = {
+    allow_http_redirect_uris: false,
+    allow_private_addresses: true,
+    scopes: SCOPES,
+    grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+  };
+  clients = createClients({
+    ...parts,
+    database: db.database,
+    groups: createGroups(db.database),
+    audit,
+    clock: parts.time.clock,
+    client_rules,
+  });
+  return () => audit.close();
+});
+
+const events = async () => (await audit.list({ limit: 100, cursor: null })).items.map(({ type }) => type).reverse();
+const isGood = async (client_id: string, client_secret: string) =>
+  await parts
+    .authenticate({
+      authorization: undefined,
+      parameters: new Map([
+        ['client_id', client_id],
+        ['client_secret', client_secret],
+      ]),
+      remote_address: '::1',
+    })
+    .then(
+      () => true,
+      () => false,
+    );
+
+async function addGrant(client_id: string): Promise<void> {
+  const { id: user_id } = await addPerson(db.database);
+  const now = parts.time.clock();
+  const facts = { user_id, client_id, token_type: 'normal' as const, created_at: now, auth_time: now, access_token_expiration: 60 };
+  await kysely()
+    .insertInto('refresh_tokens')
+    .values({ id: sha256(client_id).toString('hex', 0, 16), token_hash: sha256(client_id), ...facts })
+    .execute();
+}
+const grants = async () => (await kysely().selectFrom('refresh_tokens').select('client_id').execute()).map(({ client_id }) => client_id);
+
+describe('a client', () => {
+  it('is registered with a secret that is shown once', async () => {
+    const { client_secret, ...client } = await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
+    expect(client).toMatchObject({ client_id: 'grafana', managed_by: 'database', token_endpoint_auth_method: 'client_secret_basic' });
+    expect(client_secret).toMatch(/^lk_cs_[\w-]{43}$/);
+    expect(await isGood('grafana', client_secret!)).toBe(true);
+    expect(JSON.stringify(await clients.get('grafana'))).not.toContain(client_secret);
+    expect(await events()).toEqual(['client.created']);
+  });
+
+  // L11
+  it('gets a name that is no URL when it has none', async () => {
+    const { client_id, client_secret } = await clients.create({ redirect_uris: CB, token_endpoint_auth_method: 'none' }, ADMIN);
+    expect([client_id, client_secret]).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), null]);
+  });
+
+  it.each<[string, object, object]>([
+    ['a pattern', { redirect_uris: ['https://*.example.com'] }, { code: 'unfit_redirect_uri', status: 400 }], // A5
+    ['a fragment', { redirect_uris: ['https://a.example.com/#x'] }, { code: 'unfit_redirect_uri' }], // A8
+    ['a script', { redirect_uris: ['javascript:alert(1)'] }, { code: 'unfit_redirect_uri' }], // A10
+    ['a redirect in the clear', { redirect_uris: ['http://a.example.com/'] }, { code: 'unfit_redirect_uri' }], // A12
+    ['an unknown scope', { redirect_uris: CB, scope: ['root'] }, { code: 'invalid_client_metadata', status: 400 }],
+    ['an unknown group', { redirect_uris: CB, allowed_group_ids: ['nobody'] }, { code: 'unknown_group' }],
+    ['a URL for a name', { redirect_uris: CB, client_id: 'https://a.example.com/' }, { code: 'invalid_format' }],
+    ['a name that another has', { redirect_uris: CB, client_id: 'taken' }, { code: 'conflict' }],
+  ])('with %s is refused', async (_story, given, refusal) => {
+    await clients.create({ client_id: 'taken', redirect_uris: CB }, ADMIN);
+    await expect(clients.create(given, ADMIN)).rejects.toMatchObject(refusal);
+  });
+
+  it('is changed in what is said, and loses its secrets when it needs none any more', async () => {
+    await clients.create({ client_id: 'grafana', client_name: 'Grafana', redirect_uris: CB }, ADMIN);
+    const patch = { redirect_uris: ['https://new.example.com/cb'], token_endpoint_auth_method: 'none' as const, client_name: undefined };
+    expect(await clients.update('grafana', patch, ADMIN)).toMatchObject({ ...patch, client_name: 'Grafana', secrets: [] });
+    await expect(clients.update('grafana', { grant_types: ['client_credentials'] }, ADMIN)).rejects.toMatchObject({
+      code: 'invalid_client_metadata',
+    });
+    await expect(clients.update('nobody', {}, ADMIN)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('takes its grants along', async () => {
+    await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
+    await addGrant('grafana');
+    await addGrant('another');
+    await clients.remove('grafana', ADMIN);
+    expect(await grants()).toEqual(['another']);
+    await expect(clients.get('grafana')).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('a secret', () => {
+  it('is changed with overlap', async () => {
+    const { client_secret: old } = await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
+    const { client_secret } = await clients.rotateSecret('grafana', 3600, ADMIN);
+    expect([await isGood('grafana', old!), await isGood('grafana', client_secret)]).toEqual([true, true]);
+    parts.time.advance(3600);
+    expect([await isGood('grafana', old!), await isGood('grafana', client_secret)]).toEqual([false, true]);
+    expect(await events()).toEqual(['client.created', 'client.secret_created']);
+  });
+
+  it('is changed at once', async () => {
+    const { client_secret: old } = await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
+    await clients.rotateSecret('grafana', 0, ADMIN);
+    expect(await isGood('grafana', old!)).toBe(false);
+  });
+
+  it('is removed, and there are ten at most', async () => {
+    const { client_secret, secrets } = await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
+    await clients.removeSecret('grafana', secrets[0]!.id, ADMIN);
+    expect(await isGood('grafana', client_secret!)).toBe(false);
+    await expect(clients.removeSecret('grafana', secrets[0]!.id, ADMIN)).rejects.toMatchObject({ code: 'not_found' });
+    for (let index = 0; index < 10; index += 1) await clients.rotateSecret('grafana', 3600, ADMIN);
+    await expect(clients.rotateSecret('grafana', 3600, ADMIN)).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  it('is none of a public client', async () => {
+    await clients.create({ client_id: 'spa', redirect_uris: CB, token_endpoint_auth_method: 'none' }, ADMIN);
+    await expect(clients.rotateSecret('spa', 0, ADMIN)).rejects.toMatchObject({ code: 'conflict' });
+  });
+});
+
+describe('the configuration’s clients', () => {
+  const configured = (client_id: string, ...secrets: string[]) => ({
+    ...CLIENT_DEFAULTS,
+    client_id,
+    secrets,
+    redirect_uris: CB,
+    scope: ['openid'],
+    token_endpoint_auth_method: 'client_secret_basic' as const,
+  });
+
+  it('come, change their secrets, go and come back', async () => {
+    await clients.reconcile([configured('grafana', 'the first secret')]);
+    expect(await isGood('grafana', 'the first secret')).toBe(true);
+    await clients.reconcile([configured('grafana', 'another secret', 'the first secret')]);
+    expect([await isGood('grafana', 'the first secret'), await isGood('grafana', 'another secret')]).toEqual([true, true]);
+    await clients.reconcile([configured('grafana', 'another secret')]);
+    expect([await isGood('grafana', 'the first secret'), await isGood('grafana', 'another secret')]).toEqual([false, true]);
+    await clients.reconcile([]);
+    expect([await isGood('grafana', 'another secret'), await parts.clientDirectory.find('grafana', '::1')]).toEqual([false, null]);
+    await clients.reconcile([configured('grafana', 'another secret')]);
+    expect(await isGood('grafana', 'another secret')).toBe(true);
+    expect(await events()).toEqual(Array(5).fill('client.reconciled'));
+  });
+
+  it('are written once by replicas that start together', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => clients.reconcile([configured('grafana', 'the first secret')])));
+    expect(await events()).toEqual(['client.reconciled']);
+  });
+
+  it('are changed there alone', async () => {
+    await clients.reconcile([configured('grafana', 'the first secret')]);
+    const managed = { code: 'managed_by_config', status: 409 };
+    await expect(clients.update('grafana', { client_name: 'x' }, ADMIN)).rejects.toMatchObject(managed);
+    await expect(clients.remove('grafana', ADMIN)).rejects.toMatchObject(managed);
+    await expect(clients.rotateSecret('grafana', 0, ADMIN)).rejects.toMatchObject(managed);
+  });
+
+  it('do not take over one that somebody registered', async () => {
+    await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
+    await expect(clients.reconcile([configured('grafana', 'the first secret')])).rejects.toThrow('latchkey client remove grafana');
+  });
+});
+
+describe('what waits', () => {
+  const CLIENT_ID = 'https://app.example.com/client';
+  const approvals = (approvals_by: 'owner' | 'administrators' = 'owner') =>
+    createApprovals({ ...parts, database: db.database, users: createUsers(db.database), audit, clock: parts.time.clock, approvals_by });
+  const ask = (said: string) =>
+    parts.urlClients.ask({ client_id: CLIENT_ID, metadata_hash: sha256(said), metadata: {}, now: parts.time.clock() });
+  const decide = (status: 'approved' | 'refused', metadata_hash: string | null = null) => ({ client_id: CLIENT_ID, status, metadata_hash });
+
+  it('is people and apps, and is decided by the owner', async () => {
+    await ask('a');
+    await addPerson(db.database, { name: 'Paula', is_active: false, is_pending: true });
+    await addPerson(db.database, { name: 'Active' });
+    expect(await approvals().pending()).toMatchObject({ users: [{ name: 'Paula' }], url_clients: [{ client_id: CLIENT_ID }] });
+    await expect(approvals().decide(decide('approved'), ADMIN)).rejects.toMatchObject({ code: 'unauthorized' });
+    await approvals('administrators').decide(decide('approved'), ADMIN);
+    expect((await approvals().pending()).url_clients).toEqual([]);
+    expect(await events()).toEqual(['url_client.approved']);
+  });
+
+  it('is approved as it was seen', async () => {
+    await ask('a');
+    await ask('b');
+    await expect(approvals().decide(decide('approved', sha256('a').toString('hex')), OPERATOR)).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+
+  it('loses what it was granted when it is refused', async () => {
+    await ask('a');
+    await approvals().decide(decide('approved'), OPERATOR);
+    await addGrant(CLIENT_ID);
+    await approvals().decide(decide('refused'), OPERATOR);
+    expect(await grants()).toEqual([]);
+  });
+});
+
+test('a list shows every client, switched off or not', async () => {
+  await clients.create({ client_id: 'a', redirect_uris: CB }, ADMIN);
+  await parts.add('b', { managed_by: 'config' });
+  await clients.reconcile([]);
+  const { items } = await clients.list({ limit: 10, cursor: null });
+  expect(items.map(({ client_id, is_enabled }) => [client_id, is_enabled])).toEqual([
+    ['a', true],
+    ['b', false],
+  ]);
+});
