@@ -122,6 +122,18 @@ test('a login page offers passkeys to browsers that know them, hidden until then
   expect(await refused.text()).toContain('This passkey does not log you in here.');
 });
 
+test('under an address where browsers know no passkeys, nobody is offered one, and the operator is told', async () => {
+  const config = { public_url: 'http://auth.example.com', auth_mfa_modules: [{ type: 'passkey' }] };
+  const plain = await startServer({ config });
+  await plain.createOwner();
+  expect(plain.lines.join()).toContain('passkey cannot work at http://auth.example.com');
+  const start = { client_id: 'http://auth.example.com/', redirect_uri: 'http://auth.example.com/', handler: ['passkey', null] };
+  expect((await plain.inject({ method: 'POST', url: '/auth/login_flow', json: start })).statusCode).toBe(404);
+  const page = await plain.inject({ url: `/auth/authorize?${new URLSearchParams({ response_type: 'code', ...start, handler: '' })}` });
+  expect(page.body).not.toContain('passkey');
+  await plain.close();
+});
+
 describe('/login', () => {
   // K12
   test.each(['//evil.example', '/\\evil.example', 'https://evil.example/', '/x/..//evil.example'])(
