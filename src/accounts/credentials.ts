@@ -1,9 +1,8 @@
-// Which login is whose: linked by a login or by link_user, unlinked by people and administrators. Nobody is left without a way in.
-import { type AuthProvider, type Identity, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
-import type { Clock } from '../domain/clock.ts';
+// Which login is whose: linked by the first login of whom a provider picked, unlinked by people and administrators. Nobody is left without a way in.
+// What people link themselves is in link_user.ts.
+import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import { AuthError } from '../domain/errors.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
-import { randomId } from '../domain/secret.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Credential, Credentials as CredentialRows } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
@@ -17,26 +16,14 @@ export interface CredentialsDeps {
   credentials: CredentialRows;
   localLogins: Pick<LocalLogins, 'remove'>;
   audit: Pick<AuditEvents, 'insert'>;
-  clock: Clock;
   /** The ways in there are. */
   providers: ReadonlyMap<string, Pick<AuthProvider, 'name'>>;
 }
 
 export type Credentials = ReturnType<typeof createCredentials>;
 
-export function createCredentials({ database, users, credentials, localLogins, audit, clock, providers }: CredentialsDeps) {
+export function createCredentials({ database, users, credentials, localLogins, audit, providers }: CredentialsDeps) {
   const isWayIn = (credential: ProviderKey) => providers.has(providerKeyText(credential));
-
-  /** False when the user has a login at this provider, or the identity belongs to somebody. */
-  async function link(credential: Credential, actor?: Actor): Promise<boolean> {
-    const { user_id, auth_provider_type, auth_provider_id } = credential;
-    const event = { type: 'credential.linked', target_user_id: user_id, detail: { auth_provider_type, auth_provider_id } } as const;
-    return await database.transaction(async (trx) => {
-      const linked = await credentials.insert(trx, credential);
-      if (linked) await audit.insert(trx, { ...event, outcome: 'done', actor_user_id: user_id, ...(actor && doneBy(actor)) });
-      return linked;
-    });
-  }
 
   return {
     findIdentity: credentials.findIdentity,
@@ -47,20 +34,15 @@ export function createCredentials({ database, users, credentials, localLogins, a
       return all.map((credential) => ({ ...credential, auth_provider_name: providers.get(providerKeyText(credential))?.name ?? null }));
     },
 
-    link,
-
-    /** Adds what a provider found out to a user as another way in; the user's already is fine (HA contract 3.9). */
-    async linkIdentity(
-      user_id: string,
-      { auth_provider_type, auth_provider_id }: ProviderKey,
-      identity: Identity,
-      actor: Actor,
-    ): Promise<void> {
-      const key = { auth_provider_type, auth_provider_id };
-      const { subject, data } = identity;
-      if (await link({ id: randomId(), user_id, ...key, subject, data, created_at: clock() }, actor)) return;
-      const found = await credentials.findIdentity(key, subject);
-      if (found?.user_id !== user_id) throw new AuthError('credential_already_linked', 'Credential already linked');
+    /** False when the user has a login at this provider, or the identity belongs to somebody. */
+    async link(credential: Credential): Promise<boolean> {
+      const { user_id, auth_provider_type, auth_provider_id } = credential;
+      const event = { type: 'credential.linked', target_user_id: user_id, detail: { auth_provider_type, auth_provider_id } } as const;
+      return await database.transaction(async (trx) => {
+        const linked = await credentials.insert(trx, credential);
+        if (linked) await audit.insert(trx, { ...event, outcome: 'done', actor_user_id: user_id });
+        return linked;
+      });
     },
 
     /** Ends one way in; its password goes along, tokens made with it stay (HA contract 12.6). */

@@ -7,7 +7,7 @@ import type { Credentials } from '../repository/credentials.ts';
 import type { UserEntry, Users } from '../repository/users.ts';
 
 /** A user as they would be after the login. */
-export interface ForeseenUser {
+interface ForeseenUser {
   /** Null: not made yet. */
   id: string | null;
   name: string | null;

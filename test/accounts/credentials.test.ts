@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Actor } from '../../src/accounts/actor.ts';
-import type { Identity } from '../../src/domain/auth_provider.ts';
+import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
 import { addPerson } from '../support/people.ts';
@@ -17,37 +17,15 @@ beforeEach(async () => {
   a.time.advance(1);
 });
 
+/** What link_user leaves. */
+const linkTo = ({ id: user_id }: User, subject = 'alice') =>
+  a.credentials.link({ id: randomId(), user_id, ...OFFICE, subject, data: {}, created_at: a.time.clock() });
 const OFFICE = { auth_provider_type: 'ldap', auth_provider_id: 'office' };
-const alice: Identity = { subject: 'alice', data: {}, name: 'Alice', amr: ['pwd'] };
 const by = ({ id, is_owner }: User): Actor => ({ user_id: id, is_owner, is_admin: true, remote_address: '192.0.2.1' });
 const idsOf = async ({ id }: User) => (await a.rows.credentials.ofUser(id)).map((credential) => credential.id);
 
-test('a login is linked once, and again without effect', async () => {
-  await a.credentials.linkIdentity(user.id, OFFICE, alice, by(user));
-  await a.credentials.linkIdentity(user.id, OFFICE, alice, by(user));
-  expect((await a.users.get(user.id)).credentials).toEqual([
-    { type: 'homeassistant', id: null },
-    { type: 'ldap', id: 'office' },
-  ]);
-  expect(await a.events()).toEqual(['credential.linked']);
-});
-
-test("a login that is somebody's is nobody else's, and a second one of a provider is one too many", async () => {
-  const other = await addPerson(a.database);
-  await a.credentials.linkIdentity(user.id, OFFICE, alice, by(user));
-  const refusal = { code: 'credential_already_linked', description: 'Credential already linked', status: 400 };
-  await expect(a.credentials.linkIdentity(other.id, OFFICE, alice, by(other))).rejects.toMatchObject(refusal);
-  await expect(a.credentials.linkIdentity(user.id, OFFICE, { ...alice, subject: 'alice2' }, by(user))).rejects.toMatchObject(refusal);
-});
-
-test('20 parallel claims of one login by 20 users give it to one', async () => {
-  const people = await Promise.all(Array.from({ length: 20 }, () => addPerson(a.database)));
-  const outcomes = await Promise.allSettled(people.map((claimant) => a.credentials.linkIdentity(claimant.id, OFFICE, alice, by(claimant))));
-  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-});
-
 test('unlinking the local login removes its password; the last way in stays', async () => {
-  await a.credentials.linkIdentity(user.id, OFFICE, alice, by(user));
+  await linkTo(user);
   const [local = '', ldap = ''] = await idsOf(user);
   await a.credentials.unlink(user.id, local, by(user));
   expect(await a.rows.localLogins.find('paulus')).toBeUndefined();
@@ -58,7 +36,7 @@ test('unlinking the local login removes its password; the last way in stays', as
 test('of two parallel unlinkings of two logins one is refused', async () => {
   for (let round = 0; round < 10; round++) {
     const twice = await addPerson(a.database, { username: `user ${round}` });
-    await a.credentials.linkIdentity(twice.id, OFFICE, { ...alice, subject: `user ${round}` }, by(twice));
+    await linkTo(twice, `user ${round}`);
     const outcomes = await Promise.allSettled((await idsOf(twice)).map((id) => a.credentials.unlink(twice.id, id, by(twice))));
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   }
@@ -73,7 +51,7 @@ test("nobody unlinks another's login by its id, nor one that is not there", asyn
 
 test("an administrator does not unlink the owner's logins", async () => {
   const owner = await addPerson(a.database, { is_owner: true, username: 'owner' });
-  await a.credentials.linkIdentity(owner.id, OFFICE, alice, by(owner));
+  await linkTo(owner);
   const [id = ''] = await idsOf(owner);
   await expect(a.credentials.unlink(owner.id, id, by(user))).rejects.toMatchObject({ code: 'unauthorized' });
   await a.credentials.unlink(owner.id, id, by(owner));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Identity } from '../../src/domain/auth_provider.ts';
+import { randomId } from '../../src/domain/secret.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
 import { addPerson } from '../support/people.ts';
 
@@ -93,7 +94,9 @@ test('a long name is cut', async () => {
 
 test('an identity that was linked to somebody meanwhile is that user', async () => {
   const { id } = await addPerson(a.database);
-  const actor = { user_id: id, is_owner: false, is_admin: false, remote_address: ADDRESS };
-  await a.credentials.linkIdentity(id, OFFICE, identity(), actor);
+  const { subject, data } = identity();
+  const { auth_provider_type, auth_provider_id } = OFFICE;
+  const credential = { id: randomId(), user_id: id, auth_provider_type, auth_provider_id, subject, data, created_at: a.time.clock() };
+  await a.credentials.link(credential);
   expect((await a.newUsers.admit(office(), identity(), ADDRESS)).user.id).toBe(id);
 });

@@ -55,7 +55,14 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const users = createUsers(database);
   const rows = createCredentialRows(database);
   const localLogins = createLocalLogins(database);
-  const credentials = createCredentials({ database, users, credentials: rows, localLogins, audit: auditEvents, clock, providers: new Map() });
+  const credentials = createCredentials({
+    database,
+    users,
+    credentials: rows,
+    localLogins,
+    audit: auditEvents,
+    providers: new Map(),
+  });
   const newUsers = createNewUsers({ database, users, credentials: rows, audit: auditEvents, clock, max_pending: 100 });
   const loginFlows = createLoginFlows(database);
   const syncGroups = createSyncGroups({ database, groups: createGroups(database), audit: auditEvents });
