@@ -5,7 +5,7 @@ import { addSeconds } from '../../src/domain/clock.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import type { FlowStep } from '../../src/domain/login_flow.ts';
 import type { MfaModule } from '../../src/domain/mfa_module.ts';
-import { randomId } from '../../src/domain/secret.ts';
+import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { LoginResult } from '../../src/login/login.ts';
 import { mfa_module as notifyType } from '../../src/mfa_modules/notify.ts';
 import { mfa_module as passkeyType } from '../../src/mfa_modules/passkey.ts';
@@ -14,6 +14,7 @@ import { mfa_module as totpType } from '../../src/mfa_modules/totp.ts';
 import { type Authenticator, createAuthenticator } from '../support/authenticator.ts';
 import { createTestClock } from '../support/clock.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { backFrom, elsewhere } from '../support/elsewhere.ts';
 import { insecureMfa, made } from '../support/insecure_mfa.ts';
 import { ABROAD, APP, addUser, CALLBACK, createLoginParts, type LoginParts } from '../support/login.ts';
 import { type Vector, vectors } from '../support/vectors.ts';
@@ -224,6 +225,32 @@ describe('the second factor of a login', () => {
       await expect(submit(step.flow_id, input)).rejects.toMatchObject({ code: 'invalid_input' });
     expect(await amr()).toEqual([]);
     expect(short((await submit(step.flow_id, { code: code(0) })).step)).toBe('create_entry');
+  });
+
+  // I5
+  test('is asked for whichever provider the person comes through, also from elsewhere, in the browser that left', async () => {
+    const upstream = elsewhere.create(
+      { type: 'elsewhere', new_users: 'refuse', default_groups: [], require_mfa: false },
+      {} as Parameters<typeof elsewhere.create>[1],
+    );
+    await startWith([totp], { providers: [upstream] });
+    const credential = { id: randomId(), user_id, auth_provider_type: 'elsewhere', auth_provider_id: null, subject: 'paulus', data: '{}' };
+    await db.database.kysely
+      .insertInto('credentials')
+      .values({ ...credential, created_at: time.clock() })
+      .execute();
+    await enrolTotp();
+    const page = { ...json, browser_hash: sha256('browser'), page: { query: 'q', keep: false } };
+    const { step } = await parts.login.preview({ ...page, ...asked, handler: ['elsewhere', null] });
+    const url = new URL(backFrom(step.type === 'external' ? step.url : '', { who: 'paulus' }), 'https://auth.example.com');
+    const parameters = Object.fromEntries(url.searchParams);
+    const back = { provider: url.pathname.split('/').at(-1) ?? '', parameters, browser_hash: page.browser_hash, remote_address: ABROAD };
+    const came_back = await parts.login.comeBack({ ...back, confirmed: false });
+    if (came_back.type !== 'page') throw new Error(came_back.type);
+    expect(short(came_back.result.step)).toBe('mfa');
+    expect(await amr()).toEqual([]);
+    const done = await submit(step.flow_id, { code: code(0) }, { browser_hash: page.browser_hash });
+    expect(done).toMatchObject({ step: { type: 'create_entry' }, login: { user_id, amr: ['pwd', 'otp', 'mfa'] } });
   });
 
   test('one that was removed meanwhile is not asked for', async () => {
