@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Client } from '../../src/domain/client.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
@@ -12,10 +11,9 @@ import { createRotatingTokens } from '../../src/tokens/refresh_token.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ABROAD, createTokenParts, HOME, ISSUER, loginOf, newClient, post, redeem, refresh, type TokenParts } from '../support/grants.ts';
 import { addPerson, addSystemGroups } from '../support/people.ts';
+import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardTokens } from '../support/standard_grants.ts';
 
 const DAY = 86_400;
-const SCOPE = ['openid', 'profile', 'offline_access'];
-const PUBLIC = newClient({ client_id: 'desktop', token_endpoint_auth_method: 'none' });
 
 let db: TestDatabase;
 let parts: TokenParts;
@@ -34,41 +32,20 @@ beforeEach(async () => {
 
 async function open(options: Parameters<typeof createTokenParts>[1] = {}, database: Database = db.database): Promise<TokenParts> {
   const opened = await createTokenParts(database, options);
-  for (const client of [PUBLIC, newClient()]) await know(opened, client);
+  for (const client of [PUBLIC_CLIENT, newClient()]) await registerClient(opened, db.database, client);
   return opened;
 }
 
-/** Registers a client with these parts, and in the database, where its grants look for it. */
-async function know({ clients }: TokenParts, client: Client): Promise<void> {
-  clients.set(client.client_id, client);
-  const { client_id, token_endpoint_auth_method, grant_types, scope } = client;
-  const row = { client_id, token_endpoint_auth_method, grant_types, scope, managed_by: 'config' as const, created_at: new Date() };
-  await db.database.kysely
-    .insertInto('clients')
-    .values(row)
-    .onConflict((oc) => oc.doNothing())
-    .execute();
+function newTokens(client = PUBLIC_CLIENT, standard: Partial<StandardFacts> = {}, replica = parts): Promise<TokenSet> {
+  return standardTokens(replica, db.database, user, client, standard);
 }
 
-/** The first tokens of a grant. */
-async function newTokens(client = PUBLIC, standard: Partial<StandardFacts> = {}, replica = parts): Promise<TokenSet> {
-  const facts = { scope: SCOPE, resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null, ...standard };
-  const login = await loginOf(db.database, user, { client_id: client.client_id, standard: facts });
-  const answer = await redeem(replica, await replica.codes.issue(login), proofOf(client));
-  if (typeof answer === 'string') throw new Error(answer);
-  return answer as TokenSet;
-}
-
-async function newToken(client = PUBLIC, standard: Partial<StandardFacts> = {}, replica = parts): Promise<string> {
+async function newToken(client = PUBLIC_CLIENT, standard: Partial<StandardFacts> = {}, replica = parts): Promise<string> {
   return (await newTokens(client, standard, replica)).refresh_token!;
 }
 
-function proofOf({ client_id, token_endpoint_auth_method }: Client): Record<string, string> {
-  return { client_id, ...(token_endpoint_auth_method !== 'none' && { client_secret: [...client_id].reverse().join('') }) };
-}
-
 function rotate(token: string, differences: Record<string, string | undefined> = {}, replica = parts) {
-  return refresh(replica, token, { client_id: PUBLIC.client_id, ...differences });
+  return refresh(replica, token, { client_id: PUBLIC_CLIENT.client_id, ...differences });
 }
 
 const REFUSED = 'invalid_grant: The refresh token is unknown, used, revoked or expired';
@@ -143,7 +120,7 @@ describe('a token that was used', () => {
         type: 'refresh_token.replayed',
         outcome: 'refused',
         target_user_id: user.id,
-        client_id: PUBLIC.client_id,
+        client_id: PUBLIC_CLIENT.client_id,
         detail: { refresh_token_id: expect.any(String), revoked: true },
       }),
     );
@@ -237,7 +214,7 @@ test('a token of before the secret key was changed still rotates, and its succes
   const keys = ['the secret key of earlier days, long gone', 'the secret key of today, which is another'] as const;
   await db.database.kysely.deleteFrom('signing_keys').execute();
   const earlier = await open({ sealer: createSealer({ secret_key: keys[0] }) });
-  const token = await newToken(PUBLIC, {}, earlier);
+  const token = await newToken(PUBLIC_CLIENT, {}, earlier);
   const now = await open({ sealer: createSealer({ secret_key: keys[1], previous_secret_keys: [keys[0]] }) });
   const { refresh_token } = await rotated(token, now);
   expect(await rotate(refresh_token, {}, earlier)).toBe(REFUSED);
@@ -250,7 +227,7 @@ describe('time', () => {
   // D5
   test('that has run out refuses within the grace time too, and ends nothing', async () => {
     const brief = await open({ lifetimes: { refresh_token: 60 } });
-    const token = await newToken(PUBLIC, {}, brief);
+    const token = await newToken(PUBLIC_CLIENT, {}, brief);
     brief.time.advance(55);
     await rotated(token, brief);
     brief.time.advance(5);
@@ -263,7 +240,7 @@ describe('time', () => {
   // D12
   test('ends a grant at its absolute end, however often it is used', async () => {
     const strict = await open({ lifetimes: { refresh_token: 3 * DAY, refresh_token_idle: 2 * DAY } });
-    let token = await newToken(PUBLIC, {}, strict);
+    let token = await newToken(PUBLIC_CLIENT, {}, strict);
     for (let day = 1; day < 3; day++) {
       strict.time.advance(DAY);
       token = (await rotated(token, strict)).refresh_token;
@@ -275,8 +252,8 @@ describe('time', () => {
 
   test('without use ends an idle grant; the client’s own lifetimes come first', async () => {
     const lifetimes = { access_token_lifetime: 60, refresh_token_idle_lifetime: DAY, refresh_token_lifetime: 30 * DAY };
-    const client = { ...PUBLIC, ...lifetimes, client_id: 'strict' };
-    await know(parts, client);
+    const client = { ...PUBLIC_CLIENT, ...lifetimes, client_id: 'strict' };
+    await registerClient(parts, db.database, client);
     const first = await newTokens(client);
     expect(first.expires_in).toBe(60);
     parts.time.advance(DAY - 1);
@@ -289,7 +266,7 @@ describe('time', () => {
 // D9
 test('another client’s token is refused and stays good, before and after it was used', async () => {
   const token = await newToken();
-  const other = { ...proofOf(newClient()) };
+  const other = { ...credentialsOf(newClient()) };
   expect(await rotate(token, other)).toBe(REFUSED);
   const { refresh_token } = await rotated(token);
   parts.time.advance(60);
@@ -302,7 +279,7 @@ test('a confidential client refreshes with its secret only', async () => {
   const client = newClient();
   const token = await newToken(client);
   expect(await rotate(token, { client_id: client.client_id })).toMatch(/^invalid_client/);
-  expect(await rotate(token, proofOf(client))).toBeTypeOf('object');
+  expect(await rotate(token, credentialsOf(client))).toBeTypeOf('object');
 });
 
 // D10
@@ -327,7 +304,7 @@ test('a narrower scope is the access token’s alone; a wider one is refused', a
 // C24
 test('a resource server that was granted may be named, no other', async () => {
   const [one, two] = ['https://one.example/api', 'https://two.example/'];
-  let token = await newToken(PUBLIC, { resource: [one, two] });
+  let token = await newToken(PUBLIC_CLIENT, { resource: [one, two] });
   for (const resource of ['https://three.example', ISSUER, `${one}/`, `${one} https://three.example`]) {
     expect(await rotate(token, { resource })).toBe('invalid_target: resource was not granted');
   }
@@ -355,7 +332,7 @@ describe('whose right has gone refreshes nothing, and everything again when it i
     ['a user whose group was switched off', { take: () => switchGroup(false), give: () => switchGroup(true) }],
     ['a user who withdrew their consent', { take: withdraw, give: consent }],
   ];
-  const client = { ...PUBLIC, client_id: 'family', trusted: false, allowed_group_ids: ['system-users', 'system-admin'] };
+  const client = { ...PUBLIC_CLIENT, client_id: 'family', trusted: false, allowed_group_ids: ['system-users', 'system-admin'] };
 
   function changeUser(change: { is_active: boolean }) {
     return db.database.kysely.updateTable('users').set(change).where('id', '=', user.id).execute();
@@ -379,7 +356,7 @@ describe('whose right has gone refreshes nothing, and everything again when it i
 
   for (const [story, { take, give }] of stories) {
     test(story, async () => {
-      await know(parts, client);
+      await registerClient(parts, db.database, client);
       await consent();
       const token = await newToken(client);
       await take();
@@ -392,7 +369,7 @@ describe('whose right has gone refreshes nothing, and everything again when it i
 
   // D15
   test('a user whose provider lets nobody in from there', async () => {
-    const form = { grant_type: 'refresh_token', client_id: PUBLIC.client_id, refresh_token: await newToken() };
+    const form = { grant_type: 'refresh_token', client_id: PUBLIC_CLIENT.client_id, refresh_token: await newToken() };
     expect(await post(parts, form, ABROAD, { providers: [], refusal: () => 'Not in trusted_networks' })).toBe(REFUSED);
     expect(await post(parts, form)).toBeTypeOf('object');
   });
@@ -400,7 +377,7 @@ describe('whose right has gone refreshes nothing, and everything again when it i
   test('a user restricted to home, abroad', async () => {
     const token = await newToken();
     await db.database.kysely.updateTable('users').set({ local_only: true }).where('id', '=', user.id).execute();
-    expect(await refresh(parts, token, { client_id: PUBLIC.client_id }, ABROAD)).toBe(REFUSED);
+    expect(await refresh(parts, token, { client_id: PUBLIC_CLIENT.client_id }, ABROAD)).toBe(REFUSED);
     expect(await rotate(token)).toBeTypeOf('object');
   });
 });
@@ -414,7 +391,7 @@ describe('20 parallel refreshes with one token, on two replicas', () => {
 
   async function race(refresh_token_grace: number) {
     const replicas = [await open({ refresh_token_grace }), await open({ refresh_token_grace }, other)];
-    const token = await newToken(PUBLIC, {}, replicas[0]);
+    const token = await newToken(PUBLIC_CLIENT, {}, replicas[0]);
     const answers = await Promise.all(Array.from({ length: 20 }, (_, turn) => rotate(token, {}, replicas[turn % 2])));
     const won = answers.filter((answer): answer is TokenSet => typeof answer === 'object');
     const alive = await Promise.all(won.map(({ access_token }) => isAlive(access_token)));

@@ -1,0 +1,253 @@
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Client } from '../../src/domain/client.ts';
+import { randomId } from '../../src/domain/secret.ts';
+import type { TokenSet } from '../../src/domain/token.ts';
+import type { User } from '../../src/domain/user.ts';
+import { createDatabase } from '../../src/repository/database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ABROAD, CLIENT, createTokenParts, HOME, ISSUER, loginOf, newClient, redeem, refresh, type TokenParts } from '../support/grants.ts';
+import { addPerson, addSystemGroups, later, NOON } from '../support/people.ts';
+import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardCode, standardTokens, VERIFIER } from '../support/standard_grants.ts';
+
+const CONFIDENTIAL = newClient();
+const UNKNOWN = 'invalid_grant: The code is unknown, used or expired';
+const RESOURCES = ['https://one.example/api', 'https://two.example/'];
+
+let db: TestDatabase;
+let parts: TokenParts;
+let user: User;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await addSystemGroups(db.database);
+});
+afterAll(() => db.close());
+beforeEach(async () => {
+  parts = await createTokenParts(db.database);
+  for (const client of [PUBLIC_CLIENT, CONFIDENTIAL]) await registerClient(parts, db.database, client);
+  user = await addPerson(db.database, { username: randomId(), group_ids: ['system-users'] });
+  return () => parts.close();
+});
+
+function newCode(client: Client, standard: Parameters<typeof standardCode>[4] = {}): Promise<string> {
+  return standardCode(parts, db.database, user, client, standard);
+}
+
+function trade(code: string, client: Client, differences: Record<string, string | undefined> = {}, remote_address = HOME) {
+  return redeem(parts, code, { code_verifier: VERIFIER, ...credentialsOf(client), ...differences }, remote_address);
+}
+
+async function grants() {
+  return await db.database.kysely.selectFrom('refresh_tokens').selectAll().where('user_id', '=', user.id).execute();
+}
+
+test('a code buys tokens, and its grant keeps what was asked for', async () => {
+  const asked = { resource: RESOURCES, claims: { userinfo: { email: null } }, sid: 'a session', nonce: 'n-0S6_WzA2Mj' };
+  const answer = await trade(await newCode(CONFIDENTIAL, asked), CONFIDENTIAL, { redirect_uri: `${CLIENT}/callback` });
+  expect(answer).toEqual({
+    access_token: expect.any(String),
+    token_type: 'Bearer',
+    expires_in: 1_800,
+    refresh_token: expect.stringMatching(/^lk_rt_/),
+    id_token: expect.any(String),
+    scope: SCOPE.join(' '),
+  });
+  const { nonce: _, ...kept } = asked;
+  expect(await grants()).toMatchObject([
+    { profile: 'standard', scope: SCOPE, ...kept, client_id: 'grafana', dpop_jkt: null, generation: 0 },
+  ]);
+  const claims = parts.accessTokens.read((answer as TokenSet).access_token, { for_anyone: true });
+  expect(claims).toMatchObject({ sub: user.id, aud: RESOURCES, client_id: 'grafana', scope: SCOPE.join(' '), acr: '1', amr: ['pwd'] });
+});
+
+test('an ID token is what a relying party can verify', async () => {
+  const { id_token = '' } = await standardTokens(parts, db.database, user, CONFIDENTIAL, { nonce: 'a nonce', sid: 'a session' });
+  const keys = createLocalJWKSet(parts.keyring.jwks() as never);
+  const { payload } = await jwtVerify(id_token, keys, { issuer: ISSUER, audience: 'grafana', currentDate: NOON });
+  expect(payload).toMatchObject({ sub: user.id, nonce: 'a nonce', sid: 'a session', azp: 'grafana' });
+});
+
+test('without openid there is no ID token, and without the refresh grant no refresh token', async () => {
+  const client = newClient({ client_id: 'once', grant_types: ['authorization_code'] });
+  await registerClient(parts, db.database, client);
+  const answer = await standardTokens(parts, db.database, user, client, { scope: ['profile'] });
+  expect(Object.keys(answer).sort()).toEqual(['access_token', 'expires_in', 'scope', 'token_type']);
+  expect(await parts.bearer.authenticate(answer.access_token, HOME)).toMatchObject({ profile: 'standard', scope: ['profile'] });
+  expect(await grants()).toMatchObject([{ seed: null, token_hash: null }]);
+});
+
+test('a client’s own lifetimes come before those of all', async () => {
+  const lifetimes = { access_token_lifetime: 60, refresh_token_idle_lifetime: 120, refresh_token_lifetime: 600 };
+  const client = await registerClient(parts, db.database, newClient({ client_id: 'brief', ...lifetimes }));
+  expect(await standardTokens(parts, db.database, user, client)).toMatchObject({ expires_in: 60 });
+  expect(await grants()).toMatchObject([{ access_token_expiration: 60, idle_lifetime: 120, expires_at: later(600) }]);
+});
+
+describe('a code is refused, and stays good,', () => {
+  const other = newClient({ client_id: 'other' });
+  for (const [story, client, differences, want] of [
+    ['without its verifier', CONFIDENTIAL, { code_verifier: undefined }, 'invalid_grant: The code verifier does not fit'], // B4
+    ['with a wrong one', CONFIDENTIAL, { code_verifier: VERIFIER.replace('d', 'e') }, 'invalid_grant: The code verifier does not fit'], // B3
+    ['with one that is none', CONFIDENTIAL, { code_verifier: `${VERIFIER}%` }, 'invalid_grant: The code verifier does not fit'], // B6
+    [
+      'with another redirect_uri',
+      CONFIDENTIAL,
+      { redirect_uri: 'https://evil.example/' },
+      'invalid_grant: redirect_uri is not the one the code was sent to',
+    ], // C5
+    ['with an empty redirect_uri', CONFIDENTIAL, { redirect_uri: '' }, 'invalid_grant: redirect_uri is not the one the code was sent to'],
+    ['by another client', CONFIDENTIAL, credentialsOf(other), UNKNOWN], // C4
+    ['by a client without its secret', CONFIDENTIAL, { client_secret: undefined }, 'invalid_client: Client authentication failed'], // C17
+    [
+      'for a resource that was not granted',
+      PUBLIC_CLIENT,
+      { resource: 'https://three.example/' },
+      'invalid_target: resource was not granted',
+    ], // C24
+    [
+      'for a resource that is none',
+      PUBLIC_CLIENT,
+      { resource: 'three' },
+      'invalid_target: resource is not an absolute URI without a fragment',
+    ],
+    ['when it is not there', PUBLIC_CLIENT, { code: undefined }, 'invalid_request: code is missing'],
+    [
+      'as a refresh token',
+      PUBLIC_CLIENT,
+      { grant_type: 'refresh_token', refresh_token: 'lk_ac_x' },
+      'invalid_grant: The refresh token is unknown, used, revoked or expired',
+    ],
+    ['by nobody', PUBLIC_CLIENT, { client_id: undefined }, 'invalid_client: Client authentication failed'],
+  ] as const) {
+    test(story, async () => {
+      await registerClient(parts, db.database, other);
+      const code = await newCode(client);
+      expect(await trade(code, client, differences)).toBe(want);
+      expect(await trade(code, client)).toBeTypeOf('object');
+    });
+  }
+
+  // B5
+  test('when a verifier comes to a code that has no challenge', async () => {
+    const code = await newCode(CONFIDENTIAL, { login: { code_challenge: null } });
+    expect(await trade(code, CONFIDENTIAL)).toBe('invalid_grant: The code verifier does not fit');
+    expect(await trade(code, CONFIDENTIAL, { code_verifier: undefined })).toBeTypeOf('object');
+  });
+
+  test('until its fifth wrong verifier', async () => {
+    const code = await newCode(PUBLIC_CLIENT);
+    for (let count = 0; count < 5; count++) await trade(code, PUBLIC_CLIENT, { code_verifier: VERIFIER.replace('d', 'e') });
+    expect(await trade(code, PUBLIC_CLIENT)).toBe(UNKNOWN);
+  });
+});
+
+// C5
+test('redirect_uri need not be sent again', async () => {
+  expect(await trade(await newCode(PUBLIC_CLIENT), PUBLIC_CLIENT, { redirect_uri: undefined })).toBeTypeOf('object');
+});
+
+test('of the granted resource servers some may be named', async () => {
+  const code = await newCode(PUBLIC_CLIENT, { resource: RESOURCES });
+  const { access_token } = (await trade(code, PUBLIC_CLIENT, { resource: RESOURCES[1]! })) as TokenSet;
+  expect(parts.accessTokens.read(access_token, { for_anyone: true })?.aud).toBe(RESOURCES[1]);
+  expect(await grants()).toMatchObject([{ resource: RESOURCES }]);
+});
+
+describe('a code of one dialect is nothing in the other', () => {
+  test('a registered client’s, presented as Home Assistant’s', async () => {
+    const code = await newCode(PUBLIC_CLIENT, { login: { client_id: CLIENT } });
+    // A URL client must be known by its name here; with Home Assistant's look there is nothing to find.
+    expect(await redeem(parts, code.replace('lk_acs_', 'lk_ac_'), { code_verifier: VERIFIER })).toBe('invalid_request: Invalid code');
+    expect(await redeem(parts, code, { code_verifier: VERIFIER })).toBe('invalid_client: Client authentication failed');
+  });
+
+  test('Home Assistant’s, presented by a registered client', async () => {
+    const code = await parts.codes.issue(await loginOf(db.database, user, { client_id: 'desktop' }));
+    expect(await trade(code, PUBLIC_CLIENT, { code_verifier: undefined })).toBe(UNKNOWN);
+  });
+
+  test('a URL client speaks both, each with its own codes', async () => {
+    const client = await registerClient(parts, db.database, { ...PUBLIC_CLIENT, client_id: CLIENT, kind: 'url' });
+    const standard = await trade(await newCode(client), client);
+    expect(standard).toMatchObject({ scope: SCOPE.join(' '), id_token: expect.any(String) });
+    const plain = await redeem(parts, await parts.codes.issue(await loginOf(db.database, user)));
+    expect(plain).toMatchObject({ ha_auth_provider: 'homeassistant' });
+    const tokens = [standard, plain].map((answer) => (answer as TokenSet).refresh_token!);
+    expect(await refresh(parts, tokens[0]!)).toMatchObject({ refresh_token: expect.any(String) });
+    expect(Object.keys(await refresh(parts, tokens[1]!))).toEqual(['access_token', 'token_type', 'expires_in']);
+  });
+});
+
+// C23, D11
+describe('who may not have tokens gets none, and the code is gone:', () => {
+  const client = { ...PUBLIC_CLIENT, client_id: 'family', trusted: false, allowed_group_ids: ['system-users'] };
+  const consent = () => ({ user_id: user.id, client_id: 'family', scope: SCOPE, redirect_uris: [], granted_at: NOON });
+  const stories: [string, () => Promise<unknown>][] = [
+    ['an inactive user', () => change({ is_active: false })],
+    ['a user restricted to home, abroad', () => change({ local_only: true })],
+    ['a user in none of the client’s groups', () => db.database.kysely.deleteFrom('user_groups').where('user_id', '=', user.id).execute()],
+    ['a user without consent', () => db.database.kysely.deleteFrom('consents').where('user_id', '=', user.id).execute()],
+  ];
+  function change(columns: { is_active?: boolean; local_only?: boolean }) {
+    return db.database.kysely.updateTable('users').set(columns).where('id', '=', user.id).execute();
+  }
+
+  for (const [story, happen] of stories) {
+    test(story, async () => {
+      await registerClient(parts, db.database, client);
+      await db.database.kysely.insertInto('consents').values(consent()).execute();
+      expect(await trade(await newCode(client), client, {}, ABROAD)).toBeTypeOf('object');
+      const code = await newCode(client);
+      await happen();
+      expect(await trade(code, client, {}, ABROAD)).toBe('invalid_grant: The user may not have tokens');
+      expect(await trade(code, client, {}, ABROAD)).toBe(UNKNOWN);
+      expect(parts.events.at(-2)).toMatchObject({ type: 'authorization_code.refused', target_user_id: user.id });
+      expect(await grants()).toHaveLength(1);
+    });
+  }
+});
+
+describe('a code used twice', () => {
+  // C1
+  test('takes what it bore along', async () => {
+    const code = await newCode(CONFIDENTIAL);
+    const { access_token, refresh_token } = (await trade(code, CONFIDENTIAL)) as TokenSet;
+    expect(await trade(code, CONFIDENTIAL)).toBe(UNKNOWN);
+    expect(await parts.bearer.authenticate(access_token, HOME)).toBeNull();
+    expect(await refresh(parts, refresh_token!, credentialsOf(CONFIDENTIAL))).toMatch(/^invalid_grant/);
+    expect(parts.events).toContainEqual(expect.objectContaining({ type: 'authorization_code.replayed' }));
+  });
+
+  // C3
+  for (const [story, differences] of [
+    ['a wrong verifier', { code_verifier: VERIFIER.replace('d', 'e') }],
+    ['another redirect_uri', { redirect_uri: 'https://evil.example/' }],
+    ['another resource', { resource: 'https://three.example/' }],
+    ['no secret', { client_secret: undefined }],
+  ] as const) {
+    test(`harms nobody when it comes with ${story}`, async () => {
+      const code = await newCode(CONFIDENTIAL);
+      const { access_token } = (await trade(code, CONFIDENTIAL)) as TokenSet;
+      expect(await trade(code, CONFIDENTIAL, differences)).toBeTypeOf('string');
+      expect(await parts.bearer.authenticate(access_token, HOME)).not.toBeNull();
+    });
+  }
+
+  // C2
+  test('is used once by 20 at a time on two replicas, 10 times in a row', async () => {
+    const other = createDatabase({ connection: db.connection, on_error: () => {} });
+    const replica = await createTokenParts(other);
+    await registerClient(replica, db.database, PUBLIC_CLIENT);
+    for (let round = 0; round < 10; round++) {
+      const code = await newCode(PUBLIC_CLIENT);
+      const form = { code_verifier: VERIFIER, client_id: PUBLIC_CLIENT.client_id };
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, turn) => redeem(turn % 2 ? replica : parts, code, form)));
+      expect(answers.filter((answer) => typeof answer === 'object')).toHaveLength(1);
+      expect(answers.filter((answer) => answer === UNKNOWN)).toHaveLength(19);
+      expect(await grants()).toEqual([]);
+    }
+    await replica.close();
+    await other.close();
+  });
+});
