@@ -80,6 +80,8 @@ export function securityPage({ stylesheet, script, modules, enrolments, ...commo
   const { language } = common;
   const { t } = language;
   const nameOf = ({ mfa_module_id }: MfaEnrolmentEntry) => modules.find(({ id }) => id === mfa_module_id)?.name ?? mfa_module_id;
+  // Recovery codes are of use beside another factor alone.
+  const canAdd = ({ type }: Module) => type !== 'recovery_codes' || enrolments.length > 0;
   return render(
     <Layout language={language} title={t('page.security')} stylesheet={stylesheet} script={script}>
       <h1>{t('page.security')}</h1>
@@ -90,7 +92,7 @@ export function securityPage({ stylesheet, script, modules, enrolments, ...commo
           <Enrolled {...common} entry={entry} module={nameOf(entry)} />
         ))}
       </ul>
-      {modules.map((module) => (
+      {modules.filter(canAdd).map((module) => (
         <Add {...common} module={module} />
       ))}
     </Layout>,

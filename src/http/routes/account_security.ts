@@ -88,6 +88,10 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
       }),
     );
 
+    // Where a refusal's link leads: the steps are no pages of their own.
+    for (const step of [':mfa_module_id/setup', 'enrolments/:enrolment_id/remove', 'enrolments/:enrolment_id/rename'])
+      app.get(`${PATH}/${step}`, { config }, (_request, reply) => reply.redirect(PATH, 303));
+
     app.post<{ Params: { mfa_module_id: string } }>(`${PATH}/:mfa_module_id/setup`, { config }, async (request, reply) => {
       const form = await formBody(request);
       const { csrf_token } = csrf.check(request, form);

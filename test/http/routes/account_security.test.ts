@@ -104,6 +104,21 @@ test('recovery codes are shown while they are added, and never again', async () 
   expect(inside).toContain('Recovery codes');
 });
 
+test('recovery codes are offered beside another factor alone', async () => {
+  const page = await (await follow(PATH, [password()])).text();
+  expect(page).not.toContain('/recovery_codes/setup');
+});
+
+test('a step that is over leads back to the page', async () => {
+  const page = await (await follow(PATH, [password()])).text();
+  const setup = await (await browser.submit(PATH, formOf(page, '/totp/setup'), {})).text();
+  server.advance(601);
+  const over = await browser.submit(PATH, setup, { code: '000000' });
+  expect(over.status).toBe(404);
+  const href = /class="button" href="([^"]*)"/.exec(await over.text())?.[1] ?? '';
+  expect((await browser.get(href)).headers.get('location')).toBe(PATH);
+});
+
 test('a form of another origin changes nothing', async () => {
   const page = await (await follow(PATH, [password()])).text();
   const forged = formOf(page, '/totp/setup').replace(/value="[^"]*"/, 'value="wrong"');
