@@ -93,7 +93,7 @@ function readClient(given: z.output<typeof clientSchema>, index: number, rules: 
   const complain = (path: (string | number)[], message: string) => ground.complain(['clients', index, ...path], message);
   // What is there to prove itself with says how.
   const method = client_secret !== undefined ? 'client_secret_basic' : fields.jwks || fields.jwks_uri ? 'private_key_jwt' : 'none';
-  const client = completeClient(fields as Partial<ClientFields>, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: method });
+  const client = completeClient(fields, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: method });
   const needs_secret = client.token_endpoint_auth_method.startsWith('client_secret');
   if (needs_secret && client_secret === undefined) complain(['client_secret'], `is required by ${client.token_endpoint_auth_method}`);
   if (!needs_secret && client_secret !== undefined)

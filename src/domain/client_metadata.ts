@@ -49,7 +49,7 @@ export const clientFields = {
   token_endpoint_auth_method: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']),
   grant_types: z.array(z.string().max(100)).min(1).max(20),
   scope,
-  jwks: z.looseObject({ keys: z.array(z.record(z.string(), z.json())).max(20) }).nullable(),
+  jwks: z.record(z.string(), z.json()).nullable(),
   jwks_uri: uri.nullable(),
   id_token_signed_response_alg: z.enum(['RS256', 'ES256', 'EdDSA']),
   dpop_bound_access_tokens: z.boolean(),
@@ -158,12 +158,13 @@ function keyComplaints({ token_endpoint_auth_method, jwks, jwks_uri }: ClientFie
   ];
 }
 
+const MAX_KEYS = 20;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /** RFC 7517: keys of which everybody may know everything. */
 export function isPublicJwks(jwks: unknown): jwks is { keys: Record<string, unknown>[] } {
   const keys = typeof jwks === 'object' && jwks !== null && 'keys' in jwks ? jwks.keys : null;
-  return Array.isArray(keys) && keys.every(isPublicKey);
+  return Array.isArray(keys) && keys.length <= MAX_KEYS && keys.every(isPublicKey);
 }
 
 function isPublicKey(key: unknown): boolean {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
 import { parseClientId } from '../domain/client_id.ts';
-import { CLIENT_DEFAULTS, type ClientRules, clientComplaints, clientFields } from '../domain/client_metadata.ts';
+import { CLIENT_DEFAULTS, type ClientRules, clientComplaints, clientFields, completeClient } from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
@@ -75,11 +75,9 @@ export function readDocument(client_id: string, value: unknown, rules: ClientRul
   if (own_id !== client_id) throw invalid('its client_id is another URL');
   if (token_endpoint_auth_method.startsWith('client_secret')) throw invalid('it has no secret that it could share with us');
   const client: Client = {
-    ...CLIENT_DEFAULTS,
-    ...(said as Partial<Client>),
+    ...completeClient(said, { scope: [], token_endpoint_auth_method }),
     client_id,
     kind: 'metadata_document',
-    token_endpoint_auth_method,
     grant_types: (grant_types ?? CLIENT_DEFAULTS.grant_types).filter((grant_type) => GRANT_TYPES.includes(grant_type)),
     scope: rules.scopes.filter((name) => scope?.includes(name) ?? true),
   };

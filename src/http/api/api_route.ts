@@ -15,6 +15,8 @@ export interface ApiCall<Body, Query> {
   actor: Actor;
   /** Path parameters by name; empty for a text that can be nobody's id. */
   id(name: string): string;
+  /** The same for a name that may have any characters. */
+  text(name: string): string;
   body: Body;
   query: Query;
 }
@@ -65,6 +67,7 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
             caller,
             actor: actorOf(caller, request.remote_address),
             id: (name) => idOf(request.params[name]),
+            text: (name) => textOf(request.params[name]),
             body: body as z.output<Body>,
             query: query as z.output<Query>,
           });
@@ -78,6 +81,11 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
 
 function idOf(text: string | undefined): string {
   return text !== undefined && /^[\w:-]+$/.test(text) ? text : '';
+}
+
+/** PostgreSQL holds neither NUL nor half a character. */
+function textOf(text: string | undefined): string {
+  return text?.isWellFormed() && !text.includes('\0') ? text : '';
 }
 
 /** The query of a list. */

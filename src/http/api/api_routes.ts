@@ -1,6 +1,8 @@
 // The table of the JSON API, and its registration. Whoever may call what is read off this table.
 
 import type { FastifyPluginAsync } from 'fastify';
+import type { Approvals } from '../../accounts/approvals.ts';
+import type { Clients } from '../../accounts/clients.ts';
 import type { Credentials } from '../../accounts/credentials.ts';
 import type { Groups } from '../../accounts/groups.ts';
 import type { LinkTickets } from '../../accounts/link_tickets.ts';
@@ -13,6 +15,8 @@ import type { Users } from '../../accounts/users.ts';
 import type { TryProvider } from '../../login/try_provider.ts';
 import type { Guard } from '../guard.ts';
 import type { ApiRoute } from './api_route.ts';
+import { approvalRoutes } from './approvals.ts';
+import { clientRoutes } from './clients.ts';
 import { credentialRoutes } from './credentials.ts';
 import { groupRoutes } from './groups.ts';
 import { meRoutes } from './me.ts';
@@ -31,6 +35,8 @@ export interface ApiParts extends MfaParts {
   localLogins: LocalLogins;
   refreshTokens: RefreshTokens;
   groups: Groups;
+  clients: Clients;
+  approvals: Approvals;
   permissions: Permissions;
   tryProvider: TryProvider;
   /** Who lets new users in. */
@@ -45,6 +51,8 @@ export function apiRoutes(parts: ApiParts): ApiRoute[] {
     ...mfaRoutes(parts),
     ...userRoutes(parts),
     ...groupRoutes(parts.groups),
+    ...clientRoutes(parts.clients),
+    ...approvalRoutes(parts),
     ...permissionRoutes(parts.permissions),
     ...providerRoutes(parts.tryProvider),
   ];

@@ -1,0 +1,54 @@
+// GET /api/approvals: who and what waits to be let in, and the decision about apps; people are let in under /api/users.
+
+import { z } from 'zod';
+import type { Approvals } from '../../accounts/approvals.ts';
+import { type ApiRoute, apiRoute } from './api_route.ts';
+
+interface Parts {
+  approvals: Approvals;
+  /** Who lets new users in. */
+  approvals_by: 'owner' | 'administrators';
+}
+
+const pending = z.object({
+  users: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string().nullable(),
+      username: z.string().nullable(),
+      group_ids: z.array(z.string()),
+      credentials: z.array(z.object({ type: z.string(), id: z.string().nullable() })),
+      created_at: z.date(),
+    }),
+  ),
+  url_clients: z.array(
+    z.object({ client_id: z.string(), metadata: z.record(z.string(), z.unknown()), metadata_hash: z.string(), created_at: z.date() }),
+  ),
+});
+
+/** With the hash of what was seen; whoever says something else by then is not let in. */
+const decision = z.strictObject({
+  client_id: z.string().min(1).max(2048),
+  metadata_hash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable()
+    .default(null),
+});
+
+export function approvalRoutes({ approvals, approvals_by }: Parts): ApiRoute[] {
+  const who = approvals_by === 'owner' ? 'owner' : 'admin';
+  const decide = (word: 'approve' | 'refuse', status: 'approved' | 'refused') =>
+    apiRoute({
+      method: 'POST',
+      url: `/api/url_clients/${word}`,
+      who,
+      body: decision,
+      handle: ({ body, actor }) => approvals.decide({ ...body, status }, actor),
+    });
+  return [
+    apiRoute({ method: 'GET', url: '/api/approvals', who, answer: pending, handle: () => approvals.pending() }),
+    decide('approve', 'approved'),
+    decide('refuse', 'refused'),
+  ];
+}

@@ -1,0 +1,92 @@
+// /api/clients: the apps that were registered, for administrators. A secret is shown by the answer that makes it, and never again.
+
+import { z } from 'zod';
+import type { Clients } from '../../accounts/clients.ts';
+import { clientFields, operatorFields } from '../../domain/client_metadata.ts';
+import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
+
+/** Seconds; null: as configured for all. */
+const lifetime = (longest_days: number) =>
+  z
+    .int()
+    .min(60)
+    .max(longest_days * 86_400)
+    .nullable();
+
+const fields = {
+  ...clientFields,
+  ...operatorFields,
+  access_token_lifetime: lifetime(1),
+  refresh_token_idle_lifetime: lifetime(3650),
+  refresh_token_lifetime: lifetime(3650),
+};
+const patch = z.strictObject(fields).partial();
+/** As long as a part of a path may be. */
+const newClient = patch.extend({ client_id: z.string().max(100).optional() });
+
+const client = z.object({
+  client_id: z.string(),
+  ...fields,
+  scope: z.array(z.string()),
+  managed_by: z.enum(['config', 'database', 'registration']),
+  is_enabled: z.boolean(),
+  created_at: z.date(),
+});
+const whole = client.extend({ secrets: z.array(z.object({ id: z.string(), created_at: z.date(), expires_at: z.date().nullable() })) });
+
+const DAY = 86_400;
+const URL = '/api/clients/:client_id';
+
+export function clientRoutes(clients: Clients): ApiRoute[] {
+  return [
+    apiRoute({
+      method: 'GET',
+      url: '/api/clients',
+      who: 'admin',
+      query: pageQuery.extend({ cursor: z.string().max(400).nullable().default(null) }),
+      answer: pageOf(client),
+      handle: ({ query }) => clients.list(query),
+    }),
+    apiRoute({ method: 'GET', url: URL, who: 'admin', answer: whole, handle: ({ text }) => clients.get(text('client_id')) }),
+    apiRoute({
+      method: 'POST',
+      url: '/api/clients',
+      who: 'admin',
+      body: newClient,
+      status: 201,
+      answer: whole.extend({ client_secret: z.string().nullable() }),
+      handle: ({ body, actor }) => clients.create(body, actor),
+    }),
+    apiRoute({
+      method: 'PATCH',
+      url: URL,
+      who: 'admin',
+      body: patch,
+      answer: whole,
+      handle: ({ text, body, actor }) => clients.update(text('client_id'), body, actor),
+    }),
+    apiRoute({ method: 'DELETE', url: URL, who: 'admin', handle: ({ text, actor }) => clients.remove(text('client_id'), actor) }),
+    apiRoute({
+      method: 'POST',
+      url: `${URL}/secrets`,
+      who: 'admin',
+      /** Seconds in which the secrets from before are still good. */
+      body: z.strictObject({
+        overlap: z
+          .int()
+          .min(0)
+          .max(90 * DAY)
+          .default(DAY),
+      }),
+      status: 201,
+      answer: z.object({ id: z.string(), client_secret: z.string(), others_expire_at: z.date() }),
+      handle: ({ text, body, actor }) => clients.rotateSecret(text('client_id'), body.overlap, actor),
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: `${URL}/secrets/:secret_id`,
+      who: 'admin',
+      handle: ({ text, id, actor }) => clients.removeSecret(text('client_id'), id('secret_id'), actor),
+    }),
+  ];
+}
