@@ -2,6 +2,9 @@
 // none is mistaken for another; shown in two groups.
 import { randomInt } from 'node:crypto';
 
+/** What a device's code is traded by (RFC 8628 section 3.4). */
+export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+
 const ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
 const LENGTH = 8;
 

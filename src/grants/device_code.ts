@@ -6,10 +6,11 @@ import { addSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress } from '../domain/network.ts';
 import { randomId, sha256 } from '../domain/secret.ts';
+import { DEVICE_CODE_GRANT } from '../domain/user_code.ts';
 import type { PresentedDeviceCode } from '../repository/device_codes.ts';
 import { type Grant, type GrantDeps, type GrantRequest, type GrantType, lifetimesFor, rotatingSecret } from '../tokens/grant.ts';
 
-export const grant: GrantType = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', create };
+export const grant: GrantType = { grant_type: DEVICE_CODE_GRANT, create };
 
 function create(deps: GrantDeps): Grant {
   const { deviceCodes, rotatingTokens, clock, audit } = deps;

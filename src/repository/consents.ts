@@ -12,6 +12,15 @@ export interface Consent {
 
 export type Consents = ReturnType<typeof createConsents>;
 
+/** What becomes of a consent when another is given. */
+export function besideThoseBefore(now: Date) {
+  return {
+    scope: sql<string[]>`array(select distinct unnest(consents.scope || excluded.scope) order by 1)`,
+    redirect_uris: sql<string[]>`array(select distinct unnest(consents.redirect_uris || excluded.redirect_uris) order by 1)`,
+    granted_at: now,
+  };
+}
+
 export function createConsents(database: Database) {
   const { kysely } = database;
   return {
@@ -29,13 +38,7 @@ export function createConsents(database: Database) {
       await kysely
         .insertInto('consents')
         .values({ user_id, client_id, scope, redirect_uris, granted_at: now })
-        .onConflict((conflict) =>
-          conflict.columns(['user_id', 'client_id']).doUpdateSet({
-            scope: sql<string[]>`array(select distinct unnest(consents.scope || excluded.scope) order by 1)`,
-            redirect_uris: sql<string[]>`array(select distinct unnest(consents.redirect_uris || excluded.redirect_uris) order by 1)`,
-            granted_at: now,
-          }),
-        )
+        .onConflict((conflict) => conflict.columns(['user_id', 'client_id']).doUpdateSet(besideThoseBefore(now)))
         .execute();
     },
 

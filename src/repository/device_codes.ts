@@ -2,6 +2,7 @@
 // that session, and spent by one statement that also makes the grant.
 import { sql } from 'kysely';
 import { type ClientRights, isConsented, isInAllowedGroup } from './client_rights.ts';
+import { besideThoseBefore } from './consents.ts';
 import type { Database } from './database.ts';
 
 export type DeviceCodes = ReturnType<typeof createDeviceCodes>;
@@ -131,20 +132,50 @@ export function createDeviceCodes(database: Database) {
       return rows[0];
     },
 
+    /** A code that waits for its answer, claimed or not. */
+    async find({ user_code, sid, now }: Answering): Promise<ClaimedCode | undefined> {
+      return await kysely
+        .selectFrom('device_codes')
+        .select(['client_id', 'scope', 'resource', 'max_age', 'acr_values'])
+        .select(sql<boolean>`claimed_sid is not distinct from ${sid}`.as('is_claimed'))
+        .where('user_code', '=', user_code)
+        .where('status', '=', 'pending')
+        .where('expires_at', '>', now)
+        .executeTakeFirst();
+    },
+
     /** The session's yes; false for a code that is not its own to answer (any more), or a person who may not use the client. */
     async approve(approval: Approval): Promise<boolean> {
       const { user_code, sid, now, allowed_group_ids, ...login } = approval;
       const approved = await kysely
-        .updateTable('device_codes as d')
-        .from('users as u')
-        .set({ status: 'approved', ...login })
-        .where('u.id', '=', login.user_id)
-        .where('d.user_code', '=', user_code)
-        .where('d.claimed_sid', '=', sid)
-        .where('d.status', '=', 'pending')
-        .where('d.expires_at', '>', now)
-        .where(isInAllowedGroup('u.id', { allowed_group_ids }))
-        .returning('d.client_id')
+        .with('approved', (db) =>
+          db
+            .updateTable('device_codes as d')
+            .from('users as u')
+            .set({ status: 'approved', ...login })
+            .where('u.id', '=', login.user_id)
+            .where('d.user_code', '=', user_code)
+            .where('d.claimed_sid', '=', sid)
+            .where('d.status', '=', 'pending')
+            .where('d.expires_at', '>', now)
+            .where(isInAllowedGroup('u.id', { allowed_group_ids }))
+            .returning(['d.client_id', 'd.scope']),
+        )
+        // In the same statement: a device that polls in between must not find a yes without a consent.
+        .with('consented', (db) =>
+          db
+            .insertInto('consents')
+            .columns(['user_id', 'client_id', 'scope', 'redirect_uris', 'granted_at'])
+            .expression(
+              db
+                .selectFrom('approved')
+                .select([sql.val(login.user_id).as('user_id'), 'client_id', 'scope'])
+                .select([sql<string[]>`'{}'::text[]`.as('redirect_uris'), sql.val(now).as('granted_at')]),
+            )
+            .onConflict((conflict) => conflict.columns(['user_id', 'client_id']).doUpdateSet(besideThoseBefore(now))),
+        )
+        .selectFrom('approved')
+        .select('client_id')
         .executeTakeFirst();
       return approved !== undefined;
     },

@@ -1,0 +1,91 @@
+// The device authorization endpoint below HTTP (RFC 8628 section 3.1): a device that has no browser gets a code to poll with, and one for a person to
+// carry to a browser.
+import type { Audit } from '../domain/audit_event.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { failureKey } from '../domain/network.ts';
+import { randomToken, sha256 } from '../domain/secret.ts';
+import { DEVICE_CODE_GRANT, newUserCode, showUserCode } from '../domain/user_code.ts';
+import type { DeviceCodes, NewDeviceCode } from '../repository/device_codes.ts';
+import type { RequestContext } from '../tokens/grant.ts';
+import { permittedResource, permittedScope } from '../tokens/requested.ts';
+import type { ClientAuthentication } from './client_authentication.ts';
+
+/** Seconds that a person has to answer. */
+const LIFETIME = 600;
+/** Seconds between two polls, as long as none comes early. */
+const INTERVAL = 5;
+/** Codes of one address that may be young at a time. */
+const MAX_OF_ADDRESS = 100;
+const MAX_ACR_VALUES_LENGTH = 200;
+
+type Parameters = ReadonlyMap<string, string>;
+
+export interface DeviceAuthorizationDeps {
+  clientAuthentication: ClientAuthentication;
+  deviceCodes: Pick<DeviceCodes, 'store'>;
+  clock: Clock;
+  audit: Audit;
+  public_url: string;
+}
+
+/** RFC 8628 section 3.2 */
+export interface DeviceAuthorizationResponse {
+  device_code: string;
+  user_code: string;
+  verification_uri: string;
+  verification_uri_complete: string;
+  expires_in: number;
+  interval: number;
+}
+
+export type DeviceAuthorization = ReturnType<typeof createDeviceAuthorization>;
+
+export function createDeviceAuthorization({ clientAuthentication, deviceCodes, clock, audit, public_url }: DeviceAuthorizationDeps) {
+  /** A user code that is taken is as rare as it gets: twice in a row means an address that has too many. */
+  async function store(row: Omit<NewDeviceCode, 'user_code'>): Promise<string> {
+    const limit = { since: addSeconds(row.created_at, -LIFETIME), codes: MAX_OF_ADDRESS };
+    for (const user_code of [newUserCode(), newUserCode()]) if (await deviceCodes.store({ ...row, user_code }, limit)) return user_code;
+    throw new AuthError('too_many_requests', 'Too many device codes from this address', { retry_after: LIFETIME });
+  }
+
+  return {
+    /** The codes; throws the refusal (RFC 6749 section 5.2). */
+    async start(
+      parameters: Parameters,
+      context: Pick<RequestContext, 'authorization' | 'remote_address'>,
+    ): Promise<DeviceAuthorizationResponse> {
+      const { authorization, remote_address } = context;
+      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, profile: 'standard' });
+      const { client_id, grant_types } = client;
+      if (!grant_types.includes(DEVICE_CODE_GRANT)) throw new AuthError('unauthorized_client', 'The client may not use this grant');
+      const scope = parameters.get('scope') ? permittedScope(parameters, client.scope) : [];
+      const resource = permittedResource(parameters, client, public_url);
+      const login = { max_age: readMaxAge(parameters), acr_values: readAcrValues(parameters) };
+      const now = clock();
+      const device_code = randomToken('lk_dc_');
+      const times = { created_at: now, expires_at: addSeconds(now, LIFETIME), poll_interval: INTERVAL };
+      const asked = { client_id, scope, resource, ...login, ...times };
+      const code = await store({ device_code_hash: sha256(device_code), ...asked, remote_address: failureKey(remote_address) });
+      audit.record({ type: 'device_code.issued', outcome: 'done', client_id, remote_address, detail: { scope } });
+      const verification_uri = `${public_url}/device`;
+      const user_code = showUserCode(code);
+      const verification_uri_complete = `${verification_uri}?${new URLSearchParams({ user_code })}`;
+      return { device_code, user_code, verification_uri, verification_uri_complete, expires_in: LIFETIME, interval: INTERVAL };
+    },
+  };
+}
+
+/** What the login must be like, as at the authorization endpoint (OpenID Connect Core section 3.1.2.1). */
+function readMaxAge(parameters: Parameters): number | null {
+  const text = parameters.get('max_age') || null;
+  if (text === null) return null;
+  if (!/^\d{1,9}$/.test(text)) throw new AuthError('invalid_request', 'max_age must be a number of seconds');
+  return Number(text);
+}
+
+function readAcrValues(parameters: Parameters): string[] {
+  const text = parameters.get('acr_values') ?? '';
+  if (text.length > MAX_ACR_VALUES_LENGTH) throw new AuthError('invalid_request', 'acr_values is too long');
+  return text.split(' ').filter(Boolean);
+}

@@ -1,0 +1,44 @@
+// How often a person, and an address, may be wrong about the code of a device (RFC 8628 section 5.1). What is counted here bans nobody: people mistype.
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { failureKey } from '../domain/network.ts';
+import { sha256 } from '../domain/secret.ts';
+import type { FailedLogins } from '../repository/failed_logins.ts';
+
+const MAX_WRONG = 20;
+/** Seconds in which they are counted: as long as a code lives. */
+const WINDOW = 600;
+
+interface Guesser {
+  user_id: string;
+  remote_address: string;
+}
+
+export interface UserCodeGuessesDeps {
+  failedLogins: Pick<FailedLogins, 'standing' | 'add'>;
+  clock: Clock;
+}
+
+export type UserCodeGuesses = ReturnType<typeof createUserCodeGuesses>;
+
+export function createUserCodeGuesses({ failedLogins, clock }: UserCodeGuessesDeps) {
+  return {
+    /** Throws `too_many_requests` before a guess is looked at. */
+    async admit(guesser: Guesser): Promise<void> {
+      const since = addSeconds(clock(), -WINDOW);
+      const { of_address, at_subject } = await failedLogins.standing({ ...countedAs(guesser), since, lately: since });
+      if (Math.max(of_address, at_subject) >= MAX_WRONG)
+        throw new AuthError('too_many_requests', 'Too many wrong codes', { retry_after: WINDOW });
+    },
+
+    async failed(guesser: Guesser): Promise<void> {
+      const now = clock();
+      await failedLogins.add({ ...countedAs(guesser), now, since: addSeconds(now, -WINDOW) });
+    },
+  };
+}
+
+/** Apart from failed logins, of which nobody may have as many. */
+function countedAs({ user_id, remote_address }: Guesser): { address: string; subject: Buffer } {
+  return { address: `user_code ${failureKey(remote_address)}`, subject: sha256(`user_code ${user_id}`) };
+}
