@@ -1,31 +1,40 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type Op, startOp } from '../support/oidc_op.ts';
 import { addPerson } from '../support/people.ts';
 import { tableChecksums } from '../support/table_checksums.ts';
-import { type Cli, createCli } from './support.ts';
+import { type Cli, createCli, type Surroundings } from './support.ts';
 
 let cli: Cli;
 let config: string;
+let op: Op;
 beforeAll(async () => {
   cli = await createCli();
   expect((await cli.run(['migrate'])).code).toBe(0);
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-provider-'));
   const command = join(folder, 'check');
   writeFileSync(command, '#!/bin/sh\n[ "$password" = sesame ] || exit 1\necho "name = Ali Baba"\n', { mode: 0o755 });
+  const client = { client_id: 'latchkey', client_secret: 'a secret of the client, long enough' };
+  const redirect_uris = ['https://auth.example.com/auth/callback/oidc:work'];
+  op = await startOp({ clients: [{ ...client, redirect_uris }], people: { zoe: { name: 'Zoe' } } });
   const auth_providers = [
+    { type: 'oidc', id: 'work', issuer: op.issuer, ...client },
     { type: 'homeassistant' },
     { type: 'command_line', id: 'door', command, meta: true },
     { type: 'trusted_networks', trusted_networks: ['192.168.0.0/24'], allow_bypass_login: true },
   ];
   config = join(folder, 'config.yaml');
-  writeFileSync(config, JSON.stringify({ auth_providers }));
+  writeFileSync(config, JSON.stringify({ public_url: 'https://auth.example.com', auth_providers }));
   await addPerson(cli.database, { name: 'Paula', username: 'paula' });
 });
-afterAll(() => cli.close());
+afterAll(async () => {
+  await op?.close();
+  await cli.close();
+});
 
-const run = (words: string[], stdin = '') => cli.run(['provider', 'test', '--config', config, ...words], { stdin });
+const run = (words: string[], stdin: Surroundings['stdin'] = '') => cli.run(['provider', 'test', '--config', config, ...words], { stdin });
 const LOGIN = ['command_line:door', '--username', 'ali', '--password-stdin'];
 
 test('a login is tried out and writes nothing', async () => {
@@ -49,6 +58,20 @@ test('a login is tried out and writes nothing', async () => {
     '',
   ]);
   expect(await tableChecksums(cli.database, ['audit_events', 'signing_keys'])).toEqual(before);
+});
+
+test('a login at another server goes on with the URL that the browser came back to', async () => {
+  async function* browse(said: { out: string }): AsyncGenerator<string> {
+    const url = await vi.waitFor(() => /^https?:\S+$/m.exec(said.out)?.[0] ?? Promise.reject(new Error(said.out)), { timeout: 10_000 });
+    yield `${await op.person('zoe')(url)}\n`;
+  }
+  const { code, out, err } = await run(['oidc:work'], browse);
+  expect([code, err]).toEqual([0, expect.stringContaining('paste its URL here')]);
+  expect(out).toMatch(/^ {2}subject +\S+ zoe$/m);
+  expect(out).toContain('The login would make this new user');
+  expect(await run(['oidc:work'], 'no URL\n')).toMatchObject({ code: 1, err: expect.stringContaining('That is not the URL of a page') });
+  const elsewhere = 'https://auth.example.com/auth/callback/oidc:work?code=x&state=y\n';
+  expect(await run(['oidc:work'], elsewhere)).toMatchObject({ code: 1 });
 });
 
 test('a wrong password fails in one line', async () => {

@@ -13,7 +13,7 @@ import type { AdminConnection } from '../support/global_setup.ts';
 export const SECRET_KEY = 'a secret key for tests, long enough';
 
 export interface Surroundings {
-  stdin?: string;
+  stdin?: string | ((said: { out: string }) => AsyncIterable<string>);
   isTTY?: boolean;
   env?: Record<string, string>;
 }
@@ -37,7 +37,7 @@ export async function createCli() {
       err(text) {
         said.err += text;
       },
-      stdin: Object.assign(Readable.from([stdin]), { isTTY }),
+      stdin: Object.assign(Readable.from(typeof stdin === 'string' ? [stdin] : stdin(said)), { isTTY }),
       env: { ...base_env, ...env },
       signals: new EventEmitter(),
     };
