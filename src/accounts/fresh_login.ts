@@ -11,7 +11,7 @@ export interface LoginProof {
 }
 
 /** Seconds after which a login is not fresh any more. */
-export const FRESH_SECONDS = 300;
+const FRESH_SECONDS = 300;
 
 /** `has_factor`: whether the user has a second factor; then a login without one is no proof, however fresh. */
 function isFresh({ auth_time, amr, is_login }: LoginProof, has_factor: boolean, now: Date): boolean {
