@@ -34,7 +34,7 @@ export function createFactors({ modules, providers, mfaEnrolments, credentials }
       return own?.length ? [...own, ...(backups ?? [])] : [];
     },
 
-    /** Whether one of the user's groups demands a second factor. */
+    /** Whether one of the user's groups, or of those that their login will put them into, demands a second factor. */
     isRequiredByGroup: mfaEnrolments.isRequired,
 
     /** Whether a group of the user's, or a provider they log in with, demands a second factor. */

@@ -29,6 +29,16 @@ export function newUserGroups(
   return unique([...given, ...mappedGroups(provider, identity)]);
 }
 
+/** The groups that a login will put the person into. */
+export function groupsToCome(
+  provider: Pick<AuthProvider, 'groups' | 'sync_groups' | 'default_groups'>,
+  identity: Pick<Identity, 'groups' | 'group_ids'>,
+  { is_new }: { is_new: boolean },
+): string[] {
+  if (is_new) return newUserGroups(provider, identity);
+  return provider.sync_groups && identity.groups ? mappedGroups(provider, identity) : [];
+}
+
 function unique(ids: readonly string[]): string[] {
   return [...new Set(ids)];
 }

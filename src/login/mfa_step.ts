@@ -5,6 +5,7 @@ import type { Factor, Factors } from '../accounts/factors.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Field, fitInput, type Input, type Values } from '../domain/form.ts';
+import { groupsToCome } from '../domain/group_mapping.ts';
 import type { LoginFlow } from '../domain/login_flow.ts';
 import type { MfaModule, SetupForm, SetupStep } from '../domain/mfa_module.ts';
 import { type NextStep, nextStep } from '../domain/next_step.ts';
@@ -53,7 +54,8 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
   async function standingOf(visit: Visit): Promise<Standing> {
     const { flow, provider, from } = visit;
     const found = flow.identity && (await resolveUser.find(provider, flow.identity));
-    const mfa_required = provider.require_mfa || (found !== null && (await factors.isRequiredByGroup(found.user.id)));
+    const to_come = flow.identity ? groupsToCome(provider, flow.identity, { is_new: found === null }) : [];
+    const mfa_required = provider.require_mfa || (await factors.isRequiredByGroup(found?.user.id ?? null, to_come));
     // Someone new who may in at once is made now: a factor needs a user.
     const is_new = found === null && mfa_required && provider.new_users === 'activate' && flow.flow_type !== 'link_user';
     const settled = is_new && flow.identity ? await resolveUser.settle(provider, flow.identity, from.remote_address) : found;

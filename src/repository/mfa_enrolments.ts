@@ -41,11 +41,11 @@ export function createMfaEnrolments({ kysely, prepare }: Pick<Database, 'kysely'
   const ofUser = prepare<{ user_id: string }, Row>('mfa_enrolments_of_user', (db, p) =>
     db.selectFrom('mfa_enrolments').select(COLUMNS).where('user_id', '=', p.user_id).orderBy('created_at').orderBy('id').limit(LIMIT),
   );
-  const isRequired = prepare<{ user_id: string }, { required: boolean }>(
+  const isRequired = prepare<{ user_id: string; group_ids: readonly string[] }, { required: boolean }>(
     'mfa_enrolments_is_required',
     (_, p) =>
-      sql<{ required: boolean }>`select exists (select from user_groups join groups on groups.id = group_id
-      where user_id = ${p.user_id} and is_enabled and require_mfa) as required`,
+      sql<{ required: boolean }>`select exists (select from groups where is_enabled and require_mfa and (id = any(${p.group_ids})
+      or exists (select from user_groups where user_id = ${p.user_id} and group_id = groups.id))) as required`,
   );
 
   return {
@@ -63,8 +63,9 @@ export function createMfaEnrolments({ kysely, prepare }: Pick<Database, 'kysely'
         .limit(LIMIT)
         .execute(),
 
-    /** Whether a group of the user's demands a second factor. */
-    isRequired: async (user_id: string): Promise<boolean> => (await isRequired({ user_id }))[0]?.required ?? false,
+    /** Whether a group of the user's, or one of those that are to come, demands a second factor. */
+    isRequired: async (user_id: string | null, group_ids: readonly string[] = []): Promise<boolean> =>
+      (await isRequired({ user_id: user_id ?? '', group_ids }))[0]?.required ?? false,
 
     /** Whose device this is. */
     async findDevice(mfa_module_id: string, device_id: string): Promise<MfaEnrolment | undefined> {

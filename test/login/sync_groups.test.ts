@@ -4,8 +4,8 @@ import { startServer, type TestServer } from '../support/server.ts';
 import { speaking } from '../support/speaking_provider.ts';
 
 const { type, says } = speaking();
-const GROUPS = { staff: ['office', 'system-users'], bosses: ['system-admin'], guests: ['system-read-only'] };
-const TEAMS = ['office', 'family'].map((id) => ({ id, name: id, policy: {} }));
+const GROUPS = { staff: ['office', 'system-users'], bosses: ['system-admin'], guests: ['system-read-only'], keepers: ['vault'] };
+const TEAMS = ['office', 'family', 'vault'].map((id) => ({ id, name: id, policy: {}, require_mfa: id === 'vault' }));
 
 let server: TestServer;
 beforeAll(async () => {
@@ -81,6 +81,15 @@ it('a login that is refused changes no group', async () => {
   await server.parts.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', user_id).execute();
   await expect(logIn(['bosses'])).rejects.toThrow('User is not active');
   expect(await groupsOf(user_id)).toEqual(['office', 'system-users']);
+});
+
+// I5
+it('a group that demands a second factor demands it of whom the provider puts there now, before they are in it', async () => {
+  const { user_id } = await logIn(['staff']);
+  await expect(logIn(['staff', 'keepers'])).rejects.toThrow('A second factor is required');
+  await expect(logIn(['keepers'], 'synced', 'new')).rejects.toThrow('A second factor is required');
+  expect((await logIn(['guests'])).group_ids).toEqual(['system-read-only']);
+  expect(await groupsOf(user_id)).toEqual(['system-read-only']);
 });
 
 it('20 parallel logins end in what the provider says', async () => {
