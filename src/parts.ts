@@ -15,6 +15,7 @@ import { createRefreshTokens } from './accounts/refresh_tokens.ts';
 import { createUsers } from './accounts/users.ts';
 import { createClientParts } from './client_parts.ts';
 import type { Config } from './config/load.ts';
+import { createDeviceParts } from './device_parts.ts';
 import type { AuthProviderType } from './domain/auth_provider.ts';
 import type { Clock } from './domain/clock.ts';
 import { createFinish } from './login/finish.ts';
@@ -113,6 +114,7 @@ async function build(options: AppOptions, closers: Closers) {
   const clients = createClientParts(ground);
   if (!join) await clients.clients.reconcile(config.clients);
   const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts, ...clients }, closers);
+  const device = createDeviceParts({ ...ground, ...clients, ...tokens });
   const login = createLoginParts({ ...ground, ...clients }, accounts);
   const janitor = createJanitor({
     database,
@@ -130,6 +132,7 @@ async function build(options: AppOptions, closers: Closers) {
     ...accounts,
     ...clients,
     ...tokens,
+    ...device,
     ...login,
     refreshTokens,
     janitor,
@@ -204,7 +207,8 @@ function createAccounts(ground: Ground) {
 function createConfiguredModules({ registry, config, public_url, log }: Ground) {
   const modules = createMfaModules(registry, config.auth_mfa_modules, { public_url });
   for (const { id } of config.auth_mfa_modules)
-    if (!modules.some((module) => module.id === id)) log.warn(`The second factor ${id} cannot work at ${public_url}: nobody is asked for it`);
+    if (!modules.some((module) => module.id === id))
+      log.warn(`The second factor ${id} cannot work at ${public_url}: nobody is asked for it`);
   return modules;
 }
 

@@ -3,8 +3,8 @@ import type { Config } from './config/load.ts';
 import type { Audit } from './domain/audit_event.ts';
 import type { AuthProvider } from './domain/auth_provider.ts';
 import type { Clock } from './domain/clock.ts';
-import { AuthError } from './domain/errors.ts';
 import type { ClientAuthentication } from './oauth/client_authentication.ts';
+import type { ClientDirectory } from './oauth/client_directory.ts';
 import { createIntrospection } from './oauth/introspection.ts';
 import { createRevocation } from './oauth/revocation.ts';
 import { createTokenEndpoint } from './oauth/token_endpoint.ts';
@@ -12,11 +12,13 @@ import { createUserinfo } from './oauth/userinfo.ts';
 import { createGrants, type Registry } from './registry.ts';
 import type { AuthorizationCodes } from './repository/authorization_codes.ts';
 import type { Database } from './repository/database.ts';
+import { createDeviceCodes } from './repository/device_codes.ts';
 import { createRefreshTokenRotation } from './repository/refresh_token_rotation.ts';
 import type { RefreshTokens } from './repository/refresh_tokens.ts';
 import { createRevokedAccessTokens } from './repository/revoked_access_tokens.ts';
 import type { Sealer } from './repository/seal.ts';
 import { createSigningKeys } from './repository/signing_keys.ts';
+import { createTokenExchanges } from './repository/token_exchange.ts';
 import { createUsedProofs } from './repository/used_proofs.ts';
 import { createUserFacts } from './repository/user_facts.ts';
 import { createAccessTokens } from './tokens/access_token.ts';
@@ -41,10 +43,12 @@ export interface TokenPartsDeps {
   authorizationCodes: AuthorizationCodes;
   refreshTokens: RefreshTokens;
   providers: ReadonlyMap<string, AuthProvider>;
+  clientAuthentication: ClientAuthentication;
+  clientDirectory: ClientDirectory;
 }
 
 export async function createTokenParts(deps: TokenPartsDeps, closers: { add(closer: () => unknown): void }) {
-  const { config, database, clock, audit, public_url, registry, sealer, refreshTokens } = deps;
+  const { config, database, clock, audit, public_url, registry, sealer, refreshTokens, clientAuthentication } = deps;
   const lifetimes = lifetimesOf(config);
   const { refresh_token_grace, signing_key_lifetime } = config.tokens;
   const signingKeys = createSigningKeys(database);
@@ -58,19 +62,23 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
   const rotation = createRefreshTokenRotation(database);
   const rotatingTokens = createRotatingTokens({ sealer });
   const revokedAccessTokens = createRevokedAccessTokens(database);
-  const grants = createGrants(registry, { ...deps, rotation, rotatingTokens, lastUsed, lifetimes, refresh_token_grace });
-  // Nobody is registered yet.
-  const clientAuthentication: ClientAuthentication = {
-    authenticate: () => Promise.reject(new AuthError('invalid_client', 'Client authentication failed')),
-  };
-  const clientDirectory = { find: async () => null };
+  const deviceCodes = createDeviceCodes(database);
+  const grants = createGrants(registry, {
+    ...deps,
+    ...{ rotation, rotatingTokens, lastUsed, lifetimes, refresh_token_grace, accessTokens },
+    deviceCodes,
+    tokenExchanges: createTokenExchanges(database),
+    token_exchange_enabled: config.token_exchange.enabled,
+  });
   const dpop = createDpop({ usedProofs: createUsedProofs(database), clock, public_url });
-  const revocation = createRevocation({ ...deps, rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication });
+  const revocation = createRevocation({ ...deps, rotation, rotatingTokens, accessTokens, revokedAccessTokens });
   const introspection = createIntrospection({
     ...deps,
-    ...{ rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication, clientDirectory, keyring, refresh_token_grace },
+    ...{ rotation, rotatingTokens, accessTokens, revokedAccessTokens, keyring, refresh_token_grace },
   });
   return {
+    grants,
+    deviceCodes,
     lifetimes,
     keyring,
     issuer,

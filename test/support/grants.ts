@@ -6,20 +6,21 @@ import { AuthError } from '../../src/domain/errors.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { Admission } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { grant as authorizationCode } from '../../src/grants/authorization_code.ts';
-import { grant as refreshToken } from '../../src/grants/refresh_token.ts';
 import type { ClientAuthentication } from '../../src/oauth/client_authentication.ts';
 import { createIntrospection } from '../../src/oauth/introspection.ts';
 import { createRevocation } from '../../src/oauth/revocation.ts';
 import { createTokenEndpoint } from '../../src/oauth/token_endpoint.ts';
 import { createUserinfo } from '../../src/oauth/userinfo.ts';
+import { createGrants, readRegistry } from '../../src/registry.ts';
 import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
 import type { Database } from '../../src/repository/database.ts';
+import { createDeviceCodes } from '../../src/repository/device_codes.ts';
 import { createRefreshTokenRotation } from '../../src/repository/refresh_token_rotation.ts';
 import { createRefreshTokens, type NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
 import { createRevokedAccessTokens } from '../../src/repository/revoked_access_tokens.ts';
 import { createSealer, type Sealer } from '../../src/repository/seal.ts';
 import { createSigningKeys } from '../../src/repository/signing_keys.ts';
+import { createTokenExchanges } from '../../src/repository/token_exchange.ts';
 import { createUsedProofs } from '../../src/repository/used_proofs.ts';
 import { createUserFacts } from '../../src/repository/user_facts.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
@@ -52,11 +53,13 @@ export async function createTokenParts(
   {
     lifetimes = {},
     refresh_token_grace = 10,
+    token_exchange_enabled = true,
     sealer = SEALER,
     time = createTestClock(NOON),
   }: {
     lifetimes?: Partial<GrantDeps['lifetimes']>;
     refresh_token_grace?: number;
+    token_exchange_enabled?: boolean;
     sealer?: Sealer;
     time?: ReturnType<typeof createTestClock>;
   } = {},
@@ -66,6 +69,7 @@ export async function createTokenParts(
   const audit = { record: (event: AuditEvent) => void events.push(event) };
   const authorizationCodes = createAuthorizationCodes(database);
   const refreshTokens = createRefreshTokens(database);
+  const deviceCodes = createDeviceCodes(database);
   const signingKeys = createSigningKeys(database);
   const keyring = await createKeyring({ signingKeys, sealer, clock, token_lifetime_max: 3_600 });
   const accessTokens = createAccessTokens({ keyring, issuer: ISSUER, clock });
@@ -95,17 +99,31 @@ export async function createTokenParts(
     refreshTokens,
     rotation,
     rotatingTokens,
+    deviceCodes,
+    tokenExchanges: createTokenExchanges(database),
+    accessTokens,
     lastUsed,
     clock,
     audit,
     refresh_token_grace,
+    token_exchange_enabled,
     public_url: ISSUER,
     lifetimes: { access_token: 1_800, refresh_token_idle: null, refresh_token: null, ...lifetimes },
   };
-  const grants = new Map([authorizationCode, refreshToken].map((type) => [type.grant_type, type.create(deps)]));
+  const grants = createGrants(await readRegistry(), deps);
   const clientDirectory = { find: async (client_id: string) => clients.get(client_id) ?? null };
   const introspection = createIntrospection({
-    ...{ clientAuthentication, clientDirectory, accessTokens, refreshTokens, rotation, rotatingTokens, revokedAccessTokens, keyring, clock },
+    ...{
+      clientAuthentication,
+      clientDirectory,
+      accessTokens,
+      refreshTokens,
+      rotation,
+      rotatingTokens,
+      revokedAccessTokens,
+      keyring,
+      clock,
+    },
     ...{ public_url: ISSUER, refresh_token_grace },
   });
   return {
@@ -116,6 +134,8 @@ export async function createTokenParts(
     rotatingTokens,
     authorizationCodes,
     refreshTokens,
+    deviceCodes,
+    grants,
     keyring,
     accessTokens,
     lastUsed,
