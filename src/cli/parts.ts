@@ -1,4 +1,6 @@
 // What commands use of the server's parts. app.ts builds them; these are the few functions that the command line calls.
+import type { Approvals } from '../accounts/approvals.ts';
+import type { Clients } from '../accounts/clients.ts';
 import type { Groups } from '../accounts/groups.ts';
 import type { LocalLogins } from '../accounts/local_logins.ts';
 import type { MergeUsers } from '../accounts/merge_users.ts';
@@ -15,11 +17,15 @@ import type { Keyring } from '../tokens/keyring.ts';
 /** Everything below HTTP, over an up-to-date database. */
 export interface CliParts {
   config: Config;
+  /** The issuer. */
+  public_url: string;
   /** The names of the migrations that opening these parts has run. */
   applied_migrations: readonly string[];
   users: Pick<Users, 'list' | 'create' | 'createSystem' | 'update' | 'approve' | 'delete' | 'handOverOwnership'>;
   mergeUsers: Pick<MergeUsers, 'approveInto'>;
   groups: Pick<Groups, 'reconcile'>;
+  clients: Pick<Clients, 'list' | 'get' | 'create' | 'remove' | 'rotateSecret'>;
+  approvals: Pick<Approvals, 'pending' | 'decide'>;
   localLogins: Pick<LocalLogins, 'add' | 'setPassword'>;
   refreshTokens: Pick<RefreshTokens, 'list' | 'revoke' | 'revokeAll' | 'createLongLived' | 'createSystem'>;
   mfa: Pick<Mfa, 'list' | 'reset'>;

@@ -1,0 +1,42 @@
+// What whoever sets up an app needs to type into it, and how that is printed.
+import { stripVTControlCharacters } from 'node:util';
+import { cleanText } from '../domain/text.ts';
+import type { RegisteredClient } from '../repository/clients.ts';
+
+/** The facts of one client by what apps mostly call them. */
+export function connectionFacts(client: RegisteredClient, public_url: string, client_secret: string | null = null): Record<string, string> {
+  const { client_id, redirect_uris, scope, token_endpoint_auth_method } = client;
+  return {
+    client_id,
+    ...(client_secret !== null && { client_secret }),
+    issuer: public_url,
+    discovery: `${public_url}/.well-known/openid-configuration`,
+    authorization_endpoint: `${public_url}/auth/authorize`,
+    token_endpoint: `${public_url}/auth/token`,
+    userinfo_endpoint: `${public_url}/auth/userinfo`,
+    token_endpoint_auth_method,
+    ...(redirect_uris.length > 0 && { redirect_uris: redirect_uris.join(' ') }),
+    scope: scope.join(' '),
+    code_challenge_method: 'S256 (PKCE)',
+  };
+}
+
+export function factLines(facts: Record<string, string>): string {
+  const width = Math.max(...Object.keys(facts).map(({ length }) => length)) + 2;
+  return Object.entries(facts)
+    .map(([name, value]) => `${`${name}:`.padEnd(width)}${cleanText(stripVTControlCharacters(value), 2000)}\n`)
+    .join('');
+}
+
+/** A client_id that can be read out: `My Grafana` becomes `my-grafana`. It never looks like a URL. */
+export function clientIdFrom(name: string): string {
+  const word = name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/\p{M}/gu, '')
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '')
+    .slice(0, 60);
+  if (word === '') return 'app';
+  return word.startsWith('http') ? `app-${word}` : word;
+}

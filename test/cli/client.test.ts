@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { clientIdFrom } from '../../src/cli/client_facts.ts';
+import { createSealer } from '../../src/repository/seal.ts';
+import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
+import { type Cli, createCli, SECRET_KEY } from './support.ts';
+
+const CB = 'https://grafana.example.com/login/generic_oauth';
+const ADD = ['client', 'add', 'Grafana', '--redirect-uri', CB];
+
+let cli: Cli;
+
+beforeAll(async () => {
+  cli = await createCli();
+  expect((await cli.run(['migrate'])).code).toBe(0);
+});
+beforeEach(async () => {
+  for (const table of ['clients', 'url_clients'] as const) await cli.database.kysely.deleteFrom(table).execute();
+});
+afterAll(() => cli.close());
+
+const isGood = async (secret: string) => {
+  const rows = await cli.database.kysely.selectFrom('client_secrets').select('secret_hash').execute();
+  return createClientSecretHash(createSealer({ secret_key: SECRET_KEY })).find(secret, rows) !== undefined;
+};
+
+test('one line registers an app and prints all that it must be told', async () => {
+  const { code, out, err } = await cli.run(ADD, { env: { LATCHKEY_PUBLIC_URL: 'https://auth.example.com' } });
+  expect([code, err]).toEqual([0, 'Registered Grafana. Tell the app this; the secret is not shown again:\n']);
+  const facts = Object.fromEntries(
+    out
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/: +/, 2)),
+  );
+  expect(facts).toMatchObject({
+    client_id: 'grafana',
+    client_secret: expect.stringMatching(/^lk_cs_[\w-]{43}$/),
+    issuer: 'https://auth.example.com',
+    discovery: 'https://auth.example.com/.well-known/openid-configuration',
+    token_endpoint_auth_method: 'client_secret_basic',
+    redirect_uris: CB,
+    scope: 'openid profile email groups offline_access',
+  });
+  expect(await isGood(facts.client_secret)).toBe(true);
+  expect(await cli.list('client', 'list')).toMatchObject([{ client_id: 'grafana', client_name: 'Grafana', trusted: false }]);
+});
+
+test('an app may be public, trusted, and for some people and scopes alone', async () => {
+  const words = ['--public', '--trusted', '--scope', 'openid groups', '--group', 'system-admin', '--client-id', 'my app', '--json'];
+  const { out } = await cli.run([...ADD, ...words]);
+  expect(JSON.parse(out)).not.toHaveProperty('client_secret');
+  const facts = { client_id: 'my app', token_endpoint_auth_method: 'none', trusted: true, scope: ['openid', 'groups'] };
+  expect(JSON.parse((await cli.run(['client', 'show', 'my app', '--json'])).out)).toMatchObject({
+    ...facts,
+    allowed_group_ids: ['system-admin'],
+    secrets: [],
+  });
+});
+
+test.each<[string, string[], RegExp]>([
+  ['without a place to send people', ['client', 'add', 'x'], /redirect_uris must not be empty/],
+  ['with a pattern', ['client', 'add', 'x', '--redirect-uri', 'https://*.example.com'], /no wildcards/],
+  [
+    'with a redirect in the clear',
+    ['client', 'add', 'x', '--redirect-uri', 'http://nas.lan/cb'],
+    /must be https.*allow_http_redirect_uris/,
+  ],
+  ['with an unknown scope', [...ADD, '--scope', 'root'], /no such scope: root/],
+  ['with an unknown group', [...ADD, '--group', 'nobody'], /Unknown group/],
+  ['with an unknown grant type', [...ADD, '--grant-type', 'password'], /no such grant type: password/],
+  ['by a name that is taken', [...ADD, '--client-id', 'taken'], /has this client_id/],
+])('an app %s is refused in one line', async (_story, words, complaint) => {
+  await cli.run([...ADD, '--client-id', 'taken']);
+  const { code, out, err } = await cli.run(words);
+  expect([code, out, err]).toEqual([1, '', expect.stringMatching(complaint)]);
+  expect(err.trim().split('\n')).toHaveLength(1);
+});
+
+test('a secret is changed while the old one is still good, and an app is forgotten', async () => {
+  const { client_secret } = JSON.parse((await cli.run([...ADD, '--json'])).out);
+  const { code, out, err } = await cli.run(['client', 'rotate-secret', 'grafana', '--overlap', '2h']);
+  expect([code, err]).toEqual([0, expect.stringMatching(/^Made a secret for grafana; those from before are good until \d{4}-/)]);
+  expect([await isGood(client_secret), await isGood(out.trim())]).toEqual([true, true]);
+  expect((await cli.run(['client', 'show', 'grafana'])).out).toMatch(/secret [0-9a-f]{8}: +since .*, until /);
+  expect((await cli.run(['client', 'rotate-secret', 'grafana', '--overlap', 'soon'])).code).toBe(2);
+  expect(await cli.run(['client', 'remove', 'grafana'])).toMatchObject({ code: 0, out: 'Removed grafana\n' });
+  expect(await cli.run(['client', 'remove', 'grafana'])).toMatchObject({ code: 1, err: 'Client not found\n' });
+});
+
+test('an app that waits is let in or kept out', async () => {
+  const client_id = 'https://app.example.com/client';
+  const metadata = JSON.stringify({ client_name: 'An app', redirect_uris: ['https://app.example.com/cb'], scope: ['openid'] });
+  const row = { client_id, status: 'pending' as const, metadata_hash: Buffer.alloc(32), metadata, created_at: new Date(0) };
+  await cli.database.kysely.insertInto('url_clients').values(row).execute();
+  expect((await cli.run(['client', 'pending'])).out).toMatch(
+    /https:\/\/app.example.com\/client +An app +https:\/\/app.example.com\/cb +openid/,
+  );
+  const status = async () => (await cli.database.kysely.selectFrom('url_clients').select('status').executeTakeFirst())?.status;
+  expect([(await cli.run(['client', 'approve', client_id])).out, await status()]).toEqual([`Approved ${client_id}\n`, 'approved']);
+  expect([(await cli.run(['client', 'refuse', client_id])).out, await status()]).toEqual([`Refused ${client_id}\n`, 'refused']);
+  expect((await cli.run(['client', 'approve', 'https://other.example.com/'])).code).toBe(1);
+});
+
+// L11
+test.each([
+  ['Grafana', 'grafana'],
+  ['My Grafana!', 'my-grafana'],
+  ['Café — Zürich', 'cafe-zurich'],
+  ['https://app.example.com/', 'app-https-app.example.com'],
+  ['日本', 'app'],
+])('%j is called %s', (name, client_id) => {
+  expect(clientIdFrom(name)).toBe(client_id);
+});
