@@ -47,6 +47,8 @@ function create({ tokenExchanges, accessTokens, clock, lifetimes, audit, public_
       if (subject.cnf && subject.cnf.jkt !== dpop_jkt) throw refused('it is bound to another key');
       const { sub: user_id, jti, refresh_token_id, client_id: subject_client_id } = subject;
       const now = clock();
+      const remaining = subject.exp - epochSeconds(now);
+      if (remaining <= 0) throw refused('expired');
       const scope = permittedScope(parameters, grantable(subject, client));
       const resource = targetOf(parameters, subject, client, public_url);
       const act = actorOf(subject, client.client_id);
@@ -62,7 +64,7 @@ function create({ tokenExchanges, accessTokens, clock, lifetimes, audit, public_
         profile: 'standard',
         client_id,
         client,
-        access_token_expiration: Math.min(lifetimesFor(client, lifetimes).access_token, subject.exp - epochSeconds(now)),
+        access_token_expiration: Math.min(lifetimesFor(client, lifetimes).access_token, remaining),
         ...login,
         scope,
         resource,
