@@ -27,6 +27,7 @@ export function createCredentials({ database, users, credentials, localLogins, a
 
   return {
     findIdentity: credentials.findIdentity,
+    keepEmail: credentials.keepEmail,
 
     /** A user's ways in; without a name those that lead nowhere any more. */
     async list(user_id: string): Promise<(Credential & { auth_provider_name: string | null })[]> {

@@ -4,8 +4,10 @@
 import { AuthError } from '../domain/errors.ts';
 
 const MAX_FIELDS = 100;
+/** What may be there several times (RFC 8707 section 2, RFC 8693 section 2.1): joined by blanks, which no URI has. */
+const LISTS = ['resource', 'audience'];
 
-/** The fields of a form. A field that comes twice is refused in every dialect (RFC 6749 section 3.2). */
+/** The fields of a form. A field that comes twice is refused in every dialect (RFC 6749 section 3.2), but for lists. */
 export async function parseForm(body: Buffer | undefined, contentType: string | undefined): Promise<ReadonlyMap<string, string>> {
   if (!body || body.length === 0) return new Map();
   const type = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase();
@@ -17,9 +19,10 @@ function unique(fields: readonly [string, string][]): ReadonlyMap<string, string
   const form = new Map<string, string>();
   if (fields.length > MAX_FIELDS) throw malformed('too many fields');
   for (const [name, value] of fields) {
-    if (form.has(name)) throw malformed('a repeated field');
+    const known = form.get(name);
+    if (known !== undefined && !LISTS.includes(name)) throw malformed('a repeated field');
     if (name.includes('\0') || value.includes('\0')) throw malformed('NUL in a field');
-    form.set(name, value);
+    form.set(name, known === undefined ? value : `${known} ${value}`);
   }
   return form;
 }

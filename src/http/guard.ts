@@ -27,6 +27,8 @@ export function createGuard({ bearer, keyring, clock, public_url }: Deps): Guard
   async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
     const token = tokenOf(request);
     const caller = token === null ? null : await bearer.authenticate(token, request.remote_address);
+    // An app was let in to know who somebody is, not to do what they may do.
+    if (caller?.profile === 'standard') throw new AuthError('unauthorized', 'Unauthorized', { detail: 'a token of the standard profile' });
     if (caller) return caller;
     // A missing, expired or revoked token is everyday life; one that we never signed is somebody's guess.
     const forged = token !== null && !keyring.verify(token) && !callsItselfExpired(token, clock());

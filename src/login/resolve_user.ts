@@ -21,6 +21,7 @@ export interface ResolveDeps {
     findIdentity(provider: AuthProvider, subject: string): Promise<Credential | undefined>;
     /** False when the user has one at this provider, or the identity belongs to somebody. */
     link(credential: Credential): Promise<boolean>;
+    keepEmail(known: { id: string; email: string | null }): Promise<void>;
   };
   users: { find(id: string): Promise<User | undefined> };
   newUsers: {
@@ -54,22 +55,29 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, cl
     return { user, credential_id: credential.id };
   }
 
+  async function settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled> {
+    const found = await find(provider, identity);
+    if (found) {
+      const { user, credential_id } = found;
+      const settled = credential_id === null ? await link(provider, identity, user) : { user, credential_id };
+      await syncGroups(provider, identity, user.id, remote_address);
+      return settled;
+    }
+    // A provider that picks among our users makes none (HA contract 6.3): this one is gone meanwhile.
+    if (identity.user_id !== undefined) throw blocked('User is not active');
+    return await newUsers.admit(provider, identity, remote_address);
+  }
+
   return {
     /** The user behind an identity; null when nobody is. */
     find,
 
-    /** The same, with what a login has to write: the credential and the user of a first one, the groups of any other. */
+    /** The same, with what a login has to write: the credential and the user of a first one, the groups of any other, the e-mail address. */
     async settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled> {
-      const found = await find(provider, identity);
-      if (found) {
-        const { user, credential_id } = found;
-        const settled = credential_id === null ? await link(provider, identity, user) : { user, credential_id };
-        await syncGroups(provider, identity, user.id, remote_address);
-        return settled;
-      }
-      // A provider that picks among our users makes none (HA contract 6.3): this one is gone meanwhile.
-      if (identity.user_id !== undefined) throw blocked('User is not active');
-      return await newUsers.admit(provider, identity, remote_address);
+      const settled = await settle(provider, identity, remote_address);
+      // Most providers say nothing of it.
+      if (identity.email !== undefined) await credentials.keepEmail({ id: settled.credential_id, email: identity.email });
+      return settled;
     },
   };
 }

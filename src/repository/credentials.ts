@@ -105,6 +105,13 @@ export function createCredentials({ kysely, prepare }: Pick<Database, 'kysely' |
       return claimed !== undefined;
     },
 
+    /** Notes the address that the provider vouches for now; null: none. Writes nothing where that is known. */
+    async keepEmail({ id, email }: { id: string; email: string | null }): Promise<void> {
+      await sql`update credentials
+        set data = case when ${email}::text is null then data - 'email' else data || jsonb_build_object('email', ${email}::text) end
+        where id = ${id} and data ->> 'email' is distinct from ${email}`.execute(kysely);
+    },
+
     /** Gives every credential of a user to another; breaks `credentials_one_per_provider` where that one has one of a provider already. */
     moveAll: (trx: Kysely<Schema>, from: string, to: string): Promise<Credential[]> =>
       trx.updateTable('credentials').set({ user_id: to }).where('user_id', '=', from).returningAll().execute(),

@@ -136,6 +136,7 @@ const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   ['client_secrets', (now) => sql`expires_at <= ${now}`],
   ['url_clients', (now, { pending_lifetime }) => sql`status = 'pending' and created_at <= ${addSeconds(now, -pending_lifetime)}`],
   ['used_proofs', (now) => sql`expires_at <= ${now}`],
+  ['revoked_access_tokens', (now) => sql`expires_at <= ${now}`],
   ['signing_keys', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
 ];
 

@@ -38,6 +38,11 @@ describe('a form', () => {
     ]);
   });
 
+  it('joins what may come several times', async () => {
+    const body = 'resource=https://a.example&x=1&resource=https://b.example&audience=c&audience=d';
+    expect(await fields(body, URLENCODED)).toEqual({ resource: 'https://a.example https://b.example', x: '1', audience: 'c d' });
+  });
+
   it('is empty where there is no body', async () => {
     expect([...(await parseForm(undefined, URLENCODED))]).toEqual([]);
   });

@@ -41,6 +41,18 @@ it('looking makes nobody; settling makes a user once, also in parallel', async (
   expect(settled[0]?.user.is_active).toBe(true);
 });
 
+it('the e-mail address follows what the provider vouches for; who says nothing of it changes nothing', async () => {
+  for (const [email, kept] of [
+    ['ada@example.com', 'ada@example.com'],
+    ['countess@example.com', 'countess@example.com'],
+    [undefined, 'countess@example.com'],
+    [null, undefined],
+  ]) {
+    const { user } = await settle(identity('mailed', email === undefined ? {} : { email: email as string | null }));
+    expect(await credentialsOf(user.id)).toMatchObject([{ data: kept === undefined ? {} : { email: kept } }]);
+  }
+});
+
 it('a user whom the provider picks is linked by the first login', async () => {
   const { user_id } = await addUser(db.database, 'picked', {}, 'elsewhere');
   const who = identity(user_id, { user_id });
