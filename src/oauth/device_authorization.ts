@@ -68,12 +68,16 @@ export function createDeviceAuthorization({ clientAuthentication, deviceCodes, c
       const asked = { client_id, scope, resource, ...login, ...times };
       const code = await store({ device_code_hash: sha256(device_code), ...asked, remote_address: failureKey(remote_address) });
       audit.record({ type: 'device_code.issued', outcome: 'done', client_id, remote_address, detail: { scope } });
-      const verification_uri = `${public_url}/device`;
-      const user_code = showUserCode(code);
-      const verification_uri_complete = `${verification_uri}?${new URLSearchParams({ user_code })}`;
-      return { device_code, user_code, verification_uri, verification_uri_complete, expires_in: LIFETIME, interval: INTERVAL };
+      const uris = { verification_uri: verificationUri(public_url), verification_uri_complete: verificationUri(public_url, code) };
+      return { device_code, user_code: showUserCode(code), ...uris, expires_in: LIFETIME, interval: INTERVAL };
     },
   };
+}
+
+/** Where a person answers for a device, with its code typed already where one is given. */
+export function verificationUri(public_url: string, user_code?: string): string {
+  const uri = `${public_url}/device`;
+  return user_code === undefined ? uri : `${uri}?${new URLSearchParams({ user_code: showUserCode(user_code) })}`;
 }
 
 /** What the login must be like, as at the authorization endpoint (OpenID Connect Core section 3.1.2.1). */

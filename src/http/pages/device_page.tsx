@@ -1,0 +1,104 @@
+// The two pages on which a person connects a device: one asks for the code that it shows, one names who asks for what and waits for a click.
+
+import { CSRF_FIELD } from '../csrf.ts';
+import type { Language } from './language.ts';
+import { Layout, render } from './layout.tsx';
+import { Client, type ShownClient } from './shown_client.tsx';
+
+/** Names of the pages' own controls. */
+export const DEVICE = { user_code: 'user_code', decision: '_decision' } as const;
+
+interface Common {
+  language: Language;
+  stylesheet: string;
+  path: string;
+}
+
+export interface DeviceCodePage extends Common {
+  /** What was typed before, if nothing came of it. */
+  wrong: string | null;
+}
+
+/** The form asks by GET: looking a code up approves nothing, and the address is the one that the device may show. */
+export function deviceCodePage({ language, stylesheet, path, wrong }: DeviceCodePage): string {
+  const { t } = language;
+  const described = wrong === null ? {} : { 'aria-invalid': true, 'aria-describedby': 'complaint' };
+  return render(
+    <Layout language={language} title={t('device.title')} stylesheet={stylesheet}>
+      <h1>{t('device.title')}</h1>
+      <p>{t('device.enter')}</p>
+      <form method="get" action={path}>
+        {wrong === null ? null : (
+          <p class="alert" id="complaint" role="alert">
+            {t('device.unknown')}
+          </p>
+        )}
+        <label for="user_code">{t('field.user_code')}</label>
+        <input
+          id="user_code"
+          name={DEVICE.user_code}
+          type="text"
+          autocomplete="off"
+          autocapitalize="characters"
+          spellcheck={false}
+          required
+          maxlength={64}
+          value={wrong ?? ''}
+          autofocus
+          {...described}
+        />
+        <button type="submit">{t('login.continue')}</button>
+      </form>
+    </Layout>,
+  );
+}
+
+export interface DevicePage extends Common {
+  client: ShownClient;
+  /** Whose session it is. */
+  account: string;
+  user_code: string;
+  /** What the app gets, in words. */
+  scopes: readonly string[];
+  action: string;
+  csrf: string;
+  /** The way to another account. */
+  other: string;
+}
+
+export function devicePage({ language, stylesheet, client, account, user_code, scopes, action, csrf, other }: DevicePage): string {
+  const { t } = language;
+  return render(
+    <Layout language={language} title={t('device.title')} stylesheet={stylesheet}>
+      <h1>{t('device.heading', { account })}</h1>
+      <Client language={language} client={client} />
+      <p>{t('device.check')}</p>
+      <p>
+        <code class="secret">{user_code}</code>
+      </p>
+      {scopes.length === 0 ? null : (
+        <>
+          <h2>{t('consent.gets')}</h2>
+          <ul>
+            {scopes.map((scope) => (
+              <li>{scope}</li>
+            ))}
+          </ul>
+        </>
+      )}
+      <form method="post" action={action}>
+        <input type="hidden" name={CSRF_FIELD} value={csrf} />
+        <input type="hidden" name={DEVICE.user_code} value={user_code} />
+        <button type="submit" name={DEVICE.decision} value="allow">
+          {t('device.allow')}
+        </button>
+        <button type="submit" name={DEVICE.decision} value="deny" class="second">
+          {t('device.deny')}
+        </button>
+      </form>
+      <p class="other">
+        <a href={other}>{t('consent.other_account')}</a>
+      </p>
+    </Layout>,
+  );
+}

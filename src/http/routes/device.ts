@@ -1,0 +1,149 @@
+// GET and POST /device: the page on which a person who is logged in connects a device by the code that it shows. Opening it approves nothing: that
+// takes a click, on a page that names the app, the scopes and the code. And /device/qr, the way to that page for a device that can show an image.
+
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { renderSVG } from 'uqr';
+import type { Client } from '../../domain/client.ts';
+import { displayHost } from '../../domain/client_id.ts';
+import { AuthError } from '../../domain/errors.ts';
+import { redirectHost } from '../../domain/redirect_uri.ts';
+import type { ConfiguredScope } from '../../domain/scope.ts';
+import { cleanText } from '../../domain/text.ts';
+import { readUserCode, showUserCode } from '../../domain/user_code.ts';
+import type { DeviceApproval, DeviceRequest } from '../../oauth/device_approval.ts';
+import { verificationUri } from '../../oauth/device_authorization.ts';
+import { LOGIN_AFTER, type LoginMarker } from '../../oauth/login_marker.ts';
+import type { Assets } from '../assets.ts';
+import { formBody } from '../body.ts';
+import type { BrowserSession, BrowserSessions } from '../browser_session.ts';
+import type { Csrf } from '../csrf.ts';
+import { languageOf, queryText, sendPage } from '../page.ts';
+import { DEVICE, deviceCodePage, devicePage } from '../pages/device_page.tsx';
+import { messagePage } from '../pages/message_page.tsx';
+import type { ShownClient } from '../pages/shown_client.tsx';
+import { scopeTexts } from '../scope_texts.ts';
+import { loginHref } from './login.ts';
+
+export interface DeviceRouteParts {
+  deviceApproval: DeviceApproval;
+  loginMarker: LoginMarker;
+  browserSessions: BrowserSessions;
+  csrf: Csrf;
+  assets: Assets;
+  scopes: readonly ConfiguredScope[];
+  public_url: string;
+}
+
+const PATH = '/device';
+/** What is typed before it is looked at: no address grows without end. */
+const MAX_TYPED = 64;
+
+/** A visit of a person who is logged in. */
+interface Visit {
+  request: FastifyRequest;
+  reply: FastifyReply;
+  session: BrowserSession;
+  query: URLSearchParams;
+}
+
+export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
+  const { deviceApproval, loginMarker, browserSessions, csrf, assets } = parts;
+  const stylesheet = assets.href('style.css');
+
+  function tell({ request, reply }: Visit, what: 'connected' | 'denied' | 'pending' | 'refused'): FastifyReply {
+    const language = languageOf(request);
+    const { t } = language;
+    const page = { language, stylesheet };
+    if (what === 'pending' || what === 'refused')
+      return sendPage(reply.code(403), messagePage({ ...page, title: t('blocked.title'), text: t(`client.${what}`) }));
+    return sendPage(reply, messagePage({ ...page, title: t(`device.${what}_title`), text: t(`device.${what}`) }));
+  }
+
+  function askForCode({ request, reply }: Visit, wrong: string | null): FastifyReply {
+    const page = deviceCodePage({ language: languageOf(request), stylesheet, path: PATH, wrong });
+    return sendPage(reply.code(wrong === null ? 200 : 400), page, { any_form_target: true });
+  }
+
+  function askForAnswer({ request, reply, session, query }: Visit, { client, user_code, scope }: DeviceRequest): FastifyReply {
+    const language = languageOf(request);
+    const page = devicePage({
+      ...{ language, stylesheet, path: PATH },
+      client: shownOf(client),
+      account: session.name ?? session.user_id,
+      user_code: showUserCode(user_code),
+      scopes: scopeTexts(scope, parts.scopes, language),
+      action: `${PATH}?${query}`,
+      csrf: csrf.meet(request, reply).csrf_token,
+      other: loginHref(`${PATH}?${loginMarker.mark(query)}`),
+    });
+    return sendPage(reply, page, { any_form_target: true });
+  }
+
+  function toLogin(reply: FastifyReply, query: URLSearchParams): FastifyReply {
+    return reply.redirect(loginHref(`${PATH}?${loginMarker.mark(query)}`), 303);
+  }
+
+  async function show(visit: Visit): Promise<FastifyReply> {
+    const { request, reply, session, query } = visit;
+    const typed = query.get(DEVICE.user_code);
+    if (typed === null) return askForCode(visit, null);
+    const asked = await deviceApproval.open(typed, session, request.remote_address);
+    if (!asked) return askForCode(visit, typed);
+    if (asked.admission !== 'admitted') return tell(visit, asked.admission);
+    return deviceApproval.needsLogin(asked, session, query) ? toLogin(reply, query) : askForAnswer(visit, asked);
+  }
+
+  async function decide(visit: Visit, form: ReadonlyMap<string, string>): Promise<FastifyReply> {
+    const { request, reply, session, query } = visit;
+    const typed = form.get(DEVICE.user_code) ?? '';
+    const decision = form.get(DEVICE.decision);
+    if (decision !== 'allow' && decision !== 'deny') throw new AuthError('invalid_request', 'A decision is missing');
+    const asked = await deviceApproval.reopen(typed, session, request.remote_address);
+    if (!asked) return askForCode(visit, typed);
+    if (decision === 'allow' && deviceApproval.needsLogin(asked, session, query)) return toLogin(reply, query);
+    const answered = await (decision === 'allow' ? deviceApproval.approve : deviceApproval.deny)(asked, session, request.remote_address);
+    if (!answered) return askForCode(visit, typed);
+    return tell(visit, decision === 'allow' ? 'connected' : 'denied');
+  }
+
+  return async (app) => {
+    const config = { answers: 'page' as const };
+
+    app.get(PATH, { config }, async (request, reply) => {
+      const query = readQuery(request);
+      const session = await browserSessions.find(request);
+      return session ? await show({ request, reply, session, query }) : toLogin(reply, query);
+    });
+
+    app.post(PATH, { config }, async (request, reply) => {
+      const form = await formBody(request);
+      csrf.check(request, form);
+      const query = readQuery(request);
+      const session = await browserSessions.find(request);
+      return session ? await decide({ request, reply, session, query }, form) : toLogin(reply, query);
+    });
+
+    app.get(`${PATH}/qr`, { config: { answers: 'plain', cors: 'any' } }, async (request, reply) => {
+      const user_code = readUserCode(readQuery(request).get(DEVICE.user_code) ?? '');
+      if (user_code === null) throw new AuthError('not_found', 'Not Found');
+      return reply.type('image/svg+xml').send(renderSVG(verificationUri(parts.public_url, user_code)));
+    });
+  };
+}
+
+/** Nobody is sent anywhere, so the host is the one that the client calls its own. */
+function shownOf({ client_id, client_name, client_uri }: Client): ShownClient {
+  const host = displayHost(client_id) ?? (client_uri === null ? '' : redirectHost(client_uri));
+  return { name: cleanText(client_name ?? client_id), host, redirect_host: null };
+}
+
+/** What is ours of it: a login comes back to no more than that. */
+function readQuery(request: FastifyRequest): URLSearchParams {
+  const sent = new URLSearchParams(queryText(request));
+  const typed = sent.get(DEVICE.user_code)?.slice(0, MAX_TYPED);
+  const mark = sent.get(LOGIN_AFTER)?.slice(0, MAX_TYPED * 2);
+  return new URLSearchParams({
+    ...(typed !== undefined && { [DEVICE.user_code]: typed }),
+    ...(mark !== undefined && { [LOGIN_AFTER]: mark }),
+  });
+}

@@ -1,0 +1,16 @@
+// POST /auth/device_authorization: a device asks for its codes (RFC 8628 section 3.1).
+
+import type { FastifyPluginAsync } from 'fastify';
+import type { DeviceAuthorization } from '../../oauth/device_authorization.ts';
+import { formBody } from '../body.ts';
+
+export function deviceAuthorizationRoute({ deviceAuthorization }: { deviceAuthorization: DeviceAuthorization }): FastifyPluginAsync {
+  const config = { answers: 'oauth', cors: 'any' } as const;
+  return async (app) => {
+    app.post('/auth/device_authorization', { config }, async (request, reply) => {
+      const { remote_address } = request;
+      const context = { remote_address, authorization: request.headers.authorization };
+      return reply.send(await deviceAuthorization.start(await formBody(request), context));
+    });
+  };
+}
