@@ -9,6 +9,7 @@ import { createClientAuthentication } from './oauth/client_authentication.ts';
 import { createClientDirectory } from './oauth/client_directory.ts';
 import { createMetadataDocuments } from './oauth/client_metadata_document.ts';
 import { createClientPages } from './oauth/client_page.ts';
+import { createRegistration } from './oauth/registration.ts';
 import type { Registry } from './registry.ts';
 import type { AuditEvents } from './repository/audit_events.ts';
 import { createClientSecrets } from './repository/client_secrets.ts';
@@ -50,11 +51,15 @@ export function createClientParts(ground: ClientPartsDeps) {
   const deps = { ...ground, ...rows, clients, clientSecrets, clientSecretHash, urlClients };
   // Who registers a client by hand knows where its servers are.
   const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes, grant_types };
+  const { enabled, initial_access_token = '' } = config.registration;
+  const rules = { allow_http_redirect_uris, allow_private_addresses, scopes, grant_types };
   return {
     clientPages,
     clientDirectory,
     clientAuthentication: createClientAuthentication({ ...deps, clientDirectory, clientAssertions }),
     clients: createClients({ ...deps, client_rules }),
+    /** Null: apps may not register themselves. */
+    registration: enabled ? createRegistration({ ...deps, initial_access_token, rules }) : null,
     approvals: createApprovals({ ...deps, approvals_by: config.approvals.by }),
   };
 }

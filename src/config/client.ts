@@ -14,7 +14,7 @@ import { didYouMean, repeated } from './complaint.ts';
 import { duration } from './duration.ts';
 import type { Ground } from './settle.ts';
 import { isBlock } from './shape.ts';
-import { secretText } from './value.ts';
+import { bearerText, secretText } from './value.ts';
 
 export const clientSchema = z.strictObject({
   client_id: registeredId,
@@ -53,7 +53,7 @@ export const registrationSchema = z
     /** Whether apps may register themselves (RFC 7591). */
     enabled: z.boolean().default(false),
     /** What they must show for it. */
-    initial_access_token: secretText(16).optional(),
+    initial_access_token: bearerText(16).optional(),
   })
   .refine(({ enabled, initial_access_token }) => !enabled || initial_access_token !== undefined, {
     path: ['initial_access_token'],

@@ -66,6 +66,16 @@ export function secretText(shortest: number) {
   return z.string().min(shortest).max(4096).meta({ secret: true });
 }
 
+/** The same, for an Authorization header. */
+export function bearerText(shortest: number) {
+  return z
+    .string()
+    .min(shortest)
+    .max(512)
+    .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without blanks')
+    .meta({ secret: true });
+}
+
 /** A network such as `10.0.0.0/8`, or a single address. */
 export function network() {
   const error = 'must be an address or network such as 10.0.0.0/8: host bits zero, and IPv4 written as IPv4';

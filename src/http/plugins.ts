@@ -10,7 +10,11 @@ import type { Clock } from '../domain/clock.ts';
 import type { Login } from '../login/login.ts';
 import type { Sessions } from '../login/session.ts';
 import type { ClientPages } from '../oauth/client_page.ts';
+import type { DeviceApproval } from '../oauth/device_approval.ts';
+import type { DeviceAuthorization } from '../oauth/device_authorization.ts';
 import type { Introspection } from '../oauth/introspection.ts';
+import type { LoginMarker } from '../oauth/login_marker.ts';
+import type { Registration } from '../oauth/registration.ts';
 import type { Revocation } from '../oauth/revocation.ts';
 import type { TokenEndpoint } from '../oauth/token_endpoint.ts';
 import type { Userinfo } from '../oauth/userinfo.ts';
@@ -21,6 +25,7 @@ import type { Bearer } from '../tokens/bearer.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import { type ApiParts, apiPlugin } from './api/api_routes.ts';
 import { loadAssets } from './assets.ts';
+import { createBrowserSessions } from './browser_session.ts';
 import { createCookies } from './cookies.ts';
 import { createCsrf } from './csrf.ts';
 import type { RenderErrorPage } from './errors.ts';
@@ -33,6 +38,8 @@ import { apiRootRoute } from './routes/api.ts';
 import { assetsRoute } from './routes/assets.ts';
 import { authorizeRoute } from './routes/authorize.ts';
 import { callbackRoute } from './routes/callback.ts';
+import { deviceRoute } from './routes/device.ts';
+import { deviceAuthorizationRoute } from './routes/device_authorization.ts';
 import { healthRoute } from './routes/health.ts';
 import { homeRoute } from './routes/home.ts';
 import { introspectRoute } from './routes/introspect.ts';
@@ -42,26 +49,32 @@ import { loginFlowRoute } from './routes/login_flow.ts';
 import { onboardingRoute } from './routes/onboarding.ts';
 import { onboardingPageRoute } from './routes/onboarding_page.ts';
 import { providersRoute } from './routes/providers.ts';
+import { registerRoute } from './routes/register.ts';
 import { revokeRoute } from './routes/revoke.ts';
 import { tokenRoute } from './routes/token.ts';
 import { userinfoRoute } from './routes/userinfo.ts';
 import { wellKnownRoute } from './routes/well_known.ts';
 
 export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
-  config: Pick<Config, 'http' | 'metrics' | 'approvals'>;
+  config: Pick<Config, 'http' | 'metrics' | 'approvals' | 'scopes'>;
   public_url: string;
   clock: Clock;
   database: Pick<Database, 'ping' | 'poolCounters'>;
   sealer: Pick<Sealer, 'subKey'>;
   keyring: Keyring;
   bearer: Bearer;
-  registry: { grants: ReadonlyMap<string, unknown> };
+  grants: ReadonlyMap<string, unknown>;
   providers: ReadonlyMap<string, AuthProvider>;
   admissions: Admissions;
   tokenEndpoint: TokenEndpoint;
   revocation: Revocation;
+  /** Null: apps may not register themselves. */
+  registration: Registration | null;
   introspection: Introspection;
   userinfo: Userinfo;
+  deviceAuthorization: DeviceAuthorization;
+  deviceApproval: DeviceApproval;
+  loginMarker: LoginMarker;
   login: Login;
   sessions: Sessions;
   clientPages: ClientPages;
@@ -84,9 +97,17 @@ export function createPlugins(parts: HttpParts): Plugins {
   const cookies = createCookies(public_url);
   const guard = createGuard(parts);
   const assets = loadAssets();
-  const pages = { ...parts, ...parts.clientPages, cookies, csrf: createCsrf({ ...parts, cookies }), assets };
+  const pages = {
+    ...parts,
+    ...parts.clientPages,
+    cookies,
+    csrf: createCsrf({ ...parts, cookies }),
+    assets,
+    browserSessions: createBrowserSessions({ sessions, cookies }),
+    scopes: config.scopes,
+  };
   const rules = { public_url, allowed: config.http.cors_allowed_origins };
-  const facts = { grant_types: [...parts.registry.grants.keys()], client_id_metadata_documents: false };
+  const facts = { grant_types: [...parts.grants.keys()], client_id_metadata_documents: false };
   const metrics = createMetrics(parts.database.poolCounters);
   const ready = { ping: parts.database.ping, isDraining: parts.isDraining };
   return {
@@ -95,9 +116,11 @@ export function createPlugins(parts: HttpParts): Plugins {
       ...(config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : []),
       wellKnownRoute({ ...parts, facts }),
       tokenRoute(parts),
+      deviceAuthorizationRoute(parts),
       revokeRoute(parts.revocation),
       introspectRoute(parts.introspection),
       userinfoRoute(parts.userinfo),
+      ...(parts.registration ? [registerRoute(parts.registration)] : []),
       providersRoute(parts),
       loginFlowRoute(parts.login, rules),
       linkUserRoute(parts, guard),
@@ -110,6 +133,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       onboardingPageRoute(pages),
       accountLinkRoute(pages),
       accountSecurityRoute(pages),
+      deviceRoute(pages),
       loginRoute(pages),
       assetsRoute(pages),
     ],

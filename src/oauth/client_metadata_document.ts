@@ -31,8 +31,8 @@ export interface MetadataDocuments {
 }
 
 const MAX_BYTES = 5 * 1024;
-/** What a client that nobody registered may do; it never acts for itself alone. */
-const GRANT_TYPES = ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'];
+/** What a client that no operator registered may do; it never acts for itself alone. */
+export const SELF_MADE_GRANT_TYPES = ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'];
 
 const document = z
   .object({ ...clientFields, client_id: z.string(), client_secret: z.never(), client_secret_expires_at: z.never() })
@@ -78,7 +78,7 @@ export function readDocument(client_id: string, value: unknown, rules: ClientRul
     ...completeClient(said, { scope: [], token_endpoint_auth_method }),
     client_id,
     kind: 'metadata_document',
-    grant_types: (grant_types ?? CLIENT_DEFAULTS.grant_types).filter((grant_type) => GRANT_TYPES.includes(grant_type)),
+    grant_types: (grant_types ?? CLIENT_DEFAULTS.grant_types).filter((grant_type) => SELF_MADE_GRANT_TYPES.includes(grant_type)),
     scope: rules.scopes.filter((name) => scope?.includes(name) ?? true),
   };
   const [complaint] = clientComplaints(client, rules);

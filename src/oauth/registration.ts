@@ -1,0 +1,163 @@
+// Apps that register themselves (RFC 7591), and look after their registration later (RFC 7592). Off unless the operator wants it, and never without
+// a token of the operator's. What such an app may not say of itself, such as that it is trusted, is not looked at.
+import { z } from 'zod';
+import type { Client } from '../domain/client.ts';
+import { type ClientFields, type ClientRules, clientComplaints, clientFields, completeClient } from '../domain/client_metadata.ts';
+import { type Clock, epochSeconds } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { randomId, randomToken, safeEqual, sha256 } from '../domain/secret.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { ClientSecrets } from '../repository/client_secrets.ts';
+import type { Clients, RegisteredClient } from '../repository/clients.ts';
+import type { Database } from '../repository/database.ts';
+import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
+import { SELF_MADE_GRANT_TYPES } from './client_metadata_document.ts';
+
+export interface RegistrationDeps {
+  database: Pick<Database, 'transaction'>;
+  clients: Clients;
+  clientSecrets: ClientSecrets;
+  clientSecretHash: ClientSecretHash;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+  public_url: string;
+  /** What an app must show to register. */
+  initial_access_token: string;
+  rules: ClientRules & { scopes: readonly string[] };
+}
+
+/** A client as it is told of itself (RFC 7591 section 3.2.1). */
+export type ClientInformation = Record<string, unknown> & { client_id: string };
+
+type Transaction = Parameters<Clients['insert']>[0];
+
+export type Registration = ReturnType<typeof createRegistration>;
+
+/** That are there at a time. */
+const MAX_CLIENTS = 1000;
+
+const request = z
+  .object({ ...clientFields, client_id: z.string(), client_secret: z.string(), response_types: z.array(z.literal('code')) })
+  .partial();
+
+export function createRegistration(deps: RegistrationDeps) {
+  const { database, clients, clientSecrets, clientSecretHash, audit, clock, public_url, initial_access_token, rules } = deps;
+
+  async function addSecret(trx: Transaction, client_id: string): Promise<string> {
+    const client_secret = newClientSecret();
+    const secret_hash = clientSecretHash.hash(client_secret);
+    await clientSecrets.insert(trx, { id: randomId(), client_id, secret_hash, created_at: clock(), expires_at: null });
+    return client_secret;
+  }
+
+  function informationOf(
+    client: ClientFields & Pick<RegisteredClient, 'client_id' | 'created_at'>,
+    token: string,
+    client_secret?: string,
+  ): ClientInformation {
+    const said = Object.fromEntries(Object.keys(clientFields).map((field) => [field, client[field as keyof typeof clientFields]]));
+    return {
+      ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)),
+      scope: client.scope.join(' '),
+      response_types: ['code'],
+      client_id: client.client_id,
+      client_id_issued_at: epochSeconds(client.created_at),
+      // Never: RFC 7591 section 3.2.1.
+      ...(client_secret !== undefined && { client_secret, client_secret_expires_at: 0 }),
+      registration_access_token: token,
+      registration_client_uri: `${public_url}/auth/register/${encodeURIComponent(client.client_id)}`,
+    };
+  }
+
+  async function find(client_id: string, token: string | null): Promise<RegisteredClient> {
+    const isOurs = token !== null && /^[0-9a-f]{32}$/.test(client_id);
+    const found = !isOurs ? undefined : await clients.findByRegistrationToken(client_id, sha256(token));
+    return found ?? refuseToken(token);
+  }
+
+  return {
+    async register(metadata: unknown, token: string | null, remote_address: string): Promise<ClientInformation> {
+      if (token === null || !safeEqual(token, initial_access_token)) return refuseToken(token);
+      const { fields } = readMetadata(metadata, rules);
+      // Generated, so never like a URL.
+      const client = { ...fields, client_id: randomId(), managed_by: 'registration' as const, created_at: clock() };
+      const registration_token = randomToken('lk_ra_');
+      return await database.transaction(async (trx) => {
+        if ((await clients.countSelfRegistered(trx)) >= MAX_CLIENTS)
+          throw new AuthError('access_denied', 'Too many clients have registered themselves');
+        await clients.insert(trx, { ...client, registration_token_hash: sha256(registration_token) });
+        const client_secret = needsSecret(client) ? await addSecret(trx, client.client_id) : undefined;
+        const detail = { client_name: client.client_name, managed_by: client.managed_by };
+        await audit.insert(trx, { type: 'client.created', outcome: 'done', client_id: client.client_id, remote_address, detail });
+        return informationOf(client, registration_token, client_secret);
+      });
+    },
+
+    async read(client_id: string, token: string | null): Promise<ClientInformation> {
+      return informationOf(await find(client_id, token), token ?? '');
+    },
+
+    /** What is left out is as it is by default: RFC 7592 section 2.2. */
+    async update(client_id: string, metadata: unknown, token: string | null, remote_address: string): Promise<ClientInformation> {
+      const client = await find(client_id, token);
+      const { fields, named, client_secret } = readMetadata(metadata, rules);
+      if (named !== client_id) throw invalid('client_id must be that of the client');
+      const live = await clientSecrets.live({ client_id, now: clock() });
+      if (client_secret !== undefined && !clientSecretHash.find(client_secret, live))
+        throw invalid('client_secret must be that of the client');
+      return await database.transaction(async (trx) => {
+        await clients.update(trx, client_id, fields);
+        if (!needsSecret(fields)) for (const { id } of live) await clientSecrets.remove(trx, { client_id, id });
+        const made = needsSecret(fields) && live.length === 0 ? await addSecret(trx, client_id) : undefined;
+        await audit.insert(trx, { type: 'client.updated', outcome: 'done', client_id, remote_address });
+        return informationOf({ ...fields, client_id, created_at: client.created_at }, token ?? '', made);
+      });
+    },
+
+    async remove(client_id: string, token: string | null, remote_address: string): Promise<void> {
+      await find(client_id, token);
+      await database.transaction(async (trx) => {
+        await clients.remove(trx, client_id);
+        await clients.removeGrants(trx, client_id);
+        await audit.insert(trx, { type: 'client.deleted', outcome: 'done', client_id, remote_address });
+      });
+    },
+  };
+}
+
+/** What a client asks to be, without what it may not be (RFC 7591 section 2: the server may replace what it does not support). */
+function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
+  const read = request.safeParse(metadata);
+  if (!read.success) {
+    const { path = [], message = '' } = read.error.issues[0] ?? {};
+    throw invalid(`${path.join('.')} ${message}`, path[0] === 'redirect_uris');
+  }
+  const { client_id: named, client_secret, response_types: _, grant_types, scope, ...said } = read.data;
+  const fields = completeClient(
+    {
+      ...said,
+      grant_types: grant_types?.filter(
+        (grant_type) => SELF_MADE_GRANT_TYPES.includes(grant_type) && rules.grant_types?.includes(grant_type) !== false,
+      ),
+      scope: rules.scopes.filter((name) => scope?.includes(name) ?? true),
+    },
+    { scope: [], token_endpoint_auth_method: 'client_secret_basic' },
+  );
+  if (fields.grant_types.length === 0) throw invalid('grant_types has none that may be had');
+  const [complaint] = clientComplaints(fields, rules);
+  if (complaint) throw new AuthError(complaint.code, `${complaint.path.join('.')} ${complaint.message}`);
+  return { fields, named, client_secret };
+}
+
+function needsSecret({ token_endpoint_auth_method }: Pick<Client, 'token_endpoint_auth_method'>): boolean {
+  return token_endpoint_auth_method.startsWith('client_secret');
+}
+
+function invalid(description: string, is_redirect = false): AuthError {
+  return new AuthError(is_redirect ? 'unfit_redirect_uri' : 'invalid_client_metadata', description);
+}
+
+/** The same for an unknown client (RFC 7592 section 2); who shows no token is told of no error (RFC 6750 section 3.1). */
+function refuseToken(token: string | null): never {
+  throw new AuthError(token === null ? 'unauthenticated' : 'invalid_token', 'The access token is not that of the registration');
+}

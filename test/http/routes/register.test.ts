@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { startServer, type TestServer } from '../../support/server.ts';
+
+const INITIAL = 'an-initial-access-token';
+const CB = 'https://app.example.com/cb';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer({
+    config: { registration: { enabled: true, initial_access_token: INITIAL }, http: { login_attempts_threshold: -1 } },
+  });
+});
+afterAll(() => server.close());
+
+const call = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, token: string | undefined, json?: unknown) =>
+  server.inject({
+    method,
+    url: `/auth/register${path}`,
+    ...(token === undefined ? {} : { token }),
+    ...(json === undefined ? {} : { json }),
+  });
+const register = (metadata: object = {}) => call('POST', '', INITIAL, { redirect_uris: [CB], ...metadata });
+const told = ({ statusCode, body }: { statusCode: number; body: string }) => [statusCode, JSON.parse(body).error];
+const isGood = (client_id: string, client_secret: string) =>
+  server.parts.clientAuthentication
+    .authenticate({
+      authorization: undefined,
+      parameters: new Map(Object.entries({ client_id, client_secret })),
+      remote_address: '198.51.100.1',
+    })
+    .then(
+      () => true,
+      () => false,
+    );
+
+test('nobody registers unless the operator says so', async () => {
+  const closed = await startServer();
+  const answer = await closed.inject({ method: 'POST', url: '/auth/register', token: INITIAL, json: { redirect_uris: [CB] } });
+  expect(answer.statusCode).toBe(404);
+  await closed.close();
+});
+
+test('an app registers, and is told all it is', async () => {
+  const answer = await register({
+    client_name: 'An app',
+    scope: 'openid email root',
+    grant_types: ['authorization_code', 'implicit'],
+    contacts: ['x'],
+  });
+  const { client_id, client_secret, registration_access_token, ...information } = answer.json();
+  expect([answer.statusCode, answer.headers['cache-control']]).toEqual([201, 'no-store']);
+  expect(client_id).toMatch(/^[0-9a-f]{32}$/); // L11
+  expect(information).toEqual({
+    client_name: 'An app',
+    redirect_uris: [CB],
+    post_logout_redirect_uris: [],
+    token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+    scope: 'openid email',
+    id_token_signed_response_alg: 'RS256',
+    dpop_bound_access_tokens: false,
+    require_pushed_authorization_requests: false,
+    client_id_issued_at: server.clock().getTime() / 1000,
+    client_secret_expires_at: 0,
+    registration_client_uri: `https://auth.example.com/auth/register/${client_id}`,
+  });
+  expect(await isGood(client_id, client_secret)).toBe(true);
+  expect(registration_access_token).toMatch(/^lk_ra_/);
+});
+
+// M5
+test('an app cannot say what the operator alone says', async () => {
+  const { client_id } = (
+    await register({
+      trusted: true,
+      resources: ['https://api.example.com'],
+      allowed_group_ids: [],
+      managed_by: 'config',
+      client_id: 'mine',
+    })
+  ).json();
+  expect(client_id).not.toBe('mine');
+  expect(await server.parts.clients.get(client_id)).toMatchObject({
+    trusted: false,
+    resources: [],
+    allowed_group_ids: null,
+    managed_by: 'registration',
+  });
+});
+
+test.each<[string, unknown, string]>([
+  ['a pattern', { redirect_uris: ['https://*.example.com'] }, 'invalid_redirect_uri'], // A5
+  ['a fragment', { redirect_uris: [`${CB}#x`] }, 'invalid_redirect_uri'], // A8
+  ['a script', { redirect_uris: ['javascript:alert(1)'] }, 'invalid_redirect_uri'], // A10
+  ['a redirect in the clear', { redirect_uris: ['http://app.example.com/cb'] }, 'invalid_redirect_uri'], // A12
+  ['a text for a list', { redirect_uris: CB }, 'invalid_redirect_uri'],
+  ['no redirect', { redirect_uris: [] }, 'invalid_redirect_uri'],
+  ['keys inside', { jwks_uri: 'https://192.168.0.1/jwks', token_endpoint_auth_method: 'private_key_jwt' }, 'invalid_client_metadata'],
+  ['a logout inside', { backchannel_logout_uri: 'https://127.0.0.1/logout' }, 'invalid_client_metadata'], // L12
+  ['an unknown way to prove itself', { token_endpoint_auth_method: 'tls_client_auth' }, 'invalid_client_metadata'],
+  ['no grant that may be had', { grant_types: ['client_credentials'] }, 'invalid_client_metadata'],
+  ['a token for an answer', { response_types: ['token'] }, 'invalid_client_metadata'],
+  ['an algorithm that is none', { id_token_signed_response_alg: 'none' }, 'invalid_client_metadata'],
+  ['a private key', { jwks: { keys: [{ kty: 'RSA', d: 'x' }] } }, 'invalid_client_metadata'],
+])('with %s an app is refused', async (_story, metadata, error) => {
+  expect(told(await register(metadata as object))).toEqual([400, error]);
+});
+
+test('a body that is no object is refused', async () => {
+  for (const body of [[], 'text', null]) expect(told(await call('POST', '', INITIAL, body))).toEqual([400, 'invalid_client_metadata']);
+  expect((await server.inject({ method: 'POST', url: '/auth/register', token: INITIAL, payload: '{' })).statusCode).toBe(400);
+});
+
+test.each([
+  ['no', undefined, undefined, 'Bearer'],
+  ['a wrong', 'another-initial-token', 'invalid_token', 'Bearer error="invalid_token"'],
+])('%s initial access token registers nobody', async (_story, token, error, challenge) => {
+  const answer = await call('POST', '', token, { redirect_uris: [CB] });
+  expect([...told(answer), answer.headers['www-authenticate']]).toEqual([401, error, challenge]);
+});
+
+describe('a registration', () => {
+  it('is read, replaced and taken back with its own token', async () => {
+    const { client_id, client_secret, registration_access_token: token, ...made } = (await register({ client_name: 'An app' })).json();
+    const { client_secret_expires_at: _, ...information } = made;
+    const path = `/${client_id}`;
+    expect((await call('GET', path, token)).json()).toEqual({ client_id, registration_access_token: token, ...information });
+    const replaced = await call('PUT', path, token, { client_id, client_secret, redirect_uris: [`${CB}/2`] });
+    expect(replaced.json()).toMatchObject({ client_id, redirect_uris: [`${CB}/2`], registration_access_token: token });
+    expect(replaced.json()).not.toHaveProperty('client_name');
+    expect(replaced.json()).not.toHaveProperty('client_secret');
+    expect(await isGood(client_id, client_secret)).toBe(true);
+    expect((await call('DELETE', path, token)).statusCode).toBe(204);
+    expect(await isGood(client_id, client_secret)).toBe(false);
+    expect(told(await call('GET', path, token))).toEqual([401, 'invalid_token']);
+  });
+
+  it('changes how it proves itself', async () => {
+    const { client_id, registration_access_token: token } = (await register({ token_endpoint_auth_method: 'none' })).json();
+    const put = async (method: string) =>
+      (await call('PUT', `/${client_id}`, token, { client_id, redirect_uris: [CB], token_endpoint_auth_method: method })).json();
+    const { client_secret } = await put('client_secret_post');
+    expect(await isGood(client_id, client_secret)).toBe(true);
+    expect(await put('none')).not.toHaveProperty('client_secret');
+    expect(await isGood(client_id, client_secret)).toBe(false);
+  });
+
+  it('is nobody else’s', async () => {
+    const { client_id, registration_access_token: token } = (await register()).json();
+    const other = (await register()).json();
+    const path = `/${client_id}`;
+    for (const wrong of [undefined, INITIAL, other.registration_access_token, 'x'])
+      for (const method of ['GET', 'PUT', 'DELETE'] as const) {
+        const body = method === 'PUT' ? { client_id, redirect_uris: [CB] } : undefined;
+        expect(told(await call(method, path, wrong, body)), method).toEqual([401, wrong && 'invalid_token']);
+      }
+    for (const name of ['%00', 'nobody', '0'.repeat(32)]) expect((await call('GET', `/${name}`, token)).statusCode).toBe(401);
+    expect(told(await call('PUT', path, token, { client_id: other.client_id, redirect_uris: [CB] }))).toEqual([
+      400,
+      'invalid_client_metadata',
+    ]);
+    expect(told(await call('PUT', path, token, { client_id, client_secret: other.client_secret, redirect_uris: [CB] }))).toEqual([
+      400,
+      'invalid_client_metadata',
+    ]);
+    expect((await call('GET', path, token)).statusCode).toBe(200);
+  });
+});
+
+test('a thousand apps have registered themselves at most', async () => {
+  const { client_id } = (await register()).json();
+  const { kysely } = server.parts.database;
+  const row = await kysely.selectFrom('clients').selectAll().where('client_id', '=', client_id).executeTakeFirstOrThrow();
+  const rows = Array.from({ length: 1000 }, (_, index) => ({ ...row, jwks: null, client_id: `other-${index}` }));
+  await kysely.insertInto('clients').values(rows).execute();
+  expect(told(await register())).toEqual([403, 'access_denied']);
+  await kysely.deleteFrom('clients').where('client_id', 'like', 'other-%').execute();
+});
