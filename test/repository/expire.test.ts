@@ -79,6 +79,13 @@ test('a row goes when its time has come, in every table', async () => {
       expires_at: at(600),
     })
     .execute();
+  await kysely
+    .insertInto('device_codes')
+    .values({
+      ...{ device_code_hash: sha256('device'), user_code: 'BCDFGHJK', client_id: 'tv', scope: [], remote_address: '192.0.2.1' },
+      ...{ created_at: NOON, expires_at: at(600) },
+    })
+    .execute();
   const session = { id_hash: sha256('session'), sid: 'sid', user_id, ...provider, auth_time: NOON, created_at: NOON, last_used_at: NOON };
   await kysely
     .insertInto('sessions')
@@ -110,7 +117,7 @@ test('a row goes when its time has come, in every table', async () => {
   time.set(at(600));
   expect(await removed()).toEqual({ login_flows: 1, sessions: 1, mfa_setup_flows: 1, ip_bans: 1 });
   time.set(at(600 + 3600));
-  expect(await removed()).toEqual({ authorization_codes: 1, signing_keys: 1 });
+  expect(await removed()).toEqual({ authorization_codes: 1, device_codes: 1, signing_keys: 1 });
   time.set(at(DAY));
   expect(await removed()).toEqual({ mfa_failures: 1, failed_logins: 1 });
   time.set(at(30 * DAY));
