@@ -1,6 +1,5 @@
 // How a client proves that it is the one (RFC 6749 section 2.3): Basic, secret in the body, a signed assertion (RFC 7523), or not at all.
 // Whatever fails is answered with the same words, and an unknown client takes as long as a wrong secret.
-import type { Profile } from '../domain/authorization_request.ts';
 import { type Client, isConfidential } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -12,7 +11,7 @@ import { ASSERTION_TYPE, type ClientAssertions } from './client_assertion.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
 export interface ClientAuthenticationDeps {
-  clientDirectory: Pick<ClientDirectory, 'find' | 'urlClient'>;
+  clientDirectory: Pick<ClientDirectory, 'find'>;
   clients: Pick<Clients, 'find'>;
   clientSecrets: Pick<ClientSecrets, 'live' | 'rehash'>;
   clientSecretHash: ClientSecretHash;
@@ -25,8 +24,6 @@ export interface ClientAuthenticationRequest {
   authorization: string | undefined;
   parameters: ReadonlyMap<string, string>;
   remote_address: string;
-  /** Where the caller knows it from the code or the token: a URL client of Home Assistant's dialect is nobody's but its own name, and nothing is fetched. */
-  profile?: Profile | undefined;
 }
 
 export interface ClientAuthentication {
@@ -43,12 +40,8 @@ type Proof =
 export function createClientAuthentication(deps: ClientAuthenticationDeps): ClientAuthentication {
   const { clientDirectory, clients, clientSecrets, clientSecretHash, clientAssertions, clock } = deps;
 
-  async function findClient(client_id: string, { profile, remote_address }: ClientAuthenticationRequest): Promise<Client> {
-    const client =
-      profile === 'home_assistant'
-        ? clientDirectory.urlClient(client_id)
-        : await clientDirectory.find(client_id, remote_address).catch(asUnknown);
-    return client ?? refuse('unknown client');
+  async function findClient(client_id: string, remote_address: string): Promise<Client> {
+    return (await clientDirectory.find(client_id, remote_address).catch(asUnknown)) ?? refuse('unknown client');
   }
 
   /** Secrets belong to registered clients alone. An unknown one is asked for everything that a known one is asked for. */
@@ -64,15 +57,15 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     return client;
   }
 
-  async function checkAssertion(client_id: string, client_assertion: string, request: ClientAuthenticationRequest): Promise<Client> {
-    const client = await findClient(client_id, request);
+  async function checkAssertion(client_id: string, client_assertion: string, remote_address: string): Promise<Client> {
+    const client = await findClient(client_id, remote_address);
     if (client.token_endpoint_auth_method !== 'private_key_jwt') return refuse('the client does not prove itself by assertions');
-    await clientAssertions.prove(client_assertion, client, request.remote_address);
+    await clientAssertions.prove(client_assertion, client, remote_address);
     return client;
   }
 
-  async function checkName(client_id: string, request: ClientAuthenticationRequest): Promise<Client> {
-    const client = await findClient(client_id, request);
+  async function checkName(client_id: string, remote_address: string): Promise<Client> {
+    const client = await findClient(client_id, remote_address);
     return isConfidential(client) ? refuse('a client that proves itself came without a proof') : client;
   }
 
@@ -80,8 +73,8 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     async authenticate(request) {
       const proof = readProof(request, clientAssertions);
       if (proof.method === 'client_secret') return await checkSecret(proof);
-      if (proof.method === 'client_assertion') return await checkAssertion(proof.client_id, proof.client_assertion, request);
-      return await checkName(proof.client_id, request);
+      if (proof.method === 'client_assertion') return await checkAssertion(proof.client_id, proof.client_assertion, request.remote_address);
+      return await checkName(proof.client_id, request.remote_address);
     },
   };
 }

@@ -35,8 +35,6 @@ export interface ClientDirectory {
    * client's metadata document, and throws `invalid_client_id` when that is there and wrong, `temporarily_unavailable` when it cannot be had.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
-  /** The client of that URL as nothing but its URL tells. */
-  urlClient(client_id: string): Client | null;
   /** Whether the client may have its answer sent there. May fetch a URL client's page. */
   acceptsRedirect(client: Client, redirect_uri: string, remote_address: string): Promise<boolean>;
   /**
@@ -75,7 +73,6 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
 
   return {
     find,
-    urlClient,
     async acceptsRedirect(client, redirect_uri, remote_address) {
       const { client_id, kind, redirect_uris } = client;
       if (kind !== 'url') return isRegisteredRedirectUri(redirect_uris, redirect_uri);

@@ -56,7 +56,7 @@ export function createDeviceAuthorization({ clientAuthentication, deviceCodes, c
       context: Pick<RequestContext, 'authorization' | 'remote_address'>,
     ): Promise<DeviceAuthorizationResponse> {
       const { authorization, remote_address } = context;
-      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, profile: 'standard' });
+      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address });
       const { client_id, grant_types } = client;
       if (!grant_types.includes(DEVICE_CODE_GRANT)) throw new AuthError('unauthorized_client', 'The client may not use this grant');
       const scope = parameters.get('scope') ? permittedScope(parameters, client.scope) : [];

@@ -32,7 +32,7 @@ export function createTokenEndpoint({ grants, issuer, revocation, clientAuthenti
       return { ...context, parameters, client_id: homeAssistantClientId(parameters), client: null, dpop_jkt: null };
     }
     const { authorization, remote_address } = context;
-    const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, profile });
+    const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address });
     judgeGrant(client, parameters.get('grant_type') ?? '');
     const dpop_jkt = await dpop.prove({ proofs: context.dpop ?? [], method: 'POST', path: '/auth/token' });
     // RFC 9449 section 5.2

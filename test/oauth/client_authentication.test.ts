@@ -148,15 +148,6 @@ describe('a public client', () => {
     for (const client_id of ['public', 'unknown', '']) await expect(ask({ client_id })).rejects.toMatchObject(FAILED);
     await expect(ask()).rejects.toMatchObject(FAILED);
   });
-
-  it('of Home Assistant’s dialect is its URL, and nothing is fetched', async () => {
-    const stranger = await startStranger(() => {});
-    const client_id = `${stranger.url}app`;
-    const parameters = new Map([['client_id', client_id]]);
-    const client = await c.authenticate({ authorization: undefined, parameters, remote_address: ABROAD, profile: 'home_assistant' });
-    expect([client.client_id, client.kind, stranger.connections()]).toEqual([client_id, 'url', 0]);
-    await stranger.close();
-  });
 });
 
 // C14
