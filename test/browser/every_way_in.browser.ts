@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { violationsOf } from '../support/axe.ts';
 import { launchChromium, noChromium } from '../support/chromium.ts';
 import { type EveryProvider, startEveryProvider } from '../support/every_provider.ts';
 import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
@@ -95,6 +96,7 @@ describe.skipIf(noChromium || slapdMissing() !== null)('every way in, in Chromiu
       await tab.goto(url);
       expect(await tab.getByText(OWNER.name, { exact: true }).count()).toBe(1);
       expect(tab.url()).not.toContain('lk_li_');
+      expect(await violationsOf(await tab.context().newCDPSession(tab))).toEqual([]);
       await tab.getByRole('button', { name: 'Continue' }).click();
       await prove(tab);
       await tab.getByRole('heading', { name: 'Linked' }).waitFor();

@@ -182,6 +182,7 @@ describe('a ticket', () => {
     expect((await browser.get(again.location)).status).toBe(200);
     server.advance(1);
     expect((await browser.get(again.location)).status).toBe(404);
+    expect((await server.parts.janitor.run()).link_tickets).toBe(1);
     for (const bad of ['/account/link', '/account/link?ticket=x', '/account/link/x', `/account/link/${'0'.repeat(64)}`])
       expect([bad, (await browser.get(bad)).status]).toEqual([bad, 404]);
   });
