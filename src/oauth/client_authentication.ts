@@ -19,7 +19,7 @@ export interface ClientAuthenticationDeps {
   clock: Clock;
 }
 
-export interface ClientAuthenticationRequest {
+interface ClientAuthenticationRequest {
   /** The header as it came. */
   authorization: string | undefined;
   parameters: ReadonlyMap<string, string>;

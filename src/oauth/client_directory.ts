@@ -15,7 +15,7 @@ import type { ClientPages } from './client_page.ts';
 export type ClientAdmission = 'admitted' | 'pending' | 'refused';
 
 /** Which URL clients people may log in to: all, those that somebody let in, none, or those of these hosts. */
-export type UrlClientPolicy = 'allow' | 'approve' | 'refuse' | readonly string[];
+type UrlClientPolicy = 'allow' | 'approve' | 'refuse' | readonly string[];
 
 export interface ClientDirectoryDeps {
   clients: Pick<Clients, 'find'>;

@@ -8,7 +8,7 @@ import { type Page, type PageRequest, pageSize } from '../domain/page.ts';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
-export type ManagedBy = 'config' | 'database' | 'registration';
+type ManagedBy = 'config' | 'database' | 'registration';
 
 /** A client as its row shows it; no secret is part of it. */
 export interface RegisteredClient extends ClientFields {
