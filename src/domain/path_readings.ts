@@ -1,0 +1,57 @@
+// The paths that a request may mean. A proxy, the server behind it and an app differ in how they read dots, double slashes, encoded letters and
+// parameters; whoever guards a path must guard every one that any of them could find in it. Called by forward_auth_rule.ts.
+
+const MAX_LENGTH = 8192;
+/** Of letters that are encoded again and again, no server undoes more. */
+const MAX_DECODINGS = 3;
+
+/** All readings, each a path that begins with a slash; null for what no honest client sends. `uri`: path and query as they came. */
+export function pathReadings(uri: string): string[] | null {
+  // A fragment never goes over the wire (RFC 9112 section 3.2).
+  if (uri.length > MAX_LENGTH || !/^\/[\x21-\x7e]*$/.test(uri) || uri.includes('#')) return null;
+  const path = uri.split('?', 1)[0] ?? '';
+  if (/%(?![0-9a-f]{2})/i.test(path)) return null;
+  const readings = new Set<string>();
+  for (const decoded of decodings(path)) {
+    // %c0 and %c1 begin no letter of UTF-8: they once hid dots.
+    if (/\p{Cc}|%c[01]/iu.test(decoded)) return null;
+    for (const plain of [decoded, withoutParameters(decoded)])
+      for (const merged of [plain, plain.replace(/\/{2,}/g, '/')]) readings.add(merged).add(withoutDots(merged));
+  }
+  return [...readings];
+}
+
+/** The path as it came, and after each decoding that changes it. */
+function decodings(path: string): string[] {
+  const found = [path.replaceAll('\\', '/')];
+  for (let last = path; found.length <= MAX_DECODINGS; ) {
+    const next = decodedOnce(last);
+    if (next === last) break;
+    found.push(next.replaceAll('\\', '/'));
+    last = next;
+  }
+  return found;
+}
+
+/** ASCII only: rules name nothing else. */
+function decodedOnce(path: string): string {
+  return path.replace(/%([0-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+}
+
+/** `/a;x=1/..;/b` as servlet containers read it. */
+function withoutParameters(path: string): string {
+  return path.replace(/;[^/]*/g, '');
+}
+
+/** Without dot segments (RFC 3986 section 5.2.4). */
+function withoutDots(path: string): string {
+  const kept: string[] = [];
+  const segments = path.split('/').slice(1);
+  for (const segment of segments) {
+    if (segment === '..') kept.pop();
+    else if (segment !== '.') kept.push(segment);
+  }
+  const last = segments.at(-1);
+  if (last === '.' || last === '..') kept.push('');
+  return `/${kept.join('/')}`;
+}
