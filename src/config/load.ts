@@ -9,6 +9,7 @@ import type { AuthProviderBlock, BlockSchemas, MfaModuleBlock } from './block.ts
 import { type ConfiguredClient, readClients } from './client.ts';
 import { type Complaint, configError, repeated } from './complaint.ts';
 import { overlayEnvironment } from './environment.ts';
+import { checkForwardAuth } from './forward_auth.ts';
 import { groupIds, SYSTEM_GROUPS } from './group.ts';
 import { report } from './report.ts';
 import { configSchema } from './schema.ts';
@@ -70,5 +71,6 @@ async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'en
   const auth_providers = await readAuthProviders(block.auth_providers, types.provider_types, groups, ground);
   const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, ground);
   const clients = readClients(block, { groups: [...SYSTEM_GROUPS, ...groups], grant_types: types.grant_types }, ground);
+  checkForwardAuth(block.forward_auth, groups, ground);
   return config && { ...config, auth_providers, auth_mfa_modules, clients };
 }

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { clientSchema, registrationSchema, scopeSchema, urlClientsSchema } from './client.ts';
 import { duration, lifetime } from './duration.ts';
+import { forwardAuthSchema } from './forward_auth.ts';
 import { groupSchema } from './group.ts';
 import { countOrNever, databaseUrl, integer, network, origin, path, publicUrl, secretText } from './value.ts';
 
@@ -138,6 +139,8 @@ export const configSchema = z.strictObject({
   url_clients: urlClientsSchema.prefault({}),
   registration: registrationSchema.prefault({}),
   token_exchange: tokenExchange.prefault({}),
+  /** Other hosts whose reverse proxy asks us who may in. */
+  forward_auth: forwardAuthSchema.prefault({}),
   audit: audit.prefault({}),
   metrics: metrics.prefault({}),
 });

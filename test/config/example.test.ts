@@ -5,6 +5,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { commonMfaModuleKeys, commonProviderKeys } from '../../src/config/block.ts';
 import { clientSchema, scopeSchema } from '../../src/config/client.ts';
+import { ruleSchema } from '../../src/config/forward_auth.ts';
 import { groupSchema } from '../../src/config/group.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
@@ -72,6 +73,8 @@ test('the example names every key of the blocks it shows', () => {
   for (const block of blocks('groups')) expectKeys('groups', groupSchema, block);
   for (const block of blocks('clients')) expectKeys('clients', clientSchema, block);
   for (const block of blocks('scopes')) expectKeys('scopes', scopeSchema, block);
+  const { rules } = (isBlock(data) ? data.forward_auth : {}) as { rules: Record<string, unknown>[] };
+  for (const block of rules) expectKeys('forward_auth.rules', ruleSchema, block);
   expect([...provider_types.keys()].filter((type) => !EXAMPLE.includes(`type: ${type}`))).toEqual([]);
   expect([...mfa_module_types.keys()].filter((type) => !EXAMPLE.includes(`type: ${type}`))).toEqual([]);
 });
