@@ -127,6 +127,8 @@ const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   // A device that asks late is told so.
   ['device_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
   ['sessions', (now) => sql`expires_at <= ${now}`],
+  ['host_codes', (now) => sql`expires_at <= ${now}`],
+  ['host_sessions', (now) => sql`expires_at <= ${now}`],
   ['link_tickets', (now) => sql`expires_at <= ${now}`],
   ['mfa_setup_flows', (now) => sql`expires_at <= ${now}`],
   ['mfa_failures', (now) => sql`last_failed_at <= ${addSeconds(now, -DAY)}`],

@@ -148,6 +148,8 @@ export interface Schema {
     last_used_at: Date;
     expires_at: Date;
   };
+  host_codes: { code_hash: Buffer; host: string; sid: string; browser_hash: Buffer; created_at: Date; expires_at: Date };
+  host_sessions: { id_hash: Buffer; host: string; sid: string; created_at: Date; expires_at: Date };
   mfa_enrolments: {
     id: string;
     user_id: string;
@@ -268,11 +270,10 @@ export interface Schema {
   revoked_access_tokens: { jti: string; expires_at: Date };
   used_proofs: { proof_hash: Buffer; expires_at: Date };
   logout_deliveries: {
-    id: Generated<number>;
+    jti: string;
     client_id: string;
-    uri: string;
     user_id: string;
-    sid: string | null;
+    sid: string;
     attempts: Generated<number>;
     created_at: Date;
     next_attempt_at: Date;
