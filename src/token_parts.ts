@@ -84,6 +84,7 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
     issuer,
     lastUsed,
     revocation,
+    dpop,
     introspection,
     userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
     bearer: createBearer({ accessTokens, refreshTokens, clock }),

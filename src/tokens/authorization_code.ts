@@ -50,6 +50,9 @@ export interface StandardFacts {
   dpop_jkt: string | null;
 }
 
+/** Seconds; apps of the standard profile trade a code at once (FAPI 2.0 section 5.3.2.1). */
+const STANDARD_LIFETIME = 60;
+
 export interface CodeDeps {
   authorizationCodes: Pick<AuthorizationCodes, 'store'>;
   clock: Clock;
@@ -63,7 +66,8 @@ export function createCodes({ authorizationCodes, clock, lifetime }: CodeDeps) {
     async issue({ subject, standard, ...login }: FinishedLogin): Promise<string> {
       const { code, code_hash } = newAuthorizationCode(standard && 'standard');
       const now = clock();
-      const times = { created_at: now, expires_at: addSeconds(now, lifetime) };
+      const seconds = standard ? Math.min(lifetime, STANDARD_LIFETIME) : lifetime;
+      const times = { created_at: now, expires_at: addSeconds(now, seconds) };
       await authorizationCodes.store({ code_hash, ...login, ...columnsOf(subject), ...standardColumns(standard), ...times });
       return code;
     },

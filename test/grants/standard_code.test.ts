@@ -142,6 +142,15 @@ describe('a code is refused, and stays good,', () => {
   });
 });
 
+// C6
+test('a code lives just under a minute', async () => {
+  const [early, late] = [await newCode(PUBLIC_CLIENT), await newCode(PUBLIC_CLIENT)];
+  parts.time.advance(59.999);
+  expect(await trade(early, PUBLIC_CLIENT)).toBeTypeOf('object');
+  parts.time.advance(0.001);
+  expect(await trade(late, PUBLIC_CLIENT)).toBe(UNKNOWN);
+});
+
 // C5
 test('redirect_uri need not be sent again', async () => {
   expect(await trade(await newCode(PUBLIC_CLIENT), PUBLIC_CLIENT, { redirect_uri: undefined })).toBeTypeOf('object');

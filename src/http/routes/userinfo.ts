@@ -20,7 +20,9 @@ export function userinfoRoute(userinfo: Userinfo): FastifyPluginAsync {
     } catch (error) {
       if (!(error instanceof AuthError) || error.status >= 500) throw error;
       reply.header('www-authenticate', challenge(presented.scheme, error));
-      throw error;
+      if (error.code !== 'invalid_dpop_proof') throw error;
+      // RFC 9449 section 7.1: here a bad proof is as good as no token.
+      throw new AuthError('invalid_token', error.description, { detail: error.code, cause: error.cause });
     }
   }
 

@@ -163,7 +163,7 @@ describe('POST /auth/token', () => {
       200,
     );
     const again = await server.inject({ url: '/auth/userinfo', headers: { authorization: `DPoP ${access_token}`, dpop: own } });
-    expect([again.statusCode, again.headers['www-authenticate']]).toEqual([400, expect.stringMatching(/^DPoP error="invalid_dpop_proof"/)]);
+    expect([again.statusCode, again.headers['www-authenticate']]).toEqual([401, expect.stringMatching(/^DPoP error="invalid_dpop_proof"/)]);
     const two = await trade('desktop', { client_id: 'desktop' }, { dpop: [await proof(), await proof()] });
     expect([two.statusCode, two.json().error]).toEqual([400, 'invalid_dpop_proof']);
   });
