@@ -84,6 +84,8 @@ alter table authorization_codes
   add column sid                text,
   add column dpop_jkt           text;
 
+create index authorization_codes_by_sid on authorization_codes (sid) where sid is not null;
+
 alter table refresh_tokens
   add column profile            text not null default 'home_assistant' check (profile in ('home_assistant', 'standard')),
   add column scope              text[] not null default '{}',
@@ -166,13 +168,13 @@ create table used_proofs (
 
 create index used_proofs_expiry on used_proofs (expires_at);
 
--- Logout tokens on their way to clients; survives restarts.
+-- Logout tokens on their way to clients; they outlive the session and the user that they are about, and restarts.
 create table logout_deliveries (
-  id              bigint generated always as identity primary key,
+  -- The same in every attempt, so that a client that gets it twice knows.
+  jti             text primary key,
   client_id       text not null,
-  uri             text not null,
   user_id         text not null,
-  sid             text,
+  sid             text not null,
   attempts        integer not null default 0,
   created_at      timestamptz not null,
   next_attempt_at timestamptz not null

@@ -1,29 +1,86 @@
-// What clients discover: RFC 8414 and RFC 9728, computed from what the server has, so that nothing is advertised that does not exist.
+// What clients discover: OpenID Connect Discovery, RFC 8414 and RFC 9728, computed from what the server has, so that nothing is advertised that
+// does not exist.
+import { CLAIMS_OF_SCOPE } from '../tokens/claims.ts';
+import { DPOP_ALGORITHMS } from '../tokens/dpop.ts';
+import { SIGNING_ALGORITHMS } from '../tokens/signing_key.ts';
+import { ASSERTION_ALGORITHMS } from './client_assertion.ts';
 
 const DOCUMENTATION = 'https://developers.home-assistant.io/docs/auth_api';
 
 export interface ServerFacts {
   grant_types: Iterable<string>;
+  /** Every scope there is. */
+  scopes: readonly string[];
   /** Whether a client_id may lead to a client's own metadata (draft-ietf-oauth-client-id-metadata-document). */
   client_id_metadata_documents: boolean;
+  /** Whether apps may register themselves (RFC 7591). */
+  registration: boolean;
+  /** Of the pages, as BCP 47 tags. */
+  languages: readonly string[];
 }
 
-/** The document at /.well-known/oauth-authorization-server. `issuer` is absolute, without a path or trailing slash. */
-export function authorizationServerMetadata(issuer: string, { grant_types, client_id_metadata_documents }: ServerFacts) {
+const PROVEN = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
+const ANY = ['none', ...PROVEN];
+/** OpenID Connect Core section 2: what ID tokens say of a login. */
+const LOGIN_CLAIMS = ['iss', 'sub', 'aud', 'azp', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'sid', 'at_hash'];
+
+/** The document at /.well-known/openid-configuration, and at /.well-known/oauth-authorization-server. `issuer`: absolute, without path or trailing slash. */
+export function authorizationServerMetadata(issuer: string, facts: ServerFacts) {
   return {
     issuer,
+    ...endpoints(issuer, facts),
+    ...proofsOfClients(),
+    scopes_supported: [...facts.scopes],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query', 'fragment', 'form_post'],
+    grant_types_supported: [...facts.grant_types],
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true, // RFC 9207
+    client_id_metadata_document_supported: facts.client_id_metadata_documents,
+    require_pushed_authorization_requests: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+    claims_parameter_supported: true,
+    claims_supported: [...LOGIN_CLAIMS, ...Object.values(CLAIMS_OF_SCOPE).flat()],
+    subject_types_supported: ['public'],
+    // OpenID Connect Core section 3.1.3.7: RS256 is what a client expects that says nothing.
+    id_token_signing_alg_values_supported: [...SIGNING_ALGORITHMS].sort((a, b) => Number(b === 'RS256') - Number(a === 'RS256')),
+    dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+    acr_values_supported: ['1', '2'],
+    prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
+    display_values_supported: ['page'],
+    ui_locales_supported: [...facts.languages],
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
+    service_documentation: DOCUMENTATION,
+  };
+}
+
+function endpoints(issuer: string, { registration }: ServerFacts) {
+  return {
     authorization_endpoint: `${issuer}/auth/authorize`,
     token_endpoint: `${issuer}/auth/token`,
-    revocation_endpoint: `${issuer}/auth/revoke`,
+    userinfo_endpoint: `${issuer}/auth/userinfo`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    response_types_supported: ['code'],
-    response_modes_supported: ['query'],
-    grant_types_supported: [...grant_types],
-    token_endpoint_auth_methods_supported: ['none'],
-    revocation_endpoint_auth_methods_supported: ['none'],
-    code_challenge_methods_supported: ['S256'],
-    client_id_metadata_document_supported: client_id_metadata_documents,
-    service_documentation: DOCUMENTATION,
+    revocation_endpoint: `${issuer}/auth/revoke`,
+    introspection_endpoint: `${issuer}/auth/introspect`,
+    pushed_authorization_request_endpoint: `${issuer}/auth/par`,
+    device_authorization_endpoint: `${issuer}/auth/device_authorization`,
+    ...(registration && { registration_endpoint: `${issuer}/auth/register` }),
+    end_session_endpoint: `${issuer}/auth/end_session`,
+  };
+}
+
+/** RFC 8414 section 2: where assertions are taken, their algorithms are named. */
+function proofsOfClients() {
+  return {
+    token_endpoint_auth_methods_supported: ANY,
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+    revocation_endpoint_auth_methods_supported: ANY,
+    revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+    introspection_endpoint_auth_methods_supported: PROVEN,
+    introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+    introspection_signing_alg_values_supported: ['ES256'], // RFC 9701
   };
 }
 

@@ -6,6 +6,9 @@ import { fr } from './locales/fr.ts';
 
 const CATALOGUES: Record<string, Catalogue> = { en, de, fr };
 
+/** BCP 47 tags of the languages that pages are written in. */
+export const LANGUAGE_TAGS: readonly string[] = Object.keys(CATALOGUES);
+
 /** A text in the reader's language, its `{words}` filled in. */
 export type Translate = (key: MessageKey, words?: Readonly<Record<string, string>>) => string;
 

@@ -14,8 +14,10 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 export function wellKnownRoute({ public_url, facts, keyring }: Parts): FastifyPluginAsync {
   // Nothing in these changes while the process lives.
+  const server = Buffer.from(JSON.stringify(authorizationServerMetadata(public_url, facts)));
   const documents = {
-    'oauth-authorization-server': Buffer.from(JSON.stringify(authorizationServerMetadata(public_url, facts))),
+    'openid-configuration': server,
+    'oauth-authorization-server': server,
     'oauth-protected-resource': Buffer.from(JSON.stringify(protectedResourceMetadata(public_url))),
   };
   const config = { answers: 'home_assistant', cors: 'any' } as const;
