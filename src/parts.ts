@@ -13,6 +13,7 @@ import { createOnboarding } from './accounts/onboarding.ts';
 import { createPermissions } from './accounts/permissions.ts';
 import { createRefreshTokens } from './accounts/refresh_tokens.ts';
 import { createUsers } from './accounts/users.ts';
+import { createAuthorizeParts } from './authorize_parts.ts';
 import { createClientParts } from './client_parts.ts';
 import type { Config } from './config/load.ts';
 import { createDeviceParts } from './device_parts.ts';
@@ -25,6 +26,7 @@ import { createResolveUser } from './login/resolve_user.ts';
 import { createSessions } from './login/session.ts';
 import { createSyncGroups } from './login/sync_groups.ts';
 import { createThrottle } from './login/throttle.ts';
+import { createLogoutParts } from './logout_parts.ts';
 import { createMfaParts } from './mfa_parts.ts';
 import { openDatabase } from './open_database.ts';
 import { createProviderParts } from './provider_parts.ts';
@@ -115,6 +117,8 @@ async function build(options: AppOptions, closers: Closers) {
   if (!join) await clients.clients.reconcile(config.clients);
   const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts, ...clients }, closers);
   const device = createDeviceParts({ ...ground, ...clients, ...tokens });
+  const authorizing = createAuthorizeParts({ ...ground, ...ground.rows, ...clients, ...tokens, ...device });
+  const logout = createLogoutParts({ ...ground, ...clients, ...tokens }, closers);
   const login = createLoginParts({ ...ground, ...clients }, accounts);
   const janitor = createJanitor({
     database,
@@ -133,7 +137,9 @@ async function build(options: AppOptions, closers: Closers) {
     ...clients,
     ...tokens,
     ...device,
+    ...authorizing,
     ...login,
+    ...logout,
     refreshTokens,
     janitor,
     applied_migrations: applied,
@@ -219,10 +225,10 @@ function minimumPasswordLength({ auth_providers }: Config): number {
 }
 
 function createLoginParts(
-  ground: Ground & Pick<ReturnType<typeof createClientParts>, 'clientPages'>,
+  ground: Ground & Pick<ReturnType<typeof createClientParts>, 'clientPages' | 'clientDirectory'>,
   accounts: ReturnType<typeof createAccounts>,
 ) {
-  const { config, database, clock, audit, public_url, rows, sealer, clientPages } = ground;
+  const { config, database, clock, audit, public_url, rows, sealer, clientPages, clientDirectory } = ground;
   const { providers, credentials, newUsers } = accounts;
   const { login_attempts_threshold, ip_ban_enabled, ip_ban_duration, trusted_proxies } = config.http;
   const throttle = createThrottle({
@@ -242,7 +248,7 @@ function createLoginParts(
     clock,
   });
   const { authorization_code_lifetime } = config.tokens;
-  const finish = createFinish({ ...rows, resolveUser, clientPages, clock, audit, authorization_code_lifetime });
+  const finish = createFinish({ ...rows, resolveUser, clientPages, clientDirectory, clock, audit, authorization_code_lifetime });
   const mfaStep = createMfaStep({ ...accounts, resolveUser, sealer, clock });
   const callback_url = `${public_url}/auth/callback`;
   return {

@@ -27,6 +27,8 @@ export function sendPage(reply: FastifyReply, html: string, policy: { any_form_t
 function blockedText({ description }: Refusal, { t }: Language): string {
   if (description.includes('not active')) return t('blocked.inactive');
   if (description.includes('second factor')) return t('blocked.mfa');
+  if (description.includes('App is waiting')) return t('client.pending');
+  if (description.includes('App is not')) return t('client.refused');
   return description.includes('local') || description.includes('remote') ? t('blocked.local_only') : t('blocked.refused');
 }
 

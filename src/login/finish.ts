@@ -6,6 +6,7 @@ import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
+import type { ClientDirectory } from '../oauth/client_directory.ts';
 import type { AuthorizationCodes, NewAuthorizationCode } from '../repository/authorization_codes.ts';
 import type { FinishLogin } from '../repository/finish_login.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
@@ -41,6 +42,7 @@ export interface LoggedIn extends ProviderKey {
 export interface FinishDeps {
   resolveUser: ResolveUser;
   clientPages: { acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean> };
+  clientDirectory: Pick<ClientDirectory, 'admissionOfUrl'>;
   loginFlows: Pick<LoginFlows, 'take'>;
   finishLogin: FinishLogin;
   authorizationCodes: Pick<AuthorizationCodes, 'store'>;
@@ -53,7 +55,7 @@ export interface FinishDeps {
 export type Finish = (ending: Ending) => Promise<{ step: FlowStep; login?: LoggedIn }>;
 
 export function createFinish(deps: FinishDeps): Finish {
-  const { resolveUser, clientPages, loginFlows, finishLogin, authorizationCodes, clock, audit } = deps;
+  const { resolveUser, clientPages, clientDirectory, loginFlows, finishLogin, authorizationCodes, clock, audit } = deps;
 
   function note(ending: Ending, event: Pick<AuditEvent, 'type' | 'outcome' | 'target_user_id' | 'detail'>): void {
     const { client_id, remote_address, error_ref } = ending;
@@ -66,6 +68,12 @@ export function createFinish(deps: FinishDeps): Finish {
     throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI');
   }
 
+  /** Whether people may log in to the app; asked for those who may log in, so that nobody else can put one on the owner's list. */
+  async function judgeClient({ client_id }: Ending): Promise<void> {
+    const admission = await clientDirectory.admissionOfUrl(client_id);
+    if (admission !== 'admitted') throw blocked(admission === 'pending' ? 'App is waiting for approval' : 'App is not allowed', client_id);
+  }
+
   /** Whose code it will be. */
   async function subjectOf(ending: Ending): Promise<FinishedLogin['subject']> {
     const { flow, provider, identity, remote_address } = ending;
@@ -74,6 +82,7 @@ export function createFinish(deps: FinishDeps): Finish {
     if (flow.flow_type === 'link_user') return { purpose: 'link_user', identity };
     const { user, credential_id } = await resolveUser.settle(provider, identity, remote_address);
     judgeUser(ending, user);
+    await judgeClient(ending);
     return { purpose: 'authorize', user_id: user.id, credential_id };
   }
 

@@ -27,6 +27,7 @@ export interface ClientDirectoryDeps {
   policy: UrlClientPolicy;
   /** Every scope there is. */
   scopes: readonly string[];
+  public_url: string;
 }
 
 export interface ClientDirectory {
@@ -42,14 +43,20 @@ export interface ClientDirectory {
    * puts it among those that wait, so it is asked for people who have logged in.
    */
   admission(client: Client): Promise<ClientAdmission>;
+  /** The same for Home Assistant's dialect, in which a client is its URL, whatever may be found there. Our own pages are let in. */
+  admissionOfUrl(client_id: string): Promise<ClientAdmission>;
 }
 
 export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirectory {
-  const { clients, urlClients, metadataDocuments, clientPages, clock, audit, policy, scopes } = deps;
+  const { clients, urlClients, metadataDocuments, clientPages, clock, audit, policy, scopes, public_url } = deps;
 
   function urlClient(client_id: string): Client | null {
     // A document's name must be no two URLs to anybody, and a browser resolves these.
     if (!isUrlClientId(client_id) || /%2e|#/i.test(client_id)) return null;
+    return asUrlClient(client_id);
+  }
+
+  function asUrlClient(client_id: string): Client {
     return { ...CLIENT_DEFAULTS, client_id, kind: 'url', scope: [...scopes], token_endpoint_auth_method: 'none' };
   }
 
@@ -65,25 +72,33 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     const metadata_hash = metadataHash(client);
     const known = await urlClients.find(client_id);
     if (known?.status === 'refused') return 'refused';
-    if (known?.metadata_hash.equals(metadata_hash)) return known.status === 'approved' ? 'admitted' : 'pending';
+    // A URL says nothing that could change.
+    const is_same = known && (client.kind === 'url' || known.metadata_hash.equals(metadata_hash));
+    if (is_same) return known.status === 'approved' ? 'admitted' : 'pending';
     const asked = await urlClients.ask({ client_id, metadata_hash, metadata: shownOf(client), now: clock() });
     if (asked) audit.record({ type: 'url_client.pending', outcome: 'done', client_id });
     return 'pending';
   }
 
+  async function admission(client: Client): Promise<ClientAdmission> {
+    if (client.kind === 'registered' || policy === 'allow') return 'admitted';
+    if (policy === 'refuse') return 'refused';
+    if (policy === 'approve') return await decision(client);
+    const { host = '', authority = '' } = parseClientId(client.client_id) ?? {};
+    return policy.includes(host) || policy.includes(authority) ? 'admitted' : 'refused';
+  }
+
   return {
     find,
+    admission,
+    async admissionOfUrl(client_id) {
+      if (client_id === `${public_url}/`) return 'admitted';
+      return await admission(asUrlClient(client_id));
+    },
     async acceptsRedirect(client, redirect_uri, remote_address) {
       const { client_id, kind, redirect_uris } = client;
       if (kind !== 'url') return isRegisteredRedirectUri(redirect_uris, redirect_uri);
       return !redirect_uri.includes('#') && (await clientPages.acceptsRedirectUri(client_id, redirect_uri, remote_address));
-    },
-    async admission(client) {
-      if (client.kind === 'registered' || policy === 'allow') return 'admitted';
-      if (policy === 'refuse') return 'refused';
-      if (policy === 'approve') return await decision(client);
-      const { host = '', authority = '' } = parseClientId(client.client_id) ?? {};
-      return policy.includes(host) || policy.includes(authority) ? 'admitted' : 'refused';
     },
   };
 }

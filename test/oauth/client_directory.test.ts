@@ -3,6 +3,7 @@ import type { createClientDirectory } from '../../src/oauth/client_directory.ts'
 import { readDocument } from '../../src/oauth/client_metadata_document.ts';
 import { type ClientParts, createClientParts, SCOPES } from '../support/clients.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ISSUER } from '../support/grants.ts';
 import { respond, type Stranger, startStranger } from '../support/stranger.ts';
 
 const ABROAD = '198.51.100.1';
@@ -290,4 +291,29 @@ test('a thousand clients wait at most', async () => {
   await db.database.kysely.insertInto('url_clients').values(rows).execute();
   expect(await c.clientDirectory.admission((await find())!)).toBe('pending');
   expect(await c.urlClients.find(client_id)).toBeUndefined();
+});
+
+describe('a client of Home Assistant’s dialect', () => {
+  const page = 'https://app.example.com/app';
+  const admission = (id = page) => c.clientDirectory.admissionOfUrl(id);
+
+  it.each<[string, Parameters<typeof createClientDirectory>[0]['policy'], string]>([
+    ['allow', 'allow', 'admitted'],
+    ['refuse', 'refuse', 'refused'],
+    ['its host', ['app.example.com'], 'admitted'],
+    ['another host', ['other.example.com'], 'refused'],
+  ])('is judged by the policy of %s, and nothing is fetched', async (_story, policy, want) => {
+    c = createClientParts(db.database, { policy });
+    expect([await admission(), await admission(`${ISSUER}/`)]).toEqual([want, 'admitted']);
+  });
+
+  it('is let in once, whatever its document says', async () => {
+    c = createClientParts(db.database, { policy: 'approve' });
+    expect(await admission(client_id)).toBe('pending');
+    await c.urlClients.decide(db.database.kysely, { client_id, metadata_hash: null, status: 'approved', now: c.time.clock() });
+    expect(await admission(client_id)).toBe('admitted');
+    expect(app.connections()).toBe(0);
+    // Its document says more than its URL, and that nobody has seen.
+    expect(await c.clientDirectory.admission((await find())!)).toBe('pending');
+  });
 });

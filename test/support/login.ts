@@ -70,6 +70,7 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const finish = createFinish({
     resolveUser,
     clientPages: createClientPages({ allow_private_addresses, clock, bucket_ms: 1 }),
+    clientDirectory: { admissionOfUrl: async () => 'admitted' },
     loginFlows,
     finishLogin: createFinishLogin(database),
     authorizationCodes: createAuthorizationCodes(database),
