@@ -37,6 +37,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     async listen() {
       const address = await server.listen(config.listen);
       parts.janitor.start();
+      parts.backchannelLogout.start();
       return address;
     },
     drain() {

@@ -1,0 +1,60 @@
+// Sessions end, each in one statement with what hangs on it: the codes that nobody redeemed yet, the grants that were to last no longer, and a word
+// to every client that the person was logged in to by it.
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
+
+/** A session that has ended, and what ended with it. */
+export interface EndedSession {
+  sid: string;
+  user_id: string;
+  refresh_token_ids: string[];
+  /** Clients that will be told (OpenID Connect Back-Channel Logout). */
+  client_ids: string[];
+}
+
+export type SessionEnds = ReturnType<typeof createSessionEnds>;
+
+export function createSessionEnds({ transaction }: Pick<Database, 'transaction'>) {
+  return {
+    /** One session; undefined when it has ended already. */
+    async end({ sid, now }: { sid: string; now: Date }): Promise<EndedSession | undefined> {
+      const [ended] = await transaction((trx) => endWhere(trx, sql`s.sid = ${sid}`, now));
+      return ended;
+    },
+
+    /** All of a user; within a transaction that may go on to delete that user. */
+    endAll: (trx: Kysely<Schema>, { user_id, now }: { user_id: string; now: Date }): Promise<EndedSession[]> =>
+      endWhere(trx, sql`s.user_id = ${user_id}`, now),
+  };
+}
+
+/** The user's row is locked first, as wherever a user's things are made or deleted. */
+async function endWhere(trx: Kysely<Schema>, which: RawBuilder<unknown>, now: Date): Promise<EndedSession[]> {
+  const { rows } = await sql<EndedSession>`
+    with holder as (
+      select u.id from users u where u.id in (select s.user_id from sessions s where ${which}) for key share
+    ), ended as (
+      delete from sessions s using holder where s.user_id = holder.id and ${which} returning s.sid, s.user_id
+    ), unspent as (
+      delete from authorization_codes c using ended where c.sid = ended.sid and c.spent_at is null
+    ), parted as (
+      -- OpenID Connect Back-Channel Logout section 2.7: offline access is what outlives the session.
+      delete from refresh_tokens r using ended where r.sid = ended.sid and not ('offline_access' = any(r.scope)) returning r.id, r.sid
+    ), told as (
+      select r.sid, r.client_id from refresh_tokens r join ended using (sid) where 'openid' = any(r.scope)
+      union
+      select c.sid, c.client_id from authorization_codes c join ended using (sid) where 'openid' = any(c.scope) and c.spent_at is not null
+    ), queued as (
+      insert into logout_deliveries (jti, client_id, user_id, sid, created_at, next_attempt_at)
+      select gen_random_uuid()::text, client_id, user_id, sid, ${now}, ${now} from told join ended using (sid)
+      -- Where a client of a URL wants to be told, its metadata document says.
+      where client_id ~* '^https?:' or exists (
+        select from clients k where k.client_id = told.client_id and k.is_enabled and k.backchannel_logout_uri is not null)
+      returning sid, client_id
+    )
+    select sid, user_id, array(select id from parted where parted.sid = ended.sid) as refresh_token_ids,
+      array(select client_id from queued where queued.sid = ended.sid order by client_id) as client_ids
+    from ended`.execute(trx);
+  return rows;
+}
