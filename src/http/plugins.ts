@@ -7,12 +7,15 @@ import type { Onboarding } from '../accounts/onboarding.ts';
 import type { Config } from '../config/load.ts';
 import type { AuthProvider } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
+import { STANDARD_SCOPES } from '../domain/scope.ts';
 import type { Login } from '../login/login.ts';
 import type { Sessions } from '../login/session.ts';
 import type { ClientPages } from '../oauth/client_page.ts';
 import type { DeviceApproval } from '../oauth/device_approval.ts';
 import type { DeviceAuthorization } from '../oauth/device_authorization.ts';
+import type { EndSession } from '../oauth/end_session.ts';
 import type { Introspection } from '../oauth/introspection.ts';
+import type { ServerFacts } from '../oauth/metadata.ts';
 import type { LoginMarker } from '../oauth/login_marker.ts';
 import type { Registration } from '../oauth/registration.ts';
 import type { Revocation } from '../oauth/revocation.ts';
@@ -32,6 +35,7 @@ import type { RenderErrorPage } from './errors.ts';
 import { createGuard } from './guard.ts';
 import { createMetrics, metricsRoute } from './metrics.ts';
 import { createErrorPage } from './page.ts';
+import { LANGUAGE_TAGS } from './pages/language.ts';
 import { accountLinkRoute } from './routes/account_link.ts';
 import { accountSecurityRoute } from './routes/account_security.ts';
 import { apiRootRoute } from './routes/api.ts';
@@ -40,6 +44,7 @@ import { authorizeRoute } from './routes/authorize.ts';
 import { callbackRoute } from './routes/callback.ts';
 import { deviceRoute } from './routes/device.ts';
 import { deviceAuthorizationRoute } from './routes/device_authorization.ts';
+import { endSessionRoute } from './routes/end_session.ts';
 import { healthRoute } from './routes/health.ts';
 import { homeRoute } from './routes/home.ts';
 import { introspectRoute } from './routes/introspect.ts';
@@ -56,7 +61,7 @@ import { userinfoRoute } from './routes/userinfo.ts';
 import { wellKnownRoute } from './routes/well_known.ts';
 
 export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
-  config: Pick<Config, 'http' | 'metrics' | 'approvals' | 'scopes'>;
+  config: Pick<Config, 'http' | 'metrics' | 'approvals' | 'url_clients' | 'scopes'>;
   public_url: string;
   clock: Clock;
   database: Pick<Database, 'ping' | 'poolCounters'>;
@@ -77,6 +82,7 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
   loginMarker: LoginMarker;
   login: Login;
   sessions: Sessions;
+  endSession: EndSession;
   clientPages: ClientPages;
   onboarding: Onboarding;
   localLogins: LocalLogins;
@@ -107,7 +113,7 @@ export function createPlugins(parts: HttpParts): Plugins {
     scopes: config.scopes,
   };
   const rules = { public_url, allowed: config.http.cors_allowed_origins };
-  const facts = { grant_types: [...parts.grants.keys()], client_id_metadata_documents: false };
+  const facts = serverFacts(parts);
   const metrics = createMetrics(parts.database.poolCounters);
   const ready = { ping: parts.database.ping, isDraining: parts.isDraining };
   return {
@@ -135,6 +141,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       accountSecurityRoute(pages),
       deviceRoute(pages),
       loginRoute(pages),
+      endSessionRoute(pages),
       assetsRoute(pages),
     ],
     observe: metrics.observe,
@@ -143,5 +150,16 @@ export function createPlugins(parts: HttpParts): Plugins {
       const cookie = cookies.read(request, 'session');
       return cookie !== null && (await sessions.find(cookie, request.remote_address))?.is_owner === true;
     },
+  };
+}
+
+/** What clients are told that there is. */
+function serverFacts({ config, grants, registration }: HttpParts): ServerFacts {
+  return {
+    grant_types: grants.keys(),
+    scopes: [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)],
+    client_id_metadata_documents: config.url_clients.policy !== 'refuse',
+    registration: registration !== null,
+    languages: LANGUAGE_TAGS,
   };
 }

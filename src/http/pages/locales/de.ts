@@ -151,6 +151,12 @@ export const de: Catalogue = {
   'device.denied_title': 'Nicht verbunden',
   'device.denied': 'Das Gerät hat ein Nein bekommen. Du kannst dieses Fenster schließen.',
   'field.user_code': 'Code',
+  'logout.title': 'Abmelden?',
+  'logout.text': 'Du bist als {account} angemeldet. Apps, die du mit dieser Anmeldung geöffnet hast, melden dich vielleicht auch ab.',
+  'logout.submit': 'Abmelden',
+  'logout.stay': 'Angemeldet bleiben',
+  'logout.done_title': 'Abgemeldet',
+  'logout.done': 'Du bist in diesem Browser abgemeldet.',
   'home.running': 'Der Anmeldeserver läuft.',
   'home.discovery': 'Für Apps: wo alles liegt',
 };

@@ -147,6 +147,12 @@ export const en = {
   'device.denied_title': 'Not connected',
   'device.denied': 'The device was told no. You can close this window.',
   'field.user_code': 'Code',
+  'logout.title': 'Log out?',
+  'logout.text': 'You are logged in as {account}. Apps that you opened with this login may log you out too.',
+  'logout.submit': 'Log out',
+  'logout.stay': 'Stay logged in',
+  'logout.done_title': 'Logged out',
+  'logout.done': 'You are logged out in this browser.',
   'home.running': 'The auth server is running.',
   'home.discovery': 'For apps: where everything is',
 };

@@ -152,6 +152,12 @@ export const fr: Catalogue = {
   'device.denied_title': 'Non connecté',
   'device.denied': 'L’appareil a reçu un refus. Vous pouvez fermer cette fenêtre.',
   'field.user_code': 'Code',
+  'logout.title': 'Se déconnecter ?',
+  'logout.text': 'Vous êtes connecté en tant que {account}. Les applications ouvertes avec cette connexion peuvent vous déconnecter aussi.',
+  'logout.submit': 'Se déconnecter',
+  'logout.stay': 'Rester connecté',
+  'logout.done_title': 'Déconnecté',
+  'logout.done': 'Vous êtes déconnecté dans ce navigateur.',
   'home.running': 'Le serveur d’authentification fonctionne.',
   'home.discovery': 'Pour les applications : où tout se trouve',
 };
