@@ -1,0 +1,141 @@
+// Who may see a page of a protected host. A browser's session never reaches another host, so each host gets a cookie of its own: by a code
+// that is good once, for one host, in the browser that asked that host. Or a program shows an access token.
+
+import type { Audit } from '../domain/audit_event.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { demandOf, type ForwardAuthRule, isMetBy } from '../domain/forward_auth_rule.ts';
+import { randomToken, sha256 } from '../domain/secret.ts';
+import type { AccessTokenClaims } from '../domain/token.ts';
+import { refusalToAuthenticate } from '../domain/user.ts';
+import type { HostSessions, VisitorRow } from '../repository/host_sessions.ts';
+import type { UserFacts } from '../repository/user_facts.ts';
+import type { AccessTokens } from '../tokens/access_token.ts';
+
+export interface ForwardAuthDeps {
+  rules: readonly ForwardAuthRule[];
+  hostSessions: HostSessions;
+  userFacts: { find(user_id: string): Promise<Pick<UserFacts, 'group_ids'> | undefined> };
+  accessTokens: Pick<AccessTokens, 'read'>;
+  clock: Clock;
+  audit: Audit;
+  public_url: string;
+  /** Seconds without use after which a browser's session ends. */
+  idle: number;
+}
+
+/** What a protected host may be told about whom it lets in. */
+export interface Visitor {
+  /** No two people have the same. */
+  user: string;
+  name: string | null;
+  email: string | null;
+  group_ids: readonly string[];
+}
+
+/** A page, and what the browser or program that wants it has to show. */
+export interface Visit {
+  host: string;
+  /** Path and query as they came. */
+  uri: string;
+  cookie: string | null;
+  access_token: string | null;
+  remote_address: string;
+  error_ref: string;
+}
+
+/** `visitor` is null where nobody needs to be anybody. */
+export type Verdict = { allowed: true; visitor: Visitor | null } | { allowed: false };
+
+export type ForwardAuth = ReturnType<typeof createForwardAuth>;
+
+const CODE_LIFETIME = 60;
+/** Seconds between two notes of a use. */
+const TOUCH_EVERY = 60;
+const MAX_COOKIE_LENGTH = 100;
+
+export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens, clock, audit, public_url, idle }: ForwardAuthDeps) {
+  const hosts = new Set(rules.map(({ host }) => host));
+  // Never by what a request says: a code must not travel in the clear.
+  const originOf = (host: string) => `${new URL(public_url).protocol}//${host}`;
+
+  async function byCookie(cookie: string, host: string): Promise<VisitorRow | undefined> {
+    if (cookie.length > MAX_COOKIE_LENGTH) return undefined;
+    const now = clock();
+    const [found] = await hostSessions.findVisitor({ id_hash: sha256(cookie), host, now, idle });
+    if (found && addSeconds(found.last_used_at, TOUCH_EVERY) <= now) await hostSessions.touch({ sid: found.sid, now });
+    return found;
+  }
+
+  async function byAccessToken(token: string, host: string): Promise<VisitorRow | undefined> {
+    const claims = accessTokens.read(token, { for_anyone: true });
+    if (!claims?.refresh_token_id || claims.cnf) return undefined;
+    const [found] = await hostSessions.findBearer({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });
+    if (found?.user_id !== claims.sub || !isMeantFor(claims, found.profile, host)) return undefined;
+    return found;
+  }
+
+  /** An app that was let in to know who somebody is must not go where they may go, unless it asked for a token for that very host. */
+  function isMeantFor({ aud }: AccessTokenClaims, profile: string, host: string): boolean {
+    const meant = profile === 'home_assistant' ? [public_url] : [originOf(host), `${originOf(host)}/`];
+    return [aud].flat().some((audience) => meant.includes(audience));
+  }
+
+  async function find({ cookie, access_token, host, remote_address }: Visit): Promise<VisitorRow | undefined> {
+    const may = (found: VisitorRow | undefined) => (found && refusalToAuthenticate(found, remote_address) === null ? found : undefined);
+    const visitor = cookie === null ? undefined : may(await byCookie(cookie, host));
+    if (visitor || access_token === null) return visitor;
+    return may(await byAccessToken(access_token, host));
+  }
+
+  return {
+    /** Whether a rule names the host. */
+    protects: (host: string): boolean => hosts.has(host),
+
+    originOf,
+
+    /** One statement, where a cookie is shown that is good. A use is noted once a minute. */
+    async check(visit: Visit): Promise<Verdict> {
+      const demand = demandOf(rules, visit.host, visit.uri);
+      if (!demand) return { allowed: false };
+      if (demand.is_public) return { allowed: true, visitor: null };
+      const found = await find(visit);
+      if (!found) return { allowed: false };
+      if (isMetBy(demand, found.group_ids)) return { allowed: true, visitor: visitorOf(found) };
+      const { error_ref, remote_address, host } = visit;
+      audit.record({
+        ...{ type: 'host_session.refused', outcome: 'refused', error_ref, remote_address, actor_user_id: found.user_id },
+        detail: { host, path: visit.uri.split('?', 1)[0]?.slice(0, 200) ?? '', reason: 'in none of the groups that the rule names' },
+      });
+      return { allowed: false };
+    },
+
+    /** A code with which the browser that has this session, and asked the host before, gets a cookie there. Throws `forbidden`. */
+    async issueCode(session: { sid: string; user_id: string }, wish: { host: string; uri: string; browser_hash: Buffer }): Promise<string> {
+      const { host, uri, browser_hash } = wish;
+      const demand = demandOf(rules, host, uri);
+      const facts = await userFacts.find(session.user_id);
+      if (!demand || !facts || !isMetBy(demand, facts.group_ids))
+        throw new AuthError('forbidden', 'No access to this host', { detail: `${host}: no rule lets this person in` });
+      const code = randomToken('lk_hc_');
+      const now = clock();
+      const times = { created_at: now, expires_at: addSeconds(now, CODE_LIFETIME) };
+      await hostSessions.insertCode({ code_hash: sha256(code), host, sid: session.sid, browser_hash, ...times });
+      return code;
+    },
+
+    /** The cookie for a code; null when the code is not good in this browser on this host. */
+    async redeem(wish: { code: string; host: string; browser_hash: Buffer; remote_address: string }): Promise<string | null> {
+      const { host, browser_hash, remote_address } = wish;
+      const cookie = randomToken('lk_hs_');
+      const made = await hostSessions.redeem({ code_hash: sha256(wish.code), id_hash: sha256(cookie), host, browser_hash, now: clock() });
+      if (!made) return null;
+      audit.record({ type: 'host_session.started', outcome: 'done', actor_user_id: made.user_id, remote_address, detail: { host } });
+      return cookie;
+    },
+  };
+}
+
+function visitorOf({ user_id, username, name, email, group_ids }: VisitorRow): Visitor {
+  return { user: username ?? user_id, name, email, group_ids };
+}

@@ -1,0 +1,104 @@
+// Sessions at protected hosts: the one-time codes that open them, and who stands behind a cookie or a bearer that a host is shown.
+// Everything hangs on the browser's session: when that ends, so do they.
+import { type Insertable, type RawBuilder, sql } from 'kysely';
+import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import type { Database } from './database.ts';
+import { hasLivingClient, isAlive } from './refresh_tokens.ts';
+import { isNotRevoked } from './revoked_access_tokens.ts';
+import type { Schema } from './schema.ts';
+import { email, groupIds } from './user_facts.ts';
+
+export type HostSessions = ReturnType<typeof createHostSessions>;
+
+/** What a protected host may be told about a person, and what decides whether they may be there. */
+export interface VisitorRow {
+  user_id: string;
+  name: string | null;
+  /** One that nobody else has. */
+  username: string | null;
+  email: string | null;
+  group_ids: string[];
+  is_active: boolean;
+  local_only: boolean;
+}
+
+/** A cookie of a host. `idle`: seconds without use after which the browser's session ends. */
+interface Shown {
+  id_hash: Buffer;
+  host: string;
+  now: Date;
+  idle: number;
+}
+
+export function createHostSessions(database: Database) {
+  const { kysely } = database;
+  return {
+    async insertCode(code: Insertable<Schema['host_codes']>): Promise<void> {
+      await kysely.insertInto('host_codes').values(code).execute();
+    },
+
+    /** Spends a code, once, and makes its session; undefined when the code is none, spent, late, of another host or of another browser. */
+    async redeem(request: { code_hash: Buffer; host: string; browser_hash: Buffer; id_hash: Buffer; now: Date }) {
+      const { code_hash, host, browser_hash, id_hash, now } = request;
+      const { rows } = await sql<{ user_id: string }>`
+        with spent as (
+          delete from host_codes where code_hash = ${code_hash} and host = ${host} and browser_hash = ${browser_hash} and expires_at > ${now}
+          returning sid
+        ),
+        made as (
+          insert into host_sessions (id_hash, host, sid, created_at, expires_at)
+          select ${id_hash}, ${host}, s.sid, ${now}, s.expires_at from spent join sessions s using (sid) where s.expires_at > ${now}
+          returning sid
+        )
+        select s.user_id from made join sessions s using (sid)`.execute(kysely);
+      return rows[0];
+    },
+
+    /** Whose browser a cookie is, while the session behind it lives. */
+    findVisitor: database.prepare('host_sessions_find_visitor', (db, p: Shown) =>
+      db
+        .selectFrom('host_sessions as h')
+        .innerJoin('sessions as s', 's.sid', 'h.sid')
+        .innerJoin('users as u', 'u.id', 's.user_id')
+        .select(['s.sid', 's.last_used_at', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
+        .select([uniqueUsername().as('username'), email().as('email'), groupIds().as('group_ids')])
+        .where('h.id_hash', '=', p.id_hash)
+        .where('h.host', '=', p.host)
+        .where('h.expires_at', '>', p.now)
+        .where('s.expires_at', '>', p.now)
+        .where(sql<boolean>`s.last_used_at + ${p.idle} * interval '1 second' > ${p.now}`),
+    ),
+
+    /** Whose grant an access token hangs on, while both live. */
+    findBearer: database.prepare('host_sessions_find_bearer', (db, p: { id: string; jti: string; now: Date }) =>
+      db
+        .selectFrom('refresh_tokens as r')
+        .innerJoin('users as u', 'u.id', 'r.user_id')
+        .select(['r.profile', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
+        .select([uniqueUsername().as('username'), email().as('email'), groupIds().as('group_ids')])
+        .where('r.id', '=', p.id)
+        .where(isAlive(p.now))
+        .where(isNotRevoked(p.jti))
+        .where(hasLivingClient()),
+    ),
+
+    /** Somebody at a host is somebody in the browser: its session must not end for want of use. */
+    async touch({ sid, now }: { sid: string; now: Date }): Promise<void> {
+      await kysely.updateTable('sessions').set({ last_used_at: now }).where('sid', '=', sid).where('last_used_at', '<', now).execute();
+    },
+  };
+}
+
+/**
+ * Apps at a host know people by this name, so no two may have the same: a local login's, which is unique, else what another provider calls
+ * them, unless anybody else is called that or it looks like an id, which stands for those without a name. For the rows of a table called `u`.
+ */
+function uniqueUsername(): RawBuilder<string | null> {
+  const { auth_provider_type } = LOCAL_PROVIDER;
+  return sql<string | null>`coalesce(
+    (select c.subject from credentials c
+      where c.user_id = u.id and c.auth_provider_type = ${sql.lit(auth_provider_type)} and c.auth_provider_id is null),
+    (select min(c.data ->> 'username') from credentials c
+      where c.user_id = u.id and c.data ->> 'username' !~* '^[0-9a-f]{32}$'
+        and not exists (select from credentials o where lower(o.data ->> 'username') = lower(c.data ->> 'username') and o.user_id <> u.id)))`;
+}
