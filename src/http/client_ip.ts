@@ -4,17 +4,9 @@
 import { isIPv4 } from 'node:net';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AuthError } from '../domain/errors.ts';
-import {
-  type Address,
-  addressText,
-  type Network,
-  networkContains,
-  parseAddress,
-  parseNetwork,
-  peerAddress,
-  unmapped,
-} from '../domain/network.ts';
+import { type Address, addressText, type Network, parseAddress, peerAddress, unmapped } from '../domain/network.ts';
 import { headerValues } from './header_values.ts';
+import { isTrusted, networksOf } from './trusted_peer.ts';
 
 type Scheme = 'http' | 'https';
 
@@ -22,7 +14,7 @@ const MAX_HOPS = 50;
 
 /** Sets `remote_address` and `scheme`. */
 export function clientIpHook(trusted_proxies: readonly string[]): onRequestHookHandler {
-  const trusted = trusted_proxies.map(networkOf);
+  const trusted = networksOf(trusted_proxies);
   return (request, _reply, done) => {
     const peer = request.raw.socket.remoteAddress ?? '';
     request.remote_address = peerText(peer);
@@ -44,12 +36,6 @@ function peerText(peer: string): string {
   return address ? addressText(address) : '';
 }
 
-function networkOf(text: string): Network {
-  const network = parseNetwork(text);
-  if (!network) throw new Error(`not a network: ${text}`);
-  return network;
-}
-
 function believe(request: FastifyRequest, peer: Address | null, trusted: readonly Network[]): void {
   if (!peer || !isTrusted(peer, trusted)) throw refused('a peer that is no trusted proxy sent X-Forwarded-For');
   const addresses = elements(request, 'x-forwarded-for').map(addressOf);
@@ -65,10 +51,6 @@ function believe(request: FastifyRequest, peer: Address | null, trusted: readonl
   if (!address) throw refused('X-Forwarded-For is empty');
   request.remote_address = addressText(address);
   request.scheme = schemes[schemes.length === 1 ? 0 : chosen] ?? request.scheme;
-}
-
-function isTrusted(address: Address, trusted: readonly Network[]): boolean {
-  return trusted.some((network) => networkContains(network, address));
 }
 
 function addressOf(text: string): Address {

@@ -2,8 +2,11 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** `session`: the browser's single sign-on; `login`: the browser before it logged in. */
-type CookieName = 'session' | 'login';
+/**
+ * `session`: the browser's single sign-on; `login`: the browser before it logged in. At a protected host `host_session` and `host_login`, with
+ * the port if there is one: cookies are shared by all ports of a host.
+ */
+type CookieName = 'session' | 'login' | `host_${'session' | 'login'}${'' | `_${number}`}`;
 
 export interface Cookies {
   read(request: FastifyRequest, name: CookieName): string | null;
@@ -26,6 +29,12 @@ export function createCookies(public_url: string): Cookies {
       reply.header('set-cookie', `${fullName(name)}=; Max-Age=0${flags}`);
     },
   };
+}
+
+/** The name of a protected host's own cookie. */
+export function hostCookie(kind: 'session' | 'login', host: string): CookieName {
+  const [, port] = host.split(':');
+  return port === undefined ? `host_${kind}` : `host_${kind}_${Number(port)}`;
 }
 
 /** The first cookie of that name, if it is one we could have set. */

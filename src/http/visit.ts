@@ -1,0 +1,64 @@
+// What both questions of reverse proxies have in common: the request they ask about, who sends it, and where a browser logs in for it.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AuthError } from '../domain/errors.ts';
+import type { Network } from '../domain/network.ts';
+import type { ForwardAuth, Verdict } from '../login/forward_auth.ts';
+import { presentedAccessToken } from './access_token.ts';
+import { type Cookies, hostCookie } from './cookies.ts';
+import { type OriginalRequest, originalRequest } from './original_request.ts';
+import { visitorHeaders } from './visitor_headers.ts';
+
+/** Where a protected host lets us answer; see routes/host_session.ts. */
+export const HOST_LOGIN = '/.latchkey/login';
+
+export interface VisitParts {
+  forwardAuth: ForwardAuth;
+  cookies: Cookies;
+}
+
+export interface Judged {
+  verdict: Verdict;
+  /** Null for a request that we cannot be sure of. */
+  original: OriginalRequest | null;
+  /** Null where no rule names the host. */
+  login_url: string | null;
+}
+
+export async function judgeVisit(
+  request: FastifyRequest,
+  trusted: readonly Network[],
+  { forwardAuth, cookies }: VisitParts,
+): Promise<Judged> {
+  const original = originalRequest(request, trusted);
+  if (!original || !forwardAuth.protects(original.host)) return { verdict: { allowed: false }, original, login_url: null };
+  const { host, uri } = original;
+  const { remote_address, error_ref } = request;
+  const cookie = cookies.read(request, hostCookie('session', host));
+  const verdict = await forwardAuth.check({ host, uri, cookie, access_token: bearerOf(request), remote_address, error_ref });
+  return { verdict, original, login_url: `${forwardAuth.originOf(host)}${HOST_LOGIN}?${new URLSearchParams({ to: uri })}` };
+}
+
+/** An Authorization header may as well be for the app at that host, in whatever form. */
+function bearerOf(request: FastifyRequest): string | null {
+  const presented = presentedAccessToken(request);
+  return presented?.scheme === 'Bearer' ? presented.access_token : null;
+}
+
+export function letThrough(reply: FastifyReply, verdict: Verdict & { allowed: true }): FastifyReply {
+  return reply.headers(visitorHeaders(verdict.visitor)).type('text/plain; charset=utf-8').send('200: OK');
+}
+
+/** Nothing is remembered or counted: every page begins without a login. */
+export function refuseVisit(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.code(401).header('www-authenticate', 'Bearer').header('error-ref', request.error_ref);
+  return reply.type('text/plain; charset=utf-8').send('401: Unauthorized');
+}
+
+/** A request refused before it was looked at is refused alike; only an outage is told as what it is. */
+export function refuseOnError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const status =
+    error instanceof AuthError ? error.status : error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+  if (status >= 500) throw error;
+  return refuseVisit(request, reply);
+}
