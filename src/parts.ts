@@ -19,6 +19,7 @@ import type { Config } from './config/load.ts';
 import { createDeviceParts } from './device_parts.ts';
 import type { AuthProviderType } from './domain/auth_provider.ts';
 import type { Clock } from './domain/clock.ts';
+import { createForwardAuthParts } from './forward_auth_parts.ts';
 import { createFinish } from './login/finish.ts';
 import { createLogin } from './login/login.ts';
 import { createMfaStep } from './login/mfa_step.ts';
@@ -120,6 +121,7 @@ async function build(options: AppOptions, closers: Closers) {
   const authorizing = createAuthorizeParts({ ...ground, ...ground.rows, ...clients, ...tokens, ...device });
   const logout = createLogoutParts({ ...ground, ...clients, ...tokens }, closers);
   const login = createLoginParts({ ...ground, ...clients }, accounts);
+  const forward = createForwardAuthParts({ ...ground, ...tokens });
   const janitor = createJanitor({
     database,
     clock,
@@ -139,6 +141,7 @@ async function build(options: AppOptions, closers: Closers) {
     ...device,
     ...authorizing,
     ...login,
+    ...forward,
     ...logout,
     refreshTokens,
     janitor,

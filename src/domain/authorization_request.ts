@@ -27,6 +27,13 @@ const STANDARD_ONLY = ['scope', 'resource', 'nonce', 'prompt', 'response_mode', 
 const ANDROID_CLIENT = 'https://home-assistant.io/android';
 const WEAR_REDIRECT = /^https:\/\/wear\.googleapis(-cn)?\.com\/3p_auth\/io\.homeassistant\.companion\.android$/;
 
+/** Which dialect a request speaks. What names no client at all is answered in Home Assistant's. */
+export function profileOf(query: URLSearchParams): Profile {
+  const client_id = query.get('client_id') ?? '';
+  if (client_id !== '' && !client_id.includes(':')) return 'standard';
+  return isUrlClientId(client_id) && STANDARD_ONLY.some((name) => query.has(name)) ? 'standard' : 'home_assistant';
+}
+
 function only(query: URLSearchParams, name: string): string | null {
   const values = query.getAll(name);
   // RFC 6749 section 3.1: parameters must not be sent more than once.
@@ -56,7 +63,5 @@ export function readAuthorizationRequest(query: URLSearchParams): AuthorizationR
   if (redirect_uri === null || isForbiddenRedirectUri(redirect_uri) || redirect_uri.includes('#'))
     throw new AuthError('refused_redirect_uri', 'Invalid redirect URI'); // a fragment would swallow the code (RFC 6749 section 3.1.2)
   if (state !== null && state.length > MAX_STATE_LENGTH) throw new AuthError('invalid_request', `state is longer than ${MAX_STATE_LENGTH}`);
-  const foreign = STANDARD_ONLY.find((name) => query.has(name));
-  if (foreign !== undefined) throw new AuthError('invalid_request', `${foreign} is not supported for this client`);
   return { profile: 'home_assistant', client_id, redirect_uri, state, code_challenge: codeChallenge(query, client_id, redirect_uri) };
 }

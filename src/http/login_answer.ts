@@ -4,17 +4,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
 import type { AuthorizationRequest } from '../domain/authorization_request.ts';
-import { displayHost } from '../domain/client_id.ts';
 import type { FlowStep } from '../domain/login_flow.ts';
-import { joinRedirect, redirectHost } from '../domain/redirect_uri.ts';
+import { joinRedirect } from '../domain/redirect_uri.ts';
 import type { LoginResult } from '../login/login.ts';
 import type { Sessions } from '../login/session.ts';
+import type { ClientDirectory } from '../oauth/client_directory.ts';
 import type { Assets } from './assets.ts';
 import type { Cookies } from './cookies.ts';
 import type { Browser } from './csrf.ts';
 import { languageOf, sendPage } from './page.ts';
 import { loginPage } from './pages/login_page.tsx';
 import { messagePage } from './pages/message_page.tsx';
+import type { ShownClient } from './pages/shown_client.tsx';
+import { ownLoginTarget } from './routes/login.ts';
+import { shownClient } from './shown_client.ts';
 
 /** Query parameter of our own: which provider the person chose. */
 export const PROVIDER = 'auth_provider';
@@ -28,6 +31,8 @@ export interface LoginAnswerParts {
   sessions: Sessions;
   cookies: Cookies;
   assets: Assets;
+  clientDirectory: ClientDirectory;
+  public_url: string;
 }
 
 /** One visit of the page: who asks for what, through which provider, in which browser. */
@@ -52,30 +57,37 @@ export interface Sent {
 /** What a form shows. */
 export type ShownForm = Pick<FlowStep & { type: 'form' }, 'step_id' | 'data_schema' | 'errors' | 'description_placeholders'>;
 
-export function createLoginAnswer({ sessions, cookies, assets }: LoginAnswerParts) {
+export function createLoginAnswer({ sessions, cookies, assets, clientDirectory, public_url }: LoginAnswerParts) {
   const stylesheet = assets.href('style.css');
 
-  function showForm(reply: FastifyReply, visit: Visit, form: ShownForm, sent: Sent): FastifyReply {
-    const { request, query, authorization, provider, others, browser } = visit;
+  /** Which app the login is for: behind a login of our own there may be one that asked for it. */
+  async function clientOf({ request, authorization }: Visit): Promise<ShownClient> {
+    const { client_id, redirect_uri } = authorization;
+    const app = COMPANION_APPS[client_id];
+    if (app !== undefined)
+      return { ...shownClient({ client_id, client_name: languageOf(request).t(app) }, redirect_uri), redirect_host: null };
+    const asked = new URLSearchParams(/^\/auth\/authorize\?(.*)$/.exec(ownLoginTarget(authorization, public_url) ?? '')?.[1]);
+    const behind = asked.get('client_id');
+    const client = behind === null ? null : await clientDirectory.find(behind, request.remote_address);
+    if (client) return shownClient(client, asked.get('redirect_uri') ?? client.redirect_uris[0] ?? redirect_uri);
+    return shownClient({ client_id, client_name: null }, redirect_uri);
+  }
+
+  async function showForm(reply: FastifyReply, visit: Visit, form: ShownForm, sent: Sent): Promise<FastifyReply> {
+    const { request, query, provider, others, browser } = visit;
     const language = languageOf(request);
-    const host = displayHost(authorization.client_id) ?? authorization.client_id;
-    const app = COMPANION_APPS[authorization.client_id];
-    const target = redirectHost(authorization.redirect_uri);
+    const login_hint = query.get('login_hint');
     const html = loginPage({
       language,
       stylesheet,
-      client: {
-        name: app === undefined ? host : language.t(app),
-        host,
-        redirect_host: target === host || app !== undefined ? null : target,
-      },
+      client: await clientOf(visit),
       action: hrefOf(query),
       csrf: browser.csrf_token,
       flow_id: sent.flow_id,
       provider_name: provider.name,
       step_id: form.step_id,
       fields: form.data_schema,
-      values: sent.input,
+      values: login_hint === null ? sent.input : { username: login_hint, ...sent.input },
       error: form.errors?.base,
       placeholders: form.description_placeholders ?? {},
       keep: sent.keep,
@@ -97,8 +109,12 @@ export function createLoginAnswer({ sessions, cookies, assets }: LoginAnswerPart
   async function finish(reply: FastifyReply, { request, authorization }: Visit, result: LoginResult, keep: boolean): Promise<FastifyReply> {
     if (result.step.type !== 'create_entry' || !result.login) throw new Error('a login that is not finished');
     const { remote_address } = request;
-    const cookie = await sessions.start(result.login, { remote_address, user_agent: request.headers['user-agent'] ?? null });
+    const replaces = cookies.read(request, 'session');
+    const cookie = await sessions.start(result.login, { remote_address, user_agent: request.headers['user-agent'] ?? null, replaces });
     cookies.set(reply, 'session', cookie, keep ? sessions.lifetime : undefined);
+    // A login of our own goes on by path: people may know this server by another name than public_url.
+    const own = ownLoginTarget(authorization, public_url);
+    if (own !== null) return reply.redirect(own, 303);
     const { redirect_uri, state } = authorization;
     // 303 and never 307, which would post the password on to the app (RFC 9700 section 4.12).
     return reply.redirect(joinRedirect(redirect_uri, { code: result.step.result, state, storeToken: keep }), 303);
@@ -112,7 +128,7 @@ export function createLoginAnswer({ sessions, cookies, assets }: LoginAnswerPart
       const { step } = result;
       if (step.type === 'external') return reply.redirect(step.url, 303);
       if (step.type === 'abort') return showAbort(reply, visit, step.reason);
-      if (step.type === 'form') return showForm(reply, visit, step, sent);
+      if (step.type === 'form') return await showForm(reply, visit, step, sent);
       return await finish(reply, visit, result, sent.keep);
     },
   };

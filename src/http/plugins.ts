@@ -5,18 +5,22 @@ import type { LinkUser } from '../accounts/link_user.ts';
 import type { LocalLogins } from '../accounts/local_logins.ts';
 import type { Onboarding } from '../accounts/onboarding.ts';
 import type { Config } from '../config/load.ts';
+import type { Audit } from '../domain/audit_event.ts';
 import type { AuthProvider } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { STANDARD_SCOPES } from '../domain/scope.ts';
+import type { ForwardAuth } from '../login/forward_auth.ts';
 import type { Login } from '../login/login.ts';
 import type { Sessions } from '../login/session.ts';
+import type { Authorize } from '../oauth/authorize.ts';
+import type { ClientDirectory } from '../oauth/client_directory.ts';
 import type { ClientPages } from '../oauth/client_page.ts';
 import type { DeviceApproval } from '../oauth/device_approval.ts';
 import type { DeviceAuthorization } from '../oauth/device_authorization.ts';
 import type { EndSession } from '../oauth/end_session.ts';
 import type { Introspection } from '../oauth/introspection.ts';
-import type { ServerFacts } from '../oauth/metadata.ts';
 import type { LoginMarker } from '../oauth/login_marker.ts';
+import type { ServerFacts } from '../oauth/metadata.ts';
 import type { Registration } from '../oauth/registration.ts';
 import type { Revocation } from '../oauth/revocation.ts';
 import type { TokenEndpoint } from '../oauth/token_endpoint.ts';
@@ -45,22 +49,29 @@ import { callbackRoute } from './routes/callback.ts';
 import { deviceRoute } from './routes/device.ts';
 import { deviceAuthorizationRoute } from './routes/device_authorization.ts';
 import { endSessionRoute } from './routes/end_session.ts';
+import { forwardRoute } from './routes/forward.ts';
 import { healthRoute } from './routes/health.ts';
 import { homeRoute } from './routes/home.ts';
+import { hostSessionRoute } from './routes/host_session.ts';
 import { introspectRoute } from './routes/introspect.ts';
 import { linkUserRoute } from './routes/link_user.ts';
 import { loginRoute } from './routes/login.ts';
 import { loginFlowRoute } from './routes/login_flow.ts';
 import { onboardingRoute } from './routes/onboarding.ts';
 import { onboardingPageRoute } from './routes/onboarding_page.ts';
+import { type ParParts, parRoute } from './routes/par.ts';
 import { providersRoute } from './routes/providers.ts';
 import { registerRoute } from './routes/register.ts';
 import { revokeRoute } from './routes/revoke.ts';
 import { tokenRoute } from './routes/token.ts';
 import { userinfoRoute } from './routes/userinfo.ts';
+import { verifyRoute } from './routes/verify.ts';
 import { wellKnownRoute } from './routes/well_known.ts';
 
-export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
+export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
+  authorize: Authorize;
+  clientDirectory: ClientDirectory;
+  audit: Audit;
   config: Pick<Config, 'http' | 'metrics' | 'approvals' | 'url_clients' | 'scopes'>;
   public_url: string;
   clock: Clock;
@@ -77,6 +88,7 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'> {
   registration: Registration | null;
   introspection: Introspection;
   userinfo: Userinfo;
+  forwardAuth: ForwardAuth;
   deviceAuthorization: DeviceAuthorization;
   deviceApproval: DeviceApproval;
   loginMarker: LoginMarker;
@@ -122,10 +134,14 @@ export function createPlugins(parts: HttpParts): Plugins {
       ...(config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : []),
       wellKnownRoute({ ...parts, facts }),
       tokenRoute(parts),
+      parRoute(parts),
       deviceAuthorizationRoute(parts),
       revokeRoute(parts.revocation),
       introspectRoute(parts.introspection),
       userinfoRoute(parts.userinfo),
+      verifyRoute(pages, config.http.trusted_proxies),
+      forwardRoute(pages, config.http.trusted_proxies),
+      hostSessionRoute(pages, config.http.trusted_proxies),
       ...(parts.registration ? [registerRoute(parts.registration)] : []),
       providersRoute(parts),
       loginFlowRoute(parts.login, rules),

@@ -16,7 +16,9 @@ interface SessionDeps {
 }
 
 /** A living session of a user who may authenticate from where the request comes. */
-interface Session extends ProviderKey {
+export interface Session extends ProviderKey {
+  /** Names the session in ID tokens and logout tokens; knowing it opens nothing. */
+  sid: string;
   user_id: string;
   credential_id: string | null;
   auth_time: Date;

@@ -3,6 +3,7 @@
 
 import type { Audit } from '../domain/audit_event.ts';
 import type { ProviderKey } from '../domain/auth_provider.ts';
+import type { AuthorizationRequest } from '../domain/authorization_request.ts';
 import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -18,8 +19,10 @@ import {
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
 import type { Consents } from '../repository/consents.ts';
 import type { PushedRequests } from '../repository/pushed_authorization_requests.ts';
-import { createCodes } from '../tokens/authorization_code.ts';
+import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
+import type { Keyring } from '../tokens/keyring.ts';
 import type { ClientDirectory } from './client_directory.ts';
+import { readIdTokenHint } from './id_token_hint.ts';
 import type { LoginMarker } from './login_marker.ts';
 import type { Par } from './par.ts';
 
@@ -42,15 +45,14 @@ export interface Opened {
 }
 
 export interface AuthorizeDeps {
-  directory: ClientDirectory;
+  clientDirectory: ClientDirectory;
   par: Par;
   pushedRequests: Pick<PushedRequests, 'use'>;
   consents: Pick<Consents, 'find' | 'grant'>;
   users: { find(id: string): Promise<{ group_ids: string[] } | undefined> };
   authorizationCodes: Pick<AuthorizationCodes, 'store'>;
   loginMarker: LoginMarker;
-  /** Whom an ID token of ours names, however old; null for anything else. */
-  readIdTokenHint(token: string): string | null;
+  keyring: Pick<Keyring, 'verify'>;
   clock: Clock;
   audit: Audit;
   /** Seconds in which a code must be redeemed. */
@@ -58,14 +60,17 @@ export interface AuthorizeDeps {
   public_url: string;
 }
 
+/** What a code must remember of its request. */
+type Asked = Pick<FinishedLogin, 'client_id' | 'redirect_uri' | 'code_challenge' | 'standard'>;
+
 export type Authorize = ReturnType<typeof createAuthorize>;
 
 export function createAuthorize(deps: AuthorizeDeps) {
-  const { directory, par, consents, clock, audit, public_url: issuer } = deps;
+  const { clientDirectory, par, consents, clock, audit, public_url: issuer } = deps;
   const codes = createCodes({ ...deps, lifetime: deps.authorization_code_lifetime });
 
   async function findClient(client_id: string, remote_address: string): Promise<Client> {
-    const client = await directory.find(client_id, remote_address);
+    const client = await clientDirectory.find(client_id, remote_address);
     if (!client) throw new AuthError('invalid_client_id', 'Unknown client');
     return client;
   }
@@ -94,6 +99,18 @@ export function createAuthorize(deps: AuthorizeDeps) {
     return { consent, is_allowed: allowed_group_ids.some((id) => group_ids.includes(id)) };
   }
 
+  async function issue(asked: Asked, session: AuthorizingSession, remote_address: string): Promise<string> {
+    const { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = session;
+    if (credential_id === null) throw new AuthError('login_required', 'The login behind this session is gone');
+    const login = { auth_provider_type, auth_provider_id, auth_time, amr, remote_address };
+    const code = await codes.issue({ ...asked, ...login, subject: { purpose: 'authorize', user_id, credential_id } });
+    const { client_id, standard } = asked;
+    const detail = { scope: standard?.scope ?? [] };
+    const event = { actor_user_id: user_id, target_user_id: user_id, client_id, remote_address, detail };
+    audit.record({ type: 'authorization_code.issued', outcome: 'done', ...event });
+    return code;
+  }
+
   return {
     /** Reads a request; throws as long as the redirect URI is not known to be the client's (RFC 6749 section 4.1.2.1). */
     async open(query: URLSearchParams, remote_address: string): Promise<Opened> {
@@ -101,7 +118,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
       const pushed = await par.resolve(query, client.client_id);
       const asked = pushed?.query ?? query;
       const redirect_uri = readRedirectUri(asked);
-      if (!(await directory.acceptsRedirect(client, redirect_uri, remote_address)))
+      if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, remote_address)))
         throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
       const target = readTarget(asked, redirect_uri);
       const request = judge(() => readStandardRequest(asked, client, target, issuer), client, pushed !== null);
@@ -116,7 +133,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
         session,
         agreed,
         just_logged_in: session !== null && deps.loginMarker.isFor(query, session.auth_time),
-        hinted_user_id: hint === null ? null : deps.readIdTokenHint(hint),
+        // A hint that we did not write names nobody.
+        hinted_user_id: hint === null ? null : (readIdTokenHint(hint, { keyring: deps.keyring, issuer })?.user_id ?? null),
         ...(await factsOf(request, session)),
       });
     },
@@ -128,31 +146,25 @@ export function createAuthorize(deps: AuthorizeDeps) {
       audit.record({ type: 'consent.granted', outcome: 'done', actor_user_id: user_id, client_id, remote_address, detail: { scope } });
     },
 
+    /** The code for a URL client in Home Assistant's dialect, whose person was logged in already and said yes. */
+    async grantUrlClient(request: AuthorizationRequest, session: AuthorizingSession, remote_address: string): Promise<string> {
+      const { client_id, redirect_uri, code_challenge } = request;
+      return await issue({ client_id, redirect_uri, code_challenge }, session, remote_address);
+    },
+
     /** The code for a client, in the name of the person whose browser this is. */
     async grant(
       { request, pushed_hash }: { request: StandardRequest; pushed_hash: Buffer | null },
       session: AuthorizingSession,
       remote_address: string,
     ): Promise<string> {
-      const { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr, sid } = session;
-      if (credential_id === null) throw new AuthError('login_required', 'The login behind this session is gone');
       // Of two tabs that complete one pushed request, one gets a code.
       if (pushed_hash !== null && !(await deps.pushedRequests.use({ request_uri_hash: pushed_hash, now: clock() })))
         throw new AuthError('invalid_request_uri', 'The pushed request is unknown, used or expired');
       const { client, redirect_uri, code_challenge, scope, resource, nonce, claims, dpop_jkt } = request;
-      const { client_id } = client;
-      const login = { auth_provider_type, auth_provider_id, auth_time, amr, remote_address };
-      const code = await codes.issue({
-        ...login,
-        client_id,
-        redirect_uri,
-        code_challenge,
-        subject: { purpose: 'authorize', user_id, credential_id },
-        standard: { scope, resource, nonce, claims, sid, dpop_jkt },
-      });
-      const event = { actor_user_id: user_id, target_user_id: user_id, client_id, remote_address, detail: { scope } };
-      audit.record({ type: 'authorization_code.issued', outcome: 'done', ...event });
-      return code;
+      const { sid } = session;
+      const standard = { scope, resource, nonce, claims, sid, dpop_jkt };
+      return await issue({ client_id: client.client_id, redirect_uri, code_challenge, standard }, session, remote_address);
     },
   };
 }

@@ -13,7 +13,7 @@ const URN = 'urn:ietf:params:oauth:request_uri:';
 const LIFETIME = 600;
 
 export interface ParDeps {
-  directory: Pick<ClientDirectory, 'acceptsRedirect'>;
+  clientDirectory: Pick<ClientDirectory, 'acceptsRedirect'>;
   pushedRequests: PushedRequests;
   clock: Clock;
   issuer: string;
@@ -21,14 +21,14 @@ export interface ParDeps {
 
 export type Par = ReturnType<typeof createPar>;
 
-export function createPar({ directory, pushedRequests, clock, issuer }: ParDeps) {
+export function createPar({ clientDirectory, pushedRequests, clock, issuer }: ParDeps) {
   return {
     /** Judges a request as the authorization endpoint would, and keeps it. `form` is without the client's credentials. */
     async push(client: Client, form: ReadonlyMap<string, string>, context: { remote_address: string; dpop_jkt: string | null }) {
       if (form.has('request_uri')) throw new AuthError('invalid_request', 'request_uri does not belong in a pushed request');
       const query = new URLSearchParams([...form]);
       const redirect_uri = readRedirectUri(query);
-      if (!(await directory.acceptsRedirect(client, redirect_uri, context.remote_address)))
+      if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, context.remote_address)))
         throw new AuthError('invalid_request', 'redirect_uri is not registered');
       const { dpop_jkt } = readStandardRequest(query, client, readTarget(query, redirect_uri), issuer);
       // RFC 9449 section 10.1: both ways of naming the key must name one.

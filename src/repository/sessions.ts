@@ -24,7 +24,7 @@ export function createSessions(database: Database) {
       db
         .selectFrom('sessions as s')
         .innerJoin('users as u', 'u.id', 's.user_id')
-        .select(['s.user_id', 's.credential_id', 's.auth_provider_type', 's.auth_provider_id', 's.auth_time', 's.amr'])
+        .select(['s.sid', 's.user_id', 's.credential_id', 's.auth_provider_type', 's.auth_provider_id', 's.auth_time', 's.amr'])
         .select(['s.created_at', 's.last_used_at', 'u.name', 'u.is_owner', 'u.is_active', 'u.local_only'])
         .where('s.id_hash', '=', p.id_hash)
         .where('s.expires_at', '>', p.now)

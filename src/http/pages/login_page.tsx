@@ -3,12 +3,13 @@
 import type { Field } from '../../domain/form.ts';
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
+import { Client, type ShownClient } from './shown_client.tsx';
 import { isPasskeyForm, StepForm } from './step_form.tsx';
 
 export interface LoginPage {
   language: Language;
   stylesheet: string;
-  client: { name: string; host: string; redirect_host: string | null };
+  client: ShownClient;
   action: string;
   csrf: string;
   flow_id: string | null;
@@ -24,18 +25,6 @@ export interface LoginPage {
   others: readonly { name: string; href: string; needs_passkeys: boolean }[];
   /** What makes passkeys work. */
   script: string;
-}
-
-/** Where an app's name is more than its host, both are shown: the host is what the person can check. */
-function Client({ language, client }: Pick<LoginPage, 'language' | 'client'>) {
-  return (
-    <p class="client">
-      {language.t('login.to')}
-      <strong>{client.name}</strong>
-      {client.name === client.host ? null : <span class="quiet">{client.host}</span>}
-      {client.redirect_host === null ? null : <span class="quiet"> {language.t('login.sent_to', { host: client.redirect_host })}</span>}
-    </p>
-  );
 }
 
 /** Hides what is of use only with passkeys, until passkey.js knows that the browser has them. */

@@ -1,19 +1,22 @@
 // GET and POST /auth/authorize: the page on which a person logs in for an app. It drives the same login engine as the JSON dialect, works
 // without JavaScript, and stores nothing until somebody answers. Everything about the app is judged before anyone types a password.
 
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthProvider, providerKeyText } from '../../domain/auth_provider.ts';
-import { type AuthorizationRequest, readAuthorizationRequest } from '../../domain/authorization_request.ts';
+import { type AuthorizationRequest, profileOf, readAuthorizationRequest } from '../../domain/authorization_request.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { isLocalAddress } from '../../domain/network.ts';
 import type { Login } from '../../login/login.ts';
 import { formBody } from '../body.ts';
 import type { Browser, Csrf } from '../csrf.ts';
+import { createHomeAssistantAuthorize } from '../home_assistant_authorize.ts';
 import { createLoginAnswer, type LoginAnswerParts, PROVIDER, type Sent, type ShownForm, type Visit } from '../login_answer.ts';
 import { queryText } from '../page.ts';
+import { CONSENT } from '../pages/consent_page.tsx';
 import { CONTROL } from '../pages/step_form.tsx';
+import { createStandardAuthorize, type StandardAuthorizeParts } from '../standard_authorize.ts';
 
-export interface AuthorizeParts extends LoginAnswerParts {
+export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts {
   login: Login;
   onboarding: { isDone(): Promise<boolean> };
   /** Whether the redirect URI is the client's own; asks the client's page where the URI alone does not tell. */
@@ -29,6 +32,8 @@ const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, descri
 export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   const { login, providers, csrf } = parts;
   const answer = createLoginAnswer(parts);
+  const standard = createStandardAuthorize(parts);
+  const logged_in = createHomeAssistantAuthorize(parts);
 
   async function judge(query: URLSearchParams, remote_address: string): Promise<AuthorizationRequest> {
     const authorization = readAuthorizationRequest(query);
@@ -61,23 +66,43 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     };
   }
 
+  async function showLogin(reply: FastifyReply, visited: Visit): Promise<FastifyReply> {
+    const keep = keepPreselected(parts, visited);
+    const sent = { flow_id: null, keep, input: {} };
+    // Whoever comes to a page with several ways in is not sent away before they chose one.
+    const chose = visited.query.get(PROVIDER) === providerKeyText(visited.provider) || visited.others.length === 0;
+    if (visited.provider.external && !chose) return await answer.showForm(reply, visited, DOOR, sent);
+    const result = await login.preview(begin(visited, keep));
+    return await answer.send(reply, visited, result, { ...sent, flow_id: result.is_stored ? result.step.flow_id : null });
+  }
+
   return async (app) => {
     const config = { answers: 'page' as const };
 
     app.get('/auth/authorize', { config }, async (request, reply) => {
       if (!(await parts.onboarding.isDone())) return reply.redirect(`/onboarding${queryText(request)}`, 303);
+      const query = new URLSearchParams(queryText(request));
+      if (profileOf(query) === 'standard') return await standard.answer(reply, request, query, null);
       const visited = await visit(request, csrf.meet(request, reply));
-      const keep = keepPreselected(parts, visited);
-      const sent = { flow_id: null, keep, input: {} };
-      // Whoever comes to a page with several ways in is not sent away before they chose one.
-      const chose = visited.query.get(PROVIDER) === providerKeyText(visited.provider) || visited.others.length === 0;
-      if (visited.provider.external && !chose) return answer.showForm(reply, visited, DOOR, sent);
-      const result = await login.preview(begin(visited, keep));
-      return answer.send(reply, visited, result, { ...sent, flow_id: result.is_stored ? result.step.flow_id : null });
+      const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited);
+      return continued ?? (await showLogin(reply, visited));
+    });
+
+    app.post('/auth/authorize/consent', { config }, async (request, reply) => {
+      const form = await formBody(request);
+      const browser = csrf.check(request, form);
+      const query = new URLSearchParams(queryText(request));
+      const decision = { sid: form.get(CONSENT.sid) ?? '', allowed: form.get(CONSENT.decision) === 'allow' };
+      if (profileOf(query) === 'standard') return await standard.answer(reply, request, query, decision);
+      const visited = await visit(request, browser);
+      return (await logged_in.answer(reply, visited, decision, form.has(CONTROL.keep))) ?? (await showLogin(reply, visited));
     });
 
     app.post('/auth/authorize', { config }, async (request, reply) => {
       const form = await formBody(request);
+      // OpenID Connect Core section 3.1.2.1: a request may come as a form, too. It goes on as a GET, which carries this browser's cookies.
+      if (queryText(request) === '' && form.has('client_id'))
+        return reply.redirect(`/auth/authorize?${new URLSearchParams([...form])}`, 303);
       const visited = await visit(request, csrf.check(request, form));
       const { flow_id, keep, input } = readSent(form);
       const started = begin(visited, keep);

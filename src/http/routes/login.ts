@@ -8,24 +8,36 @@ import { queryText } from '../page.ts';
 
 const DONE = '/login/done';
 
-/** The way to a login that comes back to this path. */
-export function loginHref(next: string): string {
-  return `/login?${new URLSearchParams({ next })}`;
+/** The way to a login that comes back to this path. `login_hint`: the username to begin with. */
+export function loginHref(next: string, { login_hint = null }: { login_hint?: string | null } = {}): string {
+  return `/login?${new URLSearchParams({ next, ...(login_hint !== null && { login_hint }) })}`;
+}
+
+/** Where a login of our own goes on to; null for a login at any other client. */
+export function ownLoginTarget(
+  { client_id, redirect_uri }: { client_id: string; redirect_uri: string },
+  public_url: string,
+): string | null {
+  if (client_id !== `${public_url}/` || !redirect_uri.startsWith(`${public_url}${DONE}?`)) return null;
+  return localPath(new URLSearchParams(redirect_uri.slice(redirect_uri.indexOf('?'))).get('next'), public_url);
 }
 
 export function loginRoute({ public_url }: { public_url: string }): FastifyPluginAsync {
   const nextOf = (query: string) => localPath(new URLSearchParams(query).get('next'), public_url) ?? '/';
 
-  function authorizeHref(next: string): string {
+  function authorizeHref(query: string): string {
+    const next = nextOf(query);
+    const login_hint = new URLSearchParams(query).get('login_hint');
     const redirect_uri = `${public_url}${DONE}?${new URLSearchParams({ next })}`;
     const code_challenge = randomBytes(32).toString('base64url');
     const pkce = { code_challenge, code_challenge_method: 'S256' };
-    return `/auth/authorize?${new URLSearchParams({ response_type: 'code', client_id: `${public_url}/`, redirect_uri, ...pkce })}`;
+    const asked = { response_type: 'code', client_id: `${public_url}/`, redirect_uri, ...pkce, ...(login_hint !== null && { login_hint }) };
+    return `/auth/authorize?${new URLSearchParams(asked)}`;
   }
 
   return async (app) => {
     const config = { answers: 'page' as const };
-    app.get('/login', { config }, async (request, reply) => reply.redirect(authorizeHref(nextOf(queryText(request))), 303));
+    app.get('/login', { config }, async (request, reply) => reply.redirect(authorizeHref(queryText(request)), 303));
     app.get(DONE, { config }, async (request, reply) => reply.redirect(nextOf(queryText(request)), 303));
   };
 }

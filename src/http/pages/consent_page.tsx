@@ -1,0 +1,67 @@
+// Asks a person who is logged in whether an app may have what it asks for: which app, where it sends them, as whom, and what it gets.
+
+import { CSRF_FIELD } from '../csrf.ts';
+import type { Language } from './language.ts';
+import { Layout, render } from './layout.tsx';
+import { Client, type ShownClient } from './shown_client.tsx';
+import { CONTROL } from './step_form.tsx';
+
+/** Names of the page's own controls. */
+export const CONSENT = { sid: '_sid', decision: '_decision' } as const;
+
+export interface ConsentPage {
+  language: Language;
+  stylesheet: string;
+  client: ShownClient;
+  /** Whose session it is. */
+  account: string;
+  sid: string;
+  /** What the app gets, in words. */
+  scopes: readonly string[];
+  action: string;
+  csrf: string;
+  /** The way to another account. */
+  other: string;
+  /** Whether the app may be told that the person stays logged in (Home Assistant's dialect). */
+  keep: boolean;
+}
+
+export function consentPage({ language, stylesheet, client, account, sid, scopes, action, csrf, other, keep }: ConsentPage): string {
+  const { t } = language;
+  const title = t('consent.title', { client: client.name });
+  return render(
+    <Layout language={language} title={title} stylesheet={stylesheet}>
+      <h1>{t('consent.heading', { account })}</h1>
+      <Client language={language} client={client} />
+      {scopes.length === 0 ? null : (
+        <>
+          <h2>{t('consent.gets')}</h2>
+          <ul>
+            {scopes.map((scope) => (
+              <li>{scope}</li>
+            ))}
+          </ul>
+        </>
+      )}
+      <form method="post" action={action}>
+        <input type="hidden" name={CSRF_FIELD} value={csrf} />
+        <input type="hidden" name={CONSENT.sid} value={sid} />
+        {keep ? (
+          <label class="check">
+            <input type="checkbox" name={CONTROL.keep} value="true" />
+            {t('login.keep')}
+          </label>
+        ) : null}
+        <button type="submit" name={CONSENT.decision} value="allow">
+          {t('consent.allow')}
+        </button>
+        <button type="submit" name={CONSENT.decision} value="deny" class="second">
+          {t('consent.deny')}
+        </button>
+      </form>
+      <p class="other">
+        <a href={other}>{t('consent.other_account')}</a>
+      </p>
+    </Layout>,
+  );
+}

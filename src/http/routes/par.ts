@@ -1,0 +1,36 @@
+// POST /auth/par: a client pushes its authorization request (RFC 9126).
+
+import type { FastifyPluginAsync } from 'fastify';
+import { AuthError } from '../../domain/errors.ts';
+import type { ClientAuthentication } from '../../oauth/client_authentication.ts';
+import type { Par } from '../../oauth/par.ts';
+import type { Dpop } from '../../tokens/dpop.ts';
+import { formBody } from '../body.ts';
+import { headerValues } from '../header_values.ts';
+
+export interface ParParts {
+  par: Par;
+  clientAuthentication: ClientAuthentication;
+  dpop: Dpop;
+}
+
+const PATH = '/auth/par';
+/** What proves the client, and is no part of its request. */
+const CREDENTIALS = ['client_secret', 'client_assertion', 'client_assertion_type'];
+
+export function parRoute({ par, clientAuthentication, dpop }: ParParts): FastifyPluginAsync {
+  const config = { answers: 'oauth', cors: 'any', counts_refusals: true } as const;
+  return async (app) => {
+    app.post(PATH, { config }, async (request, reply) => {
+      const parameters = await formBody(request);
+      const { remote_address } = request;
+      const { authorization } = request.headers;
+      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address });
+      if (!client.grant_types.includes('authorization_code'))
+        throw new AuthError('unauthorized_client', 'The client may not use this grant');
+      const dpop_jkt = await dpop.prove({ proofs: headerValues(request, 'dpop'), method: 'POST', path: PATH });
+      const asked = new Map([...parameters].filter(([name]) => !CREDENTIALS.includes(name)));
+      return reply.code(201).send(await par.push(client, asked, { remote_address, dpop_jkt }));
+    });
+  };
+}

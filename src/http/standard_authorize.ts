@@ -1,0 +1,140 @@
+// GET /auth/authorize for clients of the standard profile, and the answer to its consent page: single sign-on, consent, and the response in the
+// mode that was asked for. A login is our own login page's affair: people are led there and come back.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Audit } from '../domain/audit_event.ts';
+import { codeResponse, errorResponse, type ResponseParameters, responseUrl } from '../domain/authorization_response.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { ConfiguredScope } from '../domain/scope.ts';
+import type { StandardRequest } from '../domain/standard_request.ts';
+import type { Authorize, Opened } from '../oauth/authorize.ts';
+import type { ClientDirectory } from '../oauth/client_directory.ts';
+import type { LoginMarker } from '../oauth/login_marker.ts';
+import type { Assets } from './assets.ts';
+import type { BrowserSession, BrowserSessions } from './browser_session.ts';
+import type { Csrf } from './csrf.ts';
+import { languageOf, sendPage } from './page.ts';
+import { consentPage } from './pages/consent_page.tsx';
+import { formPostPage } from './pages/form_post_page.tsx';
+import { messagePage } from './pages/message_page.tsx';
+import { loginHref } from './routes/login.ts';
+import { scopeTexts } from './scope_texts.ts';
+import { shownClient } from './shown_client.ts';
+
+export interface StandardAuthorizeParts {
+  authorize: Authorize;
+  clientDirectory: ClientDirectory;
+  loginMarker: LoginMarker;
+  browserSessions: BrowserSessions;
+  csrf: Csrf;
+  assets: Assets;
+  audit: Audit;
+  scopes: readonly ConfiguredScope[];
+  public_url: string;
+}
+
+/** The person's answer to the consent page: for which session it was shown, and what it says. */
+export interface Decision {
+  sid: string;
+  allowed: boolean;
+}
+
+/** Longer queries would not survive the way through the login; whoever has more to say pushes the request (RFC 9126). */
+const MAX_QUERY_LENGTH = 3000;
+const PATH = '/auth/authorize';
+
+export function createStandardAuthorize(parts: StandardAuthorizeParts) {
+  const { authorize, clientDirectory, loginMarker, browserSessions, csrf, assets, audit, public_url } = parts;
+  const stylesheet = assets.href('style.css');
+
+  function respond(reply: FastifyReply, request: FastifyRequest, { target }: Opened, parameters: ResponseParameters): FastifyReply {
+    if (target.response_mode !== 'form_post') return reply.redirect(responseUrl(target, parameters), 303);
+    const page = { language: languageOf(request), stylesheet, script: assets.href('form_post.js') };
+    return sendPage(reply, formPostPage({ ...page, action: target.redirect_uri, parameters }), { any_form_target: true });
+  }
+
+  /** A client that nobody registered gets no redirect that no person asked for: that would lend our name to any address. */
+  function refuse(reply: FastifyReply, request: FastifyRequest, opened: Opened, error: AuthError, is_asked: boolean): FastifyReply {
+    const { client, target } = opened;
+    const { code, description, detail } = error;
+    const event = { client_id: client.client_id, remote_address: request.remote_address, error_ref: request.error_ref };
+    audit.record({ type: 'request.refused', outcome: 'refused', ...event, detail: { code, description, detail: detail ?? null } });
+    reply.header('error-ref', request.error_ref);
+    const parameters = errorResponse(target, public_url, error);
+    if (client.kind === 'registered' || is_asked) return respond(reply, request, opened, parameters);
+    const language = languageOf(request);
+    const { t } = language;
+    const host = shownClient(client, target.redirect_uri).host;
+    const link = { href: responseUrl(target, parameters), text: t('authorize.back', { host }) };
+    const page = { language, stylesheet, title: t('error.title'), text: t('authorize.refused'), error_ref: request.error_ref, link };
+    return sendPage(reply.code(400), messagePage({ ...page, note: t('error.nothing_sent') }), { any_form_target: true });
+  }
+
+  /** The operator may want to see URL clients first. */
+  async function turnAway(reply: FastifyReply, request: FastifyRequest, { client }: Opened): Promise<FastifyReply | null> {
+    const admission = await clientDirectory.admission(client);
+    if (admission === 'admitted') return null;
+    const language = languageOf(request);
+    const { t } = language;
+    const text = t(admission === 'pending' ? 'client.pending' : 'client.refused');
+    return sendPage(reply.code(403), messagePage({ language, stylesheet, title: t('blocked.title'), text }));
+  }
+
+  function toLogin(reply: FastifyReply, query: URLSearchParams, request: StandardRequest | null): FastifyReply {
+    return reply.redirect(loginHref(`${PATH}?${loginMarker.mark(query)}`, { login_hint: request?.login_hint ?? null }), 303);
+  }
+
+  function ask(
+    reply: FastifyReply,
+    request: FastifyRequest,
+    asked: StandardRequest,
+    session: BrowserSession,
+    query: URLSearchParams,
+  ): FastifyReply {
+    const language = languageOf(request);
+    const page = consentPage({
+      language,
+      stylesheet,
+      client: shownClient(asked.client, asked.redirect_uri),
+      account: session.name ?? session.user_id,
+      sid: session.sid,
+      scopes: scopeTexts(asked.scope, parts.scopes, language),
+      action: `${PATH}/consent?${query}`,
+      csrf: csrf.meet(request, reply).csrf_token,
+      other: loginHref(`${PATH}?${loginMarker.mark(query)}`),
+      keep: false,
+    });
+    return sendPage(reply, page, { any_form_target: true });
+  }
+
+  async function goOn(reply: FastifyReply, request: FastifyRequest, opened: Opened, query: URLSearchParams, decision: Decision | null) {
+    if (opened.request instanceof AuthError) throw opened.request;
+    const session = await browserSessions.find(request);
+    // A page that was shown to somebody else is not this person's answer.
+    const is_answered = decision !== null && session?.sid === decision.sid;
+    if (is_answered && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
+    const next = await authorize.next(opened.request, session, query, is_answered);
+    if (next === 'login' || session === null) return toLogin(reply, query, opened.request);
+    if (next !== 'grant') return ask(reply, request, opened.request, session, query);
+    if (is_answered) await authorize.agree(opened.request, session, request.remote_address);
+    const { pushed_hash } = opened;
+    const code = await authorize.grant({ request: opened.request, pushed_hash }, session, request.remote_address);
+    return respond(reply, request, opened, codeResponse(opened.target, public_url, code));
+  }
+
+  return {
+    /** Answers a request, or the consent page that it led to. */
+    async answer(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, decision: Decision | null): Promise<FastifyReply> {
+      if (query.toString().length > MAX_QUERY_LENGTH) throw new AuthError('invalid_request', 'The request is too long: push it (RFC 9126)');
+      const opened = await authorize.open(query, request.remote_address);
+      const turned_away = await turnAway(reply, request, opened);
+      if (turned_away) return turned_away;
+      try {
+        return await goOn(reply, request, opened, query, decision);
+      } catch (error) {
+        if (!(error instanceof AuthError) || error.code === 'invalid_request_uri') throw error;
+        return refuse(reply, request, opened, error, decision !== null);
+      }
+    },
+  };
+}
