@@ -5,7 +5,8 @@ import type { FastifyContextConfig, FastifyReply, onRequestHookHandler } from 'f
 import { AuthError } from '../domain/errors.ts';
 import type { RouteTable } from './route_table.ts';
 
-const ALLOWED_HEADERS: readonly string[] = ['ACCEPT', 'AUTHORIZATION', 'CONTENT-TYPE', 'ORIGIN', 'X-REQUESTED-WITH'];
+/** Home Assistant's, and proofs of possession (RFC 9449). */
+const ALLOWED_HEADERS: readonly string[] = ['ACCEPT', 'AUTHORIZATION', 'CONTENT-TYPE', 'DPOP', 'ORIGIN', 'X-REQUESTED-WITH'];
 
 /** Answers preflights, and lets allowed origins read the answers, refusals included. */
 export function corsHook(routes: RouteTable, configured: readonly string[]): onRequestHookHandler {

@@ -62,7 +62,7 @@ export function endOf({ exp }: Pick<AccessTokenClaims, 'exp'>): Date {
 }
 
 /** Never what a user is called (RFC 9700 section 4.15). */
-export function clientSubject(client_id: string): string {
+function clientSubject(client_id: string): string {
   return `client:${client_id}`;
 }
 

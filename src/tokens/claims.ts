@@ -25,7 +25,7 @@ export function userClaims(scope: readonly string[], claims: JsonObject | null, 
 }
 
 /** The names in one place of a `claims` parameter. */
-export function namedClaims(claims: JsonObject | null, place: ClaimsPlace): string[] {
+function namedClaims(claims: JsonObject | null, place: ClaimsPlace): string[] {
   const named = claims?.[place];
   return typeof named === 'object' && named !== null && !Array.isArray(named) ? Object.keys(named) : [];
 }

@@ -149,6 +149,17 @@ describe('POST /auth/token', () => {
     ]);
   });
 
+  // C22
+  it('lets apps in browsers send proofs of possession', async () => {
+    const headers = {
+      origin: 'https://spa.example',
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type,dpop',
+    };
+    const answer = await server.inject({ method: 'OPTIONS', url: '/auth/token', headers });
+    expect([answer.statusCode, answer.headers['access-control-allow-headers']]).toEqual([200, 'CONTENT-TYPE,DPOP']);
+  });
+
   // E12
   it('binds tokens to a key, and refuses two proofs', async () => {
     const key = await newProofKey();
