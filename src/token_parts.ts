@@ -77,6 +77,7 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
     ...{ rotation, rotatingTokens, accessTokens, revokedAccessTokens, keyring, refresh_token_grace },
   });
   return {
+    accessTokens,
     grants,
     deviceCodes,
     lifetimes,
