@@ -3,6 +3,7 @@ import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import { type ClientSecrets, createClientSecrets } from '../../src/repository/client_secrets.ts';
 import { type Clients, createClients, type NewClient } from '../../src/repository/clients.ts';
+import { createJanitor } from '../../src/repository/expire.ts';
 import { createUrlClients, type UrlClients } from '../../src/repository/url_clients.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
@@ -195,4 +196,22 @@ describe('a URL client', () => {
   it('that was never seen is not decided about', async () => {
     expect(await decide('approved')).toBe(false);
   });
+});
+
+test('the janitor takes secrets that are over, and clients that nobody let in for a month', async () => {
+  const audit = { insert: async () => {}, record: () => {} };
+  const lifetimes = { pending_lifetime: 30 * 86_400, audit_retention: 86_400, failure_lifetime: 3600 };
+  const on_error = (error: unknown) => expect.fail(String(error));
+  const at = (days: number) =>
+    createJanitor({ database: test_database.database, clock: () => later(days * 86_400), audit, on_error, ...lifetimes }).run();
+  await clients.insert(kysely(), client('a'));
+  await secrets.insert(kysely(), secret('a', 'over', later(60)));
+  await secrets.insert(kysely(), secret('a', 'good'));
+  for (const client_id of ['https://a.test/', 'https://b.test/'])
+    await urlClients.ask({ client_id, metadata_hash: sha256('a'), metadata: {}, now: NOON });
+  await urlClients.decide(kysely(), { client_id: 'https://b.test/', metadata_hash: null, status: 'refused', now: NOON });
+  expect(await at(0)).toMatchObject({ client_secrets: 0, url_clients: 0 });
+  expect(await at(30)).toMatchObject({ client_secrets: 1, url_clients: 1 });
+  expect([await urlClients.find('https://a.test/'), (await urlClients.find('https://b.test/'))?.status]).toEqual([undefined, 'refused']);
+  expect(await secrets.list('a')).toHaveLength(1);
 });
