@@ -19,7 +19,7 @@ import { NOON } from './people.ts';
 export const SCOPES = ['openid', 'profile', 'email', 'groups', 'offline_access', 'grafana'];
 
 /** A client by which everything standard can be done; it proves itself by a secret unless said otherwise. */
-function registeredClient(client_id: string, differs: Partial<NewClient> = {}): NewClient {
+export function registeredClient(client_id: string, differs: Partial<NewClient> = {}): NewClient {
   return {
     ...CLIENT_DEFAULTS,
     client_id,
