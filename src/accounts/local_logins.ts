@@ -14,6 +14,9 @@ import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.t
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, requireOwner, requireOwnerForOwner } from './actor.ts';
 
+/** Looks at a guess under the limits on guessing. */
+type Attempt = (username: string, guess: () => Promise<boolean>) => Promise<boolean>;
+
 export interface LocalLoginsDeps {
   database: Pick<Database, 'transaction'>;
   users: Pick<Users, 'find' | 'lock'>;
@@ -85,12 +88,17 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       await deps.unlink(user_id, (await loginOf(user_id)).id, actor);
     },
 
-    /** Tokens and sessions stay (HA contract 6.1). */
-    async changeOwnPassword(user_id: string, sent: { current_password: string; new_password: string }, actor: Actor): Promise<void> {
+    /** Tokens and sessions stay (HA contract 6.1). A stolen token must not serve to guess the password: `attempt` limits that. */
+    async changeOwnPassword(
+      user_id: string,
+      sent: { current_password: string; new_password: string },
+      actor: Actor,
+      attempt: Attempt = (_name, guess) => guess(),
+    ): Promise<void> {
       const { subject: username } = await loginOf(user_id);
       requireNewPassword(sent.new_password, { username, minimum_length: minimum_password_length });
       const { password_hash: old_hash } = (await localLogins.find(username)) ?? credentialsNotFound();
-      if (!(await isRight(sent.current_password, old_hash))) throw invalidCurrentPassword();
+      if (!(await attempt(username, () => isRight(sent.current_password, old_hash)))) throw invalidCurrentPassword();
       const password_hash = await hasher.hash(sent.new_password);
       if (!(await storePassword(user_id, { username, password_hash, old_hash }, actor))) throw invalidCurrentPassword();
     },

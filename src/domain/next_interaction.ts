@@ -51,9 +51,9 @@ function needsLogin({ prompt, max_age, acr_values }: StandardRequest, session: S
 }
 
 /** A client that asks for more, or sends people elsewhere, is asked about again. */
-function needsConsent({ prompt, client, scope, redirect_uri }: StandardRequest, { consent }: InteractionFacts): boolean {
+function needsConsent({ prompt, client, asked_scope, redirect_uri }: StandardRequest, { consent }: InteractionFacts): boolean {
   if (prompt.includes('consent')) return true;
   if (client.trusted) return false;
   if (!consent) return true;
-  return !scope.every((name) => consent.scope.includes(name)) || !consent.redirect_uris.includes(redirect_uri);
+  return !asked_scope.every((name) => consent.scope.includes(name)) || !consent.redirect_uris.includes(redirect_uri);
 }

@@ -20,3 +20,15 @@ export function parseScope(text: string): string[] | null {
 export function isScope(text: string): boolean {
   return /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(text);
 }
+
+/** The claims that a scope stands for (OpenID Connect Core section 5.4). */
+export const CLAIMS_OF_SCOPE = {
+  profile: ['name', 'preferred_username', 'updated_at'],
+  email: ['email', 'email_verified'],
+  groups: ['groups'],
+} as const satisfies Record<string, readonly string[]>;
+
+/** The scope that a claim belongs to; null for one that needs none. */
+export function scopeOfClaim(claim: string): string | null {
+  return Object.entries(CLAIMS_OF_SCOPE).find(([, claims]: [string, readonly string[]]) => claims.includes(claim))?.[0] ?? null;
+}

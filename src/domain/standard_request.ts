@@ -5,7 +5,7 @@ import type { Client } from './client.ts';
 import { AuthError } from './errors.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { isCodeChallenge } from './pkce.ts';
-import { parseScope } from './scope.ts';
+import { parseScope, scopeOfClaim } from './scope.ts';
 
 export type ResponseMode = 'query' | 'fragment' | 'form_post';
 export type Prompt = 'none' | 'login' | 'consent' | 'select_account';
@@ -22,6 +22,8 @@ export interface StandardRequest extends ResponseTarget {
   profile: 'standard';
   client: Client;
   scope: string[];
+  /** What the person is asked about: the scopes, and those that the claims named one by one belong to. */
+  asked_scope: string[];
   /** Beside us; none: the access token is for us. */
   resource: string[];
   nonce: string | null;
@@ -78,14 +80,17 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
   for (const name of new Set(query.keys())) if (!REPEATABLE.includes(name)) only(query, name);
   refuseUnsupported(query);
   const prompt = readPrompt(query);
+  const scope = readScope(query, client);
+  const claims = readClaims(query, client);
   return {
     ...target,
     profile: 'standard',
     client,
-    scope: readScope(query, client),
+    scope,
+    asked_scope: [...new Set([...scope, ...scopesOfClaims(claims)])],
     resource: readResource(query, client, issuer),
     nonce: bounded(query, 'nonce'),
-    claims: readClaims(query),
+    claims,
     code_challenge: readChallenge(query),
     prompt,
     max_age: readMaxAge(query),
@@ -152,14 +157,28 @@ function readMaxAge(query: URLSearchParams): number | null {
   return Number(text);
 }
 
-/** The `claims` parameter (OpenID Connect Core section 5.5). */
-function readClaims(query: URLSearchParams): JsonObject | null {
+/** The `claims` parameter (OpenID Connect Core section 5.5), without what belongs to scopes that the client may not ask for. */
+function readClaims(query: URLSearchParams, client: Client): JsonObject | null {
   const text = bounded(query, 'claims');
   if (text === null) return null;
   const claims = parsed(text);
-  const members = isObject(claims) ? Object.values(claims) : [null];
-  if (!members.every(isObject)) throw new AuthError('invalid_request', 'claims must be an object of objects');
-  return claims as JsonObject;
+  if (!isObject(claims) || !Object.values(claims).every(isObject))
+    throw new AuthError('invalid_request', 'claims must be an object of objects');
+  const isPermitted = ([name]: [string, JsonValue]) => {
+    const scope = scopeOfClaim(name);
+    return scope === null || client.scope.includes(scope);
+  };
+  const places = Object.entries(claims).map(([place, named]) => [place, Object.fromEntries(membersOf(named).filter(isPermitted))]);
+  return Object.fromEntries(places);
+}
+
+function scopesOfClaims(claims: JsonObject | null): string[] {
+  const names = Object.values(claims ?? {}).flatMap((named) => membersOf(named).map(([name]) => name));
+  return names.map(scopeOfClaim).filter((scope) => scope !== null);
+}
+
+function membersOf(value: JsonValue): [string, JsonValue][] {
+  return isObject(value) ? Object.entries(value) : [];
 }
 
 function parsed(text: string): JsonValue {

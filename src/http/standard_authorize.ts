@@ -98,7 +98,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
       client: shownClient(asked.client, asked.redirect_uri),
       account: session.name ?? session.user_id,
       sid: session.sid,
-      scopes: scopeTexts(asked.scope, parts.scopes, language),
+      scopes: scopeTexts(asked.asked_scope, parts.scopes, language),
       action: `${PATH}/consent?${query}`,
       csrf: csrf.meet(request, reply).csrf_token,
       other: loginHref(`${PATH}?${loginMarker.mark(query)}`),

@@ -102,7 +102,8 @@ export function createLogin(deps: LoginDeps) {
 
   async function attemptFor({ provider, from }: Visit, name: string, guess: () => Promise<boolean>): Promise<boolean> {
     try {
-      return await throttle.attempt(from.remote_address, `${providerKeyText(provider)}:${name}`, guess);
+      const key = providerKeyText(provider);
+      return await throttle.attempt(from.remote_address, `${key}:${name}`, guess, key);
     } catch (error) {
       // Home Assistant's clients know no 429 here, so in their dialect a guess that was not looked at reads as a wrong one.
       if (from.browser_hash === null && error instanceof AuthError && error.code === 'too_many_requests') return false;

@@ -91,14 +91,16 @@ export function createThrottle(deps: ThrottleDeps) {
     /**
      * Runs a guess at the secret behind `name` unless too many failed, and counts it when it is wrong.
      * Throws `too_many_requests` without looking at the guess; no two of one address, or at one name, run at once.
+     * `queue`: guesses of one address wait for each other only in the same one, so that a provider that hangs holds up no other.
      */
-    async attempt(address: string, name: string, guess: () => Promise<boolean>): Promise<boolean> {
+    async attempt(address: string, name: string, guess: () => Promise<boolean>, queue = ''): Promise<boolean> {
       if (isExempt(address)) return await guess();
       const key = failureKey(address);
       const subject = sha256(name);
       const inTurn = () => nameTurns.take(name, () => judge(key, subject, guess));
-      if (addressTurns.isFull(key)) throw await refuse(key, 1);
-      return await addressTurns.take(key, inTurn);
+      const turn = `${key} ${queue}`;
+      if (addressTurns.isFull(turn)) throw await refuse(key, 1);
+      return await addressTurns.take(turn, inTurn);
     },
 
     listBans: (limit: number) => ipBans.list({ now: clock(), limit }),

@@ -140,7 +140,11 @@ export function createAuthorize(deps: AuthorizeDeps) {
     },
 
     /** Remembers the yes of the person. */
-    async agree({ client, scope, redirect_uri }: StandardRequest, { user_id }: AuthorizingSession, remote_address: string): Promise<void> {
+    async agree(
+      { client, asked_scope: scope, redirect_uri }: StandardRequest,
+      { user_id }: AuthorizingSession,
+      remote_address: string,
+    ): Promise<void> {
       const { client_id } = client;
       await consents.grant({ user_id, client_id, scope, redirect_uris: [redirect_uri] }, clock());
       audit.record({ type: 'consent.granted', outcome: 'done', actor_user_id: user_id, client_id, remote_address, detail: { scope } });

@@ -1,6 +1,6 @@
 // What clients discover: OpenID Connect Discovery, RFC 8414 and RFC 9728, computed from what the server has, so that nothing is advertised that
 // does not exist.
-import { CLAIMS_OF_SCOPE } from '../tokens/claims.ts';
+import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
 import { DPOP_ALGORITHMS } from '../tokens/dpop.ts';
 import { SIGNING_ALGORITHMS } from '../tokens/signing_key.ts';
 import { ASSERTION_ALGORITHMS } from './client_assertion.ts';

@@ -2,14 +2,8 @@
 // (section 5.5). What is not known is left out.
 import { epochSeconds } from '../domain/clock.ts';
 import type { JsonObject, JsonValue } from '../domain/json.ts';
+import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
 import type { UserFacts } from '../repository/user_facts.ts';
-
-/** The claims that each scope stands for. */
-export const CLAIMS_OF_SCOPE = {
-  profile: ['name', 'preferred_username', 'updated_at'],
-  email: ['email', 'email_verified'],
-  groups: ['groups'],
-} as const satisfies Record<string, readonly ClaimName[]>;
 
 type ClaimName = 'name' | 'preferred_username' | 'updated_at' | 'email' | 'email_verified' | 'groups';
 

@@ -12,6 +12,7 @@ import type { MergeUsers } from '../../accounts/merge_users.ts';
 import type { Permissions } from '../../accounts/permissions.ts';
 import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
 import type { Users } from '../../accounts/users.ts';
+import type { Throttle } from '../../login/throttle.ts';
 import type { TryProvider } from '../../login/try_provider.ts';
 import type { Guard } from '../guard.ts';
 import type { ApiRoute } from './api_route.ts';
@@ -39,6 +40,7 @@ export interface ApiParts extends MfaParts {
   approvals: Approvals;
   permissions: Permissions;
   tryProvider: TryProvider;
+  throttle: Pick<Throttle, 'attempt'>;
   /** Who lets new users in. */
   approvals_by: 'owner' | 'administrators';
 }

@@ -4,13 +4,20 @@ import { z } from 'zod';
 import type { LocalLogins } from '../../accounts/local_logins.ts';
 import type { Me } from '../../accounts/me.ts';
 import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
+import { providerKeyText } from '../../domain/auth_provider.ts';
+import { LOCAL_PROVIDER } from '../../domain/local_provider.ts';
+import type { Throttle } from '../../login/throttle.ts';
 import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
 
 interface Parts {
   me: Me;
   refreshTokens: RefreshTokens;
   localLogins: LocalLogins;
+  throttle: Pick<Throttle, 'attempt'>;
 }
+
+/** A guess here counts as one at the local login. */
+const LOCAL_KEY = providerKeyText(LOCAL_PROVIDER);
 
 const profile = z.object({
   id: z.string(),
@@ -48,7 +55,7 @@ const newLongLived = z.strictObject({
   client_icon: z.string().max(256).optional(),
 });
 
-export function meRoutes({ me, refreshTokens, localLogins }: Parts): ApiRoute[] {
+export function meRoutes({ me, refreshTokens, localLogins, throttle }: Parts): ApiRoute[] {
   return [
     apiRoute({ method: 'GET', url: '/api/me', who: 'anyone', answer: profile, handle: ({ caller }) => me.get(caller) }),
     apiRoute({
@@ -95,7 +102,10 @@ export function meRoutes({ me, refreshTokens, localLogins }: Parts): ApiRoute[] 
       url: '/api/me/password',
       who: 'anyone',
       body: z.strictObject({ current_password: z.string(), new_password: z.string() }),
-      handle: ({ caller, body, actor }) => localLogins.changeOwnPassword(caller.user.id, body, actor),
+      handle: ({ caller, body, actor }) =>
+        localLogins.changeOwnPassword(caller.user.id, body, actor, (username, guess) =>
+          throttle.attempt(actor.remote_address ?? '', `${LOCAL_KEY}:${username}`, guess, LOCAL_KEY),
+        ),
     }),
   ];
 }

@@ -17,7 +17,7 @@ export function homeRoute({ onboarding, assets }: HomeParts): FastifyPluginAsync
       if (!(await onboarding.isDone())) return reply.redirect('/onboarding', 303);
       const language = languageOf(request);
       const { t } = language;
-      const link = { href: '/.well-known/oauth-authorization-server', text: t('home.discovery') };
+      const link = { href: '/account/security', text: t('home.security') };
       return sendPage(reply, messagePage({ language, stylesheet, title: t('page.home'), text: t('home.running'), link }));
     });
   };

@@ -32,6 +32,6 @@ export function wellKnownRoute({ public_url, facts, keyring }: Parts): FastifyPl
       return reply.header('cache-control', cache_control).type(JSON_TYPE).send(JSON.stringify(keyring.jwks()));
     });
     // https://w3c.github.io/webappsec-change-password-url/
-    app.get('/.well-known/change-password', async (_request, reply) => reply.redirect('/account', 302));
+    app.get('/.well-known/change-password', async (_request, reply) => reply.redirect('/account/security', 302));
   };
 }

@@ -78,6 +78,6 @@ describe('well-known documents', () => {
 
   it('password managers find where to change a password', async () => {
     const answer = await server.inject({ url: '/.well-known/change-password' });
-    expect([answer.statusCode, answer.headers.location]).toEqual([302, '/account']);
+    expect([answer.statusCode, answer.headers.location]).toEqual([302, '/account/security']);
   });
 });

@@ -158,5 +158,5 @@ export const de: Catalogue = {
   'logout.done_title': 'Abgemeldet',
   'logout.done': 'Du bist in diesem Browser abgemeldet.',
   'home.running': 'Der Anmeldeserver läuft.',
-  'home.discovery': 'Für Apps: wo alles liegt',
+  'home.security': 'Deine zweiten Faktoren',
 };

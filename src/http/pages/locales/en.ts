@@ -154,7 +154,7 @@ export const en = {
   'logout.done_title': 'Logged out',
   'logout.done': 'You are logged out in this browser.',
   'home.running': 'The auth server is running.',
-  'home.discovery': 'For apps: where everything is',
+  'home.security': 'Your second factors',
 };
 
 export type MessageKey = keyof typeof en;

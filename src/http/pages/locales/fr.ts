@@ -159,5 +159,5 @@ export const fr: Catalogue = {
   'logout.done_title': 'Déconnecté',
   'logout.done': 'Vous êtes déconnecté dans ce navigateur.',
   'home.running': 'Le serveur d’authentification fonctionne.',
-  'home.discovery': 'Pour les applications : où tout se trouve',
+  'home.security': 'Vos seconds facteurs',
 };
