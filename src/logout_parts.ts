@@ -8,7 +8,7 @@ import { createEndSession } from './oauth/end_session.ts';
 import { createClients } from './repository/clients.ts';
 import type { Database } from './repository/database.ts';
 import { createLogoutDeliveries } from './repository/logout_deliveries.ts';
-import { createSessionEnds } from './repository/session_ends.ts';
+import type { SessionEnds } from './repository/session_ends.ts';
 import type { Keyring } from './tokens/keyring.ts';
 
 export interface LogoutPartsDeps {
@@ -18,6 +18,7 @@ export interface LogoutPartsDeps {
   clock: Clock;
   audit: Audit;
   public_url: string;
+  sessionEnds: SessionEnds;
   keyring: Keyring;
   clientDirectory: ClientDirectory;
 }
@@ -35,6 +36,6 @@ export function createLogoutParts(deps: LogoutPartsDeps, closers: { add(closer: 
   closers.add(() => backchannelLogout.close());
   return {
     backchannelLogout,
-    endSession: createEndSession({ ...deps, sessionEnds: createSessionEnds(database), backchannelLogout, issuer }),
+    endSession: createEndSession({ ...deps, backchannelLogout, issuer }),
   };
 }

@@ -52,6 +52,7 @@ import { resealSecrets } from './repository/reseal.ts';
 import { createSealer, type Sealer } from './repository/seal.ts';
 import { checkSecretKey } from './repository/secret_key_canary.ts';
 import { readOrCreateSecretKey } from './repository/secret_key_file.ts';
+import { createSessionEnds } from './repository/session_ends.ts';
 import { createSessions as createSessionRows } from './repository/sessions.ts';
 import { createUsers as createUserRows } from './repository/users.ts';
 import { createTokenParts } from './token_parts.ts';
@@ -119,8 +120,8 @@ async function build(options: AppOptions, closers: Closers) {
   const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts, ...clients }, closers);
   const device = createDeviceParts({ ...ground, ...clients, ...tokens });
   const authorizing = createAuthorizeParts({ ...ground, ...ground.rows, ...clients, ...tokens, ...device });
-  const logout = createLogoutParts({ ...ground, ...clients, ...tokens }, closers);
-  const login = createLoginParts({ ...ground, ...clients }, accounts);
+  const logout = createLogoutParts({ ...ground, ...ground.rows, ...clients, ...tokens }, closers);
+  const login = createLoginParts({ ...ground, ...clients, ...logout }, accounts);
   const forward = createForwardAuthParts({ ...ground, ...tokens });
   const janitor = createJanitor({
     database,
@@ -179,6 +180,7 @@ function createRows(database: Database) {
     linkTickets: createLinkTicketRows(database),
     finishLogin: createFinishLogin(database),
     sessions: createSessionRows(database),
+    sessionEnds: createSessionEnds(database),
   };
 }
 
@@ -228,7 +230,9 @@ function minimumPasswordLength({ auth_providers }: Config): number {
 }
 
 function createLoginParts(
-  ground: Ground & Pick<ReturnType<typeof createClientParts>, 'clientPages' | 'clientDirectory'>,
+  ground: Ground &
+    Pick<ReturnType<typeof createClientParts>, 'clientPages' | 'clientDirectory'> &
+    Pick<ReturnType<typeof createLogoutParts>, 'endSession'>,
   accounts: ReturnType<typeof createAccounts>,
 ) {
   const { config, database, clock, audit, public_url, rows, sealer, clientPages, clientDirectory } = ground;
@@ -257,7 +261,12 @@ function createLoginParts(
   return {
     throttle,
     login: createLogin({ providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, clock, audit, callback_url }),
-    sessions: createSessions({ sessions: rows.sessions, clock, idle: config.sessions.idle_lifetime, lifetime: config.sessions.lifetime }),
+    sessions: createSessions({
+      ...ground,
+      sessions: rows.sessions,
+      idle: config.sessions.idle_lifetime,
+      lifetime: config.sessions.lifetime,
+    }),
   };
 }
 

@@ -8,6 +8,7 @@ import type { User } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Database } from '../repository/database.ts';
 import type { Groups } from '../repository/groups.ts';
+import type { SessionEnds } from '../repository/session_ends.ts';
 import type { UserEntry, Users as UserRows } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, doneBy, requireApprover, requireOwner } from './actor.ts';
 import { requireName } from './names.ts';
@@ -16,6 +17,7 @@ export interface UsersDeps {
   database: Pick<Database, 'transaction'>;
   users: UserRows;
   groups: Pick<Groups, 'replaceMemberships'>;
+  sessionEnds: Pick<SessionEnds, 'endAll'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   approvals_by: ApprovalsBy;
@@ -39,7 +41,7 @@ type Transaction = Parameters<UserRows['lock']>[0];
 
 export type Users = ReturnType<typeof createUsers>;
 
-export function createUsers({ database, users, groups, audit, clock, approvals_by }: UsersDeps) {
+export function createUsers({ database, users, groups, sessionEnds, audit, clock, approvals_by }: UsersDeps) {
   async function get(id: string, trx?: Transaction): Promise<UserEntry> {
     return (await users.find(id, trx)) ?? notFound();
   }
@@ -92,6 +94,7 @@ export function createUsers({ database, users, groups, audit, clock, approvals_b
         refuseUpdate(user, patch);
         await regroup(trx, id, group_ids);
         await users.update(trx, id, definedOnly(given));
+        if (given.is_active === false) await sessionEnds.endAll(trx, { user_id: id, now: clock() });
         const detail = { ...definedOnly(given), ...(group_ids && { group_ids: [...group_ids] }) };
         await audit.insert(trx, { type: 'user.updated', ...doneBy(actor), target_user_id: id, detail });
       });
@@ -120,6 +123,8 @@ export function createUsers({ database, users, groups, audit, clock, approvals_b
         const user = (await users.lock(trx, id)) ?? notFound();
         if (user.system_generated) throw new AuthError('cannot_modify_system_generated', 'Unable to delete system generated users.');
         if (user.is_owner) throw new AuthError('cannot_modify_owner', 'Unable to delete owner.');
+        // First of all: their apps are still to be told.
+        await sessionEnds.endAll(trx, { user_id: id, now: clock() });
         await users.remove(trx, id);
         await audit.insert(trx, { type: 'user.deleted', ...doneBy(actor), target_user_id: id, detail: { name: user.name } });
       });

@@ -3,11 +3,13 @@ import type { ProviderKey } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { randomId, randomToken, sha256 } from '../domain/secret.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
+import type { EndSession } from '../oauth/end_session.ts';
 import type { Sessions as SessionRows } from '../repository/sessions.ts';
 import type { LoggedIn } from './finish.ts';
 
 interface SessionDeps {
   sessions: SessionRows;
+  endSession: Pick<EndSession, 'end'>;
   clock: Clock;
   /** Seconds without use after which a session ends. */
   idle: number;
@@ -32,13 +34,12 @@ export interface Session extends ProviderKey {
 export interface Sessions {
   /** Seconds a session lasts at most: the age of a cookie that outlives the browser. */
   lifetime: number;
-  /** Starts a session and answers its cookie; `replaces` is the cookie that the browser had, whose session ends. */
+  /** Starts a session and answers its cookie; `replaces` is the cookie that the browser had, which opens nothing any more. */
   start(
     login: Omit<LoggedIn, 'redirect_uri'>,
     from: { remote_address: string; user_agent: string | null; replaces?: string | null },
   ): Promise<string>;
   find(cookie: string, remote_address: string): Promise<Session | null>;
-  end(cookie: string): Promise<void>;
 }
 
 /** The part of a User-Agent that is kept. */
@@ -48,7 +49,13 @@ const TOUCH_EVERY = 60;
 /** No cookie of ours is longer. */
 const MAX_COOKIE_LENGTH = 100;
 
-export function createSessions({ sessions, clock, idle, lifetime }: SessionDeps): Sessions {
+export function createSessions({ sessions, endSession, clock, idle, lifetime }: SessionDeps): Sessions {
+  /** Whoever logs in where somebody else was logged in logs them out, apps included. */
+  async function endOther(cookie: string, user_id: string, remote_address: string): Promise<void> {
+    const [other] = await sessions.find({ id_hash: sha256(cookie), now: clock(), idle });
+    if (other && other.user_id !== user_id) await endSession.end(other, remote_address);
+  }
+
   return {
     lifetime,
 
@@ -57,6 +64,7 @@ export function createSessions({ sessions, clock, idle, lifetime }: SessionDeps)
       const now = clock();
       const { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = login;
       const who = { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr };
+      if (replaces) await endOther(replaces, user_id, remote_address);
       const where = { remote_address, user_agent: user_agent?.slice(0, USER_AGENT_LENGTH) ?? null };
       const times = { created_at: now, last_used_at: now, expires_at: addSeconds(now, lifetime) };
       await sessions.start({ id_hash: sha256(cookie), sid: randomId(), ...who, ...where, ...times }, replaces ? sha256(replaces) : null);
@@ -73,7 +81,5 @@ export function createSessions({ sessions, clock, idle, lifetime }: SessionDeps)
       const { is_active, local_only, ...session } = found;
       return session;
     },
-
-    end: (cookie) => sessions.end(sha256(cookie)),
   };
 }

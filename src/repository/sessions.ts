@@ -10,12 +10,28 @@ type NewSession = Required<Insertable<Schema['sessions']>>;
 export function createSessions(database: Database) {
   const { kysely } = database;
   return {
-    /** Stores a session; the one it takes the place of ends in the same statement. */
+    /** Stores a session. One of the same user that it takes the place of goes on in it: apps and other hosts know that by its `sid`. */
     async start(session: NewSession, replaced: Buffer | null): Promise<void> {
+      const { sid: _, user_id, ...login } = session;
+      const columns = Object.keys(session) as (keyof NewSession)[];
       await kysely
-        .with('ended', (db) => db.deleteFrom('sessions').where('id_hash', '=', replaced ?? Buffer.alloc(0)))
+        .with('renewed', (db) =>
+          db
+            .updateTable('sessions')
+            .set(login)
+            .where('id_hash', '=', replaced ?? Buffer.alloc(0))
+            .where('user_id', '=', user_id)
+            .returning('sid'),
+        )
         .insertInto('sessions')
-        .values(session)
+        .columns(columns)
+        .expression((db) =>
+          db
+            .selectFrom('users')
+            .select(columns.map((column) => sql.val(session[column]).as(column)))
+            .where('users.id', '=', user_id)
+            .where(({ not, exists, selectFrom }) => not(exists(selectFrom('renewed').select('sid')))),
+        )
         .execute();
     },
 
@@ -39,10 +55,6 @@ export function createSessions(database: Database) {
         .where('id_hash', '=', id_hash)
         .where('last_used_at', '<', now)
         .execute();
-    },
-
-    async end(id_hash: Buffer): Promise<void> {
-      await kysely.deleteFrom('sessions').where('id_hash', '=', id_hash).execute();
     },
   };
 }

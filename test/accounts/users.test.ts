@@ -159,6 +159,38 @@ describe('deletion', () => {
   });
 });
 
+// M13
+test.each([
+  ['is deleted', () => a.users.delete(admin.id, by(owner))],
+  ['is deactivated', () => a.users.update(admin.id, { is_active: false }, by(owner))],
+])('the sessions of a user who %s end, and their apps will be told', async (_what, change) => {
+  const session = {
+    auth_provider_type: 'homeassistant',
+    auth_time: NOON,
+    created_at: NOON,
+    last_used_at: NOON,
+    remote_address: '192.0.2.1',
+  };
+  for (const [index, { id: user_id }] of [admin, owner].entries()) {
+    const facts = { id_hash: Buffer.alloc(32, index), sid: `sid${index}`, user_id, expires_at: new Date('2100-01-01') };
+    await a.kysely
+      .insertInto('sessions')
+      .values({ ...session, ...facts })
+      .execute();
+  }
+  const app = { profile: 'standard' as const, scope: ['openid'], sid: 'sid0', client_id: 'https://app.example/client' };
+  const grant = { id: '1'.repeat(32), user_id: admin.id, token_type: 'normal', access_token_expiration: 1800, auth_time: NOON } as const;
+  await a.kysely
+    .insertInto('refresh_tokens')
+    .values({ ...grant, ...app, created_at: NOON })
+    .execute();
+  await change();
+  expect(await a.kysely.selectFrom('sessions').select('sid').execute()).toEqual([{ sid: 'sid1' }]);
+  expect(await a.kysely.deleteFrom('logout_deliveries').returning(['user_id', 'sid', 'client_id']).execute()).toEqual([
+    { user_id: admin.id, sid: 'sid0', client_id: 'https://app.example/client' },
+  ]);
+});
+
 describe('ownership', () => {
   test('is handed over by the owner and by the operator', async () => {
     await expect(a.users.handOverOwnership(admin.id, by(admin))).rejects.toEqual(refusal('unauthorized'));

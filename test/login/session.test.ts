@@ -13,6 +13,9 @@ let sessions: Sessions;
 let time: ReturnType<typeof createTestClock>;
 let user: { user_id: string; credential_id: string };
 
+const ended: { sid: string; user_id: string }[] = [];
+const endSession = { end: async ({ sid, user_id }: { sid: string; user_id: string }) => void ended.push({ sid, user_id }) };
+
 beforeAll(async () => {
   db = await createTestDatabase();
   user = await addUser(db.database, 'ann');
@@ -20,7 +23,13 @@ beforeAll(async () => {
 afterAll(() => db.close());
 beforeEach(() => {
   time = createTestClock();
-  sessions = createSessions({ sessions: createSessionRows(db.database), clock: time.clock, idle: 14 * DAY, lifetime: 90 * DAY });
+  sessions = createSessions({
+    sessions: createSessionRows(db.database),
+    endSession,
+    clock: time.clock,
+    idle: 14 * DAY,
+    lifetime: 90 * DAY,
+  });
 });
 
 const loggedIn = (who = user) => {
@@ -66,8 +75,14 @@ it('a login gets a new cookie, and the one before is worth nothing', async () =>
   const after = await sessions.start(loggedIn(), { ...from, replaces: before });
   expect(await sessions.find(before, HOME)).toBeNull();
   expect(await sessions.find(after, HOME)).not.toBeNull();
-  await sessions.end(after);
-  expect(await sessions.find(after, HOME)).toBeNull();
+});
+
+it('who logs in where somebody else was logged in logs them out', async () => {
+  const other = await addUser(db.database, 'cleo');
+  const before = await sessions.start(loggedIn(other), from);
+  const session = await sessions.find(before, HOME);
+  await sessions.start(loggedIn(), { ...from, replaces: before });
+  expect(ended).toEqual([{ sid: session?.sid, user_id: other.user_id }]);
 });
 
 it('use puts the idle end off, noted once a minute; the absolute end stays', async () => {

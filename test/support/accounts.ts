@@ -14,6 +14,7 @@ import { createCredentials as createCredentialRows } from '../../src/repository/
 import { createGroups as createGroupRows } from '../../src/repository/groups.ts';
 import { createLocalLogins as createLocalLoginRows } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/repository/password_hash.ts';
+import { createSessionEnds } from '../../src/repository/session_ends.ts';
 import { createUsers as createUserRows } from '../../src/repository/users.ts';
 import type { GrantDeps } from '../../src/tokens/grant.ts';
 import { createTestClock } from './clock.ts';
@@ -47,6 +48,7 @@ export async function createAccounts(differences: Differences = {}) {
     groups: createGroupRows(database),
     credentials: createCredentialRows(database),
     localLogins: createLocalLoginRows(database),
+    sessionEnds: createSessionEnds(database),
   };
   // As patient as a busy machine needs when 20 hash at once.
   const hasher = createPasswordHasher({ queue_limit: 1000, wait_ms: 60_000 });
