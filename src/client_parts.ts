@@ -35,7 +35,7 @@ export interface ClientPartsDeps {
 
 export function createClientParts(ground: ClientPartsDeps) {
   const { config, database, clock, public_url, registry, sealer, rows } = ground;
-  const { policy, allow_private_addresses } = config.url_clients;
+  const { policy, allow_private_addresses, resources } = config.url_clients;
   const { allow_http_redirect_uris } = config;
   const scopes = [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)];
   const grant_types = Array.from(registry.grants.values(), ({ grant_type }) => grant_type);
@@ -46,7 +46,16 @@ export function createClientParts(ground: ClientPartsDeps) {
   const clientPages = createClientPages({ allow_private_addresses, clock });
   const fetching = { ...ground, allow_private_addresses, allow_http_redirect_uris, scopes };
   const metadataDocuments = createMetadataDocuments(fetching);
-  const clientDirectory = createClientDirectory({ ...ground, clients, urlClients, metadataDocuments, clientPages, policy, scopes });
+  const clientDirectory = createClientDirectory({
+    ...ground,
+    clients,
+    urlClients,
+    metadataDocuments,
+    clientPages,
+    policy,
+    resources,
+    scopes,
+  });
   const clientAssertions = createClientAssertions({ ...fetching, issuer: public_url, usedProofs: createUsedProofs(database) });
   const deps = { ...ground, ...rows, clients, clientSecrets, clientSecretHash, urlClients };
   // Who registers a client by hand knows where its servers are.

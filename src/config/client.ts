@@ -46,6 +46,8 @@ export const urlClientsSchema = z.strictObject({
   policy: z.custom<(typeof POLICIES)[number] | string[]>(isPolicy, 'must be allow, approve or refuse, or a list of hosts').default('allow'),
   /** Whether the page of a client may be fetched from this machine or the home network. */
   allow_private_addresses: z.boolean().default(false),
+  /** The resource servers that such apps may ask tokens for, beside us (RFC 8707). */
+  resources: operatorFields.resources.default([]),
 });
 
 export const registrationSchema = z

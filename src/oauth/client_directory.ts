@@ -27,6 +27,8 @@ export interface ClientDirectoryDeps {
   policy: UrlClientPolicy;
   /** Every scope there is. */
   scopes: readonly string[];
+  /** The resource servers that a client nobody registered may ask tokens for. */
+  resources: readonly string[];
   public_url: string;
 }
 
@@ -49,6 +51,7 @@ export interface ClientDirectory {
 
 export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirectory {
   const { clients, urlClients, metadataDocuments, clientPages, clock, audit, policy, scopes, public_url } = deps;
+  const resources = [...deps.resources];
 
   function urlClient(client_id: string): Client | null {
     // A document's name must be no two URLs to anybody, and a browser resolves these.
@@ -57,13 +60,13 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
   }
 
   function asUrlClient(client_id: string): Client {
-    return { ...CLIENT_DEFAULTS, client_id, kind: 'url', scope: [...scopes], token_endpoint_auth_method: 'none' };
+    return { ...CLIENT_DEFAULTS, client_id, kind: 'url', scope: [...scopes], resources, token_endpoint_auth_method: 'none' };
   }
 
   async function find(client_id: string, remote_address: string): Promise<Client | null> {
     if (registeredId.safeParse(client_id).success) return (await clients.find(client_id)) ?? null;
     const client = urlClient(client_id);
-    return client && ((await metadataDocuments.find(client_id, remote_address)) ?? client);
+    return client && { ...((await metadataDocuments.find(client_id, remote_address)) ?? client), resources };
   }
 
   /** What somebody decided about this client as it is now. */
@@ -108,8 +111,8 @@ function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_en
   return { kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method };
 }
 
-/** Of everything that the client says of itself: whatever changes was not what was let in. New scopes of the operator's are no change of a client's. */
-function metadataHash({ scope, kind, ...client }: Client): Buffer {
+/** Of everything that the client says of itself: whatever changes was not what was let in. What the operator adds is no change of a client's. */
+function metadataHash({ scope, kind, resources: _, ...client }: Client): Buffer {
   const said = { ...client, kind, scope: kind === 'url' ? [] : scope };
   return createHash('sha256').update(canonical(said)).digest();
 }

@@ -58,6 +58,7 @@ export function createClientParts(
     audit: { record: ({ type }) => void events.push(type) },
     policy,
     scopes: SCOPES,
+    resources: ['https://mcp.example.com/mcp'],
     public_url: ISSUER,
   });
   const clientAssertions = createClientAssertions({ ...inside, issuer: ISSUER, usedProofs: createUsedProofs(database) });
