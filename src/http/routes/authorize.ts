@@ -15,6 +15,7 @@ import { queryText } from '../page.ts';
 import { CONSENT } from '../pages/consent_page.tsx';
 import { CONTROL } from '../pages/step_form.tsx';
 import { createStandardAuthorize, type StandardAuthorizeParts } from '../standard_authorize.ts';
+import { ownLoginTarget } from './login.ts';
 
 export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts {
   login: Login;
@@ -120,7 +121,8 @@ function readSent(form: ReadonlyMap<string, string>): Sent {
   return { flow_id: form.get(CONTROL.flow_id) ?? null, keep: form.has(CONTROL.keep), input };
 }
 
-/** Home Assistant ticks the box for a page of its own origin, opened from the local network. */
+/** Home Assistant ticks the box for a page of its own origin, opened from the local network. A login of ours stands for another app. */
 function keepPreselected({ public_url }: AuthorizeParts, { request, authorization }: Visit): boolean {
+  if (ownLoginTarget(authorization, public_url) !== null) return false;
   return isLocalAddress(request.remote_address) && authorization.client_id.startsWith(`${public_url}/`);
 }
