@@ -29,22 +29,20 @@ export function originalRequest(request: FastifyRequest, trusted: readonly Netwo
   const told = toldBy(request, trusted);
   if (!told) return null;
   const whole = told.get('x-original-url');
-  const [, from_whole, path_of_whole] = /^https?:\/\/([^/?#@\\\s]+)([/?].*)?$/.exec(whole ?? '') ?? [];
-  const uri = agreed(
-    [whole === undefined ? undefined : rooted(path_of_whole), told.get('x-original-uri'), told.get('x-forwarded-uri')],
-    false,
-  );
-  const host = agreed([from_whole, told.get('x-original-host'), told.get('x-forwarded-host')].map(plainHost), true);
-  const method = agreed([told.get('x-original-method'), told.get('x-forwarded-method')], true) ?? '';
-  if (whole !== undefined && from_whole === undefined) return null;
-  if (!uri || !host || !/^[A-Z-]{0,32}$/.test(method)) return null;
-  return { host, uri, method };
+  const [, host_of_whole = '', path_of_whole = ''] = /^https?:\/\/([^/?#@\\\s]+)([/?].*)?$/.exec(whole ?? '') ?? [];
+  // Where two tell the path, one of them is likely the client's.
+  const [uri, ...other_uris] = there([whole && rooted(path_of_whole), told.get('x-original-uri'), told.get('x-forwarded-uri')]);
+  const hosts = there([whole && host_of_whole, told.get('x-original-host'), told.get('x-forwarded-host')]).map(plainHost);
+  const [method = '', ...other_methods] = there([told.get('x-original-method'), told.get('x-forwarded-method')]);
+  const host = hosts[0] ?? '';
+  if (uri === undefined || other_uris.length > 0 || host === '' || hosts.some((other) => other !== host)) return null;
+  return other_methods.every((other) => other === method) && /^[A-Z-]{0,32}$/.test(method) ? { host, uri, method } : null;
 }
 
 /** The protected host that a proxy sends a request of ours on for; null as above. */
 export function forwardedHost(request: FastifyRequest, trusted: readonly Network[]): string | null {
-  const told = toldBy(request, trusted);
-  return plainHost(told?.get('x-forwarded-host')) ?? null;
+  const host = plainHost(toldBy(request, trusted)?.get('x-forwarded-host') ?? '');
+  return host === '' ? null : host;
 }
 
 /** The headers by name; null where they must not be believed. */
@@ -65,19 +63,16 @@ function isOurs(name: string): boolean {
   return HEADERS.some((known) => known === name);
 }
 
-/** Of several that tell the same thing only one may be there, unless all may and agree. Undefined: none, or no agreement. */
-function agreed(values: readonly (string | undefined)[], may_repeat: boolean): string | undefined {
-  const [first, ...others] = values.filter((value) => value !== undefined);
-  return others.every((other) => may_repeat && other === first) ? first : undefined;
+function there(values: readonly (string | undefined)[]): string[] {
+  return values.filter((value) => value !== undefined);
 }
 
-function rooted(path = ''): string {
+function rooted(path: string): string {
   return path.startsWith('/') ? path : `/${path}`;
 }
 
 /** A host as rules spell it; empty for what is none. */
-function plainHost(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
+function plainHost(text: string): string {
   const host = text.toLowerCase().replace(/:(80|443)$/, '');
   return /^[a-z0-9][a-z0-9.-]*(:\d{1,5})?$/.test(host) ? host : '';
 }

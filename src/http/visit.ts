@@ -12,6 +12,8 @@ import { visitorHeaders } from './visitor_headers.ts';
 /** Where a protected host lets us answer; see routes/host_session.ts. */
 export const HOST_LOGIN = '/.latchkey/login';
 
+const MAX_LOGIN_QUERY = 2500;
+
 export interface VisitParts {
   forwardAuth: ForwardAuth;
   cookies: Cookies;
@@ -36,7 +38,13 @@ export async function judgeVisit(
   const { remote_address, error_ref } = request;
   const cookie = cookies.read(request, hostCookie('session', host));
   const verdict = await forwardAuth.check({ host, uri, cookie, access_token: bearerOf(request), remote_address, error_ref });
-  return { verdict, original, login_url: `${forwardAuth.originOf(host)}${HOST_LOGIN}?${new URLSearchParams({ to: uri })}` };
+  return { verdict, original, login_url: `${forwardAuth.originOf(host)}${HOST_LOGIN}?${loginQuery(uri)}` };
+}
+
+/** A proxy takes all headers of an answer together in 4 kB; from an address that is too long for them the browser comes back to the start. */
+function loginQuery(uri: string): string {
+  const query = new URLSearchParams({ to: uri }).toString();
+  return query.length > MAX_LOGIN_QUERY ? 'to=%2F' : query;
 }
 
 /** An Authorization header may as well be for the app at that host, in whatever form. */

@@ -110,13 +110,13 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
       return { allowed: false };
     },
 
-    /** A code with which the browser that has this session, and asked the host before, gets a cookie there. Throws `forbidden`. */
+    /** A code with which the browser that has this session, and asked the host before, gets a cookie there. Throws `access_denied`. */
     async issueCode(session: { sid: string; user_id: string }, wish: { host: string; uri: string; browser_hash: Buffer }): Promise<string> {
       const { host, uri, browser_hash } = wish;
       const demand = demandOf(rules, host, uri);
       const facts = await userFacts.find(session.user_id);
       if (!demand || !facts || !isMetBy(demand, facts.group_ids))
-        throw new AuthError('forbidden', 'No access to this host', { detail: `${host}: no rule lets this person in` });
+        throw new AuthError('access_denied', 'No access to this host', { detail: `${host}: no rule lets this person in` });
       const code = randomToken('lk_hc_');
       const now = clock();
       const times = { created_at: now, expires_at: addSeconds(now, CODE_LIFETIME) };

@@ -64,6 +64,7 @@ export const de: Catalogue = {
   'error.cross_site_request': 'Dieses Formular kam von einer anderen Seite oder ist zu alt. Beginne von vorn.',
   'error.too_many_requests': 'Zu viele Versuche. Warte ein wenig und versuche es noch einmal.',
   'error.unavailable': 'Der Server ist ausgelastet oder seine Datenbank nicht erreichbar. Versuche es gleich noch einmal.',
+  'error.access_denied': 'Dein Konto hat hier keinen Zugang. Um als jemand anderes hineinzukommen, melde dich erst ab.',
   'error.not_found': 'Hier ist nichts.',
   'error.forbidden': 'Das darfst du nicht.',
   'error.server_error': 'Bei uns ist etwas schiefgegangen.',

@@ -62,6 +62,7 @@ export const en = {
   'error.cross_site_request': 'This form came from another site or has grown old. Start again.',
   'error.too_many_requests': 'Too many attempts. Wait a little and try again.',
   'error.unavailable': 'The server is busy or its database cannot be reached. Try again in a moment.',
+  'error.access_denied': 'Your account has no access here. To come in as somebody else, log out first.',
   'error.not_found': 'There is nothing here.',
   'error.forbidden': 'You may not do that.',
   'error.server_error': 'Something went wrong on our side.',

@@ -65,6 +65,7 @@ export const fr: Catalogue = {
   'error.cross_site_request': 'Ce formulaire vient d’un autre site ou est trop ancien. Recommencez.',
   'error.too_many_requests': 'Trop de tentatives. Attendez un peu et réessayez.',
   'error.unavailable': 'Le serveur est occupé ou sa base de données est injoignable. Réessayez dans un instant.',
+  'error.access_denied': 'Votre compte n’a pas accès ici. Pour entrer sous un autre nom, déconnectez-vous d’abord.',
   'error.not_found': 'Il n’y a rien ici.',
   'error.forbidden': 'Cela ne vous est pas permis.',
   'error.server_error': 'Une erreur est survenue de notre côté.',
