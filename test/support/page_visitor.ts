@@ -2,13 +2,18 @@
 import type { TestServer } from './server.ts';
 
 /** The fields a form already carries. */
-function hiddenFields(html: string): Record<string, string> {
+export function fieldsOf(html: string): Record<string, string> {
   const fields: Record<string, string> = {};
   for (const [tag] of html.matchAll(/<input type="hidden"[^>]*>/g)) {
     const name = /name="([^"]*)"/.exec(tag)?.[1] ?? '';
     fields[name] = decoded(/value="([^"]*)"/.exec(tag)?.[1] ?? '');
   }
   return fields;
+}
+
+/** Where the page's form goes; by itself to where the page is. */
+export function formAction(html: string, url: string): string {
+  return decoded(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? url);
 }
 
 function decoded(text: string): string {
@@ -39,8 +44,7 @@ export function visitor(server: TestServer, headers: Record<string, string> = {}
 
     /** Sends the page's form with these fields added. */
     async submit(url: string, html: string, fields: Record<string, string>): Promise<Response> {
-      const action = decoded(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? url);
-      return ask(action, { method: 'POST', body: new URLSearchParams({ ...hiddenFields(html), ...fields }) });
+      return ask(formAction(html, url), { method: 'POST', body: new URLSearchParams({ ...fieldsOf(html), ...fields }) });
     },
 
     /** Opens the authorize page, logs in and answers where the browser is sent. */
