@@ -19,23 +19,30 @@ export function createSessionEnds({ transaction }: Pick<Database, 'transaction'>
   return {
     /** One session; undefined when it has ended already. */
     async end({ sid, now }: { sid: string; now: Date }): Promise<EndedSession | undefined> {
-      const [ended] = await transaction((trx) => endWhere(trx, sql`s.sid = ${sid}`, now));
-      return ended;
+      return await transaction(async (trx) => {
+        const [ended] = (await lockUserOf(trx, sid)) ? await endWhere(trx, sql`s.sid = ${sid}`, now) : [];
+        return ended;
+      });
     },
 
-    /** All of a user; within a transaction that may go on to delete that user. */
+    /** All of a user, within a transaction that has locked that user's row, and may go on to delete it. */
     endAll: (trx: Kysely<Schema>, { user_id, now }: { user_id: string; now: Date }): Promise<EndedSession[]> =>
       endWhere(trx, sql`s.user_id = ${user_id}`, now),
   };
 }
 
-/** The user's row is locked first, as wherever a user's things are made or deleted. */
+/** Waits for codes that are being redeemed, and keeps others waiting: what follows sees every grant that there is. */
+async function lockUserOf(trx: Kysely<Schema>, sid: string): Promise<boolean> {
+  const { rows } = await sql`select u.id from users u join sessions s on s.user_id = u.id where s.sid = ${sid} for update of u`.execute(
+    trx,
+  );
+  return rows.length > 0;
+}
+
 async function endWhere(trx: Kysely<Schema>, which: RawBuilder<unknown>, now: Date): Promise<EndedSession[]> {
   const { rows } = await sql<EndedSession>`
-    with holder as (
-      select u.id from users u where u.id in (select s.user_id from sessions s where ${which}) for key share
-    ), ended as (
-      delete from sessions s using holder where s.user_id = holder.id and ${which} returning s.sid, s.user_id
+    with ended as (
+      delete from sessions s where ${which} returning s.sid, s.user_id
     ), unspent as (
       delete from authorization_codes c using ended where c.sid = ended.sid and c.spent_at is null
     ), parted as (

@@ -65,6 +65,13 @@ describe('a client_id', () => {
     },
   );
 
+  // RFC 8707
+  it('that nobody registered may ask tokens for what the operator names, whatever its document says', async () => {
+    metadata.resources = ['https://elsewhere.example/'];
+    for (const id of [client_id, 'https://app.example.com/'])
+      expect(await find(id)).toMatchObject({ resources: ['https://mcp.example.com/mcp'] });
+  });
+
   it('with a document is what that says', async () => {
     metadata = {
       ...metadata,

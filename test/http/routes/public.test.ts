@@ -35,7 +35,7 @@ describe('GET /auth/providers', () => {
 });
 
 describe('well-known documents', () => {
-  it.each(['oauth-authorization-server', 'oauth-protected-resource', 'jwks.json'])(
+  it.each(['openid-configuration', 'oauth-authorization-server', 'oauth-protected-resource', 'jwks.json'])(
     '%s may be read from any page and kept for minutes',
     async (name) => {
       const headers = {
@@ -68,6 +68,17 @@ describe('well-known documents', () => {
       authorization_servers: ['https://auth.example.com'],
       resource_documentation: 'https://developers.home-assistant.io/docs/auth_api',
     });
+  });
+
+  it('lead to nothing that is not there', async () => {
+    const metadata = (await server.inject({ url: '/.well-known/openid-configuration' })).json();
+    const urls = Object.entries(metadata).filter(([name]) => /_endpoint$|_uri$/.test(name));
+    expect(urls.length).toBeGreaterThan(8);
+    for (const [name, url] of urls) {
+      const answer = await server.inject({ url: String(url).slice('https://auth.example.com'.length) });
+      expect([name, answer.statusCode]).not.toEqual([name, 404]);
+    }
+    expect(metadata).not.toHaveProperty('registration_endpoint');
   });
 
   it('the JWKS holds public keys and nothing private', async () => {

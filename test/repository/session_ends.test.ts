@@ -1,0 +1,80 @@
+// A session ends with what hangs on it, whatever happens at the same time.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { addSeconds } from '../../src/domain/clock.ts';
+import type { User } from '../../src/domain/user.ts';
+import type { Database } from '../../src/repository/database.ts';
+import { createSessionEnds, type SessionEnds } from '../../src/repository/session_ends.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTokenParts, redeem, type TokenParts } from '../support/grants.ts';
+import { addPerson, NOON } from '../support/people.ts';
+import { credentialsOf, PUBLIC_CLIENT, registerClient, standardCode, standardTokens, VERIFIER } from '../support/standard_grants.ts';
+
+let db: TestDatabase;
+let database: Database;
+let parts: TokenParts;
+let ends: SessionEnds;
+let ann: User;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  database = db.database;
+  parts = await createTokenParts(database);
+  ends = createSessionEnds(database);
+  await registerClient(parts, database, PUBLIC_CLIENT);
+});
+afterAll(async () => {
+  await parts.close();
+  await db.close();
+});
+beforeEach(async () => {
+  for (const table of ['users', 'local_logins'] as const) await database.kysely.deleteFrom(table).execute();
+  ann = await addPerson(database, { name: 'Ann', username: 'ann' });
+  for (const sid of ['one', 'two']) await startSession(sid);
+});
+
+async function startSession(sid: string): Promise<void> {
+  const times = { auth_time: NOON, created_at: NOON, last_used_at: NOON, expires_at: addSeconds(NOON, 86_400) };
+  const facts = { user_id: ann.id, auth_provider_type: 'homeassistant', remote_address: '192.0.2.1' };
+  await database.kysely
+    .insertInto('sessions')
+    .values({ id_hash: Buffer.alloc(32, sid), sid, ...facts, ...times })
+    .execute();
+}
+
+const end = (sid = 'one') => ends.end({ sid, now: NOON });
+const grants = () => database.kysely.selectFrom('refresh_tokens').select(['sid', 'scope']).orderBy('sid').execute();
+const redeemCode = (code: string) => redeem(parts, code, { code_verifier: VERIFIER, ...credentialsOf(PUBLIC_CLIENT) });
+
+test('its grants end, but those of other sessions and those that outlive it', async () => {
+  const standard = { scope: ['openid'], sid: 'one' };
+  await standardTokens(parts, database, ann, PUBLIC_CLIENT, standard);
+  await standardTokens(parts, database, ann, PUBLIC_CLIENT, { ...standard, sid: 'two' });
+  await standardTokens(parts, database, ann, PUBLIC_CLIENT, { ...standard, scope: ['openid', 'offline_access'] });
+  const ended = await end();
+  expect(ended).toMatchObject({ sid: 'one', user_id: ann.id, refresh_token_ids: [expect.any(String)] });
+  expect(await grants()).toEqual([
+    { sid: 'one', scope: ['openid', 'offline_access'] },
+    { sid: 'two', scope: ['openid'] },
+  ]);
+});
+
+test('a code of it that nobody redeemed yet is good for nothing', async () => {
+  const code = await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
+  await end();
+  expect(await redeemCode(code)).toMatch(/^invalid_grant/);
+});
+
+test('a code that is redeemed at the same moment leaves no grant behind', async () => {
+  for (let round = 0; round < 25; round++) {
+    const code = await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
+    await Promise.all([redeemCode(code), end()]);
+    expect(await grants()).toEqual([]);
+    await startSession('one');
+  }
+});
+
+test('what is unknown or over ends nothing', async () => {
+  expect(await end('nobody')).toBeUndefined();
+  await end();
+  expect(await end()).toBeUndefined();
+});
