@@ -68,6 +68,11 @@ describe.each<[string, 'verify' | 'forward', Headers]>([
     expect(answer.headers).toMatchObject(about);
   });
 
+  it('may send all headers of a request without its body', async () => {
+    const of_a_post = { 'content-type': 'application/json', 'content-encoding': 'gzip', origin: 'https://elsewhere.example', expect: 'x' };
+    expect((await ask(route, { ...headers, ...of_a_post, cookie })).statusCode).toBe(200);
+  });
+
   it('is told who a bearer stands for, its scheme in any case', async () => {
     for (const scheme of ['Bearer', 'bearer']) {
       const answer = await ask(route, { ...headers, authorization: `${scheme} ${access_token}` });
