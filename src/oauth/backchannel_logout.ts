@@ -33,7 +33,7 @@ export interface BackchannelLogout {
   wake(): void;
   /** Looks every few seconds from now on. */
   start(): void;
-  /** Waits for what is under way. */
+  /** Waits for the attempts under way; the rest stays in the database. */
   close(): Promise<void>;
 }
 
@@ -59,6 +59,7 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let is_wanted = false;
+  let is_closed = false;
 
   async function targetOf(client_id: string): Promise<Target | null> {
     if (isUrlClientId(client_id)) {
@@ -110,7 +111,7 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
   }
 
   async function drain(): Promise<void> {
-    for (let taken = AT_A_TIME; taken === AT_A_TIME; ) {
+    for (let taken = AT_A_TIME; taken === AT_A_TIME && !is_closed; ) {
       const deliveries = await logoutDeliveries.take({ now: clock(), limit: AT_A_TIME, waits: WAITS });
       await Promise.all(deliveries.map(deliver));
       taken = deliveries.length;
@@ -119,7 +120,7 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
 
   /** What is queued while a round is under way, the next one finds. */
   async function rounds(): Promise<void> {
-    while (is_wanted) {
+    while (is_wanted && !is_closed) {
       is_wanted = false;
       await drain();
     }
@@ -142,7 +143,7 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
     },
     async close() {
       clearInterval(timer);
-      is_wanted = false;
+      is_closed = true;
       await running?.catch(() => {});
     },
   };
