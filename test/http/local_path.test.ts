@@ -25,7 +25,7 @@ test.each([
   'https:/evil.example',
   'javascript:alert(1)',
   '/é',
-  `/${'x'.repeat(3000)}`,
+  `/${'x'.repeat(4097)}`,
 ])('%j leads nowhere', (target) => {
   expect(localPath(target, SERVER)).toBeNull();
 });
