@@ -63,7 +63,8 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
 
   async function targetOf(client_id: string): Promise<Target | null> {
     if (isUrlClientId(client_id)) {
-      const client = await clientDirectory.find(client_id, '::1');
+      // No address asks for this document: each client has a budget of its own.
+      const client = await clientDirectory.find(client_id, client_id);
       return client?.backchannel_logout_uri ? { client, uri: client.backchannel_logout_uri, is_operators: false } : null;
     }
     const client = await clients.get(client_id);

@@ -198,6 +198,26 @@ test.each([
   expect([listener.requests.length, (await deliveries()).length]).toEqual([told, 1 - told]);
 });
 
+test('a client that nobody registered is told where its document says', async () => {
+  const client_id = 'https://app.example/client.json';
+  await tokensOf(server, browser, client_id);
+  await createSessionEnds(database).end({ sid: browser.sid, now: server.clock() });
+  const { keyring, clientDirectory, audit } = server.parts;
+  const rows = { logoutDeliveries: createLogoutDeliveries(database), clients: createClients(database) };
+  const find = async (id: string) => ({
+    ...(await clientDirectory.find('https://app.example/', id))!,
+    client_id: id,
+    backchannel_logout_uri: listener.uri,
+  });
+  const facts = { issuer: 'https://auth.example.com', clock: server.clock, on_error: () => {} };
+  const deps = { ...rows, ...facts, keyring, audit, clientDirectory: { find } };
+  await createBackchannelLogout({ ...deps, allow_private_addresses: false }).run();
+  expect(listener.requests).toEqual([]); // L12
+  server.advance(60);
+  await createBackchannelLogout({ ...deps, allow_private_addresses: true }).run();
+  expect(claimsOf(listener.requests[0]!.body.get('logout_token')!)[1]).toMatchObject({ aud: client_id, sid: browser.sid });
+});
+
 test.each([
   ['was switched off', { is_enabled: false }],
   ['wants it no more', { backchannel_logout_uri: null }],
