@@ -23,7 +23,7 @@ export function providerPath({ auth_provider_type, auth_provider_id }: ProviderK
 }
 
 /** By a group's name at the provider, the ids of our groups that its members are in. */
-export type GroupMapping = Readonly<Record<string, readonly string[]>>;
+type GroupMapping = Readonly<Record<string, readonly string[]>>;
 
 /** What a provider found out about a person, before we know which user that is. */
 export interface Identity {

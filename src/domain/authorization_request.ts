@@ -19,7 +19,7 @@ export interface AuthorizationRequest {
 }
 
 /** The longest `state` that is echoed; a longer one is refused, never cut. */
-export const MAX_STATE_LENGTH = 4096;
+const MAX_STATE_LENGTH = 4096;
 
 const STANDARD_ONLY = ['scope', 'resource', 'nonce', 'prompt', 'response_mode', 'request', 'request_uri'];
 

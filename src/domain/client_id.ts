@@ -13,7 +13,7 @@ export interface ClientId {
 }
 
 /** Longest client_id that is looked at; it has to fit a database index. */
-export const MAX_CLIENT_ID_LENGTH = 2048;
+const MAX_CLIENT_ID_LENGTH = 2048;
 
 /** Reads a client_id as a URL client's name, or answers null if it is none. */
 export function parseClientId(text: string): ClientId | null {

@@ -1,7 +1,7 @@
 // The one error of Latchkey and the table that gives each code its status. Parts throw it; only http/errors.ts and the CLI answer it.
 
 /** Every refusal's code and the HTTP status that goes with it. */
-export const ERROR_STATUS = {
+const ERROR_STATUS = {
   // RFC 6749 sections 4.1.2.1 and 5.2
   invalid_request: 400,
   invalid_client: 401,

@@ -12,7 +12,7 @@ export type Input = Readonly<Record<string, unknown>>;
 export type Values = Readonly<Record<string, string>>;
 
 /** The longest value a field may carry; a longer one does not fit the form. */
-export const MAX_FIELD_LENGTH = 4096;
+const MAX_FIELD_LENGTH = 4096;
 
 /**
  * Fits input to a form: every required field there, each a string (for a select: one of its options), and nothing else.

@@ -2,7 +2,7 @@
 // Home Assistant's merge and check rules (HA contract), opened to any category: only `true` ever allows, nothing ever takes away.
 
 /** A node of the rule tree. `null` has no opinion; it comes out of a merge and is refused in what people write. */
-export type PolicyValue = true | null | { readonly [key: string]: PolicyValue };
+type PolicyValue = true | null | { readonly [key: string]: PolicyValue };
 
 /** What a group may do: category -> rules. Absent means denied. */
 export type Policy = { readonly [category: string]: PolicyValue };

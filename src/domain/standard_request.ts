@@ -7,8 +7,8 @@ import type { JsonObject, JsonValue } from './json.ts';
 import { isCodeChallenge } from './pkce.ts';
 import { parseScope, scopeOfClaim } from './scope.ts';
 
-export type ResponseMode = 'query' | 'fragment' | 'form_post';
-export type Prompt = 'none' | 'login' | 'consent' | 'select_account';
+type ResponseMode = 'query' | 'fragment' | 'form_post';
+type Prompt = 'none' | 'login' | 'consent' | 'select_account';
 
 /** Where an answer goes, once that is known to be the client's. */
 export interface ResponseTarget {

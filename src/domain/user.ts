@@ -37,7 +37,7 @@ export function refusalToAuthenticate(user: Pick<User, 'is_active' | 'local_only
 }
 
 /** Most characters a user name may have. */
-export const MAX_USERNAME_LENGTH = 256;
+const MAX_USERNAME_LENGTH = 256;
 
 /** The form in which names of local logins are stored and compared: stripped and case-folded. Inner blanks stay. */
 export function normaliseUsername(text: string): string {

@@ -6,7 +6,7 @@ import { extname } from 'node:path';
 
 const TYPES: Readonly<Record<string, string>> = { '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8' };
 
-export interface Asset {
+interface Asset {
   body: Buffer;
   content_type: string;
 }

@@ -23,7 +23,7 @@ const LATE_USE_SECONDS = 5;
 const RUNNER_LOCK_KEY = 4_207_849_312;
 
 /** Rows taken away, by table. */
-export type ExpiryCounts = Record<string, number>;
+type ExpiryCounts = Record<string, number>;
 
 export interface Janitor {
   /** One round; counts nothing where another replica is at it. */

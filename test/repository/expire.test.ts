@@ -102,8 +102,14 @@ test('a row goes when its time has come, in every table', async () => {
   const setup = { id: 'a'.repeat(32), user_id, mfa_module_id: 'totp', form: Buffer.alloc(1), created_at: NOON, expires_at: at(600) };
   await kysely.insertInto('mfa_setup_flows').values(setup).execute();
   await kysely.insertInto('mfa_failures').values({ user_id, failures: 1, first_failed_at: NOON, last_failed_at: NOON }).execute();
-  await kysely.insertInto('revoked_access_tokens').values({ jti: 'a token', expires_at: at(600) }).execute();
-  await kysely.insertInto('used_proofs').values({ proof_hash: sha256('a proof'), expires_at: at(600) }).execute();
+  await kysely
+    .insertInto('revoked_access_tokens')
+    .values({ jti: 'a token', expires_at: at(600) })
+    .execute();
+  await kysely
+    .insertInto('used_proofs')
+    .values({ proof_hash: sha256('a proof'), expires_at: at(600) })
+    .execute();
   await kysely.insertInto('audit_events').values({ at: NOON, type: 'user.created', outcome: 'done' }).execute();
   const key = { algorithm: 'ES256' as const, public_jwk: '{}', private_key: Buffer.alloc(1), created_at: NOON, signs_from: NOON };
   await kysely
@@ -117,7 +123,14 @@ test('a row goes when its time has come, in every table', async () => {
   time.set(at(599));
   expect(await removed()).toEqual({});
   time.set(at(600));
-  expect(await removed()).toEqual({ login_flows: 1, sessions: 1, mfa_setup_flows: 1, ip_bans: 1, revoked_access_tokens: 1, used_proofs: 1 });
+  expect(await removed()).toEqual({
+    login_flows: 1,
+    sessions: 1,
+    mfa_setup_flows: 1,
+    ip_bans: 1,
+    revoked_access_tokens: 1,
+    used_proofs: 1,
+  });
   time.set(at(600 + 3600));
   expect(await removed()).toEqual({ authorization_codes: 1, device_codes: 1, signing_keys: 1 });
   time.set(at(DAY));

@@ -23,7 +23,7 @@ async function open(secret_key: string, previous_secret_keys: string[] = []) {
   await checkSecretKey(db.database, sealer);
   const signingKeys = createSigningKeys(db.database);
   const keyring = await createKeyring({ signingKeys, sealer, clock: () => NOON, token_lifetime_max: 60 });
-  keyring.close();
+  await keyring.close();
   return keyring.jwks();
 }
 

@@ -10,7 +10,7 @@ const CATALOGUES: Record<string, Catalogue> = { en, de, fr };
 export const LANGUAGE_TAGS: readonly string[] = Object.keys(CATALOGUES);
 
 /** A text in the reader's language, its `{words}` filled in. */
-export type Translate = (key: MessageKey, words?: Readonly<Record<string, string>>) => string;
+type Translate = (key: MessageKey, words?: Readonly<Record<string, string>>) => string;
 
 export interface Language {
   /** BCP 47 tag for `<html lang>`. */
