@@ -3,6 +3,7 @@
 import { CSRF_FIELD } from '../csrf.ts';
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
+import { ScopeList } from './scope_list.tsx';
 import { Client, type ShownClient } from './shown_client.tsx';
 import { CONTROL } from './step_form.tsx';
 
@@ -33,16 +34,7 @@ export function consentPage({ language, stylesheet, client, account, sid, scopes
     <Layout language={language} title={title} stylesheet={stylesheet}>
       <h1>{t('consent.heading', { account })}</h1>
       <Client language={language} client={client} />
-      {scopes.length === 0 ? null : (
-        <>
-          <h2>{t('consent.gets')}</h2>
-          <ul>
-            {scopes.map((scope) => (
-              <li>{scope}</li>
-            ))}
-          </ul>
-        </>
-      )}
+      <ScopeList language={language} scopes={scopes} />
       <form method="post" action={action}>
         <input type="hidden" name={CSRF_FIELD} value={csrf} />
         <input type="hidden" name={CONSENT.sid} value={sid} />

@@ -3,6 +3,7 @@
 import { CSRF_FIELD } from '../csrf.ts';
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
+import { ScopeList } from './scope_list.tsx';
 import { Client, type ShownClient } from './shown_client.tsx';
 
 /** Names of the pages' own controls. */
@@ -76,16 +77,7 @@ export function devicePage({ language, stylesheet, client, account, user_code, s
       <p>
         <code class="secret">{user_code}</code>
       </p>
-      {scopes.length === 0 ? null : (
-        <>
-          <h2>{t('consent.gets')}</h2>
-          <ul>
-            {scopes.map((scope) => (
-              <li>{scope}</li>
-            ))}
-          </ul>
-        </>
-      )}
+      <ScopeList language={language} scopes={scopes} />
       <form method="post" action={action}>
         <input type="hidden" name={CSRF_FIELD} value={csrf} />
         <input type="hidden" name={DEVICE.user_code} value={user_code} />
