@@ -2,6 +2,8 @@
 // gets its answer. And the way for client libraries to a server of the tests, which listens somewhere else than its public URL says.
 import { visitor } from './page_visitor.ts';
 import { OWNER, type TestServer } from './server.ts';
+import { CALLBACK } from './standard_clients.ts';
+import { CHALLENGE } from './standard_grants.ts';
 
 export const ISSUER = 'https://auth.example.com';
 const MAX_STEPS = 12;
@@ -69,4 +71,15 @@ export function fetchFrom(server: TestServer) {
     const origin = await server.origin();
     return await fetch(url.replace(ISSUER, origin), { redirect: 'manual', ...init });
   };
+}
+
+/** Query parameters; a list is sent one by one, `undefined` not at all. */
+export type Fields = Record<string, string | string[] | undefined>;
+
+/** The request of a client that does everything right, but for what is said. */
+export function authorizeUrl(fields: Fields = {}): string {
+  const pkce = { code_challenge: CHALLENGE, code_challenge_method: 'S256' };
+  const all = { client_id: 'app', redirect_uri: CALLBACK, response_type: 'code', scope: 'openid', state: 's', ...pkce, ...fields };
+  const pairs = Object.entries(all).flatMap(([name, value]) => [value ?? []].flat().map((one): [string, string] => [name, one]));
+  return `${ISSUER}/auth/authorize?${new URLSearchParams(pairs)}`;
 }

@@ -1,0 +1,176 @@
+// Single sign-on of the standard profile against whoever would use a session for more than its person agreed to, or answer a request twice.
+import { decodeJwt, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { addApiPerson, type Call, callerWith } from '../support/api.ts';
+import { loggedInBrowser, tokensOf } from '../support/logout.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { authorizeUrl, type Fields, ISSUER, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
+import { CALLBACK } from '../support/standard_clients.ts';
+import { VERIFIER } from '../support/standard_grants.ts';
+
+const OTHER_CALLBACK = 'https://app.example.com/other';
+
+let server: TestServer;
+/** Logged in as the owner, who has agreed to the app. */
+let browser: StandardBrowser;
+let owner: Call;
+
+beforeAll(async () => {
+  const clients = [
+    { client_id: 'app', redirect_uris: [CALLBACK] },
+    { client_id: 'consenting', redirect_uris: [CALLBACK, OTHER_CALLBACK] },
+    { client_id: 'other', redirect_uris: [CALLBACK] },
+  ];
+  server = await startServer({ config: { clients, http: { ip_ban_enabled: false } } });
+  owner = callerWith(server, (await server.ownerTokens()).access_token);
+});
+afterAll(() => server.close());
+beforeEach(async () => {
+  browser = standardBrowser(server);
+  await browser.authorize(authorizeUrl());
+});
+
+const codes = async () => (await server.parts.database.kysely.selectFrom('authorization_codes').selectAll().execute()).length;
+
+/** What a silent request is told. */
+async function silent(fields: Fields, who: StandardBrowser): Promise<string | null> {
+  const answer = await who.get(authorizeUrl({ prompt: 'none', ...fields }));
+  expect([answer.status, await answer.text()]).toEqual([303, '']);
+  return new URL(answer.headers.get('location')!).searchParams.get('error');
+}
+
+// A29
+describe('an id_token_hint', () => {
+  it('that we did not sign, or of nobody, never logs anyone in', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256');
+    const claims = { iss: ISSUER, sub: 'x', aud: 'app', exp: 9_999_999_999 };
+    const { kid } = (await server.inject({ url: '/.well-known/jwks.json' })).json().keys[0];
+    const forged = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid, jwk: await exportJWK(publicKey) }).sign(privateKey);
+    for (const id_token_hint of [forged, new UnsecuredJWT(claims).encode(), 'junk', 'a.b.c']) {
+      expect(await silent({ id_token_hint }, standardBrowser(server))).toBe('login_required');
+      const { seen } = await standardBrowser(server).follow(authorizeUrl({ id_token_hint }));
+      expect(seen[0]).toBe('login');
+    }
+  });
+
+  it('of another person is no session of theirs', async () => {
+    const { id_token } = await tokensOf(server, await loggedInBrowser(server), 'app');
+    expect(await silent({ id_token_hint: id_token }, standardBrowser(server))).toBe('login_required');
+    expect((await browser.authorize(authorizeUrl({ prompt: 'none', id_token_hint: id_token }))).searchParams.has('code')).toBe(true);
+    const another = standardBrowser(server);
+    await another.authorize(authorizeUrl(), await addApiPerson(server, owner, 'grace'));
+    expect(await silent({ id_token_hint: id_token }, another)).toBe('login_required');
+  });
+});
+
+// A30
+describe('a fresh login', () => {
+  const authTime = async (location: URL) => {
+    const form = { grant_type: 'authorization_code', client_id: 'app', code: location.searchParams.get('code')!, code_verifier: VERIFIER };
+    const { id_token } = (await server.inject({ method: 'POST', url: '/auth/token', form })).json();
+    return decodeJwt(id_token).auth_time as number;
+  };
+
+  it.each<[string, Fields]>([
+    ['max_age=1, two seconds later', { max_age: '1' }],
+    ['max_age=0', { max_age: '0' }],
+    ['prompt=login', { prompt: 'login' }],
+  ])('is made where %s demands it, and counts from then on', async (_story, fields) => {
+    const before = await authTime(await browser.authorize(authorizeUrl()));
+    server.advance(2);
+    const { location, seen } = await browser.follow(authorizeUrl(fields));
+    expect(seen[0]).toBe('login');
+    expect(await authTime(location!)).toBe(before + 2);
+  });
+
+  it('that is begun and left leaves the session as it was', async () => {
+    const before = await authTime(await browser.authorize(authorizeUrl()));
+    server.advance(2);
+    let answer = await browser.get(authorizeUrl({ prompt: 'login' }));
+    while (answer.status === 303) answer = await browser.get(answer.headers.get('location')!);
+    expect(await answer.text()).toContain('name="password"');
+    expect(await authTime(await browser.authorize(authorizeUrl({ prompt: 'none' })))).toBe(before);
+    // The way back from the login, without one.
+    server.advance(1);
+    const marked = new URL((await browser.get(authorizeUrl({ prompt: 'login' }))).headers.get('location')!, ISSUER).searchParams.get(
+      'next',
+    )!;
+    expect((await browser.get(marked)).headers.get('location')).toMatch(/^\/login\?/);
+    expect(
+      (await browser.get(`${authorizeUrl({ prompt: 'login' })}&login_after=${server.clock().getTime()}.forged`)).headers.get('location'),
+    ).toMatch(/^\/login\?/);
+  });
+});
+
+// A31
+describe('consent', () => {
+  const consenting = (fields: Fields = {}) => authorizeUrl({ client_id: 'consenting', ...fields });
+  beforeEach(async () => {
+    await server.parts.database.kysely.deleteFrom('consents').where('client_id', '=', 'consenting').execute();
+    await browser.authorize(consenting());
+  });
+
+  it.each<[string, Fields]>([
+    ['more is asked for', { scope: 'openid profile' }],
+    ['the answer goes elsewhere', { redirect_uri: OTHER_CALLBACK }],
+    ['the client wants it', { prompt: 'consent' }],
+  ])('is asked for again when %s, and only then', async (_story, fields) => {
+    expect((await browser.follow(consenting())).seen).toEqual([]);
+    expect((await browser.follow(consenting(fields))).seen).toEqual(['consent']);
+  });
+
+  it('that is denied gives no code, and is asked for again', async () => {
+    const before = await codes();
+    const location = await browser.authorize(consenting({ prompt: 'consent' }), { decision: 'deny' });
+    expect([location.searchParams.get('error'), location.searchParams.get('state')]).toEqual(['access_denied', 's']);
+    expect(await codes()).toBe(before);
+  });
+
+  it('of a page that was shown to somebody else is nobody’s', async () => {
+    const page = await browser.get(consenting({ prompt: 'consent' }));
+    const before = await codes();
+    const answer = await browser.submit(consenting(), await page.text(), { _sid: 'another', _decision: 'allow' });
+    expect([answer.status, answer.headers.get('location')]).not.toEqual([303, expect.stringContaining('code=')]);
+    expect(await codes()).toBe(before);
+  });
+});
+
+// A32
+describe('a pushed request', () => {
+  const push = async (fields: Record<string, string> = {}) => {
+    const form = { ...Object.fromEntries(new URL(authorizeUrl()).searchParams), ...fields };
+    const answer = await server.inject({ method: 'POST', url: '/auth/par', form });
+    expect([answer.statusCode, answer.body]).toEqual([201, expect.any(String)]);
+    return `${ISSUER}/auth/authorize?${new URLSearchParams({ client_id: 'app', request_uri: answer.json().request_uri })}`;
+  };
+  const refused = async (at: string) => {
+    const { answer, location } = await browser.follow(at);
+    expect([answer.status, location]).toEqual([400, null]);
+  };
+
+  it.each<[string, Record<string, string>]>([
+    ['with a page', {}],
+    ['in silence', { prompt: 'none' }],
+  ])('is good for one answer %s, and for any number of reloads before', async (_story, fields) => {
+    const at = await push(fields);
+    if (!fields.prompt) {
+      const stranger = standardBrowser(server);
+      for (let reload = 0; reload < 3; reload++) expect((await stranger.get(at)).status).toBe(303);
+    }
+    expect((await browser.authorize(at)).searchParams.has('code')).toBe(true);
+    await refused(at);
+  });
+
+  it('is good for its own client, and not for ever', async () => {
+    const at = await push();
+    await refused(at.replace('client_id=app', 'client_id=other'));
+    server.advance(600);
+    await refused(at);
+  });
+
+  it('of two tabs that finish at once gives one code', async () => {
+    const at = await push();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => browser.get(at)));
+    expect(answers.filter((answer) => answer.headers.get('location')?.includes('code='))).toHaveLength(1);
+  });
+});
