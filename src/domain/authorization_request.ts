@@ -30,7 +30,8 @@ const WEAR_REDIRECT = /^https:\/\/wear\.googleapis(-cn)?\.com\/3p_auth\/io\.home
 /** Which dialect a request speaks. What names no client at all is answered in Home Assistant's. */
 export function profileOf(query: URLSearchParams): Profile {
   const client_id = query.get('client_id') ?? '';
-  if (client_id !== '' && !client_id.includes(':')) return 'standard';
+  // Registered names are anything but that.
+  if (client_id !== '' && !/^https?:/i.test(client_id)) return 'standard';
   return isUrlClientId(client_id) && STANDARD_ONLY.some((name) => query.has(name)) ? 'standard' : 'home_assistant';
 }
 

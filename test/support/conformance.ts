@@ -29,6 +29,7 @@ export async function startConformanceServer(fields: Record<string, unknown> = {
   const clients = [
     { ...client, client_id: 'rp', client_secret: secretOf('rp') },
     { ...client, client_id: 'rp-2', client_secret: secretOf('rp-2'), redirect_uris: ['https://rp-2.example.com/callback'] },
+    { ...client, client_id: 'urn:example:app', client_secret: secretOf('urn:example:app') },
     { ...client, client_id: 'rp-post', client_secret: secretOf('rp-post'), token_endpoint_auth_method: 'client_secret_post' },
   ];
   const server = await startServer({ config: { clients } });
