@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import { AuthError } from '../../src/domain/errors.ts';
+import {
+  type ResponseTarget,
+  readClientId,
+  readRedirectUri,
+  readStandardRequest,
+  readTarget,
+  type StandardRequest,
+} from '../../src/domain/standard_request.ts';
+import { newClient } from '../support/grants.ts';
+import { CHALLENGE } from '../support/standard_grants.ts';
+
+const ISSUER = 'https://auth.example.com';
+const REDIRECT_URI = 'https://grafana.example.com/callback';
+const API = 'https://api.example.com';
+const client = newClient({ scope: ['openid', 'profile'], resources: [API] });
+const LONG = 'x'.repeat(2048);
+
+type Parameters = Record<string, string | string[] | undefined>;
+
+function queryOf(differences: Parameters): URLSearchParams {
+  const whole: Parameters = { response_type: 'code', code_challenge: CHALLENGE, code_challenge_method: 'S256', ...differences };
+  return new URLSearchParams(Object.entries(whole).flatMap(([name, value = []]) => [value].flat().map((one) => [name, one])));
+}
+
+function read(differences: Parameters = {}): StandardRequest {
+  const query = queryOf(differences);
+  return readStandardRequest(query, client, readTarget(query, REDIRECT_URI), ISSUER);
+}
+
+function codeOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof AuthError) return error.code;
+  }
+  return 'none';
+}
+
+test('what is not said has its default', () => {
+  const { client: _, ...request } = read();
+  expect(request).toEqual({
+    ...{ profile: 'standard', redirect_uri: REDIRECT_URI, response_mode: 'query', state: null, scope: [], resource: [], nonce: null },
+    asked_scope: [],
+    ...{ claims: null, code_challenge: CHALLENGE, prompt: [], max_age: null, acr_values: [], id_token_hint: null, login_hint: null },
+    dpop_jkt: null,
+  });
+});
+
+test.each<[string, Parameters, Partial<StandardRequest>]>([
+  ['scopes are a set, in their order', { scope: 'profile openid profile' }, { scope: ['profile', 'openid'] }],
+  // OpenID Connect Core section 3.1.2.1
+  ['scopes that the client has not are ignored', { scope: 'openid address email' }, { scope: ['openid'] }],
+  ['a resource is the issuer or one of the client', { resource: [API, ISSUER, API] }, { resource: [API, ISSUER] }],
+  ['prompts may come together', { prompt: 'login consent' }, { prompt: ['login', 'consent'] }],
+  ['max_age 0 is not none', { max_age: '0' }, { max_age: 0 }],
+  ['an empty parameter is none', { max_age: '', prompt: '', nonce: '', claims: '', response_mode: '' }, { max_age: null, prompt: [] }],
+  ['acr_values are a list', { acr_values: '2 1' }, { acr_values: ['2', '1'] }],
+  ['claims are an object', { claims: '{"userinfo":{"name":null}}' }, { claims: { userinfo: { name: null } } }],
+  // A person is asked about a claim as about the scope that it belongs to.
+  [
+    'claims count as their scopes',
+    { scope: 'openid', claims: '{"userinfo":{"name":null}}' },
+    { scope: ['openid'], asked_scope: ['openid', 'profile'] },
+  ],
+  [
+    'claims of scopes that the client has not are ignored',
+    { claims: '{"id_token":{"email":null}}' },
+    { claims: { id_token: {} }, asked_scope: [] },
+  ],
+  ['a nonce is kept to its last letter', { nonce: LONG }, { nonce: LONG }],
+  ['a thumbprint of a key', { dpop_jkt: 'a'.repeat(43) }, { dpop_jkt: 'a'.repeat(43) }],
+  ['what nobody knows is ignored', { display: 'popup', ui_locales: 'se', extra: 'x' }, { scope: [] }],
+])('%s', (_what, parameters, expected) => {
+  expect(read(parameters)).toMatchObject(expected);
+});
+
+// A13, A15, A16, A19, B1, B2
+test.each<[string, Parameters, string]>([
+  ['no response_type', { response_type: undefined }, 'invalid_request'],
+  ...['token', 'id_token', 'code id_token', 'none', 'CODE'].map((response_type): [string, Parameters, string] => [
+    `response_type ${response_type}`,
+    { response_type },
+    'unsupported_response_type',
+  ]),
+  ['a request object', { request: 'x.y.' }, 'request_not_supported'],
+  ['a request_uri that was not pushed', { request_uri: 'https://rp.example.com/request' }, 'request_uri_not_supported'],
+  ['an unknown response_mode', { response_mode: 'web_message' }, 'invalid_request'],
+  ['no challenge', { code_challenge: undefined }, 'invalid_request'],
+  ['a plain challenge', { code_challenge_method: 'plain' }, 'invalid_request'],
+  ['a challenge without method, which would be plain', { code_challenge_method: undefined }, 'invalid_request'],
+  ['a method in lower case', { code_challenge_method: 's256' }, 'invalid_request'],
+  ['a short challenge', { code_challenge: 'short' }, 'invalid_request'],
+  ['a scope with a quote', { scope: 'open"id' }, 'invalid_scope'],
+  ['a resource of others', { resource: 'https://other.example.com' }, 'invalid_target'],
+  ['a resource that only begins like one', { resource: `${API}/x` }, 'invalid_target'],
+  ['an unknown prompt', { prompt: 'create' }, 'invalid_request'],
+  ['prompt none with another', { prompt: 'none login' }, 'invalid_request'],
+  ...['-1', '1.5', '1e3', 'x', '9999999999'].map((max_age): [string, Parameters, string] => [
+    `max_age ${max_age}`,
+    { max_age },
+    'invalid_request',
+  ]),
+  ...['[]', '"x"', '{', '{"userinfo":1}', 'null'].map((claims): [string, Parameters, string] => [
+    `claims ${claims}`,
+    { claims },
+    'invalid_request',
+  ]),
+  ['a thumbprint that is none', { dpop_jkt: 'x' }, 'invalid_request'],
+  ...['state', 'nonce', 'scope', 'claims', 'acr_values', 'login_hint'].map((name): [string, Parameters, string] => [
+    `a ${name} that is too long`,
+    { [name]: `${LONG}x` },
+    'invalid_request',
+  ]),
+  ...['state', 'scope', 'response_type', 'code_challenge', 'prompt', 'extra'].map((name): [string, Parameters, string] => [
+    `${name} twice`,
+    { [name]: ['a', 'a'] },
+    'invalid_request',
+  ]),
+  ['a NUL', { nonce: 'a\0b' }, 'invalid_request'],
+])('%s is refused', (_what, parameters, code) => {
+  expect(codeOf(() => read(parameters))).toBe(code);
+});
+
+describe('where the answer goes', () => {
+  test.each<[string, Parameters, Partial<ResponseTarget>]>([
+    ['the query, unless said otherwise', {}, { response_mode: 'query' }],
+    ['the fragment', { response_mode: 'fragment' }, { response_mode: 'fragment' }],
+    ['a form', { response_mode: 'form_post' }, { response_mode: 'form_post' }],
+    ['the query, to complain about an unknown place', { response_mode: 'web_message' }, { response_mode: 'query' }],
+    ['with the state as it came', { state: ' ä=&"' }, { state: ' ä=&"' }],
+    ['with an empty state, if that is what came', { state: '' }, { state: '' }],
+    ['without a state that came twice', { state: ['a', 'b'] }, { state: null }],
+    ['without a state that is too long', { state: `${LONG}x` }, { state: null }],
+  ])('%s', (_what, parameters, expected) => {
+    expect(readTarget(queryOf(parameters), REDIRECT_URI)).toMatchObject(expected);
+  });
+});
+
+test.each<[string, () => unknown, string]>([
+  ['no client', () => readClientId(queryOf({})), 'invalid_client_id'],
+  ['two clients', () => readClientId(queryOf({ client_id: ['a', 'b'] })), 'invalid_request'],
+  ['no redirect URI', () => readRedirectUri(queryOf({ redirect_uri: '' })), 'refused_redirect_uri'],
+  ['two redirect URIs', () => readRedirectUri(queryOf({ redirect_uri: [REDIRECT_URI, REDIRECT_URI] })), 'invalid_request'],
+])('%s: nobody is told by redirect', (_what, work, code) => {
+  expect(codeOf(work)).toBe(code);
+});
