@@ -121,6 +121,7 @@ test('without a server a command starts the database for itself', async () => {
   await expect(databasePid()).rejects.toThrow('ENOENT');
 });
 
+// E14
 test('a wrong secret_key is refused in one line, and the database stops again', async () => {
   const { code, out, err } = await run(['serve'], {
     LATCHKEY_SECRET_KEY: 'another secret key, long enough too',
