@@ -9,6 +9,8 @@ export interface Load {
   headers?: Record<string, string>;
   /** The body of each request; called once a request. Answers undefined when there is nothing left to send. */
   body?: () => string | undefined;
+  /** Told of each answer's body. */
+  onBody?: (body: string) => void;
   /** Requests to send; left out, the run goes by time. */
   amount?: number;
   /** The status every answer must have. */
@@ -25,6 +27,13 @@ export interface Figures {
 
 export const CLIENTS = 16;
 
+function requestOf({ body, onBody }: Load): autocannon.Request {
+  return {
+    setupRequest: (request) => ({ ...request, body: body?.() ?? '' }),
+    ...(onBody && { onResponse: (_status: number, answer: string) => onBody(answer) }),
+  };
+}
+
 export async function measure(server: Server, load: Load, seconds: number): Promise<Figures> {
   const before = cpuSeconds(server.pid);
   const started = performance.now();
@@ -35,9 +44,7 @@ export async function measure(server: Server, load: Load, seconds: number): Prom
     headers: load.headers ?? {},
     connections: CLIENTS,
     ...(load.amount === undefined ? { duration: seconds } : { amount: load.amount }),
-    ...(load.body === undefined
-      ? {}
-      : { requests: [{ setupRequest: (request: autocannon.Request) => ({ ...request, body: load.body?.() ?? '' }) }] }),
+    ...(load.body === undefined ? {} : { requests: [requestOf(load)] }),
   };
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const run = autocannon(options, (error, outcome) => (error ? reject(error) : resolve(outcome)));

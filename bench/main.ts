@@ -1,4 +1,4 @@
-// `npm run bench`: refresh, code exchange, login, discovery, authorize page and cold start beside npm's oidc-provider, on one database server,
+// `npm run bench`: refreshes, code exchange, userinfo, login, discovery, authorize page and cold start beside npm's oidc-provider, on one database server,
 // in alternating runs, and the ratios between the two. Options by environment: BENCH_ROUNDS, BENCH_SECONDS, BENCH_CODES, BENCH_DATABASE_URL.
 
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -7,14 +7,27 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../src/repository/embedded_postgres.ts';
 import { CLIENTS, type Figures, type Load, measure, median } from './load.ts';
-import { CLIENT_ID, LOGIN, REDIRECT_URI, redeem, seedCodes, seedOwner, seedPeerCodes } from './seed.ts';
+import {
+  CLIENT_ID,
+  LOGIN,
+  REDIRECT_URI,
+  redeem,
+  STANDARD_CLIENT_ID,
+  seedCodes,
+  seedOwner,
+  seedPeerCodes,
+  seedStandardClient,
+  type Tokens,
+} from './seed.ts';
 import { rssMiB, type Server, startLatchkey, startPeer } from './servers.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 const seconds = Number(process.env.BENCH_SECONDS ?? 5);
 const codes = Number(process.env.BENCH_CODES ?? 2000);
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-const REFRESH_TOKENS = 200;
+const TOKENS = 200;
+/** Seconds of load before anything is measured. */
+const WARM_UP = 2;
 const PORTS = { latchkey: 18_520, peer: 18_521 };
 
 const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
@@ -68,9 +81,19 @@ async function scenarios(ours: Server, peer: Server, database_url: string): Prom
     status: 200,
     ...more,
   });
-  const refresh = await redeem(ours, '/auth/token', (await seedCodes(database_url, REFRESH_TOKENS)).map(exchange));
-  const peerRefresh = await redeem(peer, '/token', (await seedPeerCodes(peer, REFRESH_TOKENS)).map(peerExchange));
-  const refreshing = (client_id: string) => (refresh_token: string) => form({ grant_type: 'refresh_token', client_id, refresh_token });
+  const ourTokens = await redeem(ours, '/auth/token', (await seedCodes(database_url, TOKENS)).map(exchange));
+  const peerTokens = await redeem(peer, '/token', (await seedPeerCodes(peer, TOKENS)).map(peerExchange));
+  const ourStandard = await redeem(ours, '/auth/token', (await seedCodes(database_url, TOKENS, true)).map(peerExchange));
+  const peerStandard = await redeem(peer, '/token', (await seedPeerCodes(peer, TOKENS, true)).map(peerExchange));
+  const refreshing =
+    (client_id: string) =>
+    ({ refresh_token }: Tokens) =>
+      form({ grant_type: 'refresh_token', client_id, refresh_token });
+  const userinfo = (path: string, [tokens]: Tokens[]): Load => ({
+    path,
+    headers: { authorization: `Bearer ${tokens?.access_token}` },
+    status: 200,
+  });
   const authorize = new URLSearchParams({ response_type: 'code', client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, state: 'x' });
   const peerAuthorize = new URLSearchParams({
     response_type: 'code',
@@ -82,13 +105,23 @@ async function scenarios(ours: Server, peer: Server, database_url: string): Prom
   return [
     {
       name: 'refresh',
-      ours: async () => post('/auth/token', inTurn(refresh.map(refreshing(CLIENT_ID)))),
-      peers: async () => post('/token', inTurn(peerRefresh.map(refreshing('bench')))),
+      ours: async () => post('/auth/token', inTurn(ourTokens.map(refreshing(CLIENT_ID)))),
+      peers: async () => post('/token', inTurn(peerTokens.map(refreshing('bench')))),
+    },
+    {
+      name: 'refresh, rotating',
+      ours: async () => post('/auth/token', ...rotating(ourStandard)),
+      peers: async () => post('/token', ...rotating(peerStandard)),
     },
     {
       name: 'code exchange',
       ours: async () => post('/auth/token', inTurn((await seedCodes(database_url, codes)).map(exchange)), { amount: codes }),
       peers: async () => post('/token', inTurn((await seedPeerCodes(peer, codes)).map(peerExchange)), { amount: codes }),
+    },
+    {
+      name: 'userinfo',
+      ours: async () => userinfo('/auth/userinfo', ourStandard),
+      peers: async () => userinfo('/me', peerStandard),
     },
     {
       name: 'discovery',
@@ -102,6 +135,15 @@ async function scenarios(ours: Server, peer: Server, database_url: string): Prom
     },
     { name: 'login (password)', ours: () => passwordLogin(ours, `/auth/authorize?${authorize}`) },
   ];
+}
+
+/** Refreshes with ID tokens, each with the token that the one before got: the last answer's token goes back into the queue. */
+function rotating(tokens: Tokens[]): [() => string | undefined, Partial<Load>] {
+  const body = () => {
+    const next = tokens.shift();
+    return next && form({ grant_type: 'refresh_token', client_id: STANDARD_CLIENT_ID, refresh_token: next.refresh_token });
+  };
+  return [body, { onBody: (answer) => void tokens.push(JSON.parse(answer) as Tokens) }];
 }
 
 /** The login page's own form, sent again and again by one browser: cookie, form token, password. */
@@ -139,6 +181,7 @@ const startTheirs = () => startPeer(PORTS.peer, urls.peers);
 try {
   const [ours, peer] = [await startOurs(), await startTheirs()];
   await seedOwner(ours);
+  await seedStandardClient(urls.ours);
   const idle = [ours, peer].map(({ pid }) => rssMiB(pid));
   console.log(
     `Node ${process.version}, ${CLIENTS} clients, ${rounds} alternating rounds of ${seconds} s; middle round; ms; CPU seconds per 1,000 requests`,
@@ -151,6 +194,9 @@ try {
   );
   for (const scenario of await scenarios(ours, peer, urls.ours)) {
     const runs: { ours: Figures[]; peers: Figures[] } = { ours: [], peers: [] };
+    // Neither is measured before its code is warm.
+    await measure(ours, await scenario.ours(), WARM_UP);
+    if (scenario.peers) await measure(peer, await scenario.peers(), WARM_UP);
     for (let round = 0; round < rounds; round += 1) {
       runs.ours.push(await measure(ours, await scenario.ours(), seconds));
       if (scenario.peers) runs.peers.push(await measure(peer, await scenario.peers(), seconds));

@@ -1,5 +1,5 @@
 // The peer: npm's oidc-provider with an adapter of one PostgreSQL table, named prepared statements and a pool as large as ours.
-// No openid scope: an ID token signed with RS256 would be work that ours does not do here.
+// Without the openid scope it makes no ID token and does not rotate, as ours in Home Assistant's dialect; with it, it does both.
 // `POST /seed?codes=N` makes authorization codes without a browser, so that only the token endpoint is measured.
 
 import { randomBytes } from 'node:crypto';
@@ -69,17 +69,17 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   cookies: { keys: [randomBytes(16).toString('hex')] },
   scopes: ['api'],
   pkce: { required: () => false },
-  rotateRefreshToken: false,
+  rotateRefreshToken: (context) => context.oidc.entities.RefreshToken.scopes.has('openid'),
   issueRefreshToken: () => true,
   findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   features: { devInteractions: { enabled: false }, introspection: { enabled: false } },
   interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
 });
 
-async function seed(count) {
+async function seed(count, scope) {
   const client = await provider.Client.find('bench');
   const grant = new provider.Grant({ accountId: 'user', clientId: 'bench' });
-  grant.addOIDCScope('api');
+  grant.addOIDCScope(scope);
   const grantId = await grant.save();
   const codes = [];
   for (let made = 0; made < count; made += 1) {
@@ -89,7 +89,7 @@ async function seed(count) {
       grantId,
       gty: 'authorization_code',
       redirectUri: redirect_uri,
-      scope: 'api',
+      scope,
       authTime: Math.floor(Date.now() / 1000),
     });
     codes.push(await code.save());
@@ -102,5 +102,9 @@ createServer(async (request, response) => {
   const url = new URL(request.url, 'http://localhost');
   if (url.pathname !== '/seed') return handle(request, response);
   response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify(await seed(Number(url.searchParams.get('codes')))));
+  response.end(
+    JSON.stringify(
+      await seed(Number(url.searchParams.get('codes')), url.searchParams.get('standard') === 'true' ? 'openid offline_access' : 'api'),
+    ),
+  );
 }).listen(port, '127.0.0.1');
