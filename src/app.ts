@@ -38,6 +38,9 @@ export async function createApp(options: AppOptions): Promise<App> {
       const address = await server.listen(config.listen);
       parts.janitor.start();
       parts.backchannelLogout.start();
+      // The first start does not wait for the keys of ID tokens, and whoever reads the JWKS should not have to either.
+      for (const algorithm of ['RS256', 'EdDSA'] as const)
+        parts.keyring.ready(algorithm).catch((err: unknown) => parts.log.error({ err }, `no ${algorithm} key yet`));
       return address;
     },
     drain() {

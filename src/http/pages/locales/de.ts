@@ -124,7 +124,7 @@ export const de: Catalogue = {
   'security.last_used': 'zuletzt benutzt {date}',
   'security.back': 'Zurück zu deinen zweiten Faktoren',
   'consent.title': 'Weiter zu {client}',
-  'consent.heading': 'Weiter als {account}?',
+  'consent.heading': 'Als {account} anmelden?',
   'consent.gets': 'Die App erhält',
   'consent.allow': 'Weiter',
   'consent.deny': 'Abbrechen',

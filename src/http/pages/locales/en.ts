@@ -120,7 +120,7 @@ export const en = {
   'security.last_used': 'last used {date}',
   'security.back': 'Back to your second factors',
   'consent.title': 'Continue to {client}',
-  'consent.heading': 'Continue as {account}?',
+  'consent.heading': 'Log in as {account}?',
   'consent.gets': 'The app gets',
   'consent.allow': 'Continue',
   'consent.deny': 'Cancel',

@@ -125,7 +125,7 @@ export const fr: Catalogue = {
   'security.last_used': 'utilisé pour la dernière fois le {date}',
   'security.back': 'Retour à vos seconds facteurs',
   'consent.title': 'Continuer vers {client}',
-  'consent.heading': 'Continuer en tant que {account} ?',
+  'consent.heading': 'Se connecter en tant que {account} ?',
   'consent.gets': 'L’application reçoit',
   'consent.allow': 'Continuer',
   'consent.deny': 'Annuler',
