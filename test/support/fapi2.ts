@@ -181,7 +181,7 @@ function entropy(text: string): number {
 }
 
 /** RFC 6749 section 5.2. */
-export function checkError(status: number, body: { error: string; error_description?: string }): void {
+function checkError(status: number, body: { error: string; error_description?: string }): void {
   expect(status).toBe(body.error === 'invalid_client' ? 401 : 400);
   expect(body.error_description ?? '').toMatch(/^[\x20-\x21\x23-\x5B\x5D-\x7E]*$/);
 }

@@ -5,7 +5,7 @@ export const CALLBACK = 'https://app.example.com/cb';
 export const GOODBYE = 'https://app.example.com/bye';
 export const API = 'https://api.example.com/';
 export const SECRETS = { web: 'the secret of the web app', post: 'the secret of the posting app', api: 'the secret of the api' };
-export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 const app = { redirect_uris: [CALLBACK], post_logout_redirect_uris: [GOODBYE], resources: [API] };
 
