@@ -8,8 +8,11 @@ import { chooseLanguage, type Language } from './pages/language.ts';
 import { messagePage } from './pages/message_page.tsx';
 import type { Refusal } from './request.ts';
 
+/** What the request asks for (OpenID Connect Core section 3.1.2.1), else what the browser does. */
 export function languageOf(request: FastifyRequest): Language {
-  return chooseLanguage(request.headers['accept-language']);
+  const ui_locales = new URLSearchParams(queryText(request)).get('ui_locales');
+  const wishes = ui_locales === null ? [] : ui_locales.slice(0, 100).split(' ');
+  return chooseLanguage([...wishes, request.headers['accept-language'] ?? ''].join(','));
 }
 
 /** The query of a request as it came, with its question mark; empty where there is none. */

@@ -81,7 +81,13 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
   }
 
   function toLogin(reply: FastifyReply, query: URLSearchParams, request: StandardRequest | null): FastifyReply {
-    return reply.redirect(loginHref(`${PATH}?${loginMarker.mark(query)}`, { login_hint: request?.login_hint ?? null }), 303);
+    return reply.redirect(
+      loginHref(`${PATH}?${loginMarker.mark(query)}`, {
+        login_hint: request?.login_hint ?? null,
+        ui_locales: query.get('ui_locales'),
+      }),
+      303,
+    );
   }
 
   function ask(

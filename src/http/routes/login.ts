@@ -8,9 +8,17 @@ import { queryText } from '../page.ts';
 
 const DONE = '/login/done';
 
-/** The way to a login that comes back to this path. `login_hint`: the username to begin with. */
-export function loginHref(next: string, { login_hint = null }: { login_hint?: string | null } = {}): string {
-  return `/login?${new URLSearchParams({ next, ...(login_hint !== null && { login_hint }) })}`;
+/** What a login page may be told beside the way on: the username to begin with, and the reader's languages. */
+const HINTS = ['login_hint', 'ui_locales'] as const;
+type Hints = Partial<Record<(typeof HINTS)[number], string | null>>;
+
+/** The way to a login that comes back to this path. */
+export function loginHref(next: string, hints: Hints = {}): string {
+  return `/login?${new URLSearchParams([['next', next], ...given(hints)])}`;
+}
+
+function given(hints: Hints): [string, string][] {
+  return HINTS.flatMap((name): [string, string][] => (hints[name] ? [[name, hints[name]]] : []));
 }
 
 /** Where a login of our own goes on to; null for a login at any other client. */
@@ -27,12 +35,13 @@ export function loginRoute({ public_url }: { public_url: string }): FastifyPlugi
 
   function authorizeHref(query: string): string {
     const next = nextOf(query);
-    const login_hint = new URLSearchParams(query).get('login_hint');
+    const asked = new URLSearchParams(query);
+    const hints = given({ login_hint: asked.get('login_hint'), ui_locales: asked.get('ui_locales') });
     const redirect_uri = `${public_url}${DONE}?${new URLSearchParams({ next })}`;
     const code_challenge = randomBytes(32).toString('base64url');
     const pkce = { code_challenge, code_challenge_method: 'S256' };
-    const asked = { response_type: 'code', client_id: `${public_url}/`, redirect_uri, ...pkce, ...(login_hint !== null && { login_hint }) };
-    return `/auth/authorize?${new URLSearchParams(asked)}`;
+    const request = { response_type: 'code', client_id: `${public_url}/`, redirect_uri, ...pkce };
+    return `/auth/authorize?${new URLSearchParams([...Object.entries(request), ...hints])}`;
   }
 
   return async (app) => {
