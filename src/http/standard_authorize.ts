@@ -121,6 +121,9 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     if (is_answered && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
     const next = await authorize.next(opened.request, session, query, is_answered);
     if (next === 'login' || session === null) return toLogin(reply, query, opened.request);
+    // Only people who are logged in put an app on the owner's list.
+    const turned_away = await turnAway(reply, request, opened);
+    if (turned_away) return turned_away;
     if (next !== 'grant') return ask(reply, request, opened.request, session, query);
     if (is_answered) await authorize.agree(opened.request, session, request.remote_address);
     const { pushed_hash } = opened;
@@ -133,8 +136,6 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     async answer(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, decision: Decision | null): Promise<FastifyReply> {
       if (query.toString().length > MAX_QUERY_LENGTH) throw new AuthError('invalid_request', 'The request is too long: push it (RFC 9126)');
       const opened = await authorize.open(query, request.remote_address);
-      const turned_away = await turnAway(reply, request, opened);
-      if (turned_away) return turned_away;
       try {
         return await goOn(reply, request, opened, query, decision);
       } catch (error) {

@@ -153,6 +153,9 @@ export function createAuthorize(deps: AuthorizeDeps) {
     /** The code for a URL client in Home Assistant's dialect, whose person was logged in already and said yes. */
     async grantUrlClient(request: AuthorizationRequest, session: AuthorizingSession, remote_address: string): Promise<string> {
       const { client_id, redirect_uri, code_challenge } = request;
+      const admission = await clientDirectory.admissionOfUrl(client_id);
+      if (admission !== 'admitted')
+        throw new AuthError('login_blocked', `Login blocked: App is ${admission === 'pending' ? 'waiting for approval' : 'not allowed'}`);
       return await issue({ client_id, redirect_uri, code_challenge }, session, remote_address);
     },
 

@@ -1,6 +1,11 @@
 // Whom the policy about URL clients keeps out of Home Assistant's dialect, by JSON and on the page.
 import { expect, it, test } from 'vitest';
 import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { authorizeUrl, standardBrowser } from '../support/standard_browser.ts';
+import { CALLBACK } from '../support/standard_clients.ts';
+
+const CLIENTS = [{ client_id: 'app', redirect_uris: [CALLBACK] }];
+const HOME_ASSISTANT_URL = `/auth/authorize?${new URLSearchParams({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, state: 's' })}`;
 
 async function tryLogin(server: TestServer, password = OWNER.password) {
   const handler = ['homeassistant', null];
@@ -30,13 +35,45 @@ test('an app waits until it is approved, and is put on the list only by those wh
   const server = await startServer({ config: { url_clients: { policy: 'approve' } } });
   const { parts } = server;
   await server.createOwner();
-  const waiting = async () => (await parts.approvals.pending()).url_clients.map(({ client_id }) => client_id);
   await tryLogin(server, 'wrong');
-  expect(await waiting()).toEqual([]);
+  expect(await waiting(server)).toEqual([]);
   expect(await tryLogin(server)).toEqual([403, 'Login blocked: App is waiting for approval']);
-  expect(await waiting()).toEqual([CLIENT_ID]);
+  expect(await waiting(server)).toEqual([CLIENT_ID]);
   const operator = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
   await parts.approvals.decide({ client_id: CLIENT_ID, status: 'approved', metadata_hash: null }, operator);
   expect(await tryLogin(server)).toEqual([200, 'create_entry']);
+  await server.close();
+});
+
+const waiting = async ({ parts }: TestServer) => (await parts.approvals.pending()).url_clients.map(({ client_id }) => client_id);
+const codesFor = async ({ parts: { database } }: TestServer, client_id: string) =>
+  (await database.kysely.selectFrom('authorization_codes').selectAll().where('client_id', '=', client_id).execute()).length;
+
+it.each([
+  ['refuse', []],
+  ['approve', [CLIENT_ID]],
+])('under the policy %j, who is logged in already gets no further by one click', async (policy, on_the_list) => {
+  const server = await startServer({ config: { clients: CLIENTS, url_clients: { policy } } });
+  await server.createOwner();
+  const browser = standardBrowser(server);
+  await browser.authorize(authorizeUrl());
+  const codes = await codesFor(server, CLIENT_ID);
+  const { answer, location } = await browser.follow(HOME_ASSISTANT_URL);
+  expect([answer.status, location, await codesFor(server, CLIENT_ID)]).toEqual([403, null, codes]);
+  expect(await waiting(server)).toEqual(on_the_list);
+  await server.close();
+});
+
+test('in the standard profile, too, nobody who is not logged in puts an app on the list', async () => {
+  const server = await startServer({ config: { clients: CLIENTS, url_clients: { policy: 'approve' } } });
+  await server.createOwner();
+  const url = authorizeUrl({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI });
+  const browser = standardBrowser(server);
+  await browser.get(url);
+  await browser.get(`${url}&prompt=none`);
+  expect(await waiting(server)).toEqual([]);
+  const { answer, location, seen } = await browser.follow(url);
+  expect([answer.status, location, seen]).toEqual([403, null, ['login']]);
+  expect(await waiting(server)).toEqual([CLIENT_ID]);
   await server.close();
 });
