@@ -30,7 +30,7 @@ export const JWKS_MAX_AGE = 300;
 /** Longer tokens are refused unread (HA contract 8.3). */
 const MAX_TOKEN_LENGTH = 8192;
 
-const REFRESH_MS = 5_000;
+const REFRESH_MS = 2_000;
 const MIN_REFRESH_MS = 1_000;
 /** Seconds for which an ID token is still known when it comes back as a hint, long after it has expired. */
 const HINT_LIFETIME = 30 * 86_400;
