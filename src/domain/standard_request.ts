@@ -45,6 +45,12 @@ const PROMPTS: readonly string[] = ['none', 'login', 'consent', 'select_account'
 /** RFC 8707 section 2: may be there several times. */
 const REPEATABLE = ['resource'];
 
+/** A request that came as a form, which has the values of what may be there several times joined by blanks. */
+export function queryOf(form: Iterable<readonly [string, string]>): URLSearchParams {
+  const pairs = [...form].flatMap(([name, value]) => (REPEATABLE.includes(name) ? value.split(' ') : [value]).map((one) => [name, one]));
+  return new URLSearchParams(pairs);
+}
+
 /** A parameter; absent when it is empty (RFC 6749 section 3.1), refused when it is there twice. */
 function only(query: URLSearchParams, name: string): string | null {
   const values = query.getAll(name);

@@ -116,9 +116,9 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
   async function goOn(reply: FastifyReply, request: FastifyRequest, opened: Opened, query: URLSearchParams, decision: Decision | null) {
     if (opened.request instanceof AuthError) throw opened.request;
     const session = await browserSessions.find(request);
-    // A page that was shown to somebody else is not this person's answer.
+    // A no is a no, whoever is logged in by now; a yes on a page that was shown to somebody else is not this person's.
+    if (decision !== null && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
     const is_answered = decision !== null && session?.sid === decision.sid;
-    if (is_answered && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
     const next = await authorize.next(opened.request, session, query, is_answered);
     if (next === 'login' || session === null) return toLogin(reply, query, opened.request);
     // Only people who are logged in put an app on the owner's list.

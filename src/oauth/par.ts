@@ -4,7 +4,7 @@ import type { Client } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
-import { readRedirectUri, readStandardRequest, readTarget } from '../domain/standard_request.ts';
+import { queryOf, readRedirectUri, readStandardRequest, readTarget } from '../domain/standard_request.ts';
 import type { PushedRequests } from '../repository/pushed_authorization_requests.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
@@ -26,7 +26,7 @@ export function createPar({ clientDirectory, pushedRequests, clock, issuer }: Pa
     /** Judges a request as the authorization endpoint would, and keeps it. `form` is without the client's credentials. */
     async push(client: Client, form: ReadonlyMap<string, string>, context: { remote_address: string; dpop_jkt: string | null }) {
       if (form.has('request_uri')) throw new AuthError('invalid_request', 'request_uri does not belong in a pushed request');
-      const query = new URLSearchParams([...form]);
+      const query = queryOf(form);
       const redirect_uri = readRedirectUri(query);
       if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, context.remote_address)))
         throw new AuthError('invalid_request', 'redirect_uri is not registered');
@@ -55,7 +55,7 @@ export function createPar({ clientDirectory, pushedRequests, clock, issuer }: Pa
       const pushed = await pushedRequests.find({ request_uri_hash: hash, client_id, now: clock() });
       if (!pushed) throw new AuthError('invalid_request_uri', 'The pushed request is unknown, used or expired');
       const parameters = Object.entries(pushed.parameters).map(([name, value]): [string, string] => [name, String(value)]);
-      const resolved = new URLSearchParams(parameters);
+      const resolved = queryOf(parameters);
       resolved.set('client_id', client_id);
       if (pushed.dpop_jkt !== null) resolved.set('dpop_jkt', pushed.dpop_jkt);
       return { query: resolved, hash };

@@ -5,7 +5,7 @@ import { addApiPerson, type Call, callerWith } from '../support/api.ts';
 import { loggedInBrowser, tokensOf } from '../support/logout.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { authorizeUrl, type Fields, ISSUER, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
+import { API, CALLBACK } from '../support/standard_clients.ts';
 import { VERIFIER } from '../support/standard_grants.ts';
 
 const OTHER_CALLBACK = 'https://app.example.com/other';
@@ -17,7 +17,7 @@ let owner: Call;
 
 beforeAll(async () => {
   const clients = [
-    { client_id: 'app', redirect_uris: [CALLBACK] },
+    { client_id: 'app', redirect_uris: [CALLBACK], resources: [API] },
     { client_id: 'consenting', redirect_uris: [CALLBACK, OTHER_CALLBACK] },
     { client_id: 'other', redirect_uris: [CALLBACK] },
   ];
@@ -133,6 +133,17 @@ describe('consent', () => {
     expect([answer.status, answer.headers.get('location')]).not.toEqual([303, expect.stringContaining('code=')]);
     expect(await codes()).toBe(before);
   });
+
+  it('is a no for everybody: who logged in meanwhile and agreed before gets no code by it', async () => {
+    const page = await browser.get(consenting({ prompt: 'consent' }));
+    const before = await codes();
+    const answer = await browser.submit(consenting(), (await page.text()).replaceAll('prompt=consent', 'display=page'), {
+      _sid: 'another',
+      _decision: 'deny',
+    });
+    expect(new URL(answer.headers.get('location')!).searchParams.get('error')).toBe('access_denied');
+    expect(await codes()).toBe(before);
+  });
 });
 
 // A32
@@ -159,6 +170,16 @@ describe('a pushed request', () => {
     }
     expect((await browser.authorize(at)).searchParams.has('code')).toBe(true);
     await refused(at);
+  });
+
+  it('may name several resources (RFC 8707)', async () => {
+    const fields = [...new URL(authorizeUrl()).searchParams, ['resource', ISSUER], ['resource', API]];
+    const answer = await server.request('/auth/par', { method: 'POST', body: new URLSearchParams(fields) });
+    const { request_uri } = (await answer.json()) as { request_uri: string };
+    const at = `${ISSUER}/auth/authorize?${new URLSearchParams({ client_id: 'app', request_uri })}`;
+    expect((await browser.authorize(at)).searchParams.has('code')).toBe(true);
+    const stored = await server.parts.database.kysely.selectFrom('authorization_codes').select('resource').execute();
+    expect(stored).toContainEqual({ resource: [ISSUER, API] });
   });
 
   it('is good for its own client, and not for ever', async () => {

@@ -6,6 +6,7 @@ import { type AuthProvider, providerKeyText } from '../../domain/auth_provider.t
 import { type AuthorizationRequest, profileOf, readAuthorizationRequest } from '../../domain/authorization_request.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { isLocalAddress } from '../../domain/network.ts';
+import { queryOf } from '../../domain/standard_request.ts';
 import type { Login } from '../../login/login.ts';
 import { formBody } from '../body.ts';
 import type { Browser, Csrf } from '../csrf.ts';
@@ -102,7 +103,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     app.post('/auth/authorize', { config }, async (request, reply) => {
       const form = await formBody(request);
       // OpenID Connect Core section 3.1.2.1: a request may come as a form, too. It goes on as a GET, which carries this browser's cookies.
-      if (queryText(request) === '' && form.has('client_id')) return reply.redirect(`/auth/authorize?${asQuery(form)}`, 303);
+      if (queryText(request) === '' && form.has('client_id')) return reply.redirect(`/auth/authorize?${queryOf(form)}`, 303);
       const visited = await visit(request, csrf.check(request, form));
       const { flow_id, keep, input } = readSent(form);
       const started = begin(visited, keep);
@@ -112,12 +113,6 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       return answer.send(reply, visited, result, { flow_id: result.step.flow_id, keep, input });
     });
   };
-}
-
-/** RFC 8707 section 2: `resource` may be there several times; a form has them joined by blanks. */
-function asQuery(form: ReadonlyMap<string, string>): URLSearchParams {
-  const pairs = [...form].flatMap(([name, value]) => (name === 'resource' ? value.split(' ') : [value]).map((one) => [name, one]));
-  return new URLSearchParams(pairs);
 }
 
 function readSent(form: ReadonlyMap<string, string>): Sent {
