@@ -3,8 +3,11 @@ import { stripVTControlCharacters } from 'node:util';
 import { cleanText } from '../domain/text.ts';
 import type { RegisteredClient } from '../repository/clients.ts';
 
+/** A list is printed with blanks between. */
+type Facts = Record<string, string | string[]>;
+
 /** The facts of one client by what apps mostly call them. */
-export function connectionFacts(client: RegisteredClient, public_url: string, client_secret: string | null = null): Record<string, string> {
+export function connectionFacts(client: RegisteredClient, public_url: string, client_secret: string | null = null): Facts {
   const { client_id, redirect_uris, scope, token_endpoint_auth_method } = client;
   return {
     client_id,
@@ -15,16 +18,16 @@ export function connectionFacts(client: RegisteredClient, public_url: string, cl
     token_endpoint: `${public_url}/auth/token`,
     userinfo_endpoint: `${public_url}/auth/userinfo`,
     token_endpoint_auth_method,
-    ...(redirect_uris.length > 0 && { redirect_uris: redirect_uris.join(' ') }),
+    ...(redirect_uris.length > 0 && { redirect_uris }),
     scope: scope.join(' '),
     code_challenge_method: 'S256 (PKCE)',
   };
 }
 
-export function factLines(facts: Record<string, string>): string {
+export function factLines(facts: Facts): string {
   const width = Math.max(...Object.keys(facts).map(({ length }) => length)) + 2;
   return Object.entries(facts)
-    .map(([name, value]) => `${`${name}:`.padEnd(width)}${cleanText(stripVTControlCharacters(value), 2000)}\n`)
+    .map(([name, value]) => `${`${name}:`.padEnd(width)}${cleanText(stripVTControlCharacters([value].flat().join(' ')), 2000)}\n`)
     .join('');
 }
 

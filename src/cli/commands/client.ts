@@ -13,14 +13,14 @@ import { allOf, type Columns, type ListOption, printList, withJson } from '../ta
 
 interface AddOptions extends ConfigOption, ListOption {
   clientId?: string;
-  redirectUri: string[];
-  postLogoutRedirectUri: string[];
+  redirectUri?: string[];
+  postLogoutRedirectUri?: string[];
   public?: boolean;
   trusted?: boolean;
   scope?: string;
-  grantType: string[];
-  group: string[];
-  resource: string[];
+  grantType?: string[];
+  group?: string[];
+  resource?: string[];
 }
 
 const COLUMNS: Columns<RegisteredClient> = {
@@ -56,33 +56,36 @@ export const command: CliCommand = {
 };
 
 function declareAdd(client: Command, context: CliContext): void {
-  const several = (text: string, texts: string[]) => [...texts, text];
+  const several = (text: string, texts: string[] = []) => [...texts, text];
   withConfig(withJson(client.command('add')))
     .description('register an app; prints what it must be told, its secret this once')
     .argument('<name>', 'what people see')
-    .option('--redirect-uri <uri>', 'where the app wants its answers; give it several times for several', several, [])
+    .option('--redirect-uri <uri>', 'where the app wants its answers; give it several times for several', several)
     .option('--client-id <id>', 'what the app calls itself (default: made from the name)')
     .option('--public', 'an app that can keep no secret: in a browser, on a phone, at a command line')
     .option('--trusted', 'people are not asked whether they agree')
     .option('--scope <scopes>', 'what it may ask for (default: openid profile email groups offline_access)')
-    .option('--group <id>', 'only members of this group may use it; several times for several', several, [])
-    .option('--grant-type <type>', 'how it gets tokens (default: authorization_code and refresh_token)', several, [])
-    .option('--post-logout-redirect-uri <uri>', 'where people may go after they logged out', several, [])
-    .option('--resource <uri>', 'another server that it may ask tokens for', several, [])
+    .option('--group <id>', 'only members of this group may use it; several times for several', several)
+    .option('--grant-type <type>', 'how it gets tokens (default: authorization_code and refresh_token)', several)
+    .option('--post-logout-redirect-uri <uri>', 'where people may go after they logged out', several)
+    .option('--resource <uri>', 'another server that it may ask tokens for', several)
     .action((name: string, options: AddOptions) => add(context, name, options));
 }
 
 async function add(context: CliContext, client_name: string, options: AddOptions): Promise<void> {
+  const { redirectUri: redirect_uris = [], grantType: grant_types } = options;
+  if (redirect_uris.length === 0 && (grant_types ?? ['authorization_code']).includes('authorization_code'))
+    throw usageError('Give --redirect-uri, or a --grant-type that sends people nowhere');
   const scope = options.scope === undefined ? undefined : (parseScope(options.scope) ?? badScope(options.scope));
   const fields = {
     client_id: options.clientId ?? clientIdFrom(client_name),
     client_name,
     scope,
-    redirect_uris: options.redirectUri,
-    post_logout_redirect_uris: options.postLogoutRedirectUri,
-    resources: options.resource,
-    grant_types: options.grantType.length > 0 ? options.grantType : undefined,
-    allowed_group_ids: options.group.length > 0 ? options.group : null,
+    redirect_uris,
+    post_logout_redirect_uris: options.postLogoutRedirectUri ?? [],
+    resources: options.resource ?? [],
+    grant_types,
+    allowed_group_ids: options.group ?? null,
     trusted: options.trusted === true,
     token_endpoint_auth_method: options.public === true ? ('none' as const) : undefined,
   };

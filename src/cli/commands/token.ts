@@ -2,8 +2,9 @@
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { RefreshTokenItem } from '../../accounts/refresh_tokens.ts';
+import { AuthError } from '../../domain/errors.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
-import { usageError } from '../exit.ts';
+import { refusal, usageError } from '../exit.ts';
 import { findUser, labelOf } from '../find_user.ts';
 import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
 
@@ -83,13 +84,22 @@ function declareRevoke(token: Command, context: CliContext): void {
       return withParts(context, options, async ({ users, refreshTokens }) => {
         const user = await findUser({ users }, word);
         if (id === undefined) await refreshTokens.revokeAll(user.id, { current_id: null }, OPERATOR);
-        else await refreshTokens.revoke(user.id, id, OPERATOR);
+        else await refreshTokens.revoke(user.id, id, OPERATOR).catch(explained(labelOf(user), id));
         context.io.out(`Revoked ${id ?? 'every token'} of ${labelOf(user)}\n`);
       });
     });
 }
 
+/** In words that tell which of the two is wrong. */
+function explained(user: string, id: string) {
+  return (error: unknown): never => {
+    if (error instanceof AuthError && error.code === 'invalid_token_id') throw refusal(`${user} has no token ${id}`);
+    throw error;
+  };
+}
+
 function readDays(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw usageError(`--days must be a whole number from 1 to ${DEFAULT_DAYS}`);
+  if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > DEFAULT_DAYS)
+    throw usageError(`--days must be a whole number from 1 to ${DEFAULT_DAYS}`);
   return Number(text);
 }

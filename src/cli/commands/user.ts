@@ -11,7 +11,7 @@ import { allOf, type Columns, type ListOption, printList, withJson } from '../ta
 
 interface AddOptions extends ConfigOption, PasswordOption {
   username?: string;
-  group: string[];
+  group?: string[];
   localOnly?: boolean;
   system?: boolean;
 }
@@ -52,7 +52,7 @@ function declareAdd(user: Command, context: CliContext): void {
     .description('a person who logs in with a username and a password, or a machine')
     .argument('<name>', 'what the user is called')
     .option('--username <username>', 'what the person logs in with')
-    .option('--group <id>', 'a group of the user; give it several times for several', (id, ids: string[]) => [...ids, id], [])
+    .option('--group <id>', 'a group of the user; give it several times for several', (id, ids: string[] = []) => [...ids, id])
     .option('--local-only', 'may log in from the local network alone')
     .option('--system', 'a machine: it never logs in; see "latchkey token create --system"')
     .action((name: string, options: AddOptions) => (options.system === true ? addSystem : addPerson)(context, name, options));
@@ -60,7 +60,7 @@ function declareAdd(user: Command, context: CliContext): void {
 
 async function addSystem(context: CliContext, name: string, options: AddOptions): Promise<void> {
   if (options.username !== undefined || options.passwordStdin === true) throw usageError('A system user has no username and no password');
-  const user = { name, group_ids: options.group, local_only: options.localOnly };
+  const user = { name, group_ids: options.group ?? [], local_only: options.localOnly };
   const made = await withParts(context, options, ({ users }) => users.createSystem(user, OPERATOR));
   context.io.out(`Made the system user ${labelOf(made)}\n`);
 }
@@ -70,7 +70,7 @@ async function addPerson(context: CliContext, name: string, options: AddOptions)
   if (username === undefined) throw usageError('A person needs --username');
   const password = await readNewPassword(context.io, options);
   await withParts(context, options, async (parts) => {
-    const { id } = await parts.users.create({ name, group_ids: options.group, local_only: options.localOnly }, OPERATOR);
+    const { id } = await parts.users.create({ name, group_ids: options.group ?? [], local_only: options.localOnly }, OPERATOR);
     try {
       await parts.localLogins.add(id, { username, password }, OPERATOR);
     } catch (error) {
