@@ -106,12 +106,12 @@ describe('every five seconds, with two processes', () => {
 
 describe('as often as they can, with apps that keep the keys for as long as openid-client does', () => {
   let db: TestDatabase;
-  let replicas: TestServer[];
+  let replicas: TestServer[] = [];
   let now = new Date();
   afterEach(async () => {
     vi.useRealTimers();
     for (const server of replicas) await server.close();
-    await db.close();
+    await db?.close();
   });
 
   // E8

@@ -10,7 +10,7 @@ const PARALLEL = 20;
 const DAY = 86_400;
 
 let replicas: Replicas;
-afterEach(() => replicas.close());
+afterEach(() => replicas?.close());
 
 async function race(refresh_token: string) {
   const { servers, refresh } = replicas;
