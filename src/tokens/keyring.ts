@@ -130,6 +130,9 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   }
 
   async function rotate({ algorithm = 'ES256', signs_in = PUBLICATION_LEAD }: { algorithm?: IdTokenAlgorithm; signs_in?: number } = {}) {
+    await refreshAnew();
+    const waiting = keys.find((key) => key.algorithm === algorithm && key.signs_from > clock());
+    if (waiting) return waiting.id;
     const lifetime = algorithm === 'ES256' ? Math.max(token_lifetime_max, HINT_LIFETIME) : HINT_LIFETIME;
     const succession = { now: clock(), signs_in, predecessor_expires_in: signs_in + lifetime + MARGIN };
     const { id, added } = await signingKeys.addSuccessor(await newSealedKey(algorithm), succession);

@@ -304,11 +304,19 @@ describe('rotation', () => {
     expect(Object.keys(keyring.list()[0]!)).not.toContain('private_key');
   });
 
-  test('asking again while a successor waits changes nothing', async () => {
-    const keyring = await open();
-    const second = await keyring.rotate();
-    expect(await keyring.rotate()).toBe(second);
-    expect(await (await open()).rotate()).toBe(second);
+  test('asking again while a successor waits changes nothing, and makes no key pair in vain', async () => {
+    let made = 0;
+    const seal: typeof SEALER.seal = (plain, place) => {
+      made++;
+      return SEALER.seal(plain, place);
+    };
+    const [one, other] = [await open(), await open(undefined, { ...SEALER, seal })];
+    const second = await one.rotate();
+    for (const keyring of [one, other]) expect(await keyring.rotate()).toBe(second);
+    expect(made).toBe(0);
+    time.advance(PUBLICATION_LEAD);
+    expect(await other.rotate()).not.toBe(second);
+    expect(made).toBe(1);
   });
 
   test('a retired key verifies until the last token it signed is dead, and is then gone', async () => {
