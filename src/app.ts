@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { createPlugins } from './http/plugins.ts';
 import { createServer } from './http/server.ts';
 import { type AppOptions, createParts, type Parts } from './parts.ts';
+import { SIGNING_ALGORITHMS } from './tokens/signing_key.ts';
 
 export { createParts } from './parts.ts';
 
@@ -35,12 +36,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     server,
     parts,
     async listen() {
+      // A first key signs at once. So nobody is served by a process that does not know it: the JWKS of every replica has it before any token does.
+      for (const algorithm of SIGNING_ALGORITHMS) await parts.keyring.ready(algorithm);
       const address = await server.listen(config.listen);
       parts.janitor.start();
       parts.backchannelLogout.start();
-      // The first start does not wait for the keys of ID tokens, and whoever reads the JWKS should not have to either.
-      for (const algorithm of ['RS256', 'EdDSA'] as const)
-        parts.keyring.ready(algorithm).catch((err: unknown) => parts.log.error({ err }, `no ${algorithm} key yet`));
       return address;
     },
     drain() {

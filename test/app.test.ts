@@ -76,6 +76,22 @@ describe('the start', () => {
     await two.redeem(await one.login());
     await Promise.all([one.close(), two.close()]);
   });
+
+  it('makes the first key of each algorithm before anybody is served, so the JWKS of every replica has what any of them signs with', async () => {
+    db = await createTestDatabase();
+    const options = { database: db.database, config: { listen: { host: '127.0.0.1', port: 0 } } };
+    const servers = await Promise.all([1, 2, 3].map(() => startServer(options)));
+    const published = await Promise.all(
+      servers.map(async ({ app }) => {
+        const address = await app.listen();
+        const { keys } = (await (await fetch(`${address}/.well-known/jwks.json`)).json()) as { keys: { kid: string; alg: string }[] };
+        return keys.map(({ kid, alg }) => `${alg} ${kid}`).sort();
+      }),
+    );
+    expect(published[0]?.map((key) => key.split(' ')[0])).toEqual(['ES256', 'EdDSA', 'RS256']);
+    expect(published).toEqual(servers.map(() => published[0]));
+    await Promise.all(servers.map((server) => server.close()));
+  });
 });
 
 it('the log of a whole login holds no secret', async () => {

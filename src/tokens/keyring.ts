@@ -160,7 +160,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   }
 
   await refresh();
-  // Start waits for the one that access tokens need; the others are made when they are asked for, or a moment later.
+  // Commands wait for the one that access tokens need; a server has one of each before it listens.
   await ready('ES256');
   const timer = setInterval(() => {
     // What fails is tried again the next time; until then the keys stay as they are.
