@@ -4,6 +4,9 @@ import type { JsonObject } from './json.ts';
 
 /** How a client proves itself at our endpoints. */
 export type TokenEndpointAuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
+/** How an answer may come back (OAuth 2.0 Multiple Response Types section 2.1, OAuth 2.0 Form Post). */
+export const RESPONSE_MODES = ['query', 'fragment', 'form_post'] as const;
+export type ResponseMode = (typeof RESPONSE_MODES)[number];
 export type IdTokenAlgorithm = 'RS256' | 'ES256' | 'EdDSA';
 
 /** What every kind of client has. Its secrets are not part of it. */
@@ -20,6 +23,8 @@ export interface Client {
   post_logout_redirect_uris: string[];
   token_endpoint_auth_method: TokenEndpointAuthMethod;
   grant_types: string[];
+  /** How it may have its answers; never empty. */
+  response_modes: ResponseMode[];
   /** Scopes it may ask for. */
   scope: string[];
   /** Resource servers it may ask tokens for, beside us (RFC 8707). */

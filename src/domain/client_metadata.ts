@@ -1,7 +1,7 @@
 // What describes a client (RFC 7591 section 2), wherever it comes from: the configuration, the API, the client itself. First the shape of each field,
 // then the rules between them. Sources differ in what they may say, never in what it means.
 import { z } from 'zod';
-import type { Client } from './client.ts';
+import { type Client, RESPONSE_MODES } from './client.ts';
 import { isSpecialUse, parseAddress } from './network.ts';
 import { hostOf, isThisMachine, redirectUriComplaint } from './registered_redirect_uri.ts';
 import { isScope, parseScope } from './scope.ts';
@@ -48,6 +48,7 @@ export const clientFields = {
   post_logout_redirect_uris: uris,
   token_endpoint_auth_method: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']),
   grant_types: z.array(z.string().max(100)).min(1).max(20),
+  response_modes: z.array(z.enum(RESPONSE_MODES)).min(1).max(RESPONSE_MODES.length),
   scope,
   jwks: z.record(z.string(), z.json()).nullable(),
   jwks_uri: uri.nullable(),
@@ -55,6 +56,16 @@ export const clientFields = {
   dpop_bound_access_tokens: z.boolean(),
   require_pushed_authorization_requests: z.boolean(),
   backchannel_logout_uri: uri.nullable(),
+};
+
+/** The same as a client says them of itself: a way to be answered that we do not know is nothing to refuse it for (RFC 7591 section 2). */
+export const ownFields = {
+  ...clientFields,
+  response_modes: z
+    .array(z.string().max(100))
+    .max(20)
+    .transform((modes) => RESPONSE_MODES.filter((mode) => modes.includes(mode)))
+    .refine((modes) => modes.length > 0, 'has none that may be had'),
 };
 
 /** Those that the operator alone says of a client; lifetimes are seconds. */
@@ -76,6 +87,7 @@ export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_
   redirect_uris: [],
   post_logout_redirect_uris: [],
   grant_types: ['authorization_code', 'refresh_token'],
+  response_modes: [...RESPONSE_MODES],
   resources: [],
   jwks: null,
   jwks_uri: null,

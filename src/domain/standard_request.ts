@@ -1,13 +1,12 @@
 // An authorization request of the standard profile (OAuth 2.1 section 4.1.1, OpenID Connect Core section 3.1.2.1), read in the order in which its
 // faults may be told: what is thrown by `readTarget` is a page, what `readStandardRequest` throws may go back to the client.
 
-import type { Client } from './client.ts';
+import { type Client, RESPONSE_MODES, type ResponseMode } from './client.ts';
 import { AuthError } from './errors.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { isCodeChallenge } from './pkce.ts';
 import { parseScope, scopeOfClaim } from './scope.ts';
 
-type ResponseMode = 'query' | 'fragment' | 'form_post';
 type Prompt = 'none' | 'login' | 'consent' | 'select_account';
 
 /** Where an answer goes, once that is known to be the client's. */
@@ -40,7 +39,8 @@ export interface StandardRequest extends ResponseTarget {
 
 /** The longest value that is echoed or kept; a longer one is refused, never cut. */
 const MAX_LENGTH = 2048;
-const RESPONSE_MODES: readonly string[] = ['query', 'fragment', 'form_post'];
+/** Of response_type code (OAuth 2.0 Multiple Response Types section 3). */
+const DEFAULT_MODE = 'query';
 const PROMPTS: readonly string[] = ['none', 'login', 'consent', 'select_account'];
 /** RFC 8707 section 2: may be there several times. */
 const REPEATABLE = ['resource'];
@@ -74,10 +74,15 @@ export function readRedirectUri(query: URLSearchParams): string {
 }
 
 /** How to answer; called once the redirect URI is known to be the client's, and before anything else is judged. */
-export function readTarget(query: URLSearchParams, redirect_uri: string): ResponseTarget {
+export function readTarget(
+  query: URLSearchParams,
+  redirect_uri: string,
+  { response_modes }: Pick<Client, 'response_modes'>,
+): ResponseTarget {
   const state = query.getAll('state').length === 1 ? query.get('state') : null;
-  const mode = query.get('response_mode') ?? 'query';
-  const response_mode = RESPONSE_MODES.includes(mode) ? (mode as ResponseMode) : 'query';
+  const named = response_modes.find((mode) => mode === query.get('response_mode'));
+  // That a mode is refused can only be told in another one.
+  const response_mode = named ?? response_modes.find((mode) => mode === DEFAULT_MODE) ?? response_modes[0] ?? DEFAULT_MODE;
   return { redirect_uri, response_mode, state: state !== null && state.length <= MAX_LENGTH ? state : null };
 }
 
@@ -85,6 +90,7 @@ export function readTarget(query: URLSearchParams, redirect_uri: string): Respon
 export function readStandardRequest(query: URLSearchParams, client: Client, target: ResponseTarget, issuer: string): StandardRequest {
   for (const name of new Set(query.keys())) if (!REPEATABLE.includes(name)) only(query, name);
   refuseUnsupported(query);
+  judgeMode(query, client);
   const prompt = readPrompt(query);
   const scope = readScope(query, client);
   const claims = readClaims(query, client);
@@ -114,9 +120,14 @@ function refuseUnsupported(query: URLSearchParams): void {
   if (response_type !== 'code') throw new AuthError('unsupported_response_type', 'Only response_type code is supported');
   if (only(query, 'request') !== null) throw new AuthError('request_not_supported', 'Request objects are not supported');
   if (only(query, 'request_uri') !== null) throw new AuthError('request_uri_not_supported', 'Only pushed request_uri values are supported');
-  const mode = only(query, 'response_mode');
-  if (mode !== null && !RESPONSE_MODES.includes(mode)) throw new AuthError('invalid_request', 'Unknown response_mode');
   bounded(query, 'state');
+}
+
+function judgeMode(query: URLSearchParams, { response_modes }: Client): void {
+  const mode = only(query, 'response_mode') ?? DEFAULT_MODE;
+  if (response_modes.some((allowed) => allowed === mode)) return;
+  const is_known = RESPONSE_MODES.some((known) => known === mode);
+  throw new AuthError('invalid_request', is_known ? `The client may not use response_mode ${mode}` : 'Unknown response_mode');
 }
 
 function bounded(query: URLSearchParams, name: string): string | null {

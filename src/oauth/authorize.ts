@@ -120,7 +120,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
       const redirect_uri = readRedirectUri(asked);
       if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, remote_address)))
         throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
-      const target = readTarget(asked, redirect_uri);
+      const target = readTarget(asked, redirect_uri, client);
       const request = judge(() => readStandardRequest(asked, client, target, issuer), client, pushed !== null);
       return { client, target, request, pushed_hash: pushed?.hash ?? null };
     },

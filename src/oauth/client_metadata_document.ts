@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
 import { parseClientId } from '../domain/client_id.ts';
-import { CLIENT_DEFAULTS, type ClientRules, clientComplaints, clientFields, completeClient } from '../domain/client_metadata.ts';
+import { CLIENT_DEFAULTS, type ClientRules, clientComplaints, completeClient, ownFields } from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
@@ -35,7 +35,7 @@ const MAX_BYTES = 5 * 1024;
 export const SELF_MADE_GRANT_TYPES = ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'];
 
 const document = z
-  .object({ ...clientFields, client_id: z.string(), client_secret: z.never(), client_secret_expires_at: z.never() })
+  .object({ ...ownFields, client_id: z.string(), client_secret: z.never(), client_secret_expires_at: z.never() })
   .partial()
   .required({ client_id: true });
 

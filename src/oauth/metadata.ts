@@ -1,5 +1,6 @@
 // What clients discover: OpenID Connect Discovery, RFC 8414 and RFC 9728, computed from what the server has, so that nothing is advertised that
 // does not exist.
+import { RESPONSE_MODES } from '../domain/client.ts';
 import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
 import { DPOP_ALGORITHMS } from '../tokens/dpop.ts';
 import { SIGNING_ALGORITHMS } from '../tokens/signing_key.ts';
@@ -32,7 +33,7 @@ export function authorizationServerMetadata(issuer: string, facts: ServerFacts) 
     ...proofsOfClients(),
     scopes_supported: [...facts.scopes],
     response_types_supported: ['code'],
-    response_modes_supported: ['query', 'fragment', 'form_post'],
+    response_modes_supported: [...RESPONSE_MODES],
     grant_types_supported: [...facts.grant_types],
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true, // RFC 9207

@@ -30,7 +30,7 @@ export function createPar({ clientDirectory, pushedRequests, clock, issuer }: Pa
       const redirect_uri = readRedirectUri(query);
       if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, context.remote_address)))
         throw new AuthError('invalid_request', 'redirect_uri is not registered');
-      const { dpop_jkt } = readStandardRequest(query, client, readTarget(query, redirect_uri), issuer);
+      const { dpop_jkt } = readStandardRequest(query, client, readTarget(query, redirect_uri, client), issuer);
       // RFC 9449 section 10.1: both ways of naming the key must name one.
       if (dpop_jkt !== null && context.dpop_jkt !== null && dpop_jkt !== context.dpop_jkt)
         throw new AuthError('invalid_dpop_proof', 'dpop_jkt is not the key of the proof');

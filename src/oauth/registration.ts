@@ -2,7 +2,14 @@
 // a token of the operator's. What such an app may not say of itself, such as that it is trusted, is not looked at.
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
-import { type ClientFields, type ClientRules, clientComplaints, clientFields, completeClient } from '../domain/client_metadata.ts';
+import {
+  type ClientFields,
+  type ClientRules,
+  clientComplaints,
+  clientFields,
+  completeClient,
+  ownFields,
+} from '../domain/client_metadata.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { randomId, randomToken, safeEqual, sha256 } from '../domain/secret.ts';
@@ -37,7 +44,7 @@ export type Registration = ReturnType<typeof createRegistration>;
 const MAX_CLIENTS = 1000;
 
 const request = z
-  .object({ ...clientFields, client_id: z.string(), client_secret: z.string(), response_types: z.array(z.literal('code')) })
+  .object({ ...ownFields, client_id: z.string(), client_secret: z.string(), response_types: z.array(z.literal('code')) })
   .partial();
 
 export function createRegistration(deps: RegistrationDeps) {

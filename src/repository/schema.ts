@@ -3,7 +3,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
-import type { IdTokenAlgorithm, TokenEndpointAuthMethod } from '../domain/client.ts';
+import type { IdTokenAlgorithm, ResponseMode, TokenEndpointAuthMethod } from '../domain/client.ts';
 import type { Values } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { FlowPage, FlowType } from '../domain/login_flow.ts';
@@ -207,6 +207,7 @@ export interface Schema {
     post_logout_redirect_uris: Generated<string[]>;
     token_endpoint_auth_method: TokenEndpointAuthMethod;
     grant_types: string[];
+    response_modes: Generated<ResponseMode[]>;
     scope: string[];
     resources: Generated<string[]>;
     jwks: ColumnType<JsonObject | null, string | null | undefined, string | null>;
@@ -234,7 +235,14 @@ export interface Schema {
     created_at: Date;
     decided_at: Date | null;
   };
-  consents: { user_id: string; client_id: string; scope: string[]; redirect_uris: string[]; granted_at: Date };
+  consents: {
+    user_id: string;
+    client_id: string;
+    scope: string[];
+    redirect_uris: string[];
+    resources: Generated<string[]>;
+    granted_at: Date;
+  };
   pushed_authorization_requests: {
     request_uri_hash: Buffer;
     client_id: string;

@@ -52,9 +52,19 @@ test('an app may be public, trusted, and for some people and scopes alone', asyn
   const facts = { client_id: 'my app', token_endpoint_auth_method: 'none', trusted: true, scope: ['openid', 'groups'] };
   expect(JSON.parse((await cli.run(['client', 'show', 'my app', '--json'])).out)).toMatchObject({
     ...facts,
+    response_modes: ['query', 'fragment', 'form_post'],
     allowed_group_ids: ['system-admin'],
     secrets: [],
   });
+});
+
+// A28
+test('an app may be kept to some ways to be answered', async () => {
+  await cli.run([...ADD, '--response-mode', 'query', '--response-mode', 'form_post']);
+  expect(await cli.list('client', 'list')).toMatchObject([{ response_modes: ['query', 'form_post'] }]);
+  expect((await cli.run(['client', 'show', 'grafana'])).out).toMatch(/^response modes: +query, form_post$/m);
+  const { code, err } = await cli.run([...ADD, '--client-id', 'other', '--response-mode', 'web_message']);
+  expect([code, err]).toEqual([2, expect.stringContaining('--response-mode "web_message" must be one of query, fragment, form_post')]);
 });
 
 test('an app without a place to send people to is told which option is missing', async () => {

@@ -20,6 +20,7 @@ test('a client needs little more than its name and where people go', async () =>
       post_logout_redirect_uris: [],
       token_endpoint_auth_method: 'none',
       grant_types: ['authorization_code', 'refresh_token'],
+      response_modes: ['query', 'fragment', 'form_post'],
       scope: ['openid', 'profile', 'email', 'groups', 'offline_access'],
       resources: [],
       jwks: null,
@@ -47,6 +48,7 @@ test('how a client proves itself follows from what it has, and its secrets come 
       `  - { client_id: b, redirect_uris: ['${CB}'], jwks_uri: 'https://app.example.com/jwks' }`,
       `  - { client_id: c, grant_types: [client_credentials], client_secret: ${SECRET}, token_endpoint_auth_method: client_secret_post }`,
       `  - { client_id: d, redirect_uris: ['${CB}'], scope: openid lights, access_token_lifetime: 5m, allowed_group_ids: [family] }`,
+      `  - { client_id: e, redirect_uris: ['${CB}'], response_modes: [form_post, query] }`,
       'scopes: [{ name: lights, description: { en: Lights, de: Lichter } }]',
       'groups: [{ id: family, name: Family, policy: {} }]',
     ].join('\n'),
@@ -58,8 +60,10 @@ test('how a client proves itself follows from what it has, and its secrets come 
     ['private_key_jwt', []],
     ['client_secret_post', [SECRET]],
     ['none', []],
+    ['none', []],
   ]);
   expect(clients[3]).toMatchObject({ scope: ['openid', 'lights'], access_token_lifetime: 300, allowed_group_ids: ['family'] });
+  expect(clients[4]).toMatchObject({ response_modes: ['form_post', 'query'] }); // A28
 });
 
 test('everything that is wrong with clients is told at once, with its line', async () => {
@@ -75,6 +79,8 @@ test('everything that is wrong with clients is told at once, with its line', asy
         `  - { client_id: 'https://app.example.com/', redirect_uris: ['${CB}'] }`,
         `  - { client_id: g, redirect_uri: '${CB}', client_secret: short }`,
         '  - { client_id: h }',
+        `  - { client_id: i, redirect_uris: ['${CB}'], response_modes: [quary] }`,
+        `  - { client_id: j, redirect_uris: ['${CB}'], response_modes: [] }`,
         'scopes: [{ name: openid, description: x }, { name: lights, description: x }, { name: lights, description: x }]',
         'groups: [{ id: family, name: Family, policy: {} }]',
         'url_clients: { policy: everyone }',
@@ -95,10 +101,12 @@ test('everything that is wrong with clients is told at once, with its line', asy
     'config.yaml:8:21 clients[6].redirect_uri: unknown setting; did you mean "redirect_uris"?',
     'config.yaml:8:65 clients[6].client_secret: must have at least 16 characters',
     'config.yaml:9:5 clients[7].redirect_uris: must not be empty with grant type authorization_code',
-    'config.yaml:10:12 scopes[0].name: is a scope that every server has',
-    'config.yaml:10:80 scopes[2].name: another scope has this name',
-    'config.yaml:12:16 url_clients.policy: must be allow, approve or refuse, or a list of hosts',
-    'config.yaml:13:1 registration.initial_access_token: must be given when registration is enabled; make one with: openssl rand -base64 32',
+    'config.yaml:10:85 clients[8].response_modes[0]: must be one of query, fragment, form_post; did you mean "query"?',
+    'config.yaml:11:68 clients[9].response_modes: must not be empty',
+    'config.yaml:12:12 scopes[0].name: is a scope that every server has',
+    'config.yaml:12:80 scopes[2].name: another scope has this name',
+    'config.yaml:14:16 url_clients.policy: must be allow, approve or refuse, or a list of hosts',
+    'config.yaml:15:1 registration.initial_access_token: must be given when registration is enabled; make one with: openssl rand -base64 32',
   ]);
 });
 

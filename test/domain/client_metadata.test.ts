@@ -95,6 +95,8 @@ describe('a field', () => {
     ['an id that is a URL', { client_id: 'https://a.test/' }],
     ['an id with a control character', { client_id: 'a\u0007' }],
     ['an id with a blank at its end', { client_id: 'a ' }],
+    ['a way to be answered that is none', { response_modes: ['query', 'web_message'] }],
+    ['no way to be answered', { response_modes: [] }],
     ['a signature by a shared secret', { token_endpoint_auth_method: 'client_secret_jwt' }],
   ])('%s is refused', (_story, given) => {
     expect(schema.safeParse(given).success).toBe(false);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ResponseMode } from '../../src/domain/client.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import {
   type ResponseTarget,
@@ -26,7 +27,7 @@ function queryOf(differences: Parameters): URLSearchParams {
 
 function read(differences: Parameters = {}): StandardRequest {
   const query = queryOf(differences);
-  return readStandardRequest(query, client, readTarget(query, REDIRECT_URI), ISSUER);
+  return readStandardRequest(query, client, readTarget(query, REDIRECT_URI, client), ISSUER);
 }
 
 function codeOf(work: () => unknown): string {
@@ -134,7 +135,26 @@ describe('where the answer goes', () => {
     ['without a state that came twice', { state: ['a', 'b'] }, { state: null }],
     ['without a state that is too long', { state: `${LONG}x` }, { state: null }],
   ])('%s', (_what, parameters, expected) => {
-    expect(readTarget(queryOf(parameters), REDIRECT_URI)).toMatchObject(expected);
+    expect(readTarget(queryOf(parameters), REDIRECT_URI, client)).toMatchObject(expected);
+  });
+
+  // A28
+  test.each<[ResponseMode[], string | undefined, ResponseMode, string]>([
+    [['query'], undefined, 'query', 'none'],
+    [['query'], 'fragment', 'query', 'invalid_request'],
+    [['query'], 'form_post', 'query', 'invalid_request'],
+    [['fragment', 'query'], 'form_post', 'query', 'invalid_request'],
+    [['form_post'], 'form_post', 'form_post', 'none'],
+    [['form_post'], undefined, 'form_post', 'invalid_request'],
+    [['form_post', 'fragment'], 'query', 'form_post', 'invalid_request'],
+    [['fragment', 'form_post'], '', 'fragment', 'invalid_request'],
+    [['fragment'], 'web_message', 'fragment', 'invalid_request'],
+  ])('of a client that may use %j and asks for %s: %s, with the error %s', (response_modes, response_mode, expected, error) => {
+    const query = queryOf({ response_mode });
+    const restricted = { ...client, response_modes };
+    const target = readTarget(query, REDIRECT_URI, restricted);
+    expect(target.response_mode).toBe(expected);
+    expect(codeOf(() => readStandardRequest(query, restricted, target, ISSUER))).toBe(error);
   });
 });
 

@@ -147,6 +147,7 @@ describe('a document', () => {
     ['keys inside', { jwks_uri: 'https://192.168.0.1/jwks' }],
     ['a home that is a script', { client_uri: 'javascript:alert(1)' }],
     ['a list for a name', { client_name: ['x'] }],
+    ['answers that cannot be had', { response_modes: ['web_message'] }],
   ])('with %s is refused', (_story, differs) => {
     expect(() => read(differs)).toThrow(expect.objectContaining({ code: 'invalid_client_id', status: 400 }));
   });
@@ -155,14 +156,16 @@ describe('a document', () => {
     expect(() => readDocument(HERE, value, RULES)).toThrow(expect.objectContaining({ code: 'invalid_client_id' }));
   });
 
-  it('may have public keys, and grants that we do not know', () => {
+  it('may have public keys, and grants and ways to be answered that we do not know', () => {
     const client = read({
       jwks: { keys: [PUBLIC] },
       token_endpoint_auth_method: 'private_key_jwt',
       grant_types: ['authorization_code', 'implicit', 'client_credentials'],
+      response_modes: ['fragment', 'fragment.jwt'],
       trusted: true,
     });
     expect(client).toMatchObject({ jwks: { keys: [PUBLIC] }, grant_types: ['authorization_code'], trusted: false });
+    expect(client.response_modes).toEqual(['fragment']);
   });
 });
 
@@ -269,6 +272,10 @@ describe('a client is let in', () => {
     expect(await admission()).toBe('admitted');
     // What was said in another order is the same.
     metadata = { redirect_uris: metadata.redirect_uris, client_name: 'An app', client_id };
+    c.time.advance(300);
+    expect(await admission()).toBe('admitted');
+    // Fewer ways to be answered are nothing to be asked about again, nor are all of them after that.
+    metadata.response_modes = ['query'];
     c.time.advance(300);
     expect(await admission()).toBe('admitted');
     metadata.redirect_uris = ['https://evil.example.com/cb'];

@@ -46,7 +46,7 @@ beforeEach(async () => {
 describe('a client', () => {
   it('is found as it was written, without what only its row knows', async () => {
     const jwks = { keys: [{ kty: 'EC' }] };
-    const row = client('grafana', { jwks, allowed_group_ids: ['family'], access_token_lifetime: 60 });
+    const row = client('grafana', { jwks, allowed_group_ids: ['family'], access_token_lifetime: 60, response_modes: ['query'] });
     expect(await clients.insert(kysely(), { ...row, registration_token_hash: sha256('x') })).toBe(true);
     expect(await clients.insert(kysely(), client('grafana'))).toBe(false);
     const { managed_by: _, created_at: __, ...found } = row;

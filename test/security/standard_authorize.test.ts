@@ -21,6 +21,8 @@ beforeAll(async () => {
     { client_id: 'app', redirect_uris: [CALLBACK, OTHER_CALLBACK] },
     { client_id: 'consenting', redirect_uris: [CALLBACK, OTHER_CALLBACK] },
     { client_id: 'trusted', redirect_uris: [CALLBACK], trusted: true },
+    { client_id: 'in-query', redirect_uris: [CALLBACK], trusted: true, response_modes: ['query'] },
+    { client_id: 'in-form', redirect_uris: [CALLBACK], trusted: true, response_modes: ['form_post', 'fragment'] },
   ];
   server = await startServer({ config: { clients, http: { ip_ban_enabled: false } } });
   await server.createOwner();
@@ -85,7 +87,9 @@ describe('a fault', () => {
     ['a request object', { request: 'x.y.z' }, 'request_not_supported'], // A19
     ['prompt=none with others', { prompt: 'none login' }, 'invalid_request'], // A20
     ['an unknown prompt', { prompt: 'create' }, 'invalid_request'],
-    ['a response_mode that is none', { response_mode: 'web_message' }, 'invalid_request'], // A28
+    ['a response_mode that is none', { response_mode: 'web_message' }, 'invalid_request'],
+    ['a response_mode that the client may not use', { client_id: 'in-query', response_mode: 'fragment' }, 'invalid_request'], // A28
+    ['another that it may not use', { client_id: 'in-query', response_mode: 'form_post' }, 'invalid_request'], // A28
     ['no challenge', { code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'], // B1
     ['plain', { code_challenge: VERIFIER, code_challenge_method: 'plain' }, 'invalid_request'], // B2
     ['a challenge without its method', { code_challenge_method: undefined }, 'invalid_request'], // B2
@@ -167,6 +171,57 @@ describe('a silent request', () => {
       }
     },
   );
+});
+
+// A28
+describe('a response_mode that the client may not use', () => {
+  const fields = (client_id: string, response_mode?: string) => ({ client_id, ...(response_mode && { response_mode }), state: 's' });
+
+  it.each<[string, string | undefined, string]>([
+    ['in-query', 'fragment', `${CALLBACK}?error=invalid_request`],
+    ['in-query', undefined, `${CALLBACK}?code=`],
+    ['in-query', 'query', `${CALLBACK}?code=`],
+    ['in-form', 'fragment', `${CALLBACK}#code=`],
+  ])('%s asks for %s: %s', async (client_id, mode, want) => {
+    const form = Object.fromEntries(new URL(authorizeUrl(fields(client_id, mode))).searchParams);
+    const posted = await server.inject({ method: 'POST', url: '/auth/authorize', form });
+    for (const url of [authorizeUrl(fields(client_id, mode)), posted.headers.location!]) {
+      const { href } = await browser.authorize(url);
+      expect(href.startsWith(want)).toBe(true);
+      expect(new URLSearchParams(href.split(/[?#]/)[1]).getAll('iss')).toEqual([ISSUER]);
+      expect(new URLSearchParams(href.split(/[?#]/)[1]).getAll('state')).toEqual(['s']);
+    }
+  });
+
+  it.each([undefined, 'query', 'web_message'])('is told in the first that it may: in a form, where it asks for %s', async (mode) => {
+    const before = await codes();
+    const answer = await browser.get(authorizeUrl(fields('in-form', mode)));
+    const html = await answer.text();
+    expect([answer.status, answer.headers.get('location')]).toEqual([200, null]);
+    expect(html).toContain(`<form method="post" action="${CALLBACK}"`);
+    for (const [name, value] of Object.entries({ error: 'invalid_request', state: 's', iss: ISSUER }))
+      expect(html).toContain(`name="${name}" value="${value}"`);
+    expect(await codes()).toBe(before);
+  });
+
+  it('is refused when it is pushed, too, also when it was taken away after that', async () => {
+    const push = async (client_id: string, mode: string) => {
+      const form = Object.fromEntries(new URL(authorizeUrl(fields(client_id, mode))).searchParams);
+      const answer = await server.inject({ method: 'POST', url: '/auth/par', form });
+      return [answer.statusCode, answer.json().error ?? answer.json().request_uri];
+    };
+    expect(await push('in-query', 'fragment')).toEqual([400, 'invalid_request']);
+    expect(await push('in-form', 'query')).toEqual([400, 'invalid_request']);
+    const [, request_uri] = await push('in-form', 'fragment');
+    const { kysely } = server.parts.database;
+    const allow = (response_modes: ('query' | 'fragment' | 'form_post')[]) =>
+      kysely.updateTable('clients').set({ response_modes }).where('client_id', '=', 'in-form').execute();
+    await allow(['query']);
+    const url = `${ISSUER}/auth/authorize?${new URLSearchParams({ client_id: 'in-form', request_uri })}`;
+    const { search } = await browser.authorize(url);
+    expect(new URLSearchParams(search).get('error')).toBe('invalid_request');
+    await allow(['form_post', 'fragment']);
+  });
 });
 
 // A27

@@ -212,6 +212,7 @@ export function newClient(differences: Partial<Client> = {}): Client {
     post_logout_redirect_uris: [],
     token_endpoint_auth_method: 'client_secret_post',
     grant_types: ['authorization_code', 'refresh_token'],
+    response_modes: ['query', 'fragment', 'form_post'],
     scope: ['openid', 'profile', 'email', 'groups', 'offline_access'],
     resources: [],
     ...{ jwks: null, jwks_uri: null },

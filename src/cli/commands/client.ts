@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { RegisteredClientEntry } from '../../accounts/clients.ts';
 import { duration } from '../../config/duration.ts';
+import { RESPONSE_MODES, type ResponseMode } from '../../domain/client.ts';
 import { parseScope } from '../../domain/scope.ts';
 import type { RegisteredClient } from '../../repository/clients.ts';
 import type { UrlClient } from '../../repository/url_clients.ts';
@@ -19,6 +20,7 @@ interface AddOptions extends ConfigOption, ListOption {
   trusted?: boolean;
   scope?: string;
   grantType?: string[];
+  responseMode?: string[];
   group?: string[];
   resource?: string[];
 }
@@ -67,6 +69,11 @@ function declareAdd(client: Command, context: CliContext): void {
     .option('--scope <scopes>', 'what it may ask for (default: openid profile email groups offline_access)')
     .option('--group <id>', 'only members of this group may use it; several times for several', several)
     .option('--grant-type <type>', 'how it gets tokens (default: authorization_code and refresh_token)', several)
+    .option(
+      '--response-mode <mode>',
+      `how it may have its answers: ${RESPONSE_MODES.join(', ')} (default: all); several times for several`,
+      several,
+    )
     .option('--post-logout-redirect-uri <uri>', 'where people may go after they logged out', several)
     .option('--resource <uri>', 'another server that it may ask tokens for', several)
     .action((name: string, options: AddOptions) => add(context, name, options));
@@ -85,6 +92,7 @@ async function add(context: CliContext, client_name: string, options: AddOptions
     post_logout_redirect_uris: options.postLogoutRedirectUri ?? [],
     resources: options.resource ?? [],
     grant_types,
+    response_modes: options.responseMode?.map(responseMode),
     allowed_group_ids: options.group ?? null,
     trusted: options.trusted === true,
     token_endpoint_auth_method: options.public === true ? ('none' as const) : undefined,
@@ -166,11 +174,13 @@ function declareDecisions(client: Command, context: CliContext): void {
   declare('refuse', 'keep an app out for good; what it was granted is dead at once', 'Refused', 'refused');
 }
 
-function stateOf({ managed_by, is_enabled, trusted, allowed_group_ids, secrets }: RegisteredClientEntry): Record<string, string> {
+function stateOf(client: RegisteredClientEntry): Record<string, string> {
+  const { managed_by, is_enabled, trusted, response_modes, allowed_group_ids, secrets } = client;
   return {
     'managed by': managed_by,
     state: is_enabled ? 'active' : 'disabled',
     trusted: trusted ? 'yes' : 'no',
+    'response modes': response_modes.join(', '),
     'open to': allowed_group_ids?.join(', ') ?? 'everybody',
     ...Object.fromEntries(
       secrets.map(({ id, created_at, expires_at }) => [
@@ -183,6 +193,12 @@ function stateOf({ managed_by, is_enabled, trusted, allowed_group_ids, secrets }
 
 function listOf(value: unknown): string | null {
   return Array.isArray(value) ? value.join(', ') : null;
+}
+
+function responseMode(text: string): ResponseMode {
+  const known = RESPONSE_MODES.find((mode) => mode === text);
+  if (known === undefined) throw usageError(`--response-mode "${text}" must be one of ${RESPONSE_MODES.join(', ')}`);
+  return known;
 }
 
 function badScope(text: string): never {

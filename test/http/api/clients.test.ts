@@ -34,6 +34,9 @@ describe('a client', () => {
     expect(shown.json()).toEqual(client);
     const changed = await admin('PATCH', url, { trusted: true, access_token_lifetime: 60 });
     expect(changed.json()).toEqual({ ...client, trusted: true, access_token_lifetime: 60 });
+    expect(client.response_modes).toEqual(['query', 'fragment', 'form_post']);
+    const response_modes = ['query'];
+    expect((await admin('PATCH', url, { response_modes })).json()).toEqual({ ...changed.json(), response_modes }); // A28
     const rotated = await admin('POST', `${url}/secrets`, { overlap: 60 });
     expect([rotated.statusCode, rotated.json().client_secret]).toEqual([201, expect.stringMatching(/^lk_cs_/)]);
     const { secrets } = (await admin('GET', url)).json();
@@ -52,6 +55,7 @@ describe('a client', () => {
     ['a redirect in the clear', { redirect_uris: ['http://app.example.com/cb'] }, [400, 'invalid_redirect_uri']], // A12
     ['an unknown grant type', { redirect_uris: [CB], grant_types: ['password'] }, [400, 'invalid_client_metadata']],
     ['an unknown scope', { redirect_uris: [CB], scope: ['root'] }, [400, 'invalid_client_metadata']],
+    ['a way to be answered that is none', { redirect_uris: [CB], response_modes: ['web_message'] }, [400, 'invalid_format']],
     ['a private key', { redirect_uris: [CB], jwks: { keys: [{ kty: 'EC', d: 'x' }] } }, [400, 'invalid_client_metadata']],
     ['an unknown group', { redirect_uris: [CB], allowed_group_ids: ['nobody'] }, [400, 'unknown_group']],
     ['a link that is a script', { redirect_uris: [CB], client_uri: 'javascript:x' }, [400, 'invalid_format']],

@@ -46,6 +46,7 @@ test('an app registers, and is told all it is', async () => {
     client_name: 'An app',
     scope: 'openid email root',
     grant_types: ['authorization_code', 'implicit'],
+    response_modes: ['form_post', 'query.jwt', 'query'],
     contacts: ['x'],
   });
   const { client_id, client_secret, registration_access_token, ...information } = answer.json();
@@ -58,6 +59,7 @@ test('an app registers, and is told all it is', async () => {
     token_endpoint_auth_method: 'client_secret_basic',
     grant_types: ['authorization_code'],
     response_types: ['code'],
+    response_modes: ['query', 'form_post'], // A28
     scope: 'openid email',
     id_token_signed_response_alg: 'RS256',
     dpop_bound_access_tokens: false,
@@ -101,6 +103,7 @@ test.each<[string, unknown, string]>([
   ['a logout inside', { backchannel_logout_uri: 'https://127.0.0.1/logout' }, 'invalid_client_metadata'], // L12
   ['an unknown way to prove itself', { token_endpoint_auth_method: 'tls_client_auth' }, 'invalid_client_metadata'],
   ['no grant that may be had', { grant_types: ['client_credentials'] }, 'invalid_client_metadata'],
+  ['an answer that cannot be had', { response_modes: ['web_message'] }, 'invalid_client_metadata'],
   ['a token for an answer', { response_types: ['token'] }, 'invalid_client_metadata'],
   ['an algorithm that is none', { id_token_signed_response_alg: 'none' }, 'invalid_client_metadata'],
   ['a private key', { jwks: { keys: [{ kty: 'RSA', d: 'x' }] } }, 'invalid_client_metadata'],
@@ -123,12 +126,18 @@ test.each([
 
 describe('a registration', () => {
   it('is read, replaced and taken back with its own token', async () => {
-    const { client_id, client_secret, registration_access_token: token, ...made } = (await register({ client_name: 'An app' })).json();
+    const {
+      client_id,
+      client_secret,
+      registration_access_token: token,
+      ...made
+    } = (await register({ client_name: 'An app', response_modes: ['query'] })).json();
     const { client_secret_expires_at: _, ...information } = made;
     const path = `/${client_id}`;
     expect((await call('GET', path, token)).json()).toEqual({ client_id, registration_access_token: token, ...information });
     const replaced = await call('PUT', path, token, { client_id, client_secret, redirect_uris: [`${CB}/2`] });
     expect(replaced.json()).toMatchObject({ client_id, redirect_uris: [`${CB}/2`], registration_access_token: token });
+    expect(replaced.json().response_modes).toEqual(['query', 'fragment', 'form_post']);
     expect(replaced.json()).not.toHaveProperty('client_name');
     expect(replaced.json()).not.toHaveProperty('client_secret');
     expect(await isGood(client_id, client_secret)).toBe(true);
