@@ -52,7 +52,7 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
   const lifetimes = lifetimesOf(config);
   const { refresh_token_grace, signing_key_lifetime } = config.tokens;
   const signingKeys = createSigningKeys(database);
-  const keyring = await createKeyring({ signingKeys, sealer, clock, audit, token_lifetime_max: 3650 * 86_400, signing_key_lifetime });
+  const keyring = await createKeyring({ signingKeys, sealer, clock, audit, signing_key_lifetime });
   closers.add(() => keyring.close());
   const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
   const idTokens = createIdTokens({ keyring, userFacts: createUserFacts(database), issuer: public_url, clock });

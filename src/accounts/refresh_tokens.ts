@@ -11,6 +11,7 @@ import type { Users } from '../repository/users.ts';
 import type { Caller } from '../tokens/bearer.ts';
 import type { GrantDeps } from '../tokens/grant.ts';
 import type { Issuer } from '../tokens/issuer.ts';
+import type { Keyring } from '../tokens/keyring.ts';
 import { type Actor, doneBy } from './actor.ts';
 import { requireName } from './names.ts';
 import { grantedType, inactiveUser, type WantedGrant, wrongType } from './refresh_token_rules.ts';
@@ -25,6 +26,7 @@ export interface RefreshTokensDeps {
   refreshTokens: Pick<RefreshTokenRows, 'list' | 'find' | 'create' | 'revoke' | 'revokeAll' | 'setIdleLifetime'>;
   users: Pick<Users, 'find'>;
   issuer: Issuer;
+  keyring: Pick<Keyring, 'keep'>;
   audit: Pick<AuditEvents, 'record'>;
   clock: Clock;
   lifetimes: GrantDeps['lifetimes'];
@@ -55,7 +57,7 @@ export interface NewGrant extends WantedGrant {
 
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
 
-export function createRefreshTokens({ refreshTokens, users, issuer, audit, clock, lifetimes }: RefreshTokensDeps) {
+export function createRefreshTokens({ refreshTokens, users, issuer, keyring, audit, clock, lifetimes }: RefreshTokensDeps) {
   const note = (
     type: 'created' | 'revoked' | 'expiry_changed',
     actor: Actor,
@@ -161,7 +163,9 @@ export function createRefreshTokens({ refreshTokens, users, issuer, audit, clock
       const facts = { token_type: 'long_lived_access_token', is_used: true, access_token_expiration } as const;
       const expires_at = addSeconds(clock(), access_token_expiration);
       const grant = await create(user.id, { ...facts, client_name, client_icon, expires_at }, actor);
-      return { token: (await accessToken(grant)).access_token, refresh_token_id: grant.id };
+      const { access_token } = await accessToken(grant);
+      await keyring.keep(access_token, expires_at);
+      return { token: access_token, refresh_token_id: grant.id };
     },
 
     /** A machine's access token, of ordinary lifetime; its grant ends with it. */

@@ -32,6 +32,9 @@ export interface Succession {
   now: Date;
   signs_in: number;
   predecessor_expires_in: number;
+  /** Whether it may have signed long-lived access tokens: it then verifies until the last one has ended, and for `margin` more. */
+  signs_long_lived: boolean;
+  margin: number;
 }
 
 const COLUMNS = ['id', 'algorithm', 'public_jwk', 'created_at', 'signs_from', 'expires_at'] as const satisfies (keyof SigningKeyRow)[];
@@ -66,19 +69,35 @@ export function createSigningKeys(database: Database) {
     },
 
     /** Publishes a successor and sets its predecessor's end. While one is published that does not sign yet, it is the answer instead. */
-    async addSuccessor(key: NewSigningKey, { now, signs_in, predecessor_expires_in }: Succession): Promise<{ id: string; added: boolean }> {
+    async addSuccessor(key: NewSigningKey, succession: Succession): Promise<{ id: string; added: boolean }> {
       return await alone(database, async (trx) => {
         const { algorithm } = key;
+        const { now, signs_in } = succession;
         const others = trx.selectFrom('signing_keys').select('id').where('algorithm', '=', algorithm);
         const waiting = await others.where('signs_from', '>', now).executeTakeFirst();
         if (waiting) return { id: waiting.id, added: false };
         const predecessors = trx.updateTable('signing_keys').where('algorithm', '=', algorithm).where('expires_at', 'is', null);
-        await predecessors.set({ expires_at: addSeconds(now, predecessor_expires_in) }).execute();
+        await predecessors.set({ expires_at: await endOfPredecessor(trx, succession) }).execute();
         await insert(trx, key, now, addSeconds(now, signs_in));
         return { id: key.id, added: true };
       });
     },
+
+    /** A key that has a successor verifies until then at least. One that has none needs no word: its end is not set yet. */
+    async prolong({ id, expires_at }: { id: string; expires_at: Date }): Promise<void> {
+      const succeeded = kysely.updateTable('signing_keys').where('id', '=', id).where('expires_at', '<', expires_at);
+      await succeeded.set({ expires_at }).execute();
+    },
   };
+}
+
+/** Grants that are made while this looks are not missed: whoever signs for one calls `prolong` then, and waits for us. */
+async function endOfPredecessor(trx: Kysely<Schema>, { now, predecessor_expires_in, signs_long_lived, margin }: Succession): Promise<Date> {
+  const end = addSeconds(now, predecessor_expires_in);
+  if (!signs_long_lived) return end;
+  const grants = trx.selectFrom('refresh_tokens').where('token_type', '=', sql.lit('long_lived_access_token'));
+  const { last } = await grants.select((eb) => eb.fn.max('expires_at').as('last')).executeTakeFirstOrThrow();
+  return last === null || addSeconds(last, margin) <= end ? end : addSeconds(last, margin);
 }
 
 /** Nobody else adds a key meanwhile; readers are not kept waiting. */

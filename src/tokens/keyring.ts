@@ -32,7 +32,10 @@ const MAX_TOKEN_LENGTH = 8192;
 
 const REFRESH_MS = 2_000;
 const MIN_REFRESH_MS = 1_000;
-/** Seconds for which an ID token is still known when it comes back as a hint, long after it has expired. */
+/**
+ * Seconds for which a key verifies after it has signed for the last time. An ID token is known for so long when it comes back as a hint; access
+ * tokens are dead by then (a day at most), all but the long-lived ones.
+ */
 const HINT_LIFETIME = 30 * 86_400;
 /** Seconds by which a key outlives its last token: leeway, and replicas that learn of a successor late. */
 const MARGIN = 60;
@@ -41,8 +44,6 @@ export interface KeyringDeps {
   signingKeys: SigningKeys;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   clock: Clock;
-  /** The longest life of any access token that we sign, in seconds: a retired key stays published for so long. */
-  token_lifetime_max: number;
   /** Seconds that a key signs; without it nothing but rotate() retires one. */
   signing_key_lifetime?: number;
   audit?: Audit;
@@ -55,6 +56,8 @@ export interface Keyring {
   ready(algorithm: IdTokenAlgorithm): Promise<void>;
   /** What a token of ours says; null for anything that we did not sign, or whose key is gone. */
   verify(token: string): { header: JwsHeader; claims: JsonObject } | null;
+  /** The key that signed this long-lived token of ours stays published until the token ends, though it be succeeded right now. */
+  keep(token: string, expires_at: Date): Promise<void>;
   /** The public keys (RFC 7517), those that will sign soon included. */
   jwks(): { keys: ReturnType<typeof publicJwk>[] };
   /** Takes in what other processes changed. */
@@ -67,7 +70,7 @@ export interface Keyring {
 }
 
 export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
-  const { signingKeys, sealer, clock, token_lifetime_max, signing_key_lifetime, audit } = deps;
+  const { signingKeys, sealer, clock, signing_key_lifetime, audit } = deps;
   let keys: SigningKey[] = [];
   let by_header = new Map<string, { key: SigningKey; header: JwsHeader }>();
   let refreshing: Promise<void> | undefined;
@@ -133,8 +136,8 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     await refreshAnew();
     const waiting = keys.find((key) => key.algorithm === algorithm && key.signs_from > clock());
     if (waiting) return waiting.id;
-    const lifetime = algorithm === 'ES256' ? Math.max(token_lifetime_max, HINT_LIFETIME) : HINT_LIFETIME;
-    const succession = { now: clock(), signs_in, predecessor_expires_in: signs_in + lifetime + MARGIN };
+    const predecessor_expires_in = signs_in + HINT_LIFETIME + MARGIN;
+    const succession = { now: clock(), signs_in, predecessor_expires_in, signs_long_lived: algorithm === 'ES256', margin: MARGIN };
     const { id, added } = await signingKeys.addSuccessor(await newSealedKey(algorithm), succession);
     if (added) audit?.record({ type: 'signing_key.rotated', outcome: 'done', detail: { kid: id, algorithm } });
     await refreshAnew();
@@ -191,6 +194,11 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
       if (known.key.expires_at && known.key.expires_at <= clock()) return null;
       const verified = verifyJws(`${header}.${claims}`, signature, known.key.algorithm, known.key.public_key);
       return verified && { header: known.header, claims: verified };
+    },
+    async keep(token, expires_at) {
+      const signed_by = by_header.get(token.slice(0, token.indexOf('.')));
+      if (!signed_by) throw new Error('The key of a token that is to last is gone');
+      await signingKeys.prolong({ id: signed_by.key.id, expires_at: addSeconds(expires_at, MARGIN) });
     },
     jwks: () => ({ keys: keys.map(publicJwk) }),
     refresh,

@@ -1,8 +1,10 @@
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { NewGrant } from '../../src/accounts/refresh_tokens.ts';
 import type { TokenType } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
+import { PUBLICATION_LEAD } from '../../src/tokens/keyring.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
 import { CLIENT, HOME, newGrant } from '../support/grants.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
@@ -71,6 +73,29 @@ describe('a long-lived access token', () => {
   test('of one name, asked for 20 times in parallel, is made once', async () => {
     const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => longLived('GPS Logger')));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
+  test('is verified to its last day, also when its key is succeeded at the moment it is made', async () => {
+    const own = await createAccounts();
+    user = await addPerson(own.database);
+    const { keyring } = own.tokens;
+    const before = await longLived('made before', 100, own);
+    const [during] = await Promise.all([longLived('made meanwhile', 200, own), keyring.rotate()]);
+    const after = await longLived('made before the successor signs', 300, own);
+    own.time.advance(PUBLICATION_LEAD);
+    const latest = await longLived('by the successor', 3650, own);
+    const kids = () => keyring.jwks().keys.map(({ kid }) => kid);
+    const [retired, signing] = [after, latest].map(({ token }) => decodeProtectedHeader(token).kid);
+    for (const [index, { token }] of [before, during, after].entries()) {
+      own.time.set(later((index + 1) * 100 * DAY - 1));
+      await keyring.refresh();
+      expect(kids()).toEqual([retired, signing]);
+      await jwtVerify(token, createLocalJWKSet(keyring.jwks() as never), { currentDate: own.time.clock() });
+    }
+    own.time.advance(120);
+    await keyring.refresh();
+    expect(kids()).toEqual([signing]);
+    await own.close();
   });
 
   test.each([0, 3651, 1.5, -1, Number.NaN])('cannot live for %d days', async (lifespan) => {

@@ -42,7 +42,6 @@ describe('every five seconds, with two processes', () => {
       signingKeys: createSigningKeys(replicas.database),
       sealer: createSealer({ secret_key: 'only for tests, and long enough for it' }),
       clock: () => new Date(),
-      token_lifetime_max: 86_400,
     });
   });
   afterAll(async () => {

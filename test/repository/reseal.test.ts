@@ -22,7 +22,7 @@ async function open(secret_key: string, previous_secret_keys: string[] = []) {
   const sealer = createSealer({ secret_key, previous_secret_keys });
   await checkSecretKey(db.database, sealer);
   const signingKeys = createSigningKeys(db.database);
-  const keyring = await createKeyring({ signingKeys, sealer, clock: () => NOON, token_lifetime_max: 60 });
+  const keyring = await createKeyring({ signingKeys, sealer, clock: () => NOON });
   await keyring.close();
   return keyring.jwks();
 }

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createRefreshTokens } from '../../src/repository/refresh_tokens.ts';
 import { createSigningKeys, type SigningKeys } from '../../src/repository/signing_keys.ts';
 import { newSigningKey } from '../../src/tokens/signing_key.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { later, NOON } from '../support/people.ts';
+import { newGrant } from '../support/grants.ts';
+import { addPerson, later, NOON } from '../support/people.ts';
 
-const SUCCESSION = { now: later(100), signs_in: 600, predecessor_expires_in: 5_000 };
+const SUCCESSION = { now: later(100), signs_in: 600, predecessor_expires_in: 5_000, signs_long_lived: true, margin: 60 };
 
 let db: TestDatabase;
 let signingKeys: SigningKeys;
@@ -14,7 +16,9 @@ beforeAll(async () => {
   signingKeys = createSigningKeys(db.database);
 });
 afterAll(() => db.close());
-beforeEach(() => db.database.kysely.deleteFrom('signing_keys').execute());
+beforeEach(async () => {
+  for (const table of ['signing_keys', 'users'] as const) await db.database.kysely.deleteFrom(table).execute();
+});
 
 test('of processes that start together one makes the first key', async () => {
   const added = await Promise.all(Array.from({ length: 10 }, async () => signingKeys.addFirst(await newSigningKey(), NOON)));
@@ -50,6 +54,46 @@ test('a retired key keeps the end it was given', async () => {
     {},
     { expires_at: null },
   ]);
+});
+
+test('a key that may have signed long-lived tokens verifies for as long as the last of those that still live, one of another algorithm does not', async () => {
+  const refreshTokens = createRefreshTokens(db.database);
+  const user = await addPerson(db.database);
+  const add = async (
+    client_name: string,
+    seconds: number,
+    token_type = 'long_lived_access_token' as 'long_lived_access_token' | 'normal',
+  ) => {
+    const { row } = newGrant(user, { token_type, client_name, expires_at: later(seconds) });
+    await refreshTokens.create(row);
+    return row.id;
+  };
+  const revoked = await add('a revoked one', 90_000);
+  await add('the last', 80_000);
+  await add('a short one', 1_000);
+  await add('a login', 95_000, 'normal');
+  await refreshTokens.revoke({ user_id: user.id, id: revoked });
+  const [ec, ed] = [await newSigningKey('ES256'), await newSigningKey('EdDSA')];
+  for (const key of [ec, ed]) await signingKeys.addFirst(key, NOON);
+  await signingKeys.addSuccessor(await newSigningKey('ES256'), SUCCESSION);
+  await signingKeys.addSuccessor(await newSigningKey('EdDSA'), { ...SUCCESSION, signs_long_lived: false });
+  const ends = Object.fromEntries((await signingKeys.list({ now: NOON })).map(({ id, expires_at }) => [id, expires_at]));
+  expect(ends).toMatchObject({ [ec.id]: later(80_060), [ed.id]: later(5_100) });
+});
+
+test('the end of a key that has a successor is put off, never brought forward; one without has none', async () => {
+  const [first, second] = [await newSigningKey(), await newSigningKey()];
+  await signingKeys.addFirst(first, NOON);
+  await signingKeys.addSuccessor(second, SUCCESSION);
+  const ends = async () => (await signingKeys.list({ now: NOON })).map(({ expires_at }) => expires_at);
+  for (const [id, seconds, end] of [
+    [first.id, 5_000, 5_100],
+    [first.id, 6_000, 6_000],
+    [second.id, 7_000, 6_000],
+  ] as const) {
+    await signingKeys.prolong({ id, expires_at: later(seconds) });
+    expect(await ends()).toEqual([later(end), null]);
+  }
 });
 
 test('each algorithm has a line of its own', async () => {

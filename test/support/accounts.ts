@@ -78,6 +78,7 @@ export async function createAccounts(differences: Differences = {}) {
       users: rows.users,
       refreshTokens: tokens.refreshTokens,
       issuer: tokens.issuer,
+      keyring: tokens.keyring,
       lifetimes,
     }),
     /** The types of the events so far, oldest first. */

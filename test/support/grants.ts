@@ -71,7 +71,7 @@ export async function createTokenParts(
   const refreshTokens = createRefreshTokens(database);
   const deviceCodes = createDeviceCodes(database);
   const signingKeys = createSigningKeys(database);
-  const keyring = await createKeyring({ signingKeys, sealer, clock, token_lifetime_max: 3_600 });
+  const keyring = await createKeyring({ signingKeys, sealer, clock });
   const accessTokens = createAccessTokens({ keyring, issuer: ISSUER, clock });
   const userFacts = createUserFacts(database);
   const idTokens = createIdTokens({ keyring, userFacts, issuer: ISSUER, clock });
