@@ -9,7 +9,7 @@ import type { ConfiguredScope } from '../domain/scope.ts';
 import type { StandardRequest } from '../domain/standard_request.ts';
 import type { Authorize, Opened } from '../oauth/authorize.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
-import type { LoginMarker } from '../oauth/login_marker.ts';
+import { LOGIN_AFTER, type LoginMarker } from '../oauth/login_marker.ts';
 import type { Assets } from './assets.ts';
 import type { BrowserSession, BrowserSessions } from './browser_session.ts';
 import type { Csrf } from './csrf.ts';
@@ -134,9 +134,11 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
   return {
     /** Answers a request, or the consent page that it led to. */
     async answer(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, decision: Decision | null): Promise<FastifyReply> {
-      if (query.toString().length > MAX_QUERY_LENGTH) throw new AuthError('invalid_request', 'The request is too long: push it (RFC 9126)');
-      const opened = await authorize.open(query, request.remote_address);
+      const is_too_long = isTooLong(query);
+      const found = await authorize.open(query, request.remote_address);
+      const opened = is_too_long ? withoutLongState(found) : found;
       try {
+        if (is_too_long) throw new AuthError('invalid_request', 'The request is too long: push it (RFC 9126)');
         return await goOn(reply, request, opened, query, decision);
       } catch (error) {
         if (!(error instanceof AuthError) || error.code === 'invalid_request_uri') throw error;
@@ -144,4 +146,18 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
       }
     },
   };
+}
+
+/** Whether a request has more to say than goes through a login; our own mark is no part of it. */
+export function isTooLong(query: URLSearchParams): boolean {
+  const asked = new URLSearchParams(query);
+  asked.delete(LOGIN_AFTER);
+  return asked.toString().length > MAX_QUERY_LENGTH;
+}
+
+/** The answer to what is too long must not be too long itself: proxies let no header of any length through. */
+function withoutLongState(opened: Opened): Opened {
+  const { state } = opened.target;
+  if (state === null || new URLSearchParams({ state }).toString().length <= MAX_QUERY_LENGTH) return opened;
+  return { ...opened, target: { ...opened.target, state: null } };
 }

@@ -173,6 +173,55 @@ describe('a silent request', () => {
   );
 });
 
+describe('a request that is too long', () => {
+  const long = { claims: `{"id_token":{}}${' '.repeat(3000)}` };
+  const post = (url: string) =>
+    server.inject({ method: 'POST', url: '/auth/authorize', form: Object.fromEntries(new URL(url).searchParams) });
+
+  it('is told to its client with its state, however it comes', async () => {
+    for (const who of [browser, standardBrowser(server)]) expect(await told(long, who)).toEqual({ error: 'invalid_request' });
+    const posted = await post(authorizeUrl({ ...long, nonce: 'x'.repeat(40_000) }));
+    expect([posted.statusCode, posted.body]).toEqual([303, '']);
+    const { error, error_description, state, iss } = Object.fromEntries(new URL(posted.headers.location!).searchParams);
+    expect([error, error_description, state, iss]).toEqual(['invalid_request', expect.stringContaining('push it'), 's', ISSUER]);
+  });
+
+  it.each<[string, Fields]>([
+    ['an unknown client', { client_id: 'unknown' }],
+    ['a foreign redirect_uri', { redirect_uri: 'https://evil.example/' }],
+    ['no redirect_uri', { redirect_uri: undefined }],
+    ['a client that nobody registered', { client_id: 'https://evil.example/', redirect_uri: 'https://evil.example/cb' }],
+  ])('with %s stays on a page', async (_story, fields) => {
+    await expectPage({ ...long, ...fields });
+    const posted = await post(authorizeUrl({ ...long, ...fields }));
+    expect([posted.statusCode, posted.headers.location]).toEqual([400, undefined]);
+  });
+
+  it('gets its state back whole or not at all, in an answer that is not too long', async () => {
+    for (const [state, want] of [
+      ['x'.repeat(2048), 'x'.repeat(2048)],
+      ['€'.repeat(300), '€'.repeat(300)],
+      ['€'.repeat(400), null],
+      ['x'.repeat(2049), null],
+      ['x'.repeat(40_000), null],
+    ] as const) {
+      const { headers } = await post(authorizeUrl({ ...long, state }));
+      expect(headers.location!.length).toBeLessThan(3500);
+      expect(new URL(headers.location!).searchParams.get('state')).toBe(want);
+    }
+  });
+
+  it('is not one that only our own mark makes so', async () => {
+    const sized = (length: number) => {
+      const bare = { prompt: 'login', nonce: 'x'.repeat(1500), extra: '' };
+      return authorizeUrl({ ...bare, extra: 'x'.repeat(length - new URL(authorizeUrl(bare)).search.slice(1).length) });
+    };
+    const { seen, location } = await browser.follow(sized(3000));
+    expect([seen, location!.searchParams.get('error')]).toEqual([['login'], null]);
+    expect((await browser.authorize(sized(3001))).searchParams.get('error')).toBe('invalid_request');
+  });
+});
+
 // A28
 describe('a response_mode that the client may not use', () => {
   const fields = (client_id: string, response_mode?: string) => ({ client_id, ...(response_mode && { response_mode }), state: 's' });

@@ -15,7 +15,7 @@ import { createLoginAnswer, type LoginAnswerParts, PROVIDER, type Sent, type Sho
 import { queryText } from '../page.ts';
 import { CONSENT } from '../pages/consent_page.tsx';
 import { CONTROL } from '../pages/step_form.tsx';
-import { createStandardAuthorize, type StandardAuthorizeParts } from '../standard_authorize.ts';
+import { createStandardAuthorize, isTooLong, type StandardAuthorizeParts } from '../standard_authorize.ts';
 import { ownLoginTarget } from './login.ts';
 
 export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts {
@@ -103,7 +103,12 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     app.post('/auth/authorize', { config }, async (request, reply) => {
       const form = await formBody(request);
       // OpenID Connect Core section 3.1.2.1: a request may come as a form, too. It goes on as a GET, which carries this browser's cookies.
-      if (queryText(request) === '' && form.has('client_id')) return reply.redirect(`/auth/authorize?${queryOf(form)}`, 303);
+      if (queryText(request) === '' && form.has('client_id')) {
+        const query = queryOf(form);
+        // No address is made of what would be refused there for its length.
+        if (profileOf(query) === 'standard' && isTooLong(query)) return await standard.answer(reply, request, query, null);
+        return reply.redirect(`/auth/authorize?${query}`, 303);
+      }
       const visited = await visit(request, csrf.check(request, form));
       const { flow_id, keep, input } = readSent(form);
       const started = begin(visited, keep);
