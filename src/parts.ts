@@ -12,6 +12,7 @@ import { createNewUsers } from './accounts/new_users.ts';
 import { createOnboarding } from './accounts/onboarding.ts';
 import { createPermissions } from './accounts/permissions.ts';
 import { createRefreshTokens } from './accounts/refresh_tokens.ts';
+import { createRevokeAll } from './accounts/revoke_all.ts';
 import { createUsers } from './accounts/users.ts';
 import { createAuthorizeParts } from './authorize_parts.ts';
 import { createClientParts } from './client_parts.ts';
@@ -145,6 +146,7 @@ async function build(options: AppOptions, closers: Closers) {
     ...forward,
     ...logout,
     refreshTokens,
+    revokeAll: createRevokeAll(ground),
     janitor,
     applied_migrations: applied,
     /** Resolves if the embedded database ends without being asked to. */

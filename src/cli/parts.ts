@@ -7,6 +7,7 @@ import type { MergeUsers } from '../accounts/merge_users.ts';
 import type { Mfa } from '../accounts/mfa.ts';
 import type { Onboarding } from '../accounts/onboarding.ts';
 import type { RefreshTokens } from '../accounts/refresh_tokens.ts';
+import type { RevokeAll } from '../accounts/revoke_all.ts';
 import type { Users } from '../accounts/users.ts';
 import type { Config } from '../config/load.ts';
 import type { Throttle } from '../login/throttle.ts';
@@ -28,6 +29,7 @@ export interface CliParts {
   approvals: Pick<Approvals, 'pending' | 'decide'>;
   localLogins: Pick<LocalLogins, 'add' | 'setPassword'>;
   refreshTokens: Pick<RefreshTokens, 'list' | 'revoke' | 'revokeAll' | 'createLongLived' | 'createSystem'>;
+  revokeAll: RevokeAll;
   mfa: Pick<Mfa, 'list' | 'reset'>;
   keyring: Pick<Keyring, 'list' | 'rotate'>;
   tryProvider: TryProvider;

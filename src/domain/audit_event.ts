@@ -55,6 +55,7 @@ export type AuditEventType =
   | 'consent.granted'
   | 'consent.withdrawn'
   | 'access_token.revoked'
+  | 'tokens.revoked'
   | 'host_session.started'
   | 'host_session.refused'
   | 'session.ended'

@@ -55,8 +55,8 @@ export function createIntrospection(deps: IntrospectionDeps) {
   }
 
   /** A token that no user stands behind is good for as long as its client is there. */
-  async function isClientsOwnGood({ jti, client_id }: AccessTokenClaims, remote_address: string): Promise<boolean> {
-    if (await revokedAccessTokens.isRevoked(jti)) return false;
+  async function isClientsOwnGood({ jti, client_id, iat }: AccessTokenClaims, remote_address: string): Promise<boolean> {
+    if (await revokedAccessTokens.isRevoked({ jti, issued_at: new Date(iat * 1000) })) return false;
     return (await deps.clientDirectory.find(client_id, remote_address)) !== null;
   }
 

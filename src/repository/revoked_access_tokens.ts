@@ -1,4 +1,5 @@
-// Single access tokens of the standard profile that were revoked before their time (RFC 7009). All others die with their grant.
+// Single access tokens of the standard profile that were revoked before their time (RFC 7009). All others die with their grant, or, where none is
+// theirs, by the time before which everything was revoked.
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from './database.ts';
 
@@ -12,15 +13,24 @@ export interface RevokedAccessToken {
   expires_at: Date;
 }
 
+/** A token, and when it says that it was issued. */
+interface Issued {
+  jti: string;
+  issued_at: Date;
+}
+
 export function createRevokedAccessTokens(database: Database) {
-  const isRevoked = database.prepare<{ jti: string }, object>('revoked_access_tokens_find', (kysely, p) =>
-    kysely.selectFrom('revoked_access_tokens').select('jti').where('jti', '=', p.jti),
+  const isRevoked = database.prepare<Issued, object>(
+    'revoked_access_tokens_find',
+    (_, p) => sql`
+      select from revoked_access_tokens where jti = ${p.jti}
+      union all
+      select from cut_off where not_before > ${p.issued_at}`,
   );
 
   return {
-    async isRevoked(jti: string): Promise<boolean> {
-      return (await isRevoked({ jti })).length > 0;
-    },
+    /** Of a token that hangs on no grant. */
+    isRevoked: async (token: Issued): Promise<boolean> => (await isRevoked(token)).length > 0,
 
     /** Remembers the token until it expires; false when its grant is of Home Assistant's dialect, gone, or the token remembered already. */
     async revoke({ jti, refresh_token_id, expires_at }: RevokedAccessToken): Promise<boolean> {

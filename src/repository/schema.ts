@@ -275,6 +275,7 @@ export interface Schema {
     expires_at: Date;
     refresh_token_id: string | null;
   };
+  cut_off: { id: Generated<boolean>; not_before: Date };
   revoked_access_tokens: { jti: string; expires_at: Date };
   used_proofs: { proof_hash: Buffer; expires_at: Date };
   logout_deliveries: {

@@ -41,7 +41,29 @@ async function lockUserOf(trx: Kysely<Schema>, sid: string): Promise<boolean> {
 
 async function endWhere(trx: Kysely<Schema>, which: RawBuilder<unknown>, now: Date): Promise<EndedSession[]> {
   const { rows } = await sql<EndedSession>`
-    with ended as (
+    with ${ending(which, now)}
+    select sid, user_id, array(select id from parted where parted.sid = ended.sid) as refresh_token_ids,
+      array(select client_id from queued where queued.sid = ended.sid order by client_id) as client_ids
+    from ended`.execute(trx);
+  return rows;
+}
+
+/** The sessions `s` of whomever for which the condition holds, within a transaction that has called `holdIssuing`; answers how much ended. */
+export async function endSessionsWhere(
+  trx: Kysely<Schema>,
+  which: RawBuilder<boolean>,
+  now: Date,
+): Promise<{ sessions: number; refresh_tokens: number }> {
+  const { rows } = await sql<{ sessions: number; refresh_tokens: number }>`
+    with ${ending(which, now)}
+    select (select count(*) from ended) as sessions, (select count(*) from parted) as refresh_tokens`.execute(trx);
+  return rows[0] ?? { sessions: 0, refresh_tokens: 0 };
+}
+
+/** What every statement that ends sessions begins with. */
+function ending(which: RawBuilder<unknown>, now: Date): RawBuilder<unknown> {
+  return sql`
+    ended as (
       delete from sessions s where ${which} returning s.sid, s.user_id
     ), unspent as (
       delete from authorization_codes c using ended where c.sid = ended.sid and c.spent_at is null
@@ -59,9 +81,5 @@ async function endWhere(trx: Kysely<Schema>, which: RawBuilder<unknown>, now: Da
       where client_id ~* '^https?:' or exists (
         select from clients k where k.client_id = told.client_id and k.is_enabled and k.backchannel_logout_uri is not null)
       returning sid, client_id
-    )
-    select sid, user_id, array(select id from parted where parted.sid = ended.sid) as refresh_token_ids,
-      array(select client_id from queued where queued.sid = ended.sid order by client_id) as client_ids
-    from ended`.execute(trx);
-  return rows;
+    )`;
 }

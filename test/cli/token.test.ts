@@ -57,6 +57,16 @@ test('all tokens of a user are revoked together', async () => {
   expect(await cli.list('token', 'list', 'paula')).toEqual([]);
 });
 
+test('everything from before a time is revoked, of everybody', async () => {
+  const { out } = await cli.run(['token', 'create', 'paula', '--name', 'Kept']);
+  const before = new Date(Date.now() - 3_600_000).toISOString();
+  expect(await cli.run(['token', 'revoke-all', '--yes', '--before', before])).toMatchObject({ code: 0 });
+  expect(await callerOf(out)).toBe('Paula');
+  expect(await cli.run(['token', 'revoke-all', '--yes', '--before', '2999-01-01T00:00:00Z'])).toMatchObject({ code: 1, out: '' });
+  expect(await cli.run(['token', 'revoke-all', '--yes'])).toMatchObject({ code: 0, out: 'Ended: 0 sessions, 2 grants\n' });
+  expect(await callerOf(out)).toBeUndefined();
+});
+
 for (const words of [
   ['create', 'paula'],
   ['create', 'paula', '--name', 'X', '--system'],
@@ -64,6 +74,9 @@ for (const words of [
   ['create', 'paula', '--name', 'X', '--days', 'many'],
   ['revoke', 'paula'],
   ['revoke', 'paula', 'some-id', '--all'],
+  ['revoke-all'],
+  ['revoke-all', '--yes', '--before', 'yesterday'],
+  ['revoke-all', '--yes', '--before', '2026-03-14'],
 ]) {
   test(`"token ${words.join(' ')}" is a usage error`, async () => {
     expect(await cli.run(['token', ...words])).toMatchObject({ code: 2, out: '' });

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
-const ROWS = 'A1-32 B1-7 C1-25 D1-18 E1-14 F1-7 G1-9 H1-4 H7-16 H21-23 H25-26 I1-19 J1-6 L1-12 M1 M3 M10-13 M19 N1-9 N12-13'
+const ROWS = 'A1-32 B1-7 C1-25 D1-18 E1-14 F1-7 G1-9 H1-4 H7-16 H21-23 H25-26 I1-19 J1-6 L1-12 M1 M3 M10-13 M18-19 N1-9 N12-13'
   .split(' ')
   .flatMap((range) => {
     const [, letter = '', first, last = first] = /^([A-Z])(\d+)(?:-(\d+))?$/.exec(range) ?? [];

@@ -1,9 +1,11 @@
 // latchkey token: grants of users, and access tokens for programs: long-lived ones of people, short-lived ones of machines.
 import type { Command } from 'commander';
+import { z } from 'zod';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { RefreshTokenItem } from '../../accounts/refresh_tokens.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { confirm } from '../confirm.ts';
 import { refusal, usageError } from '../exit.ts';
 import { findUser, labelOf } from '../find_user.ts';
 import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
@@ -27,6 +29,7 @@ const COLUMNS: Columns<RefreshTokenItem> = {
 const USER = ['<user>', 'id, username, or a name that only one has'] as const;
 /** A lifespan nobody chose (HA contract 11.3). */
 const DEFAULT_DAYS = 3650;
+const isoTime = z.iso.datetime({ offset: true });
 
 export const command: CliCommand = {
   declare(program, context) {
@@ -34,6 +37,7 @@ export const command: CliCommand = {
     declareCreate(token, context);
     declareList(token, context);
     declareRevoke(token, context);
+    declareRevokeAll(token, context);
   },
 };
 
@@ -90,6 +94,22 @@ function declareRevoke(token: Command, context: CliContext): void {
     });
 }
 
+function declareRevokeAll(token: Command, context: CliContext): void {
+  withConfig(token.command('revoke-all'))
+    .description('end all sessions and tokens of everybody; after a theft, or after a backup was restored')
+    .option('--before <time>', 'only those issued before that time, such as 2026-03-14T09:26:53Z (default: all there are)', readTime)
+    .option('--yes', 'do not ask')
+    .action(async (options: ConfigOption & { before?: Date; yes?: boolean }) => {
+      const { before } = options;
+      const which = before === undefined ? '' : ` from before ${before.toISOString()}`;
+      if (options.yes !== true) await confirm(context.io, `This ends all sessions and tokens of everybody${which}. Go on?`);
+      await withParts(context, options, async ({ revokeAll }) => {
+        const { sessions, refresh_tokens } = await revokeAll({ before }, OPERATOR);
+        context.io.out(`Ended: ${sessions} sessions, ${refresh_tokens} grants\n`);
+      });
+    });
+}
+
 /** In words that tell which of the two is wrong. */
 function explained(user: string, id: string) {
   return (error: unknown): never => {
@@ -102,4 +122,10 @@ function readDays(text: string): number {
   if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > DEFAULT_DAYS)
     throw usageError(`--days must be a whole number from 1 to ${DEFAULT_DAYS}`);
   return Number(text);
+}
+
+function readTime(text: string): Date {
+  const time = isoTime.safeParse(text);
+  if (!time.success) throw usageError('--before must be a time with its zone, such as 2026-03-14T09:26:53Z');
+  return new Date(time.data);
 }

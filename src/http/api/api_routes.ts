@@ -11,6 +11,7 @@ import type { Me } from '../../accounts/me.ts';
 import type { MergeUsers } from '../../accounts/merge_users.ts';
 import type { Permissions } from '../../accounts/permissions.ts';
 import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
+import type { RevokeAll } from '../../accounts/revoke_all.ts';
 import type { Users } from '../../accounts/users.ts';
 import type { Throttle } from '../../login/throttle.ts';
 import type { TryProvider } from '../../login/try_provider.ts';
@@ -24,6 +25,7 @@ import { meRoutes } from './me.ts';
 import { type MfaParts, mfaRoutes } from './mfa.ts';
 import { permissionRoutes } from './permissions.ts';
 import { providerRoutes } from './providers.ts';
+import { revokeAllRoutes } from './revoke_all.ts';
 import { userRoutes } from './users.ts';
 
 export interface ApiParts extends MfaParts {
@@ -35,6 +37,7 @@ export interface ApiParts extends MfaParts {
   mergeUsers: MergeUsers;
   localLogins: LocalLogins;
   refreshTokens: RefreshTokens;
+  revokeAll: RevokeAll;
   groups: Groups;
   clients: Clients;
   approvals: Approvals;
@@ -56,6 +59,7 @@ export function apiRoutes(parts: ApiParts): ApiRoute[] {
     ...clientRoutes(parts.clients),
     ...approvalRoutes(parts),
     ...permissionRoutes(parts.permissions),
+    ...revokeAllRoutes(parts.revokeAll),
     ...providerRoutes(parts.tryProvider),
   ];
 }

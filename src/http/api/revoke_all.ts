@@ -1,0 +1,26 @@
+// POST /api/refresh_tokens/revoke_all: the owner ends what was issued before a time, of everybody; their own token too, unless it is newer.
+
+import { z } from 'zod';
+import type { RevokeAll } from '../../accounts/revoke_all.ts';
+import { type ApiRoute, apiRoute } from './api_route.ts';
+
+/** Absent: everything there is. */
+const cut = z.strictObject({
+  before: z.iso
+    .datetime({ offset: true })
+    .transform((text) => new Date(text))
+    .optional(),
+});
+
+export function revokeAllRoutes(revokeAll: RevokeAll): ApiRoute[] {
+  return [
+    apiRoute({
+      method: 'POST',
+      url: '/api/refresh_tokens/revoke_all',
+      who: 'owner',
+      body: cut,
+      answer: z.object({ before: z.date(), sessions: z.number(), refresh_tokens: z.number() }),
+      handle: ({ body, actor }) => revokeAll(body, actor),
+    }),
+  ];
+}
