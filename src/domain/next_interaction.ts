@@ -13,7 +13,7 @@ export interface InteractionFacts {
   /** The person has seen who asks for what, as whom, and said yes to this very request. */
   agreed: boolean;
   /** What the person agreed to before. */
-  consent: { scope: readonly string[]; redirect_uris: readonly string[] } | undefined;
+  consent: { scope: readonly string[]; redirect_uris: readonly string[]; resources: readonly string[] } | undefined;
   /** Whom `id_token_hint` names; null: nobody. */
   hinted_user_id: string | null;
   /** Whether the user may use the client at all. */
@@ -50,10 +50,15 @@ function needsLogin({ prompt, max_age, acr_values }: StandardRequest, session: S
   return acr_values.length > 0 && acr_values.every((acr) => acr === '2') && !session.amr.includes('mfa');
 }
 
-/** A client that asks for more, or sends people elsewhere, is asked about again. */
-function needsConsent({ prompt, client, asked_scope, redirect_uri }: StandardRequest, { consent }: InteractionFacts): boolean {
+/** A client that asks for more, or for use elsewhere, or sends people elsewhere, is asked about again. */
+function needsConsent(
+  { prompt, client, asked_scope, asked_resource, redirect_uri }: StandardRequest,
+  { consent }: InteractionFacts,
+): boolean {
   if (prompt.includes('consent')) return true;
   if (client.trusted) return false;
   if (!consent) return true;
-  return !asked_scope.every((name) => consent.scope.includes(name)) || !consent.redirect_uris.includes(redirect_uri);
+  const is_covered =
+    asked_scope.every((name) => consent.scope.includes(name)) && asked_resource.every((uri) => consent.resources.includes(uri));
+  return !is_covered || !consent.redirect_uris.includes(redirect_uri);
 }

@@ -25,6 +25,8 @@ export interface StandardRequest extends ResponseTarget {
   asked_scope: string[];
   /** Beside us; none: the access token is for us. */
   resource: string[];
+  /** Those that the person is asked about: we ourselves are none. */
+  asked_resource: string[];
   nonce: string | null;
   claims: JsonObject | null;
   code_challenge: string;
@@ -94,13 +96,15 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
   const prompt = readPrompt(query);
   const scope = readScope(query, client);
   const claims = readClaims(query, client);
+  const resource = readResource(query, client, issuer);
   return {
     ...target,
     profile: 'standard',
     client,
     scope,
     asked_scope: [...new Set([...scope, ...scopesOfClaims(claims)])],
-    resource: readResource(query, client, issuer),
+    resource,
+    asked_resource: resource.filter((uri) => uri !== issuer),
     nonce: bounded(query, 'nonce'),
     claims,
     code_challenge: readChallenge(query),

@@ -45,6 +45,7 @@ export function createHomeAssistantAuthorize({ authorize, browserSessions, asset
         account: session.name ?? session.user_id,
         sid: session.sid,
         scopes: [],
+        resources: [],
         action: `/auth/authorize/consent?${query}`,
         csrf: browser.csrf_token,
         other: loginHrefOf(visit),

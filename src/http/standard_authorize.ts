@@ -105,6 +105,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
       account: session.name ?? session.user_id,
       sid: session.sid,
       scopes: scopeTexts(asked.asked_scope, parts.scopes, language),
+      resources: asked.asked_resource,
       action: `${PATH}/consent?${query}`,
       csrf: csrf.meet(request, reply).csrf_token,
       other: loginHref(`${PATH}?${loginMarker.mark(query)}`),

@@ -141,13 +141,20 @@ export function createAuthorize(deps: AuthorizeDeps) {
 
     /** Remembers the yes of the person. */
     async agree(
-      { client, asked_scope: scope, redirect_uri }: StandardRequest,
+      { client, asked_scope: scope, asked_resource: resources, redirect_uri }: StandardRequest,
       { user_id }: AuthorizingSession,
       remote_address: string,
     ): Promise<void> {
       const { client_id } = client;
-      await consents.grant({ user_id, client_id, scope, redirect_uris: [redirect_uri] }, clock());
-      audit.record({ type: 'consent.granted', outcome: 'done', actor_user_id: user_id, client_id, remote_address, detail: { scope } });
+      await consents.grant({ user_id, client_id, scope, redirect_uris: [redirect_uri], resources }, clock());
+      audit.record({
+        type: 'consent.granted',
+        outcome: 'done',
+        actor_user_id: user_id,
+        client_id,
+        remote_address,
+        detail: { scope, resources },
+      });
     },
 
     /** The code for a URL client in Home Assistant's dialect, whose person was logged in already and said yes. */

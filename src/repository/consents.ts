@@ -1,4 +1,4 @@
-// Consents: the remembered yes of a person to a client, its scopes and the places it sends them to.
+// Consents: the remembered yes of a person to a client, its scopes, the resource servers at which it uses them, and the places it sends people to.
 
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
@@ -8,6 +8,8 @@ export interface Consent {
   client_id: string;
   scope: string[];
   redirect_uris: string[];
+  /** Beside us (RFC 8707). */
+  resources: string[];
 }
 
 export type Consents = ReturnType<typeof createConsents>;
@@ -17,6 +19,7 @@ export function besideThoseBefore(now: Date) {
   return {
     scope: sql<string[]>`array(select distinct unnest(consents.scope || excluded.scope) order by 1)`,
     redirect_uris: sql<string[]>`array(select distinct unnest(consents.redirect_uris || excluded.redirect_uris) order by 1)`,
+    resources: sql<string[]>`array(select distinct unnest(consents.resources || excluded.resources) order by 1)`,
     granted_at: now,
   };
 }
@@ -24,20 +27,20 @@ export function besideThoseBefore(now: Date) {
 export function createConsents(database: Database) {
   const { kysely } = database;
   return {
-    async find(user_id: string, client_id: string): Promise<Pick<Consent, 'scope' | 'redirect_uris'> | undefined> {
+    async find(user_id: string, client_id: string): Promise<Pick<Consent, 'scope' | 'redirect_uris' | 'resources'> | undefined> {
       return await kysely
         .selectFrom('consents')
-        .select(['scope', 'redirect_uris'])
+        .select(['scope', 'redirect_uris', 'resources'])
         .where('user_id', '=', user_id)
         .where('client_id', '=', client_id)
         .executeTakeFirst();
     },
 
     /** Remembers a yes beside those before it; one statement, so that two tabs lose nothing of each other. */
-    async grant({ user_id, client_id, scope, redirect_uris }: Consent, now: Date): Promise<void> {
+    async grant({ user_id, client_id, scope, redirect_uris, resources }: Consent, now: Date): Promise<void> {
       await kysely
         .insertInto('consents')
-        .values({ user_id, client_id, scope, redirect_uris, granted_at: now })
+        .values({ user_id, client_id, scope, redirect_uris, resources, granted_at: now })
         .onConflict((conflict) => conflict.columns(['user_id', 'client_id']).doUpdateSet(besideThoseBefore(now)))
         .execute();
     },
@@ -45,7 +48,7 @@ export function createConsents(database: Database) {
     async list(user_id: string) {
       return await kysely
         .selectFrom('consents')
-        .select(['client_id', 'scope', 'redirect_uris', 'granted_at'])
+        .select(['client_id', 'scope', 'redirect_uris', 'resources', 'granted_at'])
         .where('user_id', '=', user_id)
         .orderBy('granted_at')
         .orderBy('client_id')

@@ -159,17 +159,17 @@ export function createDeviceCodes(database: Database) {
             .where('d.status', '=', 'pending')
             .where('d.expires_at', '>', now)
             .where(isInAllowedGroup('u.id', { allowed_group_ids }))
-            .returning(['d.client_id', 'd.scope']),
+            .returning(['d.client_id', 'd.scope', 'd.resource']),
         )
         // In the same statement: a device that polls in between must not find a yes without a consent.
         .with('consented', (db) =>
           db
             .insertInto('consents')
-            .columns(['user_id', 'client_id', 'scope', 'redirect_uris', 'granted_at'])
+            .columns(['user_id', 'client_id', 'scope', 'resources', 'redirect_uris', 'granted_at'])
             .expression(
               db
                 .selectFrom('approved')
-                .select([sql.val(login.user_id).as('user_id'), 'client_id', 'scope'])
+                .select([sql.val(login.user_id).as('user_id'), 'client_id', 'scope', 'resource as resources'])
                 .select([sql<string[]>`'{}'::text[]`.as('redirect_uris'), sql.val(now).as('granted_at')]),
             )
             .onConflict((conflict) => conflict.columns(['user_id', 'client_id']).doUpdateSet(besideThoseBefore(now))),

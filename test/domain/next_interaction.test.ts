@@ -12,11 +12,22 @@ const trusted = { client: newClient() };
 const request: StandardRequest = {
   ...{ profile: 'standard', client, redirect_uri: REDIRECT_URI, response_mode: 'query', state: null, scope: ['openid'] },
   asked_scope: ['openid', 'profile'],
-  ...{ resource: [], nonce: null, claims: null, code_challenge: '', prompt: [], max_age: null, acr_values: [], id_token_hint: null },
+  ...{
+    resource: [],
+    asked_resource: [],
+    nonce: null,
+    claims: null,
+    code_challenge: '',
+    prompt: [],
+    max_age: null,
+    acr_values: [],
+    id_token_hint: null,
+  },
   ...{ login_hint: null, dpop_jkt: null },
 };
 const session = { user_id: 'ann', auth_time: NOON, amr: ['pwd'] };
-const consent = { scope: ['openid', 'profile', 'email'], redirect_uris: [REDIRECT_URI] };
+const consent = { scope: ['openid', 'profile', 'email'], redirect_uris: [REDIRECT_URI], resources: ['https://api.example.com/'] };
+const other = { asked_resource: ['https://api.example.com/', 'https://other.example.com/'] };
 const facts: InteractionFacts = {
   now: addSeconds(NOON, 100),
   session,
@@ -41,6 +52,10 @@ test.each<[string, Partial<StandardRequest>, Partial<InteractionFacts>, Interact
   ['never agreed, silently', { prompt: ['none'] }, { consent: undefined }, 'consent_required'],
   ['agreed to less', {}, { consent: { ...consent, scope: ['openid'] } }, 'consent'],
   ['agreed for another place to be sent to', {}, { consent: { ...consent, redirect_uris: ['https://old.example.com/'] } }, 'consent'],
+  ['agreed for that server', { asked_resource: ['https://api.example.com/'] }, {}, 'grant'],
+  ['agreed for one of the servers', other, {}, 'consent'],
+  ['agreed for one of the servers, silently', { ...other, prompt: ['none'] }, {}, 'consent_required'],
+  ['agreed for none of the servers, to a trusted client', { ...other, ...trusted }, { consent: undefined }, 'grant'],
   ['asked to ask', { prompt: ['consent'] }, {}, 'consent'],
   ['asked to ask, by a trusted client', { ...trusted, prompt: ['consent'] }, {}, 'consent'],
   ['asked to ask, and answered', { prompt: ['consent'] }, { agreed: true }, 'grant'],

@@ -43,7 +43,7 @@ test('what is not said has its default', () => {
   const { client: _, ...request } = read();
   expect(request).toEqual({
     ...{ profile: 'standard', redirect_uri: REDIRECT_URI, response_mode: 'query', state: null, scope: [], resource: [], nonce: null },
-    asked_scope: [],
+    ...{ asked_scope: [], asked_resource: [] },
     ...{ claims: null, code_challenge: CHALLENGE, prompt: [], max_age: null, acr_values: [], id_token_hint: null, login_hint: null },
     dpop_jkt: null,
   });
@@ -53,7 +53,7 @@ test.each<[string, Parameters, Partial<StandardRequest>]>([
   ['scopes are a set, in their order', { scope: 'profile openid profile' }, { scope: ['profile', 'openid'] }],
   // OpenID Connect Core section 3.1.2.1
   ['scopes that the client has not are ignored', { scope: 'openid address email' }, { scope: ['openid'] }],
-  ['a resource is the issuer or one of the client', { resource: [API, ISSUER, API] }, { resource: [API, ISSUER] }],
+  ['a resource is the issuer or one of the client', { resource: [API, ISSUER, API] }, { resource: [API, ISSUER], asked_resource: [API] }],
   ['prompts may come together', { prompt: 'login consent' }, { prompt: ['login', 'consent'] }],
   ['max_age 0 is not none', { max_age: '0' }, { max_age: 0 }],
   ['an empty parameter is none', { max_age: '', prompt: '', nonce: '', claims: '', response_mode: '' }, { max_age: null, prompt: [] }],

@@ -9,6 +9,7 @@ import { API, CALLBACK } from '../support/standard_clients.ts';
 import { VERIFIER } from '../support/standard_grants.ts';
 
 const OTHER_CALLBACK = 'https://app.example.com/other';
+const OTHER_API = 'https://other.example.com/?a="><script>alert(1)</script>';
 
 let server: TestServer;
 /** Logged in as the owner, who has agreed to the app. */
@@ -18,7 +19,7 @@ let owner: Call;
 beforeAll(async () => {
   const clients = [
     { client_id: 'app', redirect_uris: [CALLBACK], resources: [API] },
-    { client_id: 'consenting', redirect_uris: [CALLBACK, OTHER_CALLBACK] },
+    { client_id: 'consenting', redirect_uris: [CALLBACK, OTHER_CALLBACK], resources: [API, OTHER_API] },
     { client_id: 'other', redirect_uris: [CALLBACK] },
   ];
   server = await startServer({ config: { clients, http: { ip_ban_enabled: false } } });
@@ -114,9 +115,37 @@ describe('consent', () => {
     ['more is asked for', { scope: 'openid profile' }],
     ['the answer goes elsewhere', { redirect_uri: OTHER_CALLBACK }],
     ['the client wants it', { prompt: 'consent' }],
+    ['tokens are for another server', { resource: API }],
+    ['tokens are for another server and for us', { resource: [ISSUER, API] }],
   ])('is asked for again when %s, and only then', async (_story, fields) => {
     expect((await browser.follow(consenting())).seen).toEqual([]);
     expect((await browser.follow(consenting(fields))).seen).toEqual(['consent']);
+  });
+
+  it('for one server is none for another, whatever is asked for beside it', async () => {
+    await browser.authorize(consenting({ resource: API }));
+    for (const resource of [API, ISSUER, [API, ISSUER]]) expect((await browser.follow(consenting({ resource }))).seen).toEqual([]);
+    const before = await codes();
+    for (const resource of [OTHER_API, [API, OTHER_API]])
+      expect(await silent({ client_id: 'consenting', resource }, browser)).toBe('consent_required');
+    expect(await codes()).toBe(before);
+    expect((await browser.follow(consenting({ resource: OTHER_API }))).seen).toEqual(['consent']);
+    expect((await browser.follow(consenting({ resource: [API, OTHER_API] }))).seen).toEqual([]);
+  });
+
+  it.each([
+    ['en', 'It will be used at:'],
+    ['de', 'Verwendet wird das bei:'],
+    ['fr', 'L’accès sera utilisé auprès de :'],
+  ])('names the servers that tokens are for, in %s', async (language, text) => {
+    const shown = async (fields: Fields) => (await browser.get(consenting({ prompt: 'consent', ui_locales: language, ...fields }))).text();
+    for (const resource of [undefined, ISSUER]) expect(await shown({ resource })).not.toContain(text);
+    expect(await shown({ resource: API })).toContain(`<p>${text}</p><ul><li>${API}</li></ul>`);
+    const html = await shown({ resource: [ISSUER, OTHER_API, API] });
+    expect(html).toContain(text);
+    expect(html).toContain(`<li>${API}</li>`);
+    expect(html).toMatch(/<li>https:\/\/other\.example\.com\/\?a=(&quot;|"|&#34;)(&gt;|>)&lt;script/);
+    expect(html).not.toContain('<script');
   });
 
   it('that is denied gives no code, and is asked for again', async () => {

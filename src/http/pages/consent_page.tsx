@@ -3,6 +3,7 @@
 import { CSRF_FIELD } from '../csrf.ts';
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
+import { ResourceList } from './resource_list.tsx';
 import { ScopeList } from './scope_list.tsx';
 import { Client, type ShownClient } from './shown_client.tsx';
 import { CONTROL } from './step_form.tsx';
@@ -19,6 +20,8 @@ export interface ConsentPage {
   sid: string;
   /** What the app gets, in words. */
   scopes: readonly string[];
+  /** Where the app uses it, beside here. */
+  resources: readonly string[];
   action: string;
   csrf: string;
   /** The way to another account. */
@@ -27,7 +30,8 @@ export interface ConsentPage {
   keep: boolean;
 }
 
-export function consentPage({ language, stylesheet, client, account, sid, scopes, action, csrf, other, keep }: ConsentPage): string {
+export function consentPage(page: ConsentPage): string {
+  const { language, stylesheet, client, account, sid, scopes, resources, action, csrf, other, keep } = page;
   const { t } = language;
   const title = t('consent.title', { client: client.name });
   return render(
@@ -35,6 +39,7 @@ export function consentPage({ language, stylesheet, client, account, sid, scopes
       <h1>{t('consent.heading', { account })}</h1>
       <Client language={language} client={client} />
       <ScopeList language={language} scopes={scopes} />
+      <ResourceList language={language} resources={resources} />
       <form method="post" action={action}>
         <input type="hidden" name={CSRF_FIELD} value={csrf} />
         <input type="hidden" name={CONSENT.sid} value={sid} />

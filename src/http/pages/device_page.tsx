@@ -3,6 +3,7 @@
 import { CSRF_FIELD } from '../csrf.ts';
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
+import { ResourceList } from './resource_list.tsx';
 import { ScopeList } from './scope_list.tsx';
 import { Client, type ShownClient } from './shown_client.tsx';
 
@@ -61,13 +62,16 @@ export interface DevicePage extends Common {
   user_code: string;
   /** What the app gets, in words. */
   scopes: readonly string[];
+  /** Where the app uses it, beside here. */
+  resources: readonly string[];
   action: string;
   csrf: string;
   /** The way to another account. */
   other: string;
 }
 
-export function devicePage({ language, stylesheet, client, account, user_code, scopes, action, csrf, other }: DevicePage): string {
+export function devicePage(page: DevicePage): string {
+  const { language, stylesheet, client, account, user_code, scopes, resources, action, csrf, other } = page;
   const { t } = language;
   return render(
     <Layout language={language} title={t('device.title')} stylesheet={stylesheet}>
@@ -78,6 +82,7 @@ export function devicePage({ language, stylesheet, client, account, user_code, s
         <code class="secret">{user_code}</code>
       </p>
       <ScopeList language={language} scopes={scopes} />
+      <ResourceList language={language} resources={resources} />
       <form method="post" action={action}>
         <input type="hidden" name={CSRF_FIELD} value={csrf} />
         <input type="hidden" name={DEVICE.user_code} value={user_code} />

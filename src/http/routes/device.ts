@@ -64,7 +64,7 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
     return sendPage(reply.code(wrong === null ? 200 : 400), page, { any_form_target: true });
   }
 
-  function askForAnswer({ request, reply, session, query }: Visit, { client, user_code, scope }: DeviceRequest): FastifyReply {
+  function askForAnswer({ request, reply, session, query }: Visit, { client, user_code, scope, resource }: DeviceRequest): FastifyReply {
     const language = languageOf(request);
     const page = devicePage({
       ...{ language, stylesheet, path: PATH },
@@ -72,6 +72,7 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
       account: session.name ?? session.user_id,
       user_code: showUserCode(user_code),
       scopes: scopeTexts(scope, parts.scopes, language),
+      resources: resource.filter((uri) => uri !== parts.public_url),
       action: `${PATH}?${query}`,
       csrf: csrf.meet(request, reply).csrf_token,
       other: loginHref(`${PATH}?${loginMarker.mark(query)}`),

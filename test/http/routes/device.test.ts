@@ -6,6 +6,7 @@ import { OWNER, startServer, type TestServer } from '../../support/server.ts';
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const ORIGIN = 'https://auth.example.com';
 const BOB = { username: 'bob', password: 'another good password' };
+const API = 'https://api.example.com/';
 const device = { token_endpoint_auth_method: 'none', grant_types: [GRANT, 'refresh_token'], redirect_uris: [] };
 
 type Browser = ReturnType<typeof visitor>;
@@ -19,7 +20,14 @@ beforeAll(async () => {
     config: {
       scopes: [{ name: 'play', description: { en: 'play your music', de: 'deine Musik spielen' } }],
       clients: [
-        { ...device, client_id: 'tv', client_name: 'Tele<b>vision', client_uri: 'https://tv.example.com/', scope: 'openid profile play' },
+        {
+          ...device,
+          client_id: 'tv',
+          client_name: 'Tele<b>vision',
+          client_uri: 'https://tv.example.com/',
+          scope: 'openid profile play',
+          resources: [API],
+        },
         { ...device, client_id: 'safe', scope: 'openid', allowed_group_ids: ['system-admin'] },
         { ...device, client_id: 'web', grant_types: ['authorization_code'], redirect_uris: ['https://web.example.com/cb'] },
       ],
@@ -148,6 +156,16 @@ test('a person sees who asks for what and the code, and the device has tokens af
   expect(await poll(device_code)).toMatchObject({ error: 'invalid_grant' });
   const consents = await server.parts.database.kysely.selectFrom('consents').selectAll().where('client_id', '=', 'tv').execute();
   expect(consents).toMatchObject([{ scope: ['openid', 'play'], redirect_uris: [] }]);
+});
+
+test('the page names the servers that tokens are for, and the yes is remembered for them', async () => {
+  const { device_code, path } = await started({ resource: API });
+  const html = await (await ada.get(path)).text();
+  expect(html).toContain(`<p>It will be used at:</p><ul><li>${API}</li></ul>`);
+  await ada.submit(path, html, allow);
+  expect(await poll(device_code)).toMatchObject({ token_type: 'Bearer' });
+  const consents = await server.parts.database.kysely.selectFrom('consents').selectAll().where('client_id', '=', 'tv').execute();
+  expect(consents).toMatchObject([{ resources: [API] }]);
 });
 
 // G3

@@ -126,6 +126,7 @@ export const de: Catalogue = {
   'consent.title': 'Weiter zu {client}',
   'consent.heading': 'Als {account} anmelden?',
   'consent.gets': 'Die App erhält',
+  'consent.used_at': 'Verwendet wird das bei:',
   'consent.allow': 'Weiter',
   'consent.deny': 'Abbrechen',
   'consent.other_account': 'Anderes Konto benutzen',

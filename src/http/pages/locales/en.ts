@@ -122,6 +122,7 @@ export const en = {
   'consent.title': 'Continue to {client}',
   'consent.heading': 'Log in as {account}?',
   'consent.gets': 'The app gets',
+  'consent.used_at': 'It will be used at:',
   'consent.allow': 'Continue',
   'consent.deny': 'Cancel',
   'consent.other_account': 'Use another account',

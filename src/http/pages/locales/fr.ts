@@ -127,6 +127,7 @@ export const fr: Catalogue = {
   'consent.title': 'Continuer vers {client}',
   'consent.heading': 'Se connecter en tant que {account} ?',
   'consent.gets': 'L’application reçoit',
+  'consent.used_at': 'L’accès sera utilisé auprès de :',
   'consent.allow': 'Continuer',
   'consent.deny': 'Annuler',
   'consent.other_account': 'Utiliser un autre compte',
