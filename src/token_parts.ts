@@ -25,6 +25,7 @@ import { createAccessTokens } from './tokens/access_token.ts';
 import { createAdmission } from './tokens/admission.ts';
 import { createBearer } from './tokens/bearer.ts';
 import { createDpop } from './tokens/dpop.ts';
+import { createDpopNonces } from './tokens/dpop_nonce.ts';
 import { createIdTokens } from './tokens/id_token.ts';
 import { createIssuer } from './tokens/issuer.ts';
 import { createKeyring } from './tokens/keyring.ts';
@@ -70,7 +71,8 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
     tokenExchanges: createTokenExchanges(database),
     token_exchange_enabled: config.token_exchange.enabled,
   });
-  const dpop = createDpop({ usedProofs: createUsedProofs(database), clock, public_url });
+  const nonces = config.dpop.require_nonce ? createDpopNonces({ sealer, clock }) : null;
+  const dpop = createDpop({ usedProofs: createUsedProofs(database), clock, public_url, nonces });
   const revocation = createRevocation({ ...deps, rotation, rotatingTokens, accessTokens, revokedAccessTokens });
   const introspection = createIntrospection({
     ...deps,

@@ -94,6 +94,11 @@ const tokenExchange = z.strictObject({
   enabled: z.boolean().default(false),
 });
 
+const dpop = z.strictObject({
+  /** Whether a proof of possession must name a nonce that was handed out a moment ago (RFC 9449 section 8). */
+  require_nonce: z.boolean().default(false),
+});
+
 const audit = z.strictObject({
   /** Seconds that audit events are kept. */
   retention: duration('1d', '3650d').prefault('30d'),
@@ -139,6 +144,7 @@ export const configSchema = z.strictObject({
   url_clients: urlClientsSchema.prefault({}),
   registration: registrationSchema.prefault({}),
   token_exchange: tokenExchange.prefault({}),
+  dpop: dpop.prefault({}),
   /** Other hosts whose reverse proxy asks us who may in. */
   forward_auth: forwardAuthSchema.prefault({}),
   audit: audit.prefault({}),

@@ -19,9 +19,11 @@ const ERROR_STATUS = {
   unfit_redirect_uri: 400,
   invalid_client_metadata: 400,
   access_denied: 403,
-  // RFC 8707 section 2, RFC 9449 section 5, RFC 6750 section 3.1
+  // RFC 8707 section 2, RFC 9449 sections 5, 8 and 9 (the second nonce is `use_dpop_nonce` on the wire), RFC 6750 section 3.1
   invalid_target: 400,
   invalid_dpop_proof: 400,
+  use_dpop_nonce: 400,
+  resource_needs_nonce: 401,
   invalid_token: 401,
   insufficient_scope: 403,
   server_error: 500,

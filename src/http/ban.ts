@@ -36,6 +36,8 @@ const HARMLESS: readonly ErrorCode[] = [
   'slow_down',
   'device_denied',
   'expired_token',
+  // The proof was good but for its nonce.
+  'use_dpop_nonce',
 ];
 
 /** Counts before the answer leaves, so that the next request already meets the ban. */

@@ -39,8 +39,8 @@ const FRAMEWORK_ERRORS: readonly ErrorCode[] = [
   'temporarily_unavailable',
 ];
 
-/** A device that waits for its person asks every few seconds. */
-const EVERYDAY: readonly ErrorCode[] = ['authorization_pending', 'slow_down'];
+/** A device that waits for its person asks every few seconds, and a client learns the nonce of the moment in no other way. */
+const EVERYDAY: readonly ErrorCode[] = ['authorization_pending', 'slow_down', 'use_dpop_nonce', 'resource_needs_nonce'];
 
 export function installErrors(app: FastifyInstance, deps: Deps): void {
   app.setErrorHandler((error, request, reply) => answer(deps, asAuthError(error), request, reply));

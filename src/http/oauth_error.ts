@@ -19,6 +19,8 @@ const CODES: readonly ErrorCode[] = [
   'expired_token',
   'invalid_target',
   'invalid_dpop_proof',
+  'use_dpop_nonce',
+  'resource_needs_nonce',
   'invalid_token',
   'insufficient_scope',
   'access_denied',
@@ -35,10 +37,11 @@ export function oauthBody({ code, status, description }: Refusal): { error?: str
   return error_description === '' ? { error } : { error, error_description };
 }
 
-/** Words that Home Assistant answers with another status than RFC 7591 section 3.2.2 and RFC 8628 section 3.5. */
+/** Words that are answered with another status elsewhere: by Home Assistant than by RFC 7591 section 3.2.2 and RFC 8628 section 3.5, and at a resource. */
 const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
   unfit_redirect_uri: 'invalid_redirect_uri',
   device_denied: 'access_denied',
+  resource_needs_nonce: 'use_dpop_nonce',
 };
 
 /** The word for a refusal. */

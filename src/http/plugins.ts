@@ -138,7 +138,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       deviceAuthorizationRoute(parts),
       revokeRoute(parts.revocation),
       introspectRoute(parts.introspection),
-      userinfoRoute(parts.userinfo),
+      userinfoRoute(parts),
       verifyRoute(pages, config.http.trusted_proxies),
       forwardRoute(pages, config.http.trusted_proxies),
       hostSessionRoute(pages, config.http.trusted_proxies),

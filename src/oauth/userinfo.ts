@@ -41,7 +41,7 @@ export function createUserinfo({ accessTokens, refreshTokens, dpop, clock }: Use
   }
 
   return {
-    /** The claims. Throws `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`. */
+    /** The claims. Throws `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`, `use_dpop_nonce`. */
     async answer(request: UserinfoRequest): Promise<JsonObject> {
       const claims = accessTokens.read(request.access_token);
       if (!claims?.refresh_token_id) throw invalidToken('not ours, expired, or for somebody else');

@@ -5,6 +5,7 @@ import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { safeEqual, sha256 } from '../domain/secret.ts';
 import type { UsedProofs } from '../repository/used_proofs.ts';
+import type { DpopNonces } from './dpop_nonce.ts';
 
 /** Asymmetric, and none of those that RFC 9449 section 11.6 and FAPI 2.0 section 5.4.1 leave behind. */
 export const DPOP_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'PS384', 'PS512'];
@@ -17,6 +18,8 @@ export interface DpopDeps {
   usedProofs: UsedProofs;
   clock: Clock;
   public_url: string;
+  /** What every proof must name; null: nothing. */
+  nonces?: DpopNonces | null;
 }
 
 /** A request, as far as its proof must speak of it. */
@@ -32,7 +35,7 @@ export interface Proven {
 
 export type Dpop = ReturnType<typeof createDpop>;
 
-export function createDpop({ usedProofs, clock, public_url }: DpopDeps) {
+export function createDpop({ usedProofs, clock, public_url, nonces = null }: DpopDeps) {
   async function verify(proof: string): Promise<JWTVerifyResult> {
     try {
       return await jwtVerify(proof, EmbeddedJWK, {
@@ -66,7 +69,13 @@ export function createDpop({ usedProofs, clock, public_url }: DpopDeps) {
   }
 
   return {
-    /** The thumbprint of the key that the request proves to hold (RFC 7638); null when it proves none. Throws `invalid_dpop_proof`. */
+    /** The nonce that the next proof should name (RFC 9449 section 8.2); null where none is asked for. */
+    nonce: (): string | null => nonces?.current() ?? null,
+
+    /**
+     * The thumbprint of the key that the request proves to hold (RFC 7638); null when it proves none. Throws `invalid_dpop_proof`, and
+     * `use_dpop_nonce` for a proof that lacks nothing but a fresh nonce.
+     */
     async prove(request: Proven): Promise<string | null> {
       const [proof, ...others] = request.proofs;
       if (proof === undefined) return null;
@@ -74,6 +83,8 @@ export function createDpop({ usedProofs, clock, public_url }: DpopDeps) {
       if (proof.length > MAX_LENGTH) throw refused('it is too long');
       const { payload, protectedHeader } = await verify(proof);
       judge(payload, request);
+      if (nonces && !nonces.isGood(payload.nonce))
+        throw new AuthError('use_dpop_nonce', 'The DPoP proof must name the nonce of DPoP-Nonce');
       const jkt = await thumbprint(protectedHeader.jwk);
       await spend(jkt, payload);
       return jkt;

@@ -6,7 +6,7 @@ import type { ClientAuthentication } from '../../oauth/client_authentication.ts'
 import type { Par } from '../../oauth/par.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
 import { formBody } from '../body.ts';
-import { headerValues } from '../header_values.ts';
+import { dpopProofs } from '../dpop_proofs.ts';
 
 export interface ParParts {
   par: Par;
@@ -28,7 +28,7 @@ export function parRoute({ par, clientAuthentication, dpop }: ParParts): Fastify
       const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address });
       if (!client.grant_types.includes('authorization_code'))
         throw new AuthError('unauthorized_client', 'The client may not use this grant');
-      const dpop_jkt = await dpop.prove({ proofs: headerValues(request, 'dpop'), method: 'POST', path: PATH });
+      const dpop_jkt = await dpop.prove({ proofs: dpopProofs(request, reply, dpop), method: 'POST', path: PATH });
       const asked = new Map([...parameters].filter(([name]) => !CREDENTIALS.includes(name)));
       return reply.code(201).send(await par.push(client, asked, { remote_address, dpop_jkt }));
     });

@@ -3,15 +3,17 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { TokenEndpoint } from '../../oauth/token_endpoint.ts';
 import type { Admissions } from '../../tokens/admission.ts';
+import type { Dpop } from '../../tokens/dpop.ts';
 import { formBody } from '../body.ts';
-import { headerValues } from '../header_values.ts';
+import { dpopProofs } from '../dpop_proofs.ts';
 
 interface Parts {
   tokenEndpoint: TokenEndpoint;
   admissions: Admissions;
+  dpop: Dpop;
 }
 
-export function tokenRoute({ tokenEndpoint, admissions }: Parts): FastifyPluginAsync {
+export function tokenRoute({ tokenEndpoint, admissions, dpop }: Parts): FastifyPluginAsync {
   const config = { answers: 'oauth', cors: 'any', counts_refusals: true } as const;
   return async (app) => {
     app.post('/auth/token', { config }, async (request, reply) => {
@@ -22,7 +24,7 @@ export function tokenRoute({ tokenEndpoint, admissions }: Parts): FastifyPluginA
         error_ref,
         admission: admissions(remote_address),
         authorization: request.headers.authorization,
-        dpop: headerValues(request, 'dpop'),
+        dpop: dpopProofs(request, reply, dpop),
       });
       reply.header('pragma', 'no-cache'); // RFC 6749 section 5.1; no-store is on every answer
       return reply.send(answer === 'revoked' ? '' : answer);

@@ -3,11 +3,17 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 import type { Userinfo } from '../../oauth/userinfo.ts';
+import type { Dpop } from '../../tokens/dpop.ts';
 import { challenge, presentedAccessToken } from '../access_token.ts';
 import { formBody } from '../body.ts';
-import { headerValues } from '../header_values.ts';
+import { dpopProofs } from '../dpop_proofs.ts';
 
-export function userinfoRoute(userinfo: Userinfo): FastifyPluginAsync {
+interface Parts {
+  userinfo: Userinfo;
+  dpop: Dpop;
+}
+
+export function userinfoRoute({ userinfo, dpop }: Parts): FastifyPluginAsync {
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const presented = presentedAccessToken(request, request.method === 'POST' ? await formBody(request) : undefined);
     if (!presented) {
@@ -16,10 +22,12 @@ export function userinfoRoute(userinfo: Userinfo): FastifyPluginAsync {
     }
     const { method, remote_address } = request;
     try {
-      return await userinfo.answer({ ...presented, method, remote_address, proofs: headerValues(request, 'dpop') });
+      return await userinfo.answer({ ...presented, method, remote_address, proofs: dpopProofs(request, reply, dpop) });
     } catch (error) {
       if (!(error instanceof AuthError) || error.status >= 500) throw error;
       reply.header('www-authenticate', challenge(presented.scheme, error));
+      // RFC 9449 section 9
+      if (error.code === 'use_dpop_nonce') throw new AuthError('resource_needs_nonce', error.description);
       if (error.code !== 'invalid_dpop_proof') throw error;
       // RFC 9449 section 7.1: here a bad proof is as good as no token.
       throw new AuthError('invalid_token', error.description, { detail: error.code, cause: error.cause });
