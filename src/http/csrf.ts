@@ -18,6 +18,8 @@ export interface Browser {
 }
 
 export interface Csrf {
+  /** SHA-256 of the pre-login cookie; null for a browser that has none. */
+  hashOf(request: FastifyRequest): Buffer | null;
   /** The browser, with a new cookie when it has none. */
   meet(request: FastifyRequest, reply: FastifyReply): Browser;
   /** The browser that sent a form of ours; throws `cross_site_request` for any other. */
@@ -38,6 +40,10 @@ export function createCsrf({ cookies, sealer, public_url }: Deps): Csrf {
   }
 
   return {
+    hashOf(request) {
+      const cookie = cookies.read(request, 'login');
+      return cookie === null ? null : sha256(cookie);
+    },
     meet(request, reply) {
       const known = cookies.read(request, 'login');
       const cookie = known ?? randomToken('lk_br_');

@@ -80,10 +80,11 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     return sendPage(reply.code(403), messagePage({ language, stylesheet, title: t('blocked.title'), text }));
   }
 
-  function toLogin(reply: FastifyReply, query: URLSearchParams, request: StandardRequest | null): FastifyReply {
+  function toLogin(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, asked: StandardRequest): FastifyReply {
+    const { browser_hash } = csrf.meet(request, reply);
     return reply.redirect(
-      loginHref(`${PATH}?${loginMarker.mark(query)}`, {
-        login_hint: request?.login_hint ?? null,
+      loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`, {
+        login_hint: asked.login_hint,
         ui_locales: query.get('ui_locales'),
       }),
       303,
@@ -98,6 +99,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     query: URLSearchParams,
   ): FastifyReply {
     const language = languageOf(request);
+    const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = consentPage({
       language,
       stylesheet,
@@ -107,8 +109,8 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
       scopes: scopeTexts(asked.asked_scope, parts.scopes, language),
       resources: asked.asked_resource,
       action: `${PATH}/consent?${query}`,
-      csrf: csrf.meet(request, reply).csrf_token,
-      other: loginHref(`${PATH}?${loginMarker.mark(query)}`),
+      csrf: csrf_token,
+      other: loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`),
       keep: false,
     });
     return sendPage(reply, page, { any_form_target: true });
@@ -120,8 +122,8 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     // A no is a no, whoever is logged in by now; a yes on a page that was shown to somebody else is not this person's.
     if (decision !== null && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
     const is_answered = decision !== null && session?.sid === decision.sid;
-    const next = await authorize.next(opened.request, session, query, is_answered);
-    if (next === 'login' || session === null) return toLogin(reply, query, opened.request);
+    const next = await authorize.next(opened.request, session, { query, browser_hash: csrf.hashOf(request) }, is_answered);
+    if (next === 'login' || session === null) return toLogin(reply, request, query, opened.request);
     // Only people who are logged in put an app on the owner's list.
     const turned_away = await turnAway(reply, request, opened);
     if (turned_away) return turned_away;

@@ -35,6 +35,12 @@ export interface AuthorizingSession extends ProviderKey {
   sid: string;
 }
 
+/** How a request came: its query with our mark where a login was made for it, and the browser, by the SHA-256 of its pre-login cookie. */
+interface Arrival {
+  query: URLSearchParams;
+  browser_hash: Buffer | null;
+}
+
 /** A request whose client and redirect URI are known to belong together. */
 export interface Opened {
   client: Client;
@@ -125,14 +131,19 @@ export function createAuthorize(deps: AuthorizeDeps) {
       return { client, target, request, pushed_hash: pushed?.hash ?? null };
     },
 
-    /** What comes next; throws what the client is told. `query`: as it came, with our mark where a login was made for it. */
-    async next(request: StandardRequest, session: AuthorizingSession | null, query: URLSearchParams, agreed = false): Promise<Interaction> {
+    /** What comes next; throws what the client is told. */
+    async next(
+      request: StandardRequest,
+      session: AuthorizingSession | null,
+      { query, browser_hash }: Arrival,
+      agreed = false,
+    ): Promise<Interaction> {
       const hint = request.id_token_hint;
       return nextInteraction(request, {
         now: clock(),
         session,
         agreed,
-        just_logged_in: session !== null && deps.loginMarker.isFor(query, session.auth_time),
+        just_logged_in: session !== null && deps.loginMarker.isFor(query, browser_hash, session.auth_time),
         // A hint that we did not write names nobody.
         hinted_user_id: hint === null ? null : (readIdTokenHint(hint, { keyring: deps.keyring, issuer })?.user_id ?? null),
         ...(await factsOf(request, session)),

@@ -67,15 +67,16 @@ export function createDeviceApproval({ deviceCodes, clientDirectory, guesses, lo
     reopen: (typed: string, session: AuthorizingSession, remote_address: string): Promise<DeviceRequest | null> =>
       look(typed, session, remote_address, 'find'),
 
-    /** Whether the device's client wants a better or a newer login than this one. `query`: with our mark where a login was made for it. */
+    /** Whether the device's client wants a better or a newer login than this one. `query`: with our mark where a login was made for it in this browser. */
     needsLogin(
       { max_age, acr_values }: DeviceRequest,
       { auth_time, amr, credential_id }: AuthorizingSession,
       query: URLSearchParams,
+      browser_hash: Buffer | null,
     ): boolean {
       if (credential_id === null) return true;
       // One login answers every demand for one: a factor that the user has not got cannot be asked for for ever.
-      if (loginMarker.isFor(query, auth_time)) return false;
+      if (loginMarker.isFor(query, browser_hash, auth_time)) return false;
       if (max_age !== null && (clock().getTime() - auth_time.getTime()) / 1000 > max_age) return true;
       return acr_values.length > 0 && acr_values.every((acr) => acr === '2') && !amr.includes('mfa');
     },

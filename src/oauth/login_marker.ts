@@ -1,5 +1,5 @@
-// Proves that a login was made for one authorization request: the time from which it counts, bound to the request by a MAC. It travels in the
-// URL through the login and back, so that any replica can tell, and nobody can make an older login count.
+// Proves that a login was made for one authorization request: the time from which it counts, bound to the request and to the browser by a MAC. It
+// travels in the URL through the login and back, so that any replica can tell, and nobody can make an older login count, or that of another browser.
 
 import { createHmac } from 'node:crypto';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -11,31 +11,34 @@ export const LOGIN_AFTER = 'login_after';
 const LIFETIME = 900;
 
 export interface LoginMarker {
-  /** The request's query with a mark: logins from now on count. */
-  mark(query: URLSearchParams): URLSearchParams;
-  /** Whether a login at that time was made for this request. */
-  isFor(query: URLSearchParams, auth_time: Date): boolean;
+  /** The request's query with a mark: logins of this browser from now on count. `browser_hash`: SHA-256 of its pre-login cookie. */
+  mark(query: URLSearchParams, browser_hash: Buffer): URLSearchParams;
+  /** Whether a login at that time was made for this request in this browser; null: one without a pre-login cookie. */
+  isFor(query: URLSearchParams, browser_hash: Buffer | null, auth_time: Date): boolean;
 }
 
 export function createLoginMarker({ sealer, clock }: { sealer: { subKey(purpose: string): Buffer }; clock: Clock }): LoginMarker {
   const key = sealer.subKey('login_marker');
 
-  function macOf(query: URLSearchParams, time: string): string {
+  function macOf(query: URLSearchParams, browser_hash: Buffer, time: string): string {
     const bare = new URLSearchParams(query);
     bare.delete(LOGIN_AFTER);
-    return createHmac('sha256', key).update(`${time}\n${bare}`).digest('base64url');
+    return createHmac('sha256', key)
+      .update(`${time}\n${browser_hash.toString('base64url')}\n${bare}`)
+      .digest('base64url');
   }
 
   return {
-    mark(query) {
+    mark(query, browser_hash) {
       const marked = new URLSearchParams(query);
       const time = String(clock().getTime());
-      marked.set(LOGIN_AFTER, `${time}.${macOf(query, time)}`);
+      marked.set(LOGIN_AFTER, `${time}.${macOf(query, browser_hash, time)}`);
       return marked;
     },
-    isFor(query, auth_time) {
+    isFor(query, browser_hash, auth_time) {
+      if (browser_hash === null) return false;
       const [time = '', mac = ''] = query.get(LOGIN_AFTER)?.split('.', 2) ?? [];
-      if (!/^\d{13}$/.test(time) || !safeEqual(mac, macOf(query, time))) return false;
+      if (!/^\d{13}$/.test(time) || !safeEqual(mac, macOf(query, browser_hash, time))) return false;
       const from = new Date(Number(time));
       return auth_time >= from && clock() < addSeconds(from, LIFETIME);
     },

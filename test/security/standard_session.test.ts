@@ -84,6 +84,23 @@ describe('a fresh login', () => {
     expect(await authTime(location!)).toBe(before + 2);
   });
 
+  it('counts in the browser that was sent to it, and in no other that has the same address', async () => {
+    const sent = new URL((await browser.get(authorizeUrl({ prompt: 'login' }))).headers.get('location')!, ISSUER);
+    const marked = sent.searchParams.get('next')!;
+    server.advance(1);
+    const another = standardBrowser(server);
+    await another.authorize(authorizeUrl());
+    for (const cookie of [undefined, another.jar.get('__Host-latchkey_login')!, 'lk_br_x']) {
+      if (cookie === undefined) another.jar.delete('__Host-latchkey_login');
+      else another.jar.set('__Host-latchkey_login', cookie);
+      expect((await another.get(marked)).headers.get('location')).toMatch(/^\/login\?/);
+      expect((await another.follow(authorizeUrl({ prompt: 'login' }))).seen).toEqual(['login']);
+    }
+    const { seen, location } = await browser.follow(sent.href);
+    expect([seen, location!.searchParams.has('code')]).toEqual([['login'], true]);
+    expect((await browser.get(marked)).headers.get('location')).toContain('code=');
+  });
+
   it('that is begun and left leaves the session as it was', async () => {
     const before = await authTime(await browser.authorize(authorizeUrl()));
     server.advance(2);

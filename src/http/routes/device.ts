@@ -66,6 +66,7 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
 
   function askForAnswer({ request, reply, session, query }: Visit, { client, user_code, scope, resource }: DeviceRequest): FastifyReply {
     const language = languageOf(request);
+    const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = devicePage({
       ...{ language, stylesheet, path: PATH },
       client: shownOf(client),
@@ -74,34 +75,35 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
       scopes: scopeTexts(scope, parts.scopes, language),
       resources: resource.filter((uri) => uri !== parts.public_url),
       action: `${PATH}?${query}`,
-      csrf: csrf.meet(request, reply).csrf_token,
-      other: loginHref(`${PATH}?${loginMarker.mark(query)}`),
+      csrf: csrf_token,
+      other: loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`),
     });
     return sendPage(reply, page, { any_form_target: true });
   }
 
-  function toLogin(reply: FastifyReply, query: URLSearchParams): FastifyReply {
-    return reply.redirect(loginHref(`${PATH}?${loginMarker.mark(query)}`), 303);
+  function toLogin({ request, reply, query }: Omit<Visit, 'session'>): FastifyReply {
+    const { browser_hash } = csrf.meet(request, reply);
+    return reply.redirect(loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`), 303);
   }
 
   async function show(visit: Visit): Promise<FastifyReply> {
-    const { request, reply, session, query } = visit;
+    const { request, session, query } = visit;
     const typed = query.get(DEVICE.user_code);
     if (typed === null) return askForCode(visit, null);
     const asked = await deviceApproval.open(typed, session, request.remote_address);
     if (!asked) return askForCode(visit, typed);
     if (asked.admission !== 'admitted') return tell(visit, asked.admission);
-    return deviceApproval.needsLogin(asked, session, query) ? toLogin(reply, query) : askForAnswer(visit, asked);
+    return deviceApproval.needsLogin(asked, session, query, csrf.hashOf(request)) ? toLogin(visit) : askForAnswer(visit, asked);
   }
 
   async function decide(visit: Visit, form: ReadonlyMap<string, string>): Promise<FastifyReply> {
-    const { request, reply, session, query } = visit;
+    const { request, session, query } = visit;
     const typed = form.get(DEVICE.user_code) ?? '';
     const decision = form.get(DEVICE.decision);
     if (decision !== 'allow' && decision !== 'deny') throw new AuthError('invalid_request', 'A decision is missing');
     const asked = await deviceApproval.reopen(typed, session, request.remote_address);
     if (!asked) return askForCode(visit, typed);
-    if (decision === 'allow' && deviceApproval.needsLogin(asked, session, query)) return toLogin(reply, query);
+    if (decision === 'allow' && deviceApproval.needsLogin(asked, session, query, csrf.hashOf(request))) return toLogin(visit);
     const answered = await (decision === 'allow' ? deviceApproval.approve : deviceApproval.deny)(asked, session, request.remote_address);
     if (!answered) return askForCode(visit, typed);
     return tell(visit, decision === 'allow' ? 'connected' : 'denied');
@@ -113,7 +115,7 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
     app.get(PATH, { config }, async (request, reply) => {
       const query = readQuery(request);
       const session = await browserSessions.find(request);
-      return session ? await show({ request, reply, session, query }) : toLogin(reply, query);
+      return session ? await show({ request, reply, session, query }) : toLogin({ request, reply, query });
     });
 
     app.post(PATH, { config }, async (request, reply) => {
@@ -121,7 +123,7 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
       csrf.check(request, form);
       const query = readQuery(request);
       const session = await browserSessions.find(request);
-      return session ? await decide({ request, reply, session, query }, form) : toLogin(reply, query);
+      return session ? await decide({ request, reply, session, query }, form) : toLogin({ request, reply, query });
     });
 
     app.get(`${PATH}/qr`, { config: { answers: 'plain', cors: 'any' } }, async (request, reply) => {

@@ -281,6 +281,19 @@ describe('where the device wants', () => {
     expect(await poll(device_code)).toMatchObject({ token_type: 'Bearer' });
   });
 
+  test('one, that of another browser does not do', async () => {
+    const { path } = await started({ max_age: '60' });
+    server.advance(61);
+    const sent = new URL((await ada.get(path)).headers.get('location')!, ORIGIN);
+    const again = await loggedIn(OWNER);
+    server.advance(61);
+    // Ada logs in at the address that the other browser was sent to.
+    await open(ada, sent.pathname + sent.search, OWNER);
+    const marked = sent.searchParams.get('next')!;
+    expect((await ada.get(marked)).status).toBe(200);
+    expect((await again.get(marked)).headers.get('location')).toMatch(/^\/login\?/);
+  });
+
   test('one, a page that was drawn before does not do', async () => {
     const { user_code, path } = await started({ max_age: '60' });
     const html = await (await ada.get(path)).text();
