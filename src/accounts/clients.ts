@@ -4,6 +4,7 @@ import type { Client } from '../domain/client.ts';
 import { type ClientFields, type ClientRules, clientComplaints, completeClient, registeredId } from '../domain/client_metadata.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { pathText } from '../domain/json.ts';
 import type { PageRequest } from '../domain/page.ts';
 import { STANDARD_SCOPES } from '../domain/scope.ts';
 import { randomId } from '../domain/secret.ts';
@@ -53,7 +54,7 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
 
   async function check(client: ClientFields): Promise<void> {
     const [complaint] = clientComplaints(client, client_rules);
-    if (complaint) throw new AuthError(complaint.code, `${complaint.path.join('.')} ${complaint.message}`);
+    if (complaint) throw new AuthError(complaint.code, `${pathText(complaint.path)} ${complaint.message}`);
     const known = client.allowed_group_ids ? (await groups.list()).map(({ id }) => id) : [];
     if (client.allowed_group_ids?.some((id) => !known.includes(id))) throw new AuthError('unknown_group', 'Unknown group');
   }

@@ -26,11 +26,6 @@ export function isConfigError(error: unknown): error is ConfigError {
   return error instanceof Error && error.name === 'ConfigError';
 }
 
-/** `auth_providers[1].url` */
-export function pathText(path: Path): string {
-  return path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text ? `${text}.${key}` : key), '');
-}
-
 /** Where a name stands that was there before; empty names do not count. */
 export function repeated(names: readonly string[]): number[] {
   return names.flatMap((name, index) => (name !== '' && names.indexOf(name) < index ? [index] : []));

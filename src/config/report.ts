@@ -1,6 +1,7 @@
 // Turns complaints into lines that begin with the place to look at: the file's line and column, or the variable of the environment.
 
-import { type Complaint, type Path, pathText } from './complaint.ts';
+import { pathText } from '../domain/json.ts';
+import type { Complaint, Path } from './complaint.ts';
 import type { Position, YamlFile } from './yaml_file.ts';
 
 export interface ReportSource {

@@ -2,7 +2,8 @@
 
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { type Complain, type Path, pathText } from './complaint.ts';
+import { pathText } from '../domain/json.ts';
+import type { Complain, Path } from './complaint.ts';
 import { readSecretFile } from './secret_file.ts';
 import { defaultOf, entries, isBlock, isMarked, unwrap } from './shape.ts';
 

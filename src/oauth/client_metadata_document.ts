@@ -5,6 +5,7 @@ import { parseClientId } from '../domain/client_id.ts';
 import { CLIENT_DEFAULTS, type ClientRules, clientComplaints, completeClient, ownFields } from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { pathText } from '../domain/json.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { redirectUriMatches } from '../domain/redirect_uri.ts';
 import { isThisMachine } from '../domain/registered_redirect_uri.ts';
@@ -70,7 +71,7 @@ function clientOf(client_id: string, answer: JsonAnswer, deps: MetadataDocumentD
 /** The client that a document describes; throws `invalid_client_id` saying what is wrong with it. */
 export function readDocument(client_id: string, value: unknown, rules: ClientRules & { scopes: readonly string[] }): Client {
   const read = document.safeParse(value);
-  if (!read.success) throw invalid(`${read.error.issues[0]?.path.join('.')}: ${read.error.issues[0]?.message}`);
+  if (!read.success) throw invalid(`${pathText(read.error.issues[0]?.path ?? [])}: ${read.error.issues[0]?.message}`);
   const { client_id: own_id, token_endpoint_auth_method = 'none', grant_types, scope, ...said } = read.data;
   if (own_id !== client_id) throw invalid('its client_id is another URL');
   if (token_endpoint_auth_method.startsWith('client_secret')) throw invalid('it has no secret that it could share with us');
@@ -82,7 +83,7 @@ export function readDocument(client_id: string, value: unknown, rules: ClientRul
     scope: rules.scopes.filter((name) => scope?.includes(name) ?? true),
   };
   const [complaint] = clientComplaints(client, rules);
-  if (complaint) throw invalid(`${complaint.path.join('.')}: ${complaint.message}`);
+  if (complaint) throw invalid(`${pathText(complaint.path)}: ${complaint.message}`);
   return client;
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../domain/client_metadata.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { pathText } from '../domain/json.ts';
 import { randomId, randomToken, safeEqual, sha256 } from '../domain/secret.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { ClientSecrets } from '../repository/client_secrets.ts';
@@ -137,7 +138,7 @@ function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
   const read = request.safeParse(metadata);
   if (!read.success) {
     const { path = [], message = '' } = read.error.issues[0] ?? {};
-    throw invalid(`${path.join('.')} ${message}`, path[0] === 'redirect_uris');
+    throw invalid(`${pathText(path)} ${message}`, path[0] === 'redirect_uris');
   }
   const { client_id: named, client_secret, response_types: _, grant_types, scope, ...said } = read.data;
   const fields = completeClient(
@@ -152,7 +153,7 @@ function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
   );
   if (fields.grant_types.length === 0) throw invalid('grant_types has none that may be had');
   const [complaint] = clientComplaints(fields, rules);
-  if (complaint) throw new AuthError(complaint.code, `${complaint.path.join('.')} ${complaint.message}`);
+  if (complaint) throw new AuthError(complaint.code, `${pathText(complaint.path)} ${complaint.message}`);
   return { fields, named, client_secret };
 }
 
