@@ -1,26 +1,30 @@
 // What whoever sets up an app needs to type into it, and how that is printed.
 import { stripVTControlCharacters } from 'node:util';
 import { cleanText } from '../domain/text.ts';
+import { DEVICE_CODE_GRANT } from '../domain/user_code.ts';
 import type { RegisteredClient } from '../repository/clients.ts';
 
 /** A list is printed with blanks between. */
 type Facts = Record<string, string | string[]>;
 
-/** The facts of one client by what apps mostly call them. */
+/** The facts of one client by what apps mostly call them: those it has a use for. */
 export function connectionFacts(client: RegisteredClient, public_url: string, client_secret: string | null = null): Facts {
-  const { client_id, redirect_uris, scope, token_endpoint_auth_method } = client;
+  const { client_id, redirect_uris, scope, token_endpoint_auth_method, grant_types } = client;
+  const sends_people = grant_types.includes('authorization_code');
+  const has_device = grant_types.includes(DEVICE_CODE_GRANT);
   return {
     client_id,
     ...(client_secret !== null && { client_secret }),
     issuer: public_url,
     discovery: `${public_url}/.well-known/openid-configuration`,
-    authorization_endpoint: `${public_url}/auth/authorize`,
+    ...(sends_people && { authorization_endpoint: `${public_url}/auth/authorize` }),
+    ...(has_device && { device_authorization_endpoint: `${public_url}/auth/device_authorization` }),
     token_endpoint: `${public_url}/auth/token`,
-    userinfo_endpoint: `${public_url}/auth/userinfo`,
+    ...((sends_people || has_device) && { userinfo_endpoint: `${public_url}/auth/userinfo` }),
     token_endpoint_auth_method,
     ...(redirect_uris.length > 0 && { redirect_uris }),
     scope: scope.join(' '),
-    code_challenge_method: 'S256 (PKCE)',
+    ...(sends_people && { code_challenge_method: 'S256 (PKCE)' }),
   };
 }
 

@@ -67,6 +67,22 @@ test('an app may be kept to some ways to be answered', async () => {
   expect([code, err]).toEqual([2, expect.stringContaining('--response-mode "web_message" must be one of query, fragment, form_post')]);
 });
 
+test.each<[string, string[], string[], string[]]>([
+  ['that acts for nobody', ['client_credentials'], [], ['authorization_endpoint', 'userinfo_endpoint', 'code_challenge_method']],
+  [
+    'on a device',
+    ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+    ['device_authorization_endpoint', 'userinfo_endpoint'],
+    ['authorization_endpoint', 'code_challenge_method'],
+  ],
+])('an app %s is told of nothing that it has no use for', async (_story, grants, told, untold) => {
+  const words = ['client', 'add', 'Machine', ...grants.flatMap((grant) => ['--grant-type', grant])];
+  const facts = JSON.parse((await cli.run([...words, '--json'])).out);
+  expect(Object.keys(facts)).toEqual(expect.arrayContaining(['client_id', 'client_secret', 'token_endpoint', ...told]));
+  for (const name of untold) expect(facts).not.toHaveProperty(name);
+  expect((await cli.run(['client', 'show', 'machine'])).out).not.toMatch(/PKCE|auth\/authorize/);
+});
+
 test('an app without a place to send people to is told which option is missing', async () => {
   expect(await cli.run(['client', 'add', 'x'])).toMatchObject({ code: 2, err: expect.stringContaining('Give --redirect-uri') });
 });
