@@ -101,7 +101,11 @@ test.each<[string, string[], RegExp]>([
   ['with an unknown scope', [...ADD, '--scope', 'root'], /no such scope: root/],
   ['with an unknown group', [...ADD, '--group', 'nobody'], /Unknown group/],
   ['with an unknown grant type', [...ADD, '--grant-type', 'password'], /no such grant type: password/],
-  ['by a name that is taken', [...ADD, '--client-id', 'taken'], /has this client_id/],
+  [
+    'by a name that is taken',
+    ['client', 'add', 'Taken!', '--redirect-uri', CB],
+    /has the client_id taken: give this one another by --client-id/,
+  ],
 ])('an app %s is refused in one line', async (_story, words, complaint) => {
   await cli.run([...ADD, '--client-id', 'taken']);
   const { code, out, err } = await cli.run(words);

@@ -4,12 +4,13 @@ import { OPERATOR } from '../../accounts/actor.ts';
 import type { RegisteredClientEntry } from '../../accounts/clients.ts';
 import { duration } from '../../config/duration.ts';
 import { RESPONSE_MODES, type ResponseMode } from '../../domain/client.ts';
+import { AuthError } from '../../domain/errors.ts';
 import { parseScope } from '../../domain/scope.ts';
 import type { RegisteredClient } from '../../repository/clients.ts';
 import type { UrlClient } from '../../repository/url_clients.ts';
 import { clientIdFrom, connectionFacts, factLines } from '../client_facts.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
-import { usageError } from '../exit.ts';
+import { refusal, usageError } from '../exit.ts';
 import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
 
 interface AddOptions extends ConfigOption, ListOption {
@@ -98,7 +99,7 @@ async function add(context: CliContext, client_name: string, options: AddOptions
     token_endpoint_auth_method: options.public === true ? ('none' as const) : undefined,
   };
   await withParts(context, options, async ({ clients, public_url }) => {
-    const { client_secret, ...made } = await clients.create(fields, OPERATOR);
+    const { client_secret, ...made } = await clients.create(fields, OPERATOR).catch(explained(fields.client_id));
     const facts = connectionFacts(made, public_url, client_secret);
     if (options.json === true) return context.io.out(`${JSON.stringify(facts, null, 2)}\n`);
     context.io.err(`Registered ${client_name}. Tell the app this${client_secret === null ? '' : '; the secret is not shown again'}:\n`);
@@ -188,6 +189,15 @@ function stateOf(client: RegisteredClientEntry): Record<string, string> {
         `since ${created_at.toISOString()}${expires_at ? `, until ${expires_at.toISOString()}` : ''}`,
       ]),
     ),
+  };
+}
+
+/** In words that tell the way out. */
+function explained(client_id: string) {
+  return (error: unknown): never => {
+    if (error instanceof AuthError && error.code === 'conflict')
+      throw refusal(`Another client has the client_id ${client_id}: give this one another by --client-id`);
+    throw error;
   };
 }
 
