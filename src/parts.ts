@@ -13,6 +13,7 @@ import { createOnboarding } from './accounts/onboarding.ts';
 import { createPermissions } from './accounts/permissions.ts';
 import { createRefreshTokens } from './accounts/refresh_tokens.ts';
 import { createRevokeAll } from './accounts/revoke_all.ts';
+import { createSignOut } from './accounts/sign_out.ts';
 import { createUsers } from './accounts/users.ts';
 import { createAuthorizeParts } from './authorize_parts.ts';
 import { createClientParts } from './client_parts.ts';
@@ -134,7 +135,7 @@ async function build(options: AppOptions, closers: Closers) {
     failure_lifetime: config.http.ip_ban_duration,
   });
   closers.add(() => janitor.close());
-  const refreshTokens = createRefreshTokens({ ...ground.rows, ...ground, ...tokens });
+  const refreshTokens = createRefreshTokens({ ...ground.rows, ...ground, ...tokens, signOut: accounts.signOut });
   return {
     ...ground,
     ...accounts,
@@ -198,9 +199,11 @@ function createAccounts(ground: Ground) {
   const { providers, factors } = mfa;
   const credentials = createCredentials({ ...deps, providers });
   const linkUser = createLinkUser({ ...deps, providers });
+  const signOut = createSignOut(deps);
   return {
     ...mfa,
     credentials,
+    signOut,
     minimum_password_length,
     onboarding: createOnboarding(deps),
     users: createUsers({ ...deps, approvals_by: config.approvals.by }),
@@ -209,7 +212,7 @@ function createAccounts(ground: Ground) {
     tryProvider,
     linkUser,
     linkTickets: createLinkTickets({ ...deps, providers, factors, linkUser }),
-    localLogins: createLocalLogins({ ...deps, unlink: credentials.unlink }),
+    localLogins: createLocalLogins({ ...deps, signOut, unlink: credentials.unlink }),
     groups: createGroups(deps),
     permissions: createPermissions(rows),
     me: createMe({ ...rows, mfa: mfa.mfa }),

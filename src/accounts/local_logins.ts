@@ -13,6 +13,7 @@ import type { Database } from '../repository/database.ts';
 import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, requireOwner, requireOwnerForOwner } from './actor.ts';
+import type { SignOut } from './sign_out.ts';
 
 /** Looks at a guess under the limits on guessing. */
 type Attempt = (username: string, guess: () => Promise<boolean>) => Promise<boolean>;
@@ -22,6 +23,7 @@ export interface LocalLoginsDeps {
   users: Pick<Users, 'find' | 'lock'>;
   localLogins: LocalLoginRows;
   credentials: Pick<Credentials, 'ofUserAt' | 'insert'>;
+  signOut: SignOut;
   /** Of accounts/credentials.ts. */
   unlink(user_id: string, credential_id: string, actor: Actor): Promise<void>;
   hasher: Pick<PasswordHasher, 'hash' | 'verify'>;
@@ -30,10 +32,12 @@ export interface LocalLoginsDeps {
   minimum_password_length: number;
 }
 
+type Transaction = Parameters<Users['lock']>[0];
+
 export type LocalLogins = ReturnType<typeof createLocalLogins>;
 
 export function createLocalLogins(deps: LocalLoginsDeps) {
-  const { database, users, localLogins, credentials, hasher, audit, clock, minimum_password_length } = deps;
+  const { database, users, localLogins, credentials, signOut, hasher, audit, clock, minimum_password_length } = deps;
 
   async function loginOf(user_id: string): Promise<Credential> {
     return (await credentials.ofUserAt(user_id, LOCAL_PROVIDER)) ?? credentialsNotFound();
@@ -48,17 +52,29 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     return await hasher.hash(password);
   }
 
-  /** False when `old_hash` is not the password's any more. */
+  /** False when `old_hash` is not the password's any more. `ends`: what a new password ends in the same transaction. */
   async function storePassword(
     user_id: string,
-    change: { username: string; password_hash: string; old_hash?: string },
+    { ends, ...change }: { username: string; password_hash: string; old_hash?: string; ends?: (trx: Transaction) => Promise<void> },
     actor: Actor,
   ): Promise<boolean> {
     return await database.transaction(async (trx) => {
+      await users.lock(trx, user_id);
       const changed = await localLogins.setPassword(trx, { ...change, now: clock() });
-      if (changed) await audit.insert(trx, { type: 'local_login.password_changed', ...doneBy(actor), target_user_id: user_id });
-      return changed;
+      if (!changed) return false;
+      await audit.insert(trx, { type: 'local_login.password_changed', ...doneBy(actor), target_user_id: user_id });
+      await ends?.(trx);
+      return true;
     });
+  }
+
+  async function endLogins(
+    trx: Transaction,
+    { grants, ...whose }: { user_id: string; except_id: string | null; grants: boolean },
+    actor: Actor,
+  ): Promise<void> {
+    await signOut.sessions(trx, whose, actor);
+    if (grants) await signOut.grants(trx, whose, actor);
   }
 
   return {
@@ -88,10 +104,13 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       await deps.unlink(user_id, (await loginOf(user_id)).id, actor);
     },
 
-    /** Tokens and sessions stay (HA contract 6.1). A stolen token must not serve to guess the password: `attempt` limits that. */
+    /**
+     * Tokens and sessions stay (HA contract 6.1) unless all but the caller's own are to be signed out. A stolen token must not serve to guess the
+     * password: `attempt` limits that.
+     */
     async changeOwnPassword(
       user_id: string,
-      sent: { current_password: string; new_password: string },
+      sent: { current_password: string; new_password: string; sign_out_others?: boolean; current_id?: string | null },
       actor: Actor,
       attempt: Attempt = (_name, guess) => guess(),
     ): Promise<void> {
@@ -100,15 +119,24 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       const { password_hash: old_hash } = (await localLogins.find(username)) ?? credentialsNotFound();
       if (!(await attempt(username, () => isRight(sent.current_password, old_hash)))) throw invalidCurrentPassword();
       const password_hash = await hasher.hash(sent.new_password);
-      if (!(await storePassword(user_id, { username, password_hash, old_hash }, actor))) throw invalidCurrentPassword();
+      const { sign_out_others = false, current_id = null } = sent;
+      const ends = (trx: Transaction) => endLogins(trx, { user_id, except_id: current_id, grants: true }, actor);
+      const change = { username, password_hash, old_hash, ...(sign_out_others && { ends }) };
+      if (!(await storePassword(user_id, change, actor))) throw invalidCurrentPassword();
     },
 
-    async setPassword(user_id: string, password: string, actor: Actor): Promise<void> {
+    /** Browser sessions end: whoever had the old password may have them. Tokens stay, as in Home Assistant, unless they are to be signed out. */
+    async setPassword(
+      user_id: string,
+      { password, sign_out = false }: { password: string; sign_out?: boolean },
+      actor: Actor,
+    ): Promise<void> {
       requireOwner(actor);
       await requireUser(user_id);
       const { subject: username } = await loginOf(user_id);
       const password_hash = await hashNew(password, username);
-      if (!(await storePassword(user_id, { username, password_hash }, actor))) credentialsNotFound();
+      const ends = (trx: Transaction) => endLogins(trx, { user_id, except_id: null, grants: sign_out }, actor);
+      if (!(await storePassword(user_id, { username, password_hash, ends }, actor))) credentialsNotFound();
     },
 
     /** Credential and tokens stay what they are. */

@@ -6,6 +6,7 @@ import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../do
 import { randomId } from '../domain/secret.ts';
 import { HOME_ASSISTANT, type RefreshToken, type TokenType } from '../domain/token.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Database } from '../repository/database.ts';
 import type { RefreshTokens as RefreshTokenRows } from '../repository/refresh_tokens.ts';
 import type { Users } from '../repository/users.ts';
 import type { Caller } from '../tokens/bearer.ts';
@@ -15,6 +16,7 @@ import type { Keyring } from '../tokens/keyring.ts';
 import { type Actor, doneBy } from './actor.ts';
 import { requireName } from './names.ts';
 import { grantedType, inactiveUser, type WantedGrant, wrongType } from './refresh_token_rules.ts';
+import type { SignOut } from './sign_out.ts';
 
 const DAY = 86_400;
 const MAX_LIFESPAN_DAYS = 3650;
@@ -23,8 +25,10 @@ const MAX_ICON_LENGTH = 256;
 const DEFAULT_IDLE_LIFETIME = 90 * DAY;
 
 export interface RefreshTokensDeps {
-  refreshTokens: Pick<RefreshTokenRows, 'list' | 'find' | 'create' | 'revoke' | 'revokeAll' | 'setIdleLifetime'>;
-  users: Pick<Users, 'find'>;
+  database: Pick<Database, 'transaction'>;
+  refreshTokens: Pick<RefreshTokenRows, 'list' | 'find' | 'create' | 'revoke' | 'setIdleLifetime'>;
+  users: Pick<Users, 'find' | 'lock'>;
+  signOut: SignOut;
   issuer: Issuer;
   keyring: Pick<Keyring, 'keep'>;
   audit: Pick<AuditEvents, 'record'>;
@@ -57,7 +61,8 @@ export interface NewGrant extends WantedGrant {
 
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
 
-export function createRefreshTokens({ refreshTokens, users, issuer, keyring, audit, clock, lifetimes }: RefreshTokensDeps) {
+export function createRefreshTokens(deps: RefreshTokensDeps) {
+  const { database, refreshTokens, users, signOut, issuer, keyring, audit, clock, lifetimes } = deps;
   const note = (
     type: 'created' | 'revoked' | 'expiry_changed',
     actor: Actor,
@@ -120,15 +125,22 @@ export function createRefreshTokens({ refreshTokens, users, issuer, keyring, aud
       note('revoked', actor, user_id, { refresh_token_id: id, token_type: revoked.token_type });
     },
 
-    /** All, or those of one type; the caller's own only if they say so (HA contract 11.3). */
+    /**
+     * All, or those of one type; the caller's own unless they say otherwise (HA contract 11.3). Browser sessions end with the normal ones, as they would
+     * bear new ones; that of the caller's own grant stays with it.
+     */
     async revokeAll(
       user_id: string,
       wanted: { token_type?: TokenType | undefined; delete_current_token?: boolean | undefined; current_id: string | null },
       actor: Actor,
     ): Promise<void> {
       const { token_type = null, delete_current_token = true, current_id } = wanted;
-      const revoked = await refreshTokens.revokeAll({ user_id, token_type, except_id: delete_current_token ? null : current_id });
-      for (const { id, token_type } of revoked) note('revoked', actor, user_id, { refresh_token_id: id, token_type });
+      const except_id = delete_current_token ? null : current_id;
+      await database.transaction(async (trx) => {
+        await users.lock(trx, user_id);
+        if (token_type === null || token_type === 'normal') await signOut.sessions(trx, { user_id, except_id }, actor);
+        await signOut.grants(trx, { user_id, except_id, token_type }, actor);
+      });
     },
 
     /** Switches idle expiry; one that is on already stays as it is. */

@@ -26,8 +26,8 @@ export interface KeptAuditEvent extends Required<AuditEvent> {
 }
 
 export interface AuditEvents extends Audit {
-  /** Writes an event now, in the transaction of what it tells. */
-  insert(trx: Kysely<Schema>, event: AuditEvent): Promise<void>;
+  /** Writes events now, in the transaction of what they tell. */
+  insert(trx: Kysely<Schema>, ...events: AuditEvent[]): Promise<void>;
   /** Resolves when everything recorded so far is written. Throws when the database does not take it. */
   flush(): Promise<void>;
   /** The events under a reference, oldest first. None: there was no such refusal, it is too old, or it was only counted. */
@@ -92,8 +92,13 @@ export function createAuditEvents({ database: { kysely }, clock, on_error }: Aud
       waiting.push(rowOf(event, clock()));
       flushSoon(FLUSH_AFTER_MS);
     },
-    async insert(trx, event) {
-      await trx.insertInto('audit_events').values(rowOf(event, clock())).execute();
+    async insert(trx, ...events) {
+      const rows = events.map((event) => rowOf(event, clock()));
+      for (let at = 0; at < rows.length; at += BATCH)
+        await trx
+          .insertInto('audit_events')
+          .values(rows.slice(at, at + BATCH))
+          .execute();
     },
     flush,
     find: (error_ref) => selectEvents(kysely).where('error_ref', '=', error_ref).orderBy('id').limit(50).execute(),

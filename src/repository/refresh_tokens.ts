@@ -135,8 +135,11 @@ export function createRefreshTokens(database: Database) {
     },
 
     /** Ends all grants of a user: of one type only, and all but one, where these are given. */
-    async revokeAll({ user_id, token_type, except_id }: { user_id: string; token_type: TokenType | null; except_id: string | null }) {
-      return await kysely
+    async revokeAll(
+      { user_id, token_type, except_id }: { user_id: string; token_type: TokenType | null; except_id: string | null },
+      trx = kysely,
+    ) {
+      return await trx
         .deleteFrom('refresh_tokens')
         .where('user_id', '=', user_id)
         .$if(token_type !== null, (query) => query.where('token_type', '=', token_type))

@@ -25,9 +25,11 @@ export function createSessionEnds({ transaction }: Pick<Database, 'transaction'>
       });
     },
 
-    /** All of a user, within a transaction that has locked that user's row, and may go on to delete it. */
-    endAll: (trx: Kysely<Schema>, { user_id, now }: { user_id: string; now: Date }): Promise<EndedSession[]> =>
-      endWhere(trx, sql`s.user_id = ${user_id}`, now),
+    /** All of a user but the one of that grant, within a transaction that has locked that user's row, and may go on to delete it. */
+    endAll: (
+      trx: Kysely<Schema>,
+      { user_id, except_refresh_token_id = null, now }: { user_id: string; except_refresh_token_id?: string | null; now: Date },
+    ): Promise<EndedSession[]> => endWhere(trx, sql`s.user_id = ${user_id} and not ${isOfGrant(except_refresh_token_id)}`, now),
   };
 }
 
@@ -37,6 +39,11 @@ async function lockUserOf(trx: Kysely<Schema>, sid: string): Promise<boolean> {
     trx,
   );
   return rows.length > 0;
+}
+
+/** Whether the session `s` is the one that a grant hangs on. */
+function isOfGrant(refresh_token_id: string | null): RawBuilder<boolean> {
+  return sql<boolean>`exists (select from refresh_tokens g where g.id = ${refresh_token_id} and g.sid = s.sid)`;
 }
 
 async function endWhere(trx: Kysely<Schema>, which: RawBuilder<unknown>, now: Date): Promise<EndedSession[]> {

@@ -133,7 +133,7 @@ describe('as in Home Assistant', () => {
       () => 'ok',
       (error) => error.code,
     );
-  const setPassword = (id: string, password: string, actor = by(owner)) => a.localLogins.setPassword(id, password, actor);
+  const setPassword = (id: string, password: string, actor = by(owner)) => a.localLogins.setPassword(id, { password }, actor);
   const setUsername = (id: string, username: string, actor = by(owner)) => a.localLogins.setUsername(id, username, actor);
   const changeOwn = (current_password: string, new_password: string) =>
     a.localLogins.changeOwnPassword(user.id, { current_password, new_password }, by(user));

@@ -91,6 +91,11 @@ test('a user is disabled, enabled, given another password and deleted', async ()
   expect(await stateOf(id)).toMatchObject({ is_active: true });
   expect((await cli.run(['user', 'set-password', 'paula', '--password-stdin'], { stdin: PASSWORD })).code).toBe(0);
   expect(await isPassword('paula', PASSWORD)).toBe(true);
+  await cli.run(['token', 'create', 'paula', '--name', 'Script']);
+  await cli.run(['user', 'set-password', 'paula', '--password-stdin'], { stdin: PASSWORD });
+  expect(await cli.list('token', 'list', 'paula')).toHaveLength(1);
+  await cli.run(['user', 'set-password', 'paula', '--password-stdin', '--sign-out'], { stdin: PASSWORD });
+  expect(await cli.list('token', 'list', 'paula')).toEqual([]);
   await cli.run(['user', 'delete', 'paula']);
   expect(await stateOf(id)).toBeUndefined();
 });

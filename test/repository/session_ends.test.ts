@@ -73,6 +73,19 @@ test('a code that is redeemed at the same moment leaves no grant behind', async 
   }
 });
 
+test('all of a user end but the one of a grant that stays', async () => {
+  const grant = await standardTokens(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
+  await standardTokens(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'two' });
+  const { refresh_token_id = '' } = parts.accessTokens.read(grant.access_token)!;
+  const endAll = (except_refresh_token_id?: string) =>
+    database.transaction((trx) =>
+      ends.endAll(trx, { user_id: ann.id, now: NOON, ...(except_refresh_token_id && { except_refresh_token_id }) }),
+    );
+  expect(await endAll(refresh_token_id)).toMatchObject([{ sid: 'two' }]);
+  expect(await grants()).toEqual([{ sid: 'one', scope: ['openid'] }]);
+  expect(await endAll()).toMatchObject([{ sid: 'one' }]);
+});
+
 test('what is unknown or over ends nothing', async () => {
   expect(await end('nobody')).toBeUndefined();
   await end();

@@ -8,6 +8,7 @@ import { createNewUsers } from '../../src/accounts/new_users.ts';
 import { createOnboarding } from '../../src/accounts/onboarding.ts';
 import { createPermissions } from '../../src/accounts/permissions.ts';
 import { createRefreshTokens } from '../../src/accounts/refresh_tokens.ts';
+import { createSignOut } from '../../src/accounts/sign_out.ts';
 import { createUsers } from '../../src/accounts/users.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
 import { createCredentials as createCredentialRows } from '../../src/repository/credentials.ts';
@@ -55,6 +56,7 @@ export async function createAccounts(differences: Differences = {}) {
   const base = { database, audit, clock, hasher, sealer: SEALER, minimum_password_length };
   const ways_in = ['homeassistant:', 'ldap:office'].map((key): [string, { name: string }] => [key, { name: key }]);
   const credentials = createCredentials({ ...base, ...rows, providers: new Map(ways_in) });
+  const signOut = createSignOut({ ...base, ...rows, refreshTokens: tokens.refreshTokens });
   const groups = createGroups({ ...base, groups: rows.groups });
   await groups.reconcile([]);
   return {
@@ -68,7 +70,7 @@ export async function createAccounts(differences: Differences = {}) {
     groups,
     users: createUsers({ ...base, ...rows, approvals_by }),
     mergeUsers: createMergeUsers({ ...base, ...rows, approvals_by }),
-    localLogins: createLocalLogins({ ...base, ...rows, unlink: credentials.unlink }),
+    localLogins: createLocalLogins({ ...base, ...rows, signOut, unlink: credentials.unlink }),
     newUsers: createNewUsers({ ...base, ...rows, max_pending }),
     onboarding: createOnboarding({ ...base, ...rows, authorizationCodes: tokens.authorizationCodes, authorization_code_lifetime: 600 }),
     permissions: createPermissions({ groups: rows.groups }),
@@ -76,6 +78,7 @@ export async function createAccounts(differences: Differences = {}) {
     refreshTokens: createRefreshTokens({
       ...base,
       users: rows.users,
+      signOut,
       refreshTokens: tokens.refreshTokens,
       issuer: tokens.issuer,
       keyring: tokens.keyring,

@@ -124,13 +124,14 @@ function declareChanges(user: Command, context: CliContext): void {
 
 function declareSetPassword(user: Command, context: CliContext): void {
   withConfig(withPassword(user.command('set-password')))
-    .description('give a user a new password')
+    .description('give a user a new password; their browser sessions end')
     .argument('<user>', WHICH)
-    .action(async (word: string, options: ConfigOption & PasswordOption) => {
+    .option('--sign-out', 'their tokens end, too')
+    .action(async (word: string, options: ConfigOption & PasswordOption & { signOut?: boolean }) => {
       const password = await readNewPassword(context.io, options);
       await withParts(context, options, async (parts) => {
         const found = await findUser(parts, word);
-        await parts.localLogins.setPassword(found.id, password, OPERATOR);
+        await parts.localLogins.setPassword(found.id, { password, sign_out: options.signOut === true }, OPERATOR);
         context.io.out(`Changed the password of ${labelOf(found)}\n`);
       });
     });

@@ -105,8 +105,8 @@ function loginRoutes(localLogins: LocalLogins): ApiRoute[] {
       method: 'PUT',
       url: `${url}/password`,
       who: 'owner',
-      body: z.strictObject({ password: z.string() }),
-      handle: ({ id, body, actor }) => localLogins.setPassword(id('user_id'), body.password, actor),
+      body: z.strictObject({ password: z.string(), sign_out: z.boolean().default(false) }),
+      handle: ({ id, body, actor }) => localLogins.setPassword(id('user_id'), body, actor),
     }),
     apiRoute({
       method: 'PUT',

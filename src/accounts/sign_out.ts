@@ -1,0 +1,42 @@
+// A person is signed out, everywhere or everywhere else: their browser sessions end, and their grants. Called where people or administrators ask for
+// it, beside their tokens or with a new password.
+import type { Clock } from '../domain/clock.ts';
+import type { TokenType } from '../domain/token.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { SessionEnds } from '../repository/session_ends.ts';
+import { type Actor, doneBy } from './actor.ts';
+
+export interface SignOutDeps {
+  sessionEnds: Pick<SessionEnds, 'endAll'>;
+  refreshTokens: Pick<RefreshTokens, 'revokeAll'>;
+  audit: Pick<AuditEvents, 'insert'>;
+  clock: Clock;
+}
+
+type Transaction = Parameters<AuditEvents['insert']>[0];
+
+export type SignOut = ReturnType<typeof createSignOut>;
+
+/** Both work within a transaction that has locked the user's row. `except_id`: a grant that stays, and so does the session it hangs on. */
+export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: SignOutDeps) {
+  return {
+    /** Ends browser sessions with what hangs on them; their apps are told. */
+    async sessions(trx: Transaction, { user_id, except_id }: { user_id: string; except_id: string | null }, actor: Actor) {
+      const ended = await sessionEnds.endAll(trx, { user_id, except_refresh_token_id: except_id, now: clock() });
+      const event = { type: 'session.ended', ...doneBy(actor), target_user_id: user_id } as const;
+      await audit.insert(trx, ...ended.map(({ user_id: _, ...detail }) => ({ ...event, detail })));
+    },
+
+    /** Ends grants, or those of one type; their access tokens are dead at once. */
+    async grants(
+      trx: Transaction,
+      { user_id, except_id, token_type = null }: { user_id: string; except_id: string | null; token_type?: TokenType | null },
+      actor: Actor,
+    ) {
+      const revoked = await refreshTokens.revokeAll({ user_id, token_type, except_id }, trx);
+      const event = { type: 'refresh_token.revoked', ...doneBy(actor), target_user_id: user_id } as const;
+      await audit.insert(trx, ...revoked.map(({ id, token_type }) => ({ ...event, detail: { refresh_token_id: id, token_type } })));
+    },
+  };
+}
