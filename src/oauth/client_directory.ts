@@ -47,6 +47,8 @@ export interface ClientDirectory {
   admission(client: Client): Promise<ClientAdmission>;
   /** The same for Home Assistant's dialect, in which a client is its URL, whatever may be found there. Our own pages are let in. */
   admissionOfUrl(client_id: string): Promise<ClientAdmission>;
+  /** Whether nobody may log in to a client of that name, in either dialect: told without a fetch, and before anybody has logged in. */
+  isRefused(client_id: string): Promise<boolean>;
 }
 
 export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirectory {
@@ -83,20 +85,32 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     return 'pending';
   }
 
-  async function admission(client: Client): Promise<ClientAdmission> {
-    if (client.kind === 'registered' || policy === 'allow') return 'admitted';
+  const isOurs = (client_id: string) => client_id === `${public_url}/`;
+
+  /** What the policy says of a URL client by its name alone; null: somebody must decide. */
+  function byPolicy(client_id: string): ClientAdmission | null {
+    if (policy === 'allow') return 'admitted';
     if (policy === 'refuse') return 'refused';
-    if (policy === 'approve') return await decision(client);
-    const { host = '', authority = '' } = parseClientId(client.client_id) ?? {};
+    if (policy === 'approve') return null;
+    const { host = '', authority = '' } = parseClientId(client_id) ?? {};
     return policy.includes(host) || policy.includes(authority) ? 'admitted' : 'refused';
+  }
+
+  async function admission(client: Client): Promise<ClientAdmission> {
+    if (client.kind === 'registered') return 'admitted';
+    return byPolicy(client.client_id) ?? (await decision(client));
   }
 
   return {
     find,
     admission,
     async admissionOfUrl(client_id) {
-      if (client_id === `${public_url}/`) return 'admitted';
-      return await admission(asUrlClient(client_id));
+      return isOurs(client_id) ? 'admitted' : await admission(asUrlClient(client_id));
+    },
+    async isRefused(client_id) {
+      if (!isUrlClientId(client_id) || isOurs(client_id)) return false;
+      const judged = byPolicy(client_id) ?? (await urlClients.find(client_id))?.status;
+      return judged === 'refused';
     },
     async acceptsRedirect(client, redirect_uri, remote_address) {
       const { client_id, kind, redirect_uris } = client;

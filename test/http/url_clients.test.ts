@@ -1,8 +1,9 @@
 // Whom the policy about URL clients keeps out of Home Assistant's dialect, by JSON and on the page.
-import { expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
 import { authorizeUrl, standardBrowser } from '../support/standard_browser.ts';
 import { CALLBACK } from '../support/standard_clients.ts';
+import { respond, startStranger } from '../support/stranger.ts';
 
 const CLIENTS = [{ client_id: 'app', redirect_uris: [CALLBACK] }];
 const HOME_ASSISTANT_URL = `/auth/authorize?${new URLSearchParams({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, state: 's' })}`;
@@ -76,4 +77,53 @@ test('in the standard profile, too, nobody who is not logged in puts an app on t
   expect([answer.status, location, seen]).toEqual([403, null, ['login']]);
   expect(await waiting(server)).toEqual([CLIENT_ID]);
   await server.close();
+});
+
+describe('whoever comes to an app that is kept out is told before they log in', () => {
+  const DIALECTS = { home_assistant: {}, standard: { scope: 'openid' }, silent: { scope: 'openid', prompt: 'none' } };
+  const urlOf = (client_id: string, more: Record<string, string>) =>
+    authorizeUrl({ scope: undefined, client_id, redirect_uri: `${client_id}cb`, ...more });
+
+  async function expectRefused(server: TestServer, client_id: string): Promise<void> {
+    for (const more of Object.values(DIALECTS)) {
+      const answer = await standardBrowser(server).get(urlOf(client_id, more));
+      const html = await answer.text();
+      expect([answer.status, answer.headers.get('location')]).toEqual([403, null]);
+      expect(html).toContain('does not let people log in to that app');
+      expect(html).toContain(answer.headers.get('error-ref'));
+      expect(html).not.toContain('name="password"');
+    }
+  }
+
+  it.each(['refuse', ['other.example.com']])(
+    'under the policy %j, and nothing is fetched; other apps and our own pages go on',
+    async (policy) => {
+      const site = await startStranger((socket) => respond(socket, ''));
+      const server = await startServer({ config: { clients: CLIENTS, url_clients: { policy, allow_private_addresses: true } } });
+      await server.createOwner();
+      for (const client_id of [CLIENT_ID, `${site.url}client/`]) await expectRefused(server, client_id);
+      expect(site.connections()).toBe(0);
+      const browser = standardBrowser(server);
+      expect((await browser.follow(authorizeUrl())).seen).toEqual(['login', 'consent']);
+      await server.close();
+      await site.close();
+    },
+  );
+
+  it('under the policy "approve" once somebody refused it, not while it waits or nobody knows it', async () => {
+    const server = await startServer({ config: { url_clients: { policy: 'approve' } } });
+    await server.createOwner();
+    const opens = async () => {
+      for (const more of [DIALECTS.home_assistant, DIALECTS.standard])
+        expect([200, 303]).toContain((await standardBrowser(server).get(urlOf(CLIENT_ID, more))).status);
+    };
+    await opens();
+    expect(await waiting(server)).toEqual([]);
+    await tryLogin(server);
+    await opens();
+    const operator = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
+    await server.parts.approvals.decide({ client_id: CLIENT_ID, status: 'refused', metadata_hash: null }, operator);
+    await expectRefused(server, CLIENT_ID);
+    await server.close();
+  });
 });

@@ -255,6 +255,13 @@ describe('a client is let in', () => {
   ])('%s', async (_story, policy, want) => {
     c = createClientParts(db.database, { policy });
     await c.add('grafana');
+    const { isRefused } = c.clientDirectory;
+    expect([await isRefused(client_id), await isRefused('grafana'), await isRefused(`${ISSUER}/`)]).toEqual([
+      want === 'refused',
+      false,
+      false,
+    ]);
+    expect(app.connections()).toBe(0);
     expect([await admission(), await admission('grafana')]).toEqual([want, 'admitted']);
     expect(await c.urlClients.pending(10)).toEqual([]);
   });
@@ -285,8 +292,12 @@ describe('a client is let in', () => {
 
   it('never when somebody refused it', async () => {
     c = createClientParts(db.database, { policy: 'approve' });
+    expect(await c.clientDirectory.isRefused(client_id)).toBe(false);
+    expect(await c.urlClients.pending(10)).toEqual([]);
     await admission();
+    expect(await c.clientDirectory.isRefused(client_id)).toBe(false);
     await decide('refused');
+    expect(await c.clientDirectory.isRefused(client_id)).toBe(true);
     metadata.client_name = 'Another name';
     c.time.advance(300);
     expect(await admission()).toBe('refused');

@@ -8,6 +8,7 @@ import { AuthError } from '../../domain/errors.ts';
 import { isLocalAddress } from '../../domain/network.ts';
 import { queryOf } from '../../domain/standard_request.ts';
 import type { Login } from '../../login/login.ts';
+import { blocked } from '../../login/resolve_user.ts';
 import { formBody } from '../body.ts';
 import type { Browser, Csrf } from '../csrf.ts';
 import { createHomeAssistantAuthorize } from '../home_assistant_authorize.ts';
@@ -84,6 +85,9 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     app.get('/auth/authorize', { config }, async (request, reply) => {
       if (!(await parts.onboarding.isDone())) return reply.redirect(`/onboarding${queryText(request)}`, 303);
       const query = new URLSearchParams(queryText(request));
+      const client_id = query.get('client_id') ?? '';
+      // Nobody shall type a password for what comes to nothing.
+      if (await parts.clientDirectory.isRefused(client_id)) throw blocked('App is not allowed', client_id);
       if (profileOf(query) === 'standard') return await standard.answer(reply, request, query, null);
       const visited = await visit(request, csrf.meet(request, reply));
       const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited);
