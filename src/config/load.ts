@@ -38,6 +38,9 @@ export interface ConfigSource {
 /** Every replica must open what another one sealed, so a key in one machine's `data_dir` would not do. */
 const SECRET_KEY_MISSING = 'must be given with database_url (secret_key or secret_key_file); make one with: openssl rand -base64 48';
 
+/** The issuer would be another one after each start, and every token and every app bound to one that is gone. */
+const PORT_UNKNOWN = 'must not be 0 without public_url, which names the port that apps find';
+
 /** The file to read when none is named on the command line: `LATCHKEY_CONFIG`, else `config.yaml` in the working directory if there is one. */
 export function findConfigFile(env: Record<string, string | undefined>): string | undefined {
   return env.LATCHKEY_CONFIG || (existsSync('config.yaml') ? 'config.yaml' : undefined);
@@ -67,6 +70,7 @@ async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'en
   const groups = groupIds(block.groups);
   for (const index of repeated(groups)) ground.complain(['groups', index, 'id'], 'another group has this id');
   if (block.database_url !== undefined && block.secret_key === undefined) ground.complain(['secret_key'], SECRET_KEY_MISSING);
+  if (isBlock(block.listen) && block.listen.port === 0 && block.public_url === undefined) ground.complain(['listen', 'port'], PORT_UNKNOWN);
   const config = check(configSchema, settled, [], ground.complain);
   const auth_providers = await readAuthProviders(block.auth_providers, types.provider_types, groups, ground);
   const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, ground);

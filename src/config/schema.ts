@@ -14,7 +14,7 @@ const listen = z.strictObject({
     .string()
     .regex(/^[\w.:-]{1,255}$/, 'must be an IP address or host name')
     .default('0.0.0.0'),
-  /** 0: any free port. */
+  /** 0: any free port; only with `public_url`. */
   port: integer(0, 65_535).default(8420),
 });
 

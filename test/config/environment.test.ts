@@ -22,7 +22,18 @@ describe('a variable of the environment', () => {
   });
 
   test('needs no file', async () => {
-    expect((await load(undefined, { LATCHKEY_LISTEN_PORT: '0' })).listen.port).toBe(0);
+    expect((await load(undefined, { LATCHKEY_LISTEN_PORT: '9000' })).listen.port).toBe(9000);
+  });
+
+  test('may leave the port open only where the address of the server does not hang on it', async () => {
+    const LATCHKEY_PUBLIC_URL = 'https://a.example';
+    expect((await load(undefined, { LATCHKEY_LISTEN_PORT: '0', LATCHKEY_PUBLIC_URL })).listen.port).toBe(0);
+    expect(await complaints('', { LATCHKEY_LISTEN_PORT: '0' })).toEqual([
+      'LATCHKEY_LISTEN_PORT: must not be 0 without public_url, which names the port that apps find',
+    ]);
+    expect(await complaints('listen: { port: 0 }')).toEqual([
+      'config.yaml:1:11 listen.port: must not be 0 without public_url, which names the port that apps find',
+    ]);
   });
 
   test('keeps text that looks like a number', async () => {
