@@ -14,7 +14,7 @@ const IN_FLIGHT_MS = 10_000;
 export interface App {
   server: FastifyInstance;
   parts: Parts;
-  /** Starts listening; answers the address. */
+  /** Starts listening; answers the address. If that fails, everything has ended. */
   listen(): Promise<string>;
   /** From here on balancers are told to send nobody any more; everybody is still served. */
   drain(): void;
@@ -22,9 +22,18 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** Not listening yet. */
+/** Not listening yet. If it fails, nothing that was started is left. */
 export async function createApp(options: AppOptions): Promise<App> {
   const parts = await createParts(options);
+  try {
+    return createAppOver(parts);
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+}
+
+function createAppOver(parts: Parts): App {
   const { config } = parts;
   let draining = false;
   const isDraining = () => draining;
@@ -32,25 +41,38 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { trusted_proxies, cors_allowed_origins } = config.http;
   const log_requests = config.log.requests;
   const server = createServer({ ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining });
+
+  async function listen(): Promise<string> {
+    // A first key signs at once. So nobody is served by a process that does not know it: the JWKS of every replica has it before any token does.
+    for (const algorithm of SIGNING_ALGORITHMS) await parts.keyring.ready(algorithm);
+    const address = await server.listen(config.listen);
+    parts.janitor.start();
+    parts.backchannelLogout.start();
+    return address;
+  }
+
+  async function close(): Promise<void> {
+    draining = true;
+    const cut = setTimeout(() => server.server.closeAllConnections(), IN_FLIGHT_MS);
+    try {
+      await server.close();
+    } finally {
+      clearTimeout(cut);
+      await parts.close();
+    }
+  }
+
   return {
     server,
     parts,
-    async listen() {
-      // A first key signs at once. So nobody is served by a process that does not know it: the JWKS of every replica has it before any token does.
-      for (const algorithm of SIGNING_ALGORITHMS) await parts.keyring.ready(algorithm);
-      const address = await server.listen(config.listen);
-      parts.janitor.start();
-      parts.backchannelLogout.start();
-      return address;
-    },
+    listen: () =>
+      listen().catch(async (error) => {
+        await close().catch((err: unknown) => parts.log.error({ err }, 'not all has ended'));
+        throw error;
+      }),
     drain() {
       draining = true;
     },
-    async close() {
-      draining = true;
-      const cut = setTimeout(() => server.server.closeAllConnections(), IN_FLIGHT_MS);
-      await server.close().finally(() => clearTimeout(cut));
-      await parts.close();
-    },
+    close,
   };
 }

@@ -1,6 +1,7 @@
 // The wiring below HTTP: builds every part once, top to bottom, over a migrated database. It decides nothing itself.
 // app.ts puts the server on top; the CLI uses the parts as they are.
 import type { FastifyBaseLogger } from 'fastify';
+import { createConsents } from './accounts/consents.ts';
 import { createCredentials } from './accounts/credentials.ts';
 import { createGroups } from './accounts/groups.ts';
 import { createLinkTickets } from './accounts/link_tickets.ts';
@@ -14,6 +15,7 @@ import { createPermissions } from './accounts/permissions.ts';
 import { createRefreshTokens } from './accounts/refresh_tokens.ts';
 import { createRevokeAll } from './accounts/revoke_all.ts';
 import { createSignOut } from './accounts/sign_out.ts';
+import { createUserSessions } from './accounts/user_sessions.ts';
 import { createUsers } from './accounts/users.ts';
 import { createAuthorizeParts } from './authorize_parts.ts';
 import { createClientParts } from './client_parts.ts';
@@ -36,6 +38,7 @@ import { createProviderParts } from './provider_parts.ts';
 import { createMfaModules, type Registry, readRegistry } from './registry.ts';
 import { createAuditEvents } from './repository/audit_events.ts';
 import { createAuthorizationCodes } from './repository/authorization_codes.ts';
+import { createConsents as createConsentRows } from './repository/consents.ts';
 import { createCredentials as createCredentialRows } from './repository/credentials.ts';
 import type { Database } from './repository/database.ts';
 import { createDatabaseClock } from './repository/database_clock.ts';
@@ -74,15 +77,19 @@ export interface AppOptions {
 
 export type Parts = Awaited<ReturnType<typeof createParts>>;
 
-/** What must end, the last one first. */
+/** What must end, the last one first, and each whatever became of the others. */
 function createClosers() {
   const closers: (() => unknown)[] = [];
-  return {
-    add: (closer: () => unknown) => void closers.push(closer),
-    async close(): Promise<void> {
-      for (let closer = closers.pop(); closer; closer = closers.pop()) await closer();
-    },
-  };
+  async function close(): Promise<void> {
+    const closer = closers.pop();
+    if (!closer) return;
+    try {
+      await closer();
+    } finally {
+      await close();
+    }
+  }
+  return { add: (closer: () => unknown) => void closers.push(closer), close };
 }
 
 type Closers = ReturnType<typeof createClosers>;
@@ -175,6 +182,7 @@ function createRows(database: Database) {
   return {
     users: createUserRows(database),
     groups: createGroupRows(database),
+    consents: createConsentRows(database),
     credentials: createCredentialRows(database),
     localLogins: createLocalLoginRows(database),
     refreshTokens: createRefreshTokenRows(database),
@@ -204,6 +212,8 @@ function createAccounts(ground: Ground) {
     ...mfa,
     credentials,
     signOut,
+    userSessions: createUserSessions({ ...deps, signOut, session_idle_lifetime: config.sessions.idle_lifetime }),
+    consents: createConsents(deps),
     minimum_password_length,
     onboarding: createOnboarding(deps),
     users: createUsers({ ...deps, approvals_by: config.approvals.by }),

@@ -1,7 +1,13 @@
 // The whole server: how it starts and how it ends.
-import { afterEach, describe, expect, it } from 'vitest';
-import { createApp } from '../src/app.ts';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { type AddressInfo, createServer as createNetServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type App, createApp } from '../src/app.ts';
 import { createLog } from '../src/http/log.ts';
+import type { AppOptions } from '../src/parts.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { OWNER, startServer, type TestServer, testConfig } from './support/server.ts';
 
@@ -91,6 +97,57 @@ describe('the start', () => {
     expect(published[0]?.map((key) => key.split(' ')[0])).toEqual(['ES256', 'EdDSA', 'RS256']);
     expect(published).toEqual(servers.map(() => published[0]));
     await Promise.all(servers.map((server) => server.close()));
+  });
+});
+
+describe('a start that fails leaves nothing behind: the embedded database stops', () => {
+  let folder: string;
+  let taken: Server;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'latchkey-app-'));
+    await chmod(folder, 0o711);
+    taken = createNetServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+  });
+  afterAll(async () => {
+    taken.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const silent = createLog('silent');
+  const failures: [string, Partial<AppOptions>, (app: App) => Promise<unknown>, string][] = [
+    ['when the port is taken', {}, (app) => app.listen(), 'EADDRINUSE'],
+    [
+      'when a route fails',
+      {},
+      (app) => {
+        app.server.register(async () => {
+          throw new Error('no such route');
+        });
+        return app.listen();
+      },
+      'no such route',
+    ],
+    [
+      'when the server cannot be built',
+      {
+        log: Object.assign(Object.create(silent), {
+          child() {
+            throw new Error('no child');
+          },
+        }),
+      },
+      (app) => app.listen(),
+      'no child',
+    ],
+  ];
+  it.each(failures)('%s', async (_story, options, start, words) => {
+    const { port } = taken.address() as AddressInfo;
+    const config = await testConfig({ data_dir: join(folder, 'data'), listen: { host: '127.0.0.1', port } });
+    const failing = createApp({ config, log: silent, ...options }).then(start);
+    await expect(failing).rejects.toThrow(words);
+    await expect(readFile(join(folder, 'data/postgres/cluster/data/postmaster.pid'))).rejects.toThrow('ENOENT');
+    expect((await stat(join(folder, 'data/postgres/cluster/data/PG_VERSION'))).isFile()).toBe(true);
   });
 });
 
