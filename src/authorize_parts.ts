@@ -28,5 +28,5 @@ export function createAuthorizeParts(deps: AuthorizePartsDeps) {
   const pushedRequests = createPushedRequests(database);
   const par = createPar({ ...deps, pushedRequests, issuer: deps.public_url });
   const consents = createConsents(database);
-  return { par, consents, authorize: createAuthorize({ ...deps, par, pushedRequests, consents, authorization_code_lifetime }) };
+  return { par, authorize: createAuthorize({ ...deps, par, pushedRequests, consents, authorization_code_lifetime }) };
 }

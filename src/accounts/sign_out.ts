@@ -4,11 +4,11 @@ import type { Clock } from '../domain/clock.ts';
 import type { TokenType } from '../domain/token.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { RefreshTokens } from '../repository/refresh_tokens.ts';
-import type { SessionEnds } from '../repository/session_ends.ts';
+import type { EndedSession, SessionEnds } from '../repository/session_ends.ts';
 import { type Actor, doneBy } from './actor.ts';
 
 export interface SignOutDeps {
-  sessionEnds: Pick<SessionEnds, 'endAll'>;
+  sessionEnds: Pick<SessionEnds, 'endAll' | 'endOne'>;
   refreshTokens: Pick<RefreshTokens, 'revokeAll'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
@@ -18,14 +18,24 @@ type Transaction = Parameters<AuditEvents['insert']>[0];
 
 export type SignOut = ReturnType<typeof createSignOut>;
 
-/** Both work within a transaction that has locked the user's row. `except_id`: a grant that stays, and so does the session it hangs on. */
+/** All work within a transaction that has locked the user's row. `except_id`: a grant that stays, and so does the session it hangs on. */
 export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: SignOutDeps) {
+  async function note(trx: Transaction, ended: EndedSession[], actor: Actor): Promise<void> {
+    const event = { type: 'session.ended', ...doneBy(actor) } as const;
+    await audit.insert(trx, ...ended.map(({ user_id, ...detail }) => ({ ...event, target_user_id: user_id, detail })));
+  }
+
   return {
-    /** Ends browser sessions with what hangs on them; their apps are told. */
+    /** Ends one browser session with what hangs on it; false when it is not theirs, or has ended already. */
+    async session(trx: Transaction, { user_id, sid }: { user_id: string; sid: string }, actor: Actor): Promise<boolean> {
+      const ended = await sessionEnds.endOne(trx, { user_id, sid, now: clock() });
+      if (ended) await note(trx, [ended], actor);
+      return ended !== undefined;
+    },
+
+    /** Ends all browser sessions with what hangs on them; their apps are told. */
     async sessions(trx: Transaction, { user_id, except_id }: { user_id: string; except_id: string | null }, actor: Actor) {
-      const ended = await sessionEnds.endAll(trx, { user_id, except_refresh_token_id: except_id, now: clock() });
-      const event = { type: 'session.ended', ...doneBy(actor), target_user_id: user_id } as const;
-      await audit.insert(trx, ...ended.map(({ user_id: _, ...detail }) => ({ ...event, detail })));
+      await note(trx, await sessionEnds.endAll(trx, { user_id, except_refresh_token_id: except_id, now: clock() }), actor);
     },
 
     /** Ends grants, or those of one type; their access tokens are dead at once. */

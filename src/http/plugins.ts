@@ -42,6 +42,7 @@ import { createErrorPage } from './page.ts';
 import { LANGUAGE_TAGS } from './pages/language.ts';
 import { accountLinkRoute } from './routes/account_link.ts';
 import { accountSecurityRoute } from './routes/account_security.ts';
+import { accountSessionsRoute } from './routes/account_sessions.ts';
 import { apiRootRoute } from './routes/api.ts';
 import { assetsRoute } from './routes/assets.ts';
 import { authorizeRoute } from './routes/authorize.ts';
@@ -155,6 +156,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       onboardingPageRoute(pages),
       accountLinkRoute(pages),
       accountSecurityRoute(pages),
+      accountSessionsRoute(pages),
       deviceRoute(pages),
       loginRoute(pages),
       endSessionRoute(pages),

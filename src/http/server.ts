@@ -47,6 +47,8 @@ export interface ServerParts extends BanDeps {
 
 const LIMITS = {
   bodyLimit: BODY_LIMIT,
+  /** A client's URL, each of its characters written as three, is part of a path. */
+  routerOptions: { maxParamLength: 3 * 2048 },
   /** For the whole request to arrive. */
   requestTimeout: 15_000,
   /** A socket on which nothing moves. */

@@ -1,7 +1,8 @@
 // Consents: the remembered yes of a person to a client, its scopes, the resource servers at which it uses them, and the places it sends people to.
 
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
 
 export interface Consent {
   user_id: string;
@@ -10,6 +11,12 @@ export interface Consent {
   redirect_uris: string[];
   /** Beside us (RFC 8707). */
   resources: string[];
+}
+
+/** A consent as its person sees it. */
+export interface ListedConsent extends Pick<Consent, 'client_id' | 'scope' | 'resources'> {
+  client_name: string | null;
+  granted_at: Date;
 }
 
 export type Consents = ReturnType<typeof createConsents>;
@@ -45,26 +52,39 @@ export function createConsents(database: Database) {
         .execute();
     },
 
-    async list(user_id: string) {
+    /** Oldest first, at most 1000. A client that nobody registered has no name here. */
+    async list(user_id: string): Promise<ListedConsent[]> {
       return await kysely
-        .selectFrom('consents')
-        .select(['client_id', 'scope', 'redirect_uris', 'resources', 'granted_at'])
-        .where('user_id', '=', user_id)
-        .orderBy('granted_at')
-        .orderBy('client_id')
+        .selectFrom('consents as c')
+        .leftJoin('clients as k', 'k.client_id', 'c.client_id')
+        .select(['c.client_id', 'k.client_name', 'c.scope', 'c.resources', 'c.granted_at'])
+        .where('c.user_id', '=', user_id)
+        .orderBy('c.granted_at')
+        .orderBy('c.client_id')
         .limit(1000)
         .execute();
     },
 
-    /** Withdraws a yes and ends what the client got by it, in one statement; false when there was none. */
-    async withdraw(user_id: string, client_id: string): Promise<boolean> {
-      const withdrawn = await kysely
+    /** Withdraws a yes and ends what the client got by it, and could still get, in one statement; false when there was none. */
+    async withdraw(trx: Kysely<Schema>, user_id: string, client_id: string): Promise<boolean> {
+      const withdrawn = await trx
         .with('ended', (db) =>
           db
             .deleteFrom('refresh_tokens')
             .where('user_id', '=', user_id)
             .where('client_id', '=', client_id)
             .where('profile', '=', 'standard'),
+        )
+        .with('unspent', (db) =>
+          db
+            .deleteFrom('authorization_codes')
+            .where('user_id', '=', user_id)
+            .where('client_id', '=', client_id)
+            .where('profile', '=', 'standard')
+            .where('spent_at', 'is', null),
+        )
+        .with('unasked', (db) =>
+          db.deleteFrom('device_codes').where('user_id', '=', user_id).where('client_id', '=', client_id).where('status', '=', 'approved'),
         )
         .deleteFrom('consents')
         .where('user_id', '=', user_id)

@@ -25,6 +25,14 @@ export function createSessionEnds({ transaction }: Pick<Database, 'transaction'>
       });
     },
 
+    /** One of a user, within a transaction that has locked that user's row; undefined when it is not theirs, or has ended already. */
+    async endOne(
+      trx: Kysely<Schema>,
+      { user_id, sid, now }: { user_id: string; sid: string; now: Date },
+    ): Promise<EndedSession | undefined> {
+      return (await endWhere(trx, sql`s.sid = ${sid} and s.user_id = ${user_id}`, now))[0];
+    },
+
     /** All of a user but the one of that grant, within a transaction that has locked that user's row, and may go on to delete it. */
     endAll: (
       trx: Kysely<Schema>,

@@ -1,11 +1,45 @@
 // Browser sessions, one row each, found by the hash of their cookie. A session past its idle or its absolute end is found by nobody.
 import { type Insertable, sql } from 'kysely';
+import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { Database } from './database.ts';
+import { hasLivingClient, isAlive } from './refresh_tokens.ts';
 import type { Schema } from './schema.ts';
 
 export type Sessions = ReturnType<typeof createSessions>;
 
 type NewSession = Required<Insertable<Schema['sessions']>>;
+
+/** A session as lists show it. */
+export interface ListedSession {
+  /** Its `sid`. */
+  id: string;
+  created_at: Date;
+  last_used_at: Date;
+  expires_at: Date;
+  /** Of the browser, when it logged in. */
+  remote_address: string;
+  user_agent: string | null;
+  auth_provider_type: string;
+  auth_provider_id: string | null;
+  /** Those with a living grant that hangs on it. */
+  clients: { client_id: string; client_name: string | null }[];
+  is_current: boolean;
+}
+
+/** Whose sessions, which of them is the current one, and at most how many after the one named. `idle`: seconds. */
+interface Listing {
+  user_id: string;
+  now: Date;
+  idle: number;
+  sid: string | null;
+  /** A grant that hangs on the current one. */
+  refresh_token_id: string | null;
+  after: { created_at: Date; id: string } | null;
+  limit: number;
+}
+
+/** The most apps that are named of one session. */
+const MAX_CLIENTS = 100;
 
 export function createSessions(database: Database) {
   const { kysely } = database;
@@ -44,8 +78,40 @@ export function createSessions(database: Database) {
         .select(['s.created_at', 's.last_used_at', 'u.name', 'u.is_owner', 'u.is_active', 'u.local_only'])
         .where('s.id_hash', '=', p.id_hash)
         .where('s.expires_at', '>', p.now)
-        .where(sql<boolean>`s.last_used_at + ${p.idle} * interval '1 second' > ${p.now}`),
+        .where(isUsed(p.now, p.idle)),
     ),
+
+    /** A user's living sessions, oldest first. */
+    async list({ user_id, now, idle, sid, refresh_token_id, after, limit }: Listing): Promise<ListedSession[]> {
+      return await kysely
+        .selectFrom('sessions as s')
+        .select(['s.sid as id', 's.created_at', 's.last_used_at', 's.expires_at', 's.remote_address', 's.user_agent'])
+        .select(['s.auth_provider_type', 's.auth_provider_id'])
+        .select(({ selectFrom }) => [
+          jsonArrayFrom(
+            selectFrom('refresh_tokens as r')
+              .leftJoin('clients as k', 'k.client_id', 'r.client_id')
+              .select(sql<string>`r.client_id`.as('client_id'))
+              .select('k.client_name')
+              .distinct()
+              .whereRef('r.sid', '=', 's.sid')
+              .where(isAlive(now))
+              .where(hasLivingClient())
+              .orderBy('client_id')
+              .limit(MAX_CLIENTS),
+          ).as('clients'),
+          sql<boolean>`(s.sid is not distinct from ${sid} or exists (
+            select from refresh_tokens g where g.id = ${refresh_token_id} and g.sid = s.sid))`.as('is_current'),
+        ])
+        .where('s.user_id', '=', user_id)
+        .where('s.expires_at', '>', now)
+        .where(isUsed(now, idle))
+        .$if(after !== null, (query) => query.where(sql<boolean>`(s.created_at, s.sid) > (${after?.created_at}, ${after?.id})`))
+        .orderBy('s.created_at')
+        .orderBy('s.sid')
+        .limit(limit)
+        .execute();
+    },
 
     /** Notes a use; an older one never replaces a newer one. */
     async touch({ id_hash, now }: { id_hash: Buffer; now: Date }): Promise<void> {
@@ -57,4 +123,9 @@ export function createSessions(database: Database) {
         .execute();
     },
   };
+}
+
+/** Not unused for too long. For the rows of a table called `s`. */
+function isUsed(now: Date, idle: number) {
+  return sql<boolean>`s.last_used_at + ${idle} * interval '1 second' > ${now}`;
 }

@@ -3,6 +3,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Approvals } from '../../accounts/approvals.ts';
 import type { Clients } from '../../accounts/clients.ts';
+import type { Consents } from '../../accounts/consents.ts';
 import type { Credentials } from '../../accounts/credentials.ts';
 import type { Groups } from '../../accounts/groups.ts';
 import type { LinkTickets } from '../../accounts/link_tickets.ts';
@@ -12,6 +13,7 @@ import type { MergeUsers } from '../../accounts/merge_users.ts';
 import type { Permissions } from '../../accounts/permissions.ts';
 import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
 import type { RevokeAll } from '../../accounts/revoke_all.ts';
+import type { UserSessions } from '../../accounts/user_sessions.ts';
 import type { Users } from '../../accounts/users.ts';
 import type { Throttle } from '../../login/throttle.ts';
 import type { TryProvider } from '../../login/try_provider.ts';
@@ -19,6 +21,7 @@ import type { Guard } from '../guard.ts';
 import type { ApiRoute } from './api_route.ts';
 import { approvalRoutes } from './approvals.ts';
 import { clientRoutes } from './clients.ts';
+import { consentRoutes } from './consents.ts';
 import { credentialRoutes } from './credentials.ts';
 import { groupRoutes } from './groups.ts';
 import { meRoutes } from './me.ts';
@@ -26,6 +29,7 @@ import { type MfaParts, mfaRoutes } from './mfa.ts';
 import { permissionRoutes } from './permissions.ts';
 import { providerRoutes } from './providers.ts';
 import { revokeAllRoutes } from './revoke_all.ts';
+import { sessionRoutes } from './sessions.ts';
 import { userRoutes } from './users.ts';
 
 export interface ApiParts extends MfaParts {
@@ -38,6 +42,8 @@ export interface ApiParts extends MfaParts {
   localLogins: LocalLogins;
   refreshTokens: RefreshTokens;
   revokeAll: RevokeAll;
+  userSessions: UserSessions;
+  consents: Consents;
   groups: Groups;
   clients: Clients;
   approvals: Approvals;
@@ -52,6 +58,8 @@ export interface ApiParts extends MfaParts {
 export function apiRoutes(parts: ApiParts): ApiRoute[] {
   return [
     ...meRoutes(parts),
+    ...sessionRoutes(parts.userSessions),
+    ...consentRoutes(parts.consents),
     ...credentialRoutes(parts),
     ...mfaRoutes(parts),
     ...userRoutes(parts),

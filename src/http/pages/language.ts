@@ -36,6 +36,11 @@ function speak(tag: string, catalogue: Catalogue): Language {
 const LANGUAGES = Object.fromEntries(Object.entries(CATALOGUES).map(([tag, catalogue]) => [tag, speak(tag, catalogue)]));
 const ENGLISH = speak('en', en);
 
+/** A day as the reader writes it. */
+export function dateIn({ tag }: Pick<Language, 'tag'>, date: Date): string {
+  return date.toLocaleDateString(tag, { dateStyle: 'long', timeZone: 'UTC' });
+}
+
 /** The best of the reader's languages that has a catalogue; English where none has. Reads at most the first 20 wishes. */
 export function chooseLanguage(accept_language: string | undefined): Language {
   const wishes = (accept_language ?? '')

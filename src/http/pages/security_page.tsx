@@ -2,7 +2,7 @@
 
 import type { MfaEnrolmentEntry } from '../../repository/mfa_enrolments.ts';
 import { CSRF_FIELD } from '../csrf.ts';
-import type { Language } from './language.ts';
+import { dateIn, type Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
 
 interface Module {
@@ -23,10 +23,6 @@ export interface SecurityPage {
 }
 
 type Common = Pick<SecurityPage, 'language' | 'csrf' | 'path'>;
-
-function dateIn(language: Language, date: Date): string {
-  return date.toLocaleDateString(language.tag, { dateStyle: 'long', timeZone: 'UTC' });
-}
 
 /** The name is asked for where a person may have several. */
 function Rename({ language, csrf, path, id, name }: Common & { id: string; name: string }) {
@@ -95,6 +91,9 @@ export function securityPage({ stylesheet, script, modules, enrolments, ...commo
       {modules.filter(canAdd).map((module) => (
         <Add {...common} module={module} />
       ))}
+      <p class="other">
+        <a href="/account/sessions">{t('page.sessions')}</a>
+      </p>
     </Layout>,
   );
 }

@@ -1,0 +1,33 @@
+// What people have agreed to: listed, and taken back with everything that the app got by it. How it is given is in oauth/authorize.ts.
+import { AuthError } from '../domain/errors.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import type { Consents as ConsentRows, ListedConsent } from '../repository/consents.ts';
+import type { Database } from '../repository/database.ts';
+import type { Users } from '../repository/users.ts';
+import { type Actor, doneBy } from './actor.ts';
+
+export interface ConsentsDeps {
+  database: Pick<Database, 'transaction'>;
+  consents: Pick<ConsentRows, 'list' | 'withdraw'>;
+  users: Pick<Users, 'lock'>;
+  audit: Pick<AuditEvents, 'insert'>;
+}
+
+export type Consents = ReturnType<typeof createConsents>;
+
+export function createConsents({ database, consents, users, audit }: ConsentsDeps) {
+  return {
+    /** Oldest first, at most 1000. */
+    list: (user_id: string): Promise<ListedConsent[]> => consents.list(user_id),
+
+    /** The app's tokens for this person are dead at once, and they are asked anew. Throws `not_found` where there is no consent. */
+    async withdraw(user_id: string, client_id: string, actor: Actor): Promise<void> {
+      await database.transaction(async (trx) => {
+        // Waits for codes that are being redeemed: what follows sees every grant that there is.
+        await users.lock(trx, user_id);
+        if (!(await consents.withdraw(trx, user_id, client_id))) throw new AuthError('not_found', 'Consent not found');
+        await audit.insert(trx, { type: 'consent.withdrawn', ...doneBy(actor), target_user_id: user_id, client_id });
+      });
+    },
+  };
+}

@@ -1,0 +1,58 @@
+// The browser sessions of a person as they and administrators see them: listed, and ended one by one. How a session begins is in login/session.ts.
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/page.ts';
+import type { Database } from '../repository/database.ts';
+import type { ListedSession, Sessions } from '../repository/sessions.ts';
+import type { Users } from '../repository/users.ts';
+import { type Actor, requireOwnerForOwner } from './actor.ts';
+import type { SignOut } from './sign_out.ts';
+
+export interface UserSessionsDeps {
+  database: Pick<Database, 'transaction'>;
+  sessions: Pick<Sessions, 'list'>;
+  users: Pick<Users, 'find' | 'lock'>;
+  signOut: SignOut;
+  clock: Clock;
+  /** Seconds without use after which a session ends. */
+  session_idle_lifetime: number;
+}
+
+/** A session; knowing its `id`, which its apps know as `sid`, opens nothing. `expires_at`: when it ends unless it is used again. */
+export type SessionItem = ListedSession;
+
+/** Which of them is asked from: by its name, or by a grant that hangs on it. */
+export interface CurrentSession {
+  sid?: string | null;
+  refresh_token_id?: string | null;
+}
+
+export type UserSessions = ReturnType<typeof createUserSessions>;
+
+export function createUserSessions({ database, sessions, users, signOut, clock, session_idle_lifetime: idle }: UserSessionsDeps) {
+  return {
+    /** Living sessions, oldest first. Throws `not_found` for nobody. */
+    async list(user_id: string, request: PageRequest, current: CurrentSession = {}): Promise<Page<SessionItem>> {
+      const { sid = null, refresh_token_id = null } = current;
+      const after = readCursor(request.cursor);
+      const wanted = { user_id, now: clock(), idle, sid, refresh_token_id, after, limit: pageSize(request) + 1 };
+      const rows = await sessions.list(wanted);
+      if (rows.length === 0 && !(await users.find(user_id))) throw new AuthError('not_found', 'User not found');
+      const { items, next_cursor } = toPage(rows, request);
+      return { items: items.map((item) => ({ ...item, expires_at: endOf(item, idle) })), next_cursor };
+    },
+
+    /** Ends one with what hangs on it; its apps are told. Throws `not_found`. Those of the owner nobody else ends. */
+    async end(user_id: string, sid: string, actor: Actor): Promise<void> {
+      await database.transaction(async (trx) => {
+        const user = await users.lock(trx, user_id);
+        if (user && user_id !== actor.user_id) requireOwnerForOwner(actor, user);
+        if (!user || !(await signOut.session(trx, { user_id, sid }, actor))) throw new AuthError('not_found', 'Session not found');
+      });
+    },
+  };
+}
+
+function endOf({ last_used_at, expires_at }: ListedSession, idle: number): Date {
+  return new Date(Math.min(addSeconds(last_used_at, idle).getTime(), expires_at.getTime()));
+}

@@ -1,0 +1,54 @@
+// /api/me/sessions: the browsers in which people are logged in. And /api/users/{id}/sessions, the same for administrators.
+
+import { z } from 'zod';
+import type { UserSessions } from '../../accounts/user_sessions.ts';
+import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
+
+const session = z.object({
+  id: z.string(),
+  created_at: z.date(),
+  last_used_at: z.date(),
+  expires_at: z.date(),
+  /** Of the browser, when it logged in. */
+  remote_address: z.string(),
+  user_agent: z.string().nullable(),
+  auth_provider_type: z.string(),
+  auth_provider_id: z.string().nullable(),
+  /** Apps that the person is logged in to by it. */
+  clients: z.array(z.object({ client_id: z.string(), client_name: z.string().nullable() })),
+  /** Whether the caller's own access token hangs on it. */
+  is_current: z.boolean(),
+});
+
+export function sessionRoutes(userSessions: UserSessions): ApiRoute[] {
+  return [
+    apiRoute({
+      method: 'GET',
+      url: '/api/me/sessions',
+      who: 'anyone',
+      query: pageQuery,
+      answer: pageOf(session),
+      handle: ({ caller: { user, refresh_token_id }, query }) => userSessions.list(user.id, query, { refresh_token_id }),
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: '/api/me/sessions/:session_id',
+      who: 'anyone',
+      handle: ({ caller, actor, id }) => userSessions.end(caller.user.id, id('session_id'), actor),
+    }),
+    apiRoute({
+      method: 'GET',
+      url: '/api/users/:user_id/sessions',
+      who: 'admin',
+      query: pageQuery,
+      answer: pageOf(session),
+      handle: ({ id, query, caller: { refresh_token_id } }) => userSessions.list(id('user_id'), query, { refresh_token_id }),
+    }),
+    apiRoute({
+      method: 'DELETE',
+      url: '/api/users/:user_id/sessions/:session_id',
+      who: 'admin',
+      handle: ({ id, actor }) => userSessions.end(id('user_id'), id('session_id'), actor),
+    }),
+  ];
+}
