@@ -1,5 +1,6 @@
 // Brings the database's tables up to date from the SQL files in migrations/. Called by `serve` at start and by `latchkey migrate`.
-// Each file runs once, in order, in a transaction of its own, under a lock that other processes wait for; a file that ran must not change.
+// Each file runs once, in order, in a transaction of its own, under a lock that other processes wait for; a file that ran must not change. Older
+// programs run on what newer ones have added, beside them or after a step back, unless a migration says that they cannot.
 import type pg from 'pg';
 import { type ConnectionOptions, openConnection } from './connection.ts';
 import { DEFAULT_FOLDER, type Migration, readMigrations } from './migration_files.ts';
@@ -22,18 +23,24 @@ interface AppliedMigration {
   name: string;
   checksum: string;
   applied_at: Date;
+  /** What newer programs say of their migrations; not there where no program has ever said so. */
+  oldest_program?: number | null;
 }
 
 /**
  * Applies what is pending, on a direct connection (never through a pooler in transaction mode), and returns the names applied.
- * Throws when a file fails (with file and line), when an applied file was changed or lost, and when the database is newer than this program.
+ * Throws when a file fails (with file and line), when an applied file was changed or lost, and when the database is too new for this program.
  */
 export async function migrate(source: ConnectionOptions, { folder, log }: MigrateOptions = {}): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(folder ?? DEFAULT_FOLDER);
   return await withMigrationLock(source, async (client) => {
     await client.query(`create table if not exists schema_migrations (
       version integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default clock_timestamp())`);
-    const pending = pendingOf(migrations, await readApplied(client));
+    await addOldestProgram(client);
+    const already = await readApplied(client);
+    const pending = pendingOf(migrations, already);
+    const newest = already.at(-1);
+    if (newest && newest.version > newestOf(migrations)) log?.(`the database is newer than this program, which runs on it: ${newest.name}`);
     for (const migration of pending) {
       await apply(client, migration);
       log?.(`applied migration ${migration.name}`);
@@ -61,11 +68,15 @@ async function readApplied(client: pg.Client): Promise<AppliedMigration[]> {
 }
 
 function pendingOf(migrations: Migration[], applied: AppliedMigration[]): Migration[] {
-  const newest = migrations.at(-1)?.version ?? 0;
-  for (const { version, name, checksum } of applied) {
+  const newest = newestOf(migrations);
+  for (const { version, name, checksum, oldest_program } of applied) {
     const migration = migrations.find((candidate) => candidate.version === version);
-    if (version > newest)
-      throw new Error(`The database is newer than this program: it has migration ${name}, this program ends at ${newest}`);
+    if (version > newest) {
+      if ((oldest_program ?? 0) <= newest) continue;
+      throw new Error(
+        `The database is too new for this program: ${name} needs one with migration ${oldest_program}, this one ends at ${newest}`,
+      );
+    }
     if (!migration) throw new Error(`Migration ${name} is in the database, but its file is missing`);
     if (migration.checksum !== checksum) throw new Error(`Migration ${migration.name} was changed after the database had applied ${name}`);
   }
@@ -74,6 +85,17 @@ function pendingOf(migrations: Migration[], applied: AppliedMigration[]): Migrat
   const late = pending.find(({ version }) => version < last);
   if (late) throw new Error(`Migration ${late.name} comes too late: the database already is at ${last}`);
   return pending;
+}
+
+/** Older programs made the table without it. */
+async function addOldestProgram(client: pg.Client): Promise<void> {
+  const { fields } = await client.query('select * from schema_migrations limit 0');
+  if (fields.some(({ name }) => name === 'oldest_program')) return;
+  await client.query('alter table schema_migrations add column oldest_program integer');
+}
+
+function newestOf(migrations: readonly Migration[]): number {
+  return migrations.at(-1)?.version ?? 0;
 }
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
@@ -97,13 +119,14 @@ async function inTransaction(client: pg.Client, work: () => Promise<void>): Prom
 }
 
 async function runFile(client: pg.Client, migration: Migration): Promise<void> {
-  const { version, name, checksum, text } = migration;
+  const { version, name, checksum, text, oldest_program } = migration;
   try {
     await client.query(text);
   } catch (error) {
     throw new Error(`${name}${failingLine(text, error)}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }
-  await client.query('insert into schema_migrations (version, name, checksum) values ($1, $2, $3)', [version, name, checksum]);
+  const insert = 'insert into schema_migrations (version, name, checksum, oldest_program) values ($1, $2, $3, $4)';
+  await client.query(insert, [version, name, checksum, oldest_program]);
 }
 
 /** PostgreSQL counts characters from 1, and not for every kind of statement. */

@@ -16,6 +16,11 @@ export interface Migration {
   checksum: string;
   /** False for a file that opens with `-- no-transaction`: one statement that PostgreSQL runs only outside of one. */
   in_transaction: boolean;
+  /**
+   * The number that a program's own migrations must reach for it to run on the outcome, from a line `-- oldest-program: 0012`. Null, the rule:
+   * the file only adds, and every older program runs on.
+   */
+  oldest_program: number | null;
 }
 
 /** Reads `NNNN_name.sql`, ordered by number. Throws on any other `.sql` file and on a number that is used twice. */
@@ -32,5 +37,7 @@ async function readMigration(folder: string, name: string): Promise<Migration> {
   if (version === undefined) throw new Error(`Migration ${name} is not named like 0001_users.sql`);
   const text = (await readFile(join(folder, name), 'utf8')).replaceAll('\r\n', '\n');
   const checksum = createHash('sha256').update(text).digest('hex');
-  return { version: Number(version), name, text, checksum, in_transaction: !text.startsWith('-- no-transaction') };
+  const oldest = /^-- oldest-program: (\d{4})$/m.exec(text)?.[1];
+  const in_transaction = !text.startsWith('-- no-transaction');
+  return { version: Number(version), name, text, checksum, in_transaction, oldest_program: oldest === undefined ? null : Number(oldest) };
 }

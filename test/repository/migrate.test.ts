@@ -63,14 +63,46 @@ it('names file and line of a statement that fails, and leaves nothing of its fil
   expect(await run()).toEqual({ applied: ['0003_third.sql'] });
 });
 
+// X22
+describe('a database that a newer program has migrated', () => {
+  beforeEach(async () => {
+    await run();
+    await rm(join(folder, '0002_second.sql'));
+  });
+
+  it('is run on by an older one, which says so', async () => {
+    const lines: string[] = [];
+    expect(await migrate(place, { folder, log: (line) => lines.push(line) })).toEqual({ applied: [] });
+    expect(lines).toEqual(['the database is newer than this program, which runs on it: 0002_second.sql']);
+    expect(await migrationStatus(place, { folder })).toMatchObject({ pending: [] });
+  });
+
+  it('is gone on with by the newer one, whose files are still the same', async () => {
+    await run();
+    await write('0002_second.sql', 'create table second (id integer);\n');
+    await write('0003_third.sql', 'select 1');
+    expect(await run()).toEqual({ applied: ['0003_third.sql'] });
+  });
+
+  it('by one that did not yet say what older ones may do, is one like any other', async () => {
+    await client.query('alter table schema_migrations drop column oldest_program');
+    expect(await migrationStatus(place, { folder })).toMatchObject({ pending: [] });
+    expect(await run()).toEqual({ applied: [] });
+  });
+});
+
 describe('refuses', () => {
   beforeEach(run);
 
-  it('a database that is newer than the program', async () => {
+  it('a database on which a newer program says that this one cannot run', async () => {
+    await write('0003_third.sql', '-- The column that nothing has read since 0002.\n-- oldest-program: 0002\ndrop table other;\n');
+    await run();
+    await rm(join(folder, '0003_third.sql'));
+    expect(await run()).toEqual({ applied: [] });
     await rm(join(folder, '0002_second.sql'));
-    await expect(run()).rejects.toThrow(
-      'The database is newer than this program: it has migration 0002_second.sql, this program ends at 1',
-    );
+    const complaint = 'The database is too new for this program: 0003_third.sql needs one with migration 2, this one ends at 1';
+    await expect(run()).rejects.toThrow(complaint);
+    await expect(migrationStatus(place, { folder })).rejects.toThrow(complaint);
   });
 
   it('a file that was changed after it ran, but not for its line ends', async () => {
