@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Config } from './config/load.ts';
-import type { TlsOptions } from './repository/connection.ts';
+import { type TlsOptions, withPassword } from './repository/connection.ts';
 import { createDatabase, type Database } from './repository/database.ts';
 import { startEmbeddedPostgres } from './repository/embedded_postgres.ts';
 
@@ -26,7 +26,8 @@ export async function openDatabase(config: Config, { log, join, on_error }: Open
   const { pool_size, prepared_statements, tls } = config.database;
   const settings = { pool_size, prepared_statements, on_error };
   if (config.database_url !== undefined) {
-    const database = createDatabase({ connection: config.database_url, tls: await tlsOptions(tls), ...settings });
+    const connection = addressOf(config.database_url, config);
+    const database = createDatabase({ connection, tls: await tlsOptions(tls), ...settings });
     return { database, gone: new Promise(() => {}), close: database.close };
   }
   const server = await startEmbeddedPostgres({ data_dir: config.data_dir, log: (message) => log.info(message), join });
@@ -36,6 +37,10 @@ export async function openDatabase(config: Config, { log, join, on_error }: Open
     await server.stop();
   };
   return { database, gone: server.exited, close };
+}
+
+function addressOf(url: string, { database: { password } }: Config): string {
+  return password === undefined ? url : withPassword(url, password);
 }
 
 async function tlsOptions({ mode, ca_file }: Config['database']['tls']): Promise<TlsOptions | undefined> {

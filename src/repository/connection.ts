@@ -52,6 +52,14 @@ export async function openConnection(options: ConnectionOptions): Promise<pg.Cli
   return client;
 }
 
+/** The URL with this password in place of its own. */
+export function withPassword(connection: string, password: string): string {
+  return connection.replace(
+    /^(\w+:\/\/)(?:([^/?#:@]*)[^/?#]*@)?/,
+    (_, scheme, user = '') => `${scheme}${user}:${encodeURIComponent(password)}@`,
+  );
+}
+
 function tlsConfig({ ca, server_name, reject_unauthorized = true }: TlsOptions) {
   return { rejectUnauthorized: reject_unauthorized, ...(ca && { ca }), ...(server_name && { servername: server_name }) };
 }

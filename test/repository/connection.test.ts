@@ -1,5 +1,6 @@
+import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { connectionConfig } from '../../src/repository/connection.ts';
+import { connectionConfig, withPassword } from '../../src/repository/connection.ts';
 
 describe('a connection', () => {
   it('is made of a URL or of its parts', () => {
@@ -10,6 +11,19 @@ describe('a connection', () => {
     });
     expect(connectionConfig({ connection: parts, application_name: 'bench' })).toMatchObject({ ...parts, application_name: 'bench' });
     expect(connectionConfig({ connection: parts })).not.toHaveProperty('ssl');
+  });
+
+  it.each([
+    ['postgres://db.example/d', ''],
+    ['postgres://u@db.example:5433/d?host=x@y', 'u'],
+    ['postgresql://u:old@db.example/d', 'u'],
+    ['postgres://u:o@ld@db.example/d', 'u'],
+    ['postgres://u%40x:@db.example/d', 'u@x'],
+    ['postgres://u@/d?host=/run/socket', 'u'],
+  ])('is made of %s with a password from elsewhere', (url, user) => {
+    const password = "p:a/s?s#@w%4'd é";
+    const { connectionParameters } = new pg.Client(withPassword(url, password)) as unknown as { connectionParameters: object };
+    expect(connectionParameters).toMatchObject({ password, database: 'd', ...(user && { user }) });
   });
 
   it('takes its TLS from the settings when there are any, not from the URL', () => {
