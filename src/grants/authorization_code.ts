@@ -8,7 +8,7 @@ import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress } from '../domain/network.ts';
 import { isCodeVerifier, s256 } from '../domain/pkce.ts';
 import { randomId } from '../domain/secret.ts';
-import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
+import { type Admission, type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { Miss, Proof, Redeemed, Redemption } from '../repository/authorization_codes.ts';
 import { authorizationCodeHash, isStandardCode } from '../tokens/authorization_code.ts';
@@ -37,9 +37,7 @@ function create(deps: GrantDeps): Grant {
   /** The code is gone, and bore nothing. */
   function refuseUser(redeemed: Redeemed, request: GrantRequest): AuthError {
     const { remote_address, admission, client } = request;
-    const is_admitted = admission.providers.includes(providerKeyText(redeemed));
-    const reason =
-      refusalToAuthenticate(redeemed, remote_address) ?? (is_admitted ? 'User may not use this client' : admission.refusal(redeemed));
+    const reason = refusalToAuthenticate(redeemed, remote_address) ?? grantRefusal(redeemed, admission);
     audit.record(event('authorization_code.refused', request, redeemed.user_id, { reason }));
     if (!client) return new AuthError('access_denied', reason);
     return new AuthError('invalid_grant', 'The user may not have tokens', { detail: reason });
@@ -88,6 +86,12 @@ function create(deps: GrantDeps): Grant {
       return { ...authorization, ...standardFacts(redeemed, proof), client: request.client };
     },
   };
+}
+
+/** Why the user, who may authenticate, got no grant. */
+function grantRefusal(redeemed: Redeemed, admission: Admission): string {
+  if (!redeemed.is_in_session) return 'The session has ended';
+  return admission.providers.includes(providerKeyText(redeemed)) ? 'User may not use this client' : admission.refusal(redeemed);
 }
 
 function standardFacts({ scope, resource, nonce, claims, sid }: Redeemed, proof: Proof) {

@@ -56,6 +56,8 @@ export interface Redeemed {
   refresh_token_id: string | null;
   is_active: boolean;
   local_only: boolean;
+  /** False where it came of a browser's session that has ended. */
+  is_in_session: boolean;
   auth_provider_type: string;
   auth_provider_id: string | null;
   auth_time: Date;
@@ -84,9 +86,10 @@ export function createAuthorizationCodes(database: Database) {
 
     /**
      * Spends a code and makes the grant it bears, in one statement: whoever comes second finds nothing.
-     * A code whose user may not have tokens (any more) is spent all the same, as in Home Assistant.
+     * A code whose user may not have tokens (any more) is spent all the same, as in Home Assistant; so is one whose session has ended.
      */
     // The user's row is locked before the code's: the order in which deleting a user takes them.
+    // Whoever ends a session holds that row, for which storing a code waits: a code was there before, and went along, or finds its session gone.
     redeem: database.prepare(
       'authorization_codes_redeem',
       (_, p: Redemption) => sql<Redeemed>`
@@ -103,7 +106,8 @@ export function createAuthorizationCodes(database: Database) {
             and c.wrong_verifiers < ${sql.lit(MAX_WRONG_VERIFIERS)}
             and c.spent_at is null and c.expires_at > ${p.now}
           returning c.user_id, c.credential_id, c.client_id, c.auth_provider_type, c.auth_provider_id, c.auth_time, c.amr,
-            c.profile, c.scope, c.resource, c.nonce, c.claims, c.sid, holder.is_active, holder.local_only
+            c.profile, c.scope, c.resource, c.nonce, c.claims, c.sid, holder.is_active, holder.local_only,
+            (c.sid is null or exists (select from sessions s where s.sid = c.sid and s.expires_at > ${p.now})) as is_in_session
         ), granted as (
           insert into refresh_tokens (id, user_id, credential_id, auth_provider_type, auth_provider_id, token_type, client_id, token_hash,
             access_token_expiration, idle_lifetime, expires_at, created_at, auth_time, amr, last_used_at, last_used_ip,
@@ -112,12 +116,12 @@ export function createAuthorizationCodes(database: Database) {
             ${p.access_token_expiration}, ${p.idle_lifetime}, ${p.expires_at}, ${p.now}, auth_time, amr, ${p.now}, ${p.remote_address},
             profile, scope, resource, claims, sid, ${p.refresh_jkt}, ${p.seed}
           from spent
-          where is_active and (not local_only or ${p.remote_is_local})
+          where is_active and (not local_only or ${p.remote_is_local}) and is_in_session
             and auth_provider_type || ':' || coalesce(auth_provider_id, '') = any(${p.providers})
             and ${isInAllowedGroup('spent.user_id', p)} and ${isConsented('spent.user_id', 'spent.client_id', p)}
           returning id
         )
-        select user_id, granted.id as refresh_token_id, is_active, local_only, auth_provider_type, auth_provider_id, auth_time, amr,
+        select user_id, granted.id as refresh_token_id, is_active, local_only, is_in_session, auth_provider_type, auth_provider_id, auth_time, amr,
           scope, resource, nonce, claims, sid
         from spent left join granted on true`,
     ),

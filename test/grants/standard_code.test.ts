@@ -8,7 +8,16 @@ import { createDatabase } from '../../src/repository/database.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ABROAD, CLIENT, createTokenParts, HOME, ISSUER, loginOf, newClient, redeem, refresh, type TokenParts } from '../support/grants.ts';
 import { addPerson, addSystemGroups, later, NOON } from '../support/people.ts';
-import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardCode, standardTokens, VERIFIER } from '../support/standard_grants.ts';
+import {
+  addSession,
+  credentialsOf,
+  PUBLIC_CLIENT,
+  registerClient,
+  SCOPE,
+  standardCode,
+  standardTokens,
+  VERIFIER,
+} from '../support/standard_grants.ts';
 
 const CONFIDENTIAL = newClient();
 const UNKNOWN = 'invalid_grant: The code is unknown, used or expired';
@@ -43,6 +52,7 @@ async function grants() {
 }
 
 test('a code buys tokens, and its grant keeps what was asked for', async () => {
+  await addSession(db.database, user, 'a session');
   const asked = { resource: RESOURCES, claims: { userinfo: { email: null } }, sid: 'a session', nonce: 'n-0S6_WzA2Mj' };
   const answer = await trade(await newCode(CONFIDENTIAL, asked), CONFIDENTIAL, { redirect_uri: `${CLIENT}/callback` });
   expect(answer).toEqual({
@@ -62,10 +72,11 @@ test('a code buys tokens, and its grant keeps what was asked for', async () => {
 });
 
 test('an ID token is what a relying party can verify', async () => {
-  const { id_token = '' } = await standardTokens(parts, db.database, user, CONFIDENTIAL, { nonce: 'a nonce', sid: 'a session' });
+  await addSession(db.database, user, 'another session');
+  const { id_token = '' } = await standardTokens(parts, db.database, user, CONFIDENTIAL, { nonce: 'a nonce', sid: 'another session' });
   const keys = createLocalJWKSet(parts.keyring.jwks() as never);
   const { payload } = await jwtVerify(id_token, keys, { issuer: ISSUER, audience: 'grafana', currentDate: NOON });
-  expect(payload).toMatchObject({ sub: user.id, nonce: 'a nonce', sid: 'a session', azp: 'grafana' });
+  expect(payload).toMatchObject({ sub: user.id, nonce: 'a nonce', sid: 'another session', azp: 'grafana' });
 });
 
 test('without openid there is no ID token, and without the refresh grant no refresh token', async () => {

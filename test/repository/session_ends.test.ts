@@ -1,13 +1,21 @@
 // A session ends with what hangs on it, whatever happens at the same time.
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { addSeconds } from '../../src/domain/clock.ts';
 import type { User } from '../../src/domain/user.ts';
 import type { Database } from '../../src/repository/database.ts';
 import { createSessionEnds, type SessionEnds } from '../../src/repository/session_ends.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTokenParts, redeem, type TokenParts } from '../support/grants.ts';
 import { addPerson, NOON } from '../support/people.ts';
-import { credentialsOf, PUBLIC_CLIENT, registerClient, standardCode, standardTokens, VERIFIER } from '../support/standard_grants.ts';
+import {
+  addSession,
+  credentialsOf,
+  PUBLIC_CLIENT,
+  registerClient,
+  standardCode,
+  standardTokens,
+  VERIFIER,
+} from '../support/standard_grants.ts';
 
 let db: TestDatabase;
 let database: Database;
@@ -32,15 +40,7 @@ beforeEach(async () => {
   for (const sid of ['one', 'two']) await startSession(sid);
 });
 
-async function startSession(sid: string): Promise<void> {
-  const times = { auth_time: NOON, created_at: NOON, last_used_at: NOON, expires_at: addSeconds(NOON, 86_400) };
-  const facts = { user_id: ann.id, auth_provider_type: 'homeassistant', remote_address: '192.0.2.1' };
-  await database.kysely
-    .insertInto('sessions')
-    .values({ id_hash: Buffer.alloc(32, sid), sid, ...facts, ...times })
-    .execute();
-}
-
+const startSession = (sid: string) => addSession(database, ann, sid);
 const end = (sid = 'one') => ends.end({ sid, now: NOON });
 const grants = () => database.kysely.selectFrom('refresh_tokens').select(['sid', 'scope']).orderBy('sid').execute();
 const redeemCode = (code: string) => redeem(parts, code, { code_verifier: VERIFIER, ...credentialsOf(PUBLIC_CLIENT) });
@@ -62,6 +62,39 @@ test('a code of it that nobody redeemed yet is good for nothing', async () => {
   const code = await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
   await end();
   expect(await redeemCode(code)).toMatch(/^invalid_grant/);
+});
+
+test('a code that is stored when the session has ended already bears no grant', async () => {
+  await end();
+  const code = await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid', 'offline_access'], sid: 'one' });
+  expect(await redeemCode(code)).toMatch(/^invalid_grant/);
+  expect(await grants()).toEqual([]);
+  expect(parts.events.at(-1)).toMatchObject({ type: 'authorization_code.refused', detail: { reason: 'The session has ended' } });
+  // It is gone: a session of that name would not bring it back.
+  await startSession('one');
+  expect(await redeemCode(code)).toMatch(/^invalid_grant/);
+  expect(await grants()).toEqual([]);
+});
+
+test('a code that is stored while the session ends waits for that, and bears no grant', async () => {
+  let storing: Promise<string> | undefined;
+  await database.transaction(async (trx) => {
+    await sql`select id from users where id = ${ann.id} for update`.execute(trx);
+    storing = standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
+    await ends.endAll(trx, { user_id: ann.id, now: NOON });
+  });
+  expect(await redeemCode(await storing!)).toMatch(/^invalid_grant/);
+  expect(await grants()).toEqual([]);
+});
+
+test('a code of a session that is past its end bears no grant, and one of no session is not asked for one', async () => {
+  const [of_session, of_none] = [
+    await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' }),
+    await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'] }),
+  ];
+  await database.kysely.updateTable('sessions').set({ expires_at: NOON }).execute();
+  expect(await redeemCode(of_session)).toMatch(/^invalid_grant/);
+  expect(await redeemCode(of_none)).toMatchObject({ access_token: expect.any(String) });
 });
 
 test('a code that is redeemed at the same moment leaves no grant behind', async () => {

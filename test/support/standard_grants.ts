@@ -1,5 +1,7 @@
 // Clients and grants of the standard profile, for tests of what is below the authorization endpoint.
 import { type Client, isConfidential } from '../../src/domain/client.ts';
+import { addSeconds } from '../../src/domain/clock.ts';
+import { sha256 } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import type { Database } from '../../src/repository/database.ts';
@@ -45,6 +47,16 @@ export async function standardCode(
   const facts = { scope: SCOPE, resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null, ...standard };
   const { client_id } = client;
   return parts.codes.issue(await loginOf(database, user, { client_id, code_challenge: CHALLENGE, standard: facts, ...login }));
+}
+
+/** A browser's session of that name, from noon on for a day. */
+export async function addSession({ kysely }: Pick<Database, 'kysely'>, { id: user_id }: User, sid: string): Promise<void> {
+  const times = { auth_time: NOON, created_at: NOON, last_used_at: NOON, expires_at: addSeconds(NOON, 86_400) };
+  const facts = { user_id, auth_provider_type: 'homeassistant', remote_address: '192.0.2.1' };
+  await kysely
+    .insertInto('sessions')
+    .values({ id_hash: sha256(sid), sid, ...facts, ...times })
+    .execute();
 }
 
 /** The first tokens of a grant. */
