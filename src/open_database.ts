@@ -23,11 +23,13 @@ export interface OpenDatabaseOptions {
 }
 
 export async function openDatabase(config: Config, { log, join, on_error }: OpenDatabaseOptions): Promise<OpenDatabase> {
-  const { pool_size, prepared_statements, tls } = config.database;
+  const { pool_size, prepared_statements, tls, direct_url, password } = config.database;
   const settings = { pool_size, prepared_statements, on_error };
   if (config.database_url !== undefined) {
-    const connection = addressOf(config.database_url, config);
-    const database = createDatabase({ connection, tls: await tlsOptions(tls), ...settings });
+    const address = (url: string) => (password === undefined ? url : withPassword(url, password));
+    const connection = address(config.database_url);
+    const direct_connection = direct_url && address(direct_url);
+    const database = createDatabase({ connection, direct_connection, tls: await tlsOptions(tls), ...settings });
     return { database, gone: new Promise(() => {}), close: database.close };
   }
   const server = await startEmbeddedPostgres({ data_dir: config.data_dir, log: (message) => log.info(message), join });
@@ -37,10 +39,6 @@ export async function openDatabase(config: Config, { log, join, on_error }: Open
     await server.stop();
   };
   return { database, gone: server.exited, close };
-}
-
-function addressOf(url: string, { database: { password } }: Config): string {
-  return password === undefined ? url : withPassword(url, password);
 }
 
 async function tlsOptions({ mode, ca_file }: Config['database']['tls']): Promise<TlsOptions | undefined> {

@@ -1,7 +1,10 @@
 // Which database the configuration names, and how the server gets in.
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../src/open_database.ts';
-import { migrationStatus } from '../src/repository/migrate.ts';
+import { longTransaction } from '../src/repository/long_transaction.ts';
+import { migrate, migrationStatus } from '../src/repository/migrate.ts';
+import { withMigrationLock } from '../src/repository/migration_lock.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { testConfig } from './support/server.ts';
 
@@ -25,6 +28,27 @@ describe('a database of one’s own', () => {
     const { database, close } = await open({ database_url, database: { password: db.connection.password } });
     await database.ping();
     expect(await migrationStatus(database)).toMatchObject({ pending: [] });
+    await close();
+  });
+
+  // X19
+  it('behind a pooler is asked through it, but for what holds on to its connection', async () => {
+    const named = (name: string) => `${database_url}&application_name=${name}`;
+    const { password } = db.connection;
+    const { database, close } = await open({
+      database_url: named('pooler'),
+      database: { direct_url: named('server'), password, prepared_statements: false },
+    });
+    const question = `select current_setting('application_name') as through`;
+    const ask = sql.raw<{ through: string }>(question);
+    const answers = [
+      await ask.execute(database.kysely),
+      await database.transaction((trx) => ask.execute(trx)),
+      await withMigrationLock(database, (client) => client.query(question)),
+      await longTransaction(database, (trx) => ask.execute(trx)),
+    ];
+    expect(answers.map(({ rows }) => rows[0].through)).toEqual(['pooler', 'pooler', 'server', 'server']);
+    expect(await migrate(database)).toEqual({ applied: [] });
     await close();
   });
 

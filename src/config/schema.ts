@@ -19,8 +19,10 @@ const listen = z.strictObject({
 });
 
 const database = z.strictObject({
-  /** Takes the place of a password in database_url. */
+  /** Takes the place of a password in database_url, and in direct_url. */
   password: secretText(1).optional(),
+  /** The server behind the pooler that `database_url` names: for migrations, and for whatever holds on to its connection. */
+  direct_url: databaseUrl().optional(),
   /** Connections of one process. */
   pool_size: integer(1, 500).default(10),
   /** Named statements; off behind a pooler that hands each transaction another connection. */

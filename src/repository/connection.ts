@@ -37,7 +37,7 @@ export function connectionConfig({ connection, tls, application_name = 'latchkey
   };
 }
 
-/** A connection of one's own, without time limits; ends with `client.end()`. */
+/** A connection of one's own, without time limits, past any pooler in transaction mode; ends with `client.end()`. */
 export async function openConnection(options: ConnectionOptions): Promise<pg.Client> {
   const client = new pg.Client(connectionConfig(options));
   // A connection that dies between two statements says so here; the next statement fails anyway.

@@ -10,6 +10,7 @@ import type { Schema } from './schema.ts';
 
 const PING_TIMEOUT_MS = 1_000;
 
+/** Beside the pool, it says where connections of one's own go. */
 export interface Database extends ConnectionOptions {
   /** For queries that are not hot, and for building those that are. Errors of a lost database arrive as `unavailable`. */
   kysely: Kysely<Schema>;
@@ -28,7 +29,7 @@ export interface Database extends ConnectionOptions {
 }
 
 export function createDatabase(options: PoolOptions): Database {
-  const { connection, tls, application_name, prepared_statements = true } = options;
+  const { connection, direct_connection, tls, application_name, prepared_statements = true } = options;
   // pg calls its pool ended while the last connections still close, and a server that stops right then tells them so.
   const on_error = (error: Error) => {
     if (!closing) options.on_error(error);
@@ -54,7 +55,7 @@ export function createDatabase(options: PoolOptions): Database {
   }
 
   return {
-    connection,
+    connection: direct_connection ?? connection,
     tls,
     application_name,
     kysely,

@@ -8,6 +8,8 @@ import { databaseError, isConflict, isDead, isStalePlan, refusesConnection, unav
 const CONNECT_RETRY_MS = 200;
 
 export interface PoolOptions extends ConnectionOptions {
+  /** Where connections of one's own go, past a pooler in transaction mode. Absent: where all others go. */
+  direct_connection?: ConnectionOptions['connection'] | undefined;
   /** The most connections at a time. Default 10. */
   pool_size?: number | undefined;
   /**

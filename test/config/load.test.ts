@@ -76,6 +76,13 @@ test('all complaints come at once, in the order of the file, with line and colum
   ]);
 });
 
+test('a way past the pooler needs a pooler', async () => {
+  const database = 'database: { direct_url: postgres://db.example.com/latchkey }';
+  expect(await complaints(database)).toEqual(['config.yaml:1:13 database.direct_url: is used beside database_url only']);
+  const { database: settings } = await load(`${database}\ndatabase_url: postgres://pooler.example.com/latchkey\nsecret_key: ${KEY}`);
+  expect(settings.direct_url).toBe('postgres://db.example.com/latchkey');
+});
+
 describe('values', () => {
   // Each value alone; the complaint follows `config.yaml:LINE:COLUMN `.
   for (const [yaml, complaint] of [
