@@ -90,7 +90,7 @@ export function createAuthorizationCodes(database: Database) {
      */
     // The user's row is locked before the code's: the order in which deleting a user takes them.
     // Whoever ends a session holds that row, for which storing a code waits: a code was there before, and went along, or finds its session gone.
-    redeem: database.prepare(
+    redeem: database.prepareTogether(
       'authorization_codes_redeem',
       (_, p: Redemption) => sql<Redeemed>`
         with holder as (
@@ -124,6 +124,7 @@ export function createAuthorizationCodes(database: Database) {
         select user_id, granted.id as refresh_token_id, is_active, local_only, is_in_session, auth_provider_type, auth_provider_id, auth_time, amr,
           scope, resource, nonce, claims, sid
         from spent left join granted on true`,
+      ({ code_hash }) => code_hash.toString('base64'),
     ),
 
     /** Why `redeem` found nothing. A statement of its own: it sees what the winner of a race has committed. */

@@ -21,10 +21,10 @@ export type ClientSecrets = ReturnType<typeof createClientSecrets>;
 /** Of one client; more would make every check slow. */
 export const MAX_SECRETS = 10;
 
-export function createClientSecrets({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+export function createClientSecrets({ kysely, prepareTogether }: Pick<Database, 'kysely' | 'prepareTogether'>) {
   return {
     /** The hashes that a secret may have now. */
-    live: prepare<{ client_id: string; now: Date }, { id: string; secret_hash: Buffer }>('client_secrets_live', (db, p) =>
+    live: prepareTogether<{ client_id: string; now: Date }, { id: string; secret_hash: Buffer }>('client_secrets_live', (db, p) =>
       db
         .selectFrom('client_secrets')
         .select(['id', 'secret_hash'])

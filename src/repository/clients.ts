@@ -31,8 +31,8 @@ const FIELDS = [
 ] as const satisfies (keyof ClientFields)[];
 const ROW = ['client_id', ...FIELDS, 'managed_by', 'is_enabled', 'created_at'] as const satisfies (keyof RegisteredClient)[];
 
-export function createClients({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
-  const find = prepare<{ client_id: string }, Client>('clients_find', (db, p) =>
+export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysely' | 'prepareTogether'>) {
+  const find = prepareTogether<{ client_id: string }, Client>('clients_find', (db, p) =>
     db
       .selectFrom('clients')
       .select(['client_id', ...FIELDS, sql.lit('registered' as const).as('kind')])

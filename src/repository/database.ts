@@ -6,7 +6,9 @@ import type { ConnectionOptions } from './connection.ts';
 import { isConflict, isStalePlan, unavailable } from './database_errors.ts';
 import { createPool, lease, type PoolOptions } from './pool.ts';
 import { type BuildQuery, prepareQuery } from './prepared_query.ts';
+import type { Statement } from './round_trip.ts';
 import type { Schema } from './schema.ts';
+import { together } from './together.ts';
 
 const PING_TIMEOUT_MS = 1_000;
 
@@ -19,6 +21,15 @@ export interface Database extends ConnectionOptions {
    * jsonb arrays as JSON text.
    */
   prepare<Values extends object, Row>(name: string, build: BuildQuery<Values, Row>): (values: Values) => Promise<Row[]>;
+  /**
+   * The same for hot queries: runs of the same turn of the event loop are one round trip and one transaction. Where they lock rows, they are
+   * run by `order`.
+   */
+  prepareTogether<Values extends object, Row>(
+    name: string,
+    build: BuildQuery<Values, Row>,
+    order?: (values: Values) => string,
+  ): (values: Values) => Promise<Row[]>;
   /** All or nothing. `work` may run twice, when another transaction was in the way of the first. */
   transaction<T>(work: (trx: Kysely<Schema>) => Promise<T>): Promise<T>;
   /** Resolves when the database answers within a second and takes writes; else throws `unavailable`. */
@@ -50,6 +61,34 @@ export function createDatabase(options: PoolOptions): Database {
     }
   }
 
+  async function runMany<Row>(statement: Statement, runs: readonly unknown[][]): Promise<Row[][]> {
+    const leased = await lease(pool);
+    try {
+      return (await leased.queryMany(statement, runs)) as Row[][];
+    } finally {
+      leased.release();
+    }
+  }
+
+  function prepare<Values extends object, Row>(name: string, build: BuildQuery<Values, Row>) {
+    const { text, parameters } = prepareQuery(kysely, build);
+    if ((texts.get(name) ?? text) !== text) throw new Error(`Two different queries are called ${name}`);
+    texts.set(name, text);
+    const statement = prepared_statements ? { name, text } : { text };
+    return {
+      async runOne(parts: Values): Promise<Row[]> {
+        const values = parameters(parts);
+        try {
+          return (await run({ ...statement, values })).rows;
+        } catch (error) {
+          if (isStalePlan(error)) return (await run({ text, values })).rows;
+          throw error;
+        }
+      },
+      runAll: (all: readonly Values[]) => runMany<Row>(statement, all.map(parameters)),
+    };
+  }
+
   async function once<T>(work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
     return await kysely.transaction().execute(work);
   }
@@ -59,20 +98,8 @@ export function createDatabase(options: PoolOptions): Database {
     tls,
     application_name,
     kysely,
-    prepare(name, build) {
-      const { text, parameters } = prepareQuery(kysely, build);
-      if ((texts.get(name) ?? text) !== text) throw new Error(`Two different queries are called ${name}`);
-      texts.set(name, text);
-      return async (parts) => {
-        const values = parameters(parts);
-        try {
-          return (await run(prepared_statements ? { name, text, values } : { text, values })).rows;
-        } catch (error) {
-          if (isStalePlan(error)) return (await run({ text, values })).rows;
-          throw error;
-        }
-      };
-    },
+    prepare: (name, build) => prepare(name, build).runOne,
+    prepareTogether: (name, build, order) => together({ ...prepare(name, build), ...(order && { order }) }),
     transaction: (work) =>
       once(work).catch((error) => {
         if (isConflict(error)) return once(work);

@@ -55,7 +55,7 @@ export function createHostSessions(database: Database) {
     },
 
     /** Whose browser a cookie is, while the session behind it lives. */
-    findVisitor: database.prepare('host_sessions_find_visitor', (db, p: Shown) =>
+    findVisitor: database.prepareTogether('host_sessions_find_visitor', (db, p: Shown) =>
       db
         .selectFrom('host_sessions as h')
         .innerJoin('sessions as s', 's.sid', 'h.sid')
@@ -70,7 +70,7 @@ export function createHostSessions(database: Database) {
     ),
 
     /** Whose grant an access token hangs on, while both live. */
-    findBearer: database.prepare('host_sessions_find_bearer', (db, p: { id: string; jti: string; now: Date }) =>
+    findBearer: database.prepareTogether('host_sessions_find_bearer', (db, p: { id: string; jti: string; now: Date }) =>
       db
         .selectFrom('refresh_tokens as r')
         .innerJoin('users as u', 'u.id', 'r.user_id')

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS, type ConnectionOptions, connectionConfig } from './connection.ts';
 import { databaseError, isConflict, isDead, isStalePlan, refusesConnection, unavailable } from './database_errors.ts';
+import { runInOneRoundTrip, type Statement } from './round_trip.ts';
 
 const CONNECT_RETRY_MS = 200;
 
@@ -45,10 +46,10 @@ export async function lease(pool: pg.Pool) {
   let in_transaction = false;
   let broken: Error | undefined;
 
-  async function attempt(query: string | pg.QueryConfig, values?: readonly unknown[]): Promise<pg.QueryResult> {
+  async function attempt<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
     if (broken) throw broken;
     try {
-      return values ? await client.query(query, [...values]) : await client.query(query);
+      return await ask();
     } catch (error) {
       if (error instanceof Error && (isDead(error) || isStalePlan(error))) broken = error;
       throw error;
@@ -58,11 +59,21 @@ export async function lease(pool: pg.Pool) {
   return {
     async query(query: string | pg.QueryConfig, values?: readonly unknown[]): Promise<pg.QueryResult> {
       in_transaction ||= typeof query === 'string' && /^(begin|start transaction)/.test(query);
+      const ask = () => (values ? client.query(query, [...values]) : client.query(query));
       try {
-        return await attempt(query, values);
+        return await attempt(ask);
       } catch (error) {
-        if (isConflict(error) && !in_transaction) return await attempt(query, values).catch(rethrow);
+        if (isConflict(error) && !in_transaction) return await attempt(ask).catch(rethrow);
         throw databaseError(error);
+      }
+    },
+
+    /** Many runs in one transaction. Throws `unavailable` when they may have happened, and anything else when they did not. */
+    async queryMany(statement: Statement, runs: readonly unknown[][]): Promise<Record<string, unknown>[][]> {
+      try {
+        return await attempt(() => runInOneRoundTrip(client, statement, runs));
+      } catch (error) {
+        throw isDead(error) ? unavailable(error) : error;
       }
     },
     release: () => client.release(broken),

@@ -73,7 +73,7 @@ export function createRefreshTokenRotation(database: Database) {
 
   return {
     /** Rotates the grant if everything is right. */
-    rotate: database.prepare(
+    rotate: database.prepareTogether(
       'refresh_tokens_rotate',
       (_, p: Rotation) => sql<Rotated>`
         update refresh_tokens r set
@@ -85,6 +85,7 @@ export function createRefreshTokenRotation(database: Database) {
         where ${isGenuine(p)} and u.id = r.user_id and r.client_id = ${p.client_id} and ${holdsKey(p)} and ${isAlive(p.now)}
           and ${isUsable(p)} and ${mayHaveTokens(p)} and ${fitsScope(p)} and ${fitsResource('r.resource', p)}
         returning r.user_id, r.generation, r.seed, r.access_token_expiration, r.auth_time, r.amr, r.scope, r.resource, r.claims, r.sid`,
+      ({ id }) => id,
     ),
 
     /** Why `rotate` found nothing. A statement of its own: it sees what the winner of a race has committed. */
@@ -100,7 +101,7 @@ export function createRefreshTokenRotation(database: Database) {
     },
 
     /** The living grant that this token still refreshes, if it is that client's and its user is active. */
-    find: database.prepare(
+    find: database.prepareTogether(
       'refresh_tokens_find_rotating',
       (_, p: PresentedToken & Pick<Rotation, 'client_id' | 'now' | 'grace'>) => sql<RotatingGrant>`
         select r.user_id, r.scope, r.created_at, r.expires_at from refresh_tokens r join users u on u.id = r.user_id

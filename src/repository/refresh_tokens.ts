@@ -51,7 +51,7 @@ export function createRefreshTokens(database: Database) {
   const { kysely } = database;
   return {
     /** The living grant that bears this secret, with what decides whether its user may use it. */
-    findBySecret: database.prepare('refresh_tokens_find_by_secret', (kysely, p: { token_hash: Buffer; now: Date }) =>
+    findBySecret: database.prepareTogether('refresh_tokens_find_by_secret', (kysely, p: { token_hash: Buffer; now: Date }) =>
       kysely
         .selectFrom('refresh_tokens as r')
         .innerJoin('users as u', 'u.id', 'r.user_id')
@@ -62,10 +62,10 @@ export function createRefreshTokens(database: Database) {
     ),
 
     /** The living grant behind an access token, its user, and whether that user is in the administrators' group. */
-    findForBearer: database.prepare('refresh_tokens_find_for_bearer', forBearer),
+    findForBearer: database.prepareTogether('refresh_tokens_find_for_bearer', forBearer),
 
     /** The same, with what may be told of the user, and what the client wants to be told. */
-    findForUserinfo: database.prepare('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
+    findForUserinfo: database.prepareTogether('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
       forBearer(kysely, p).select(['r.claims', 'u.created_at', username().as('username'), email().as('email'), groupIds().as('group_ids')]),
     ),
 

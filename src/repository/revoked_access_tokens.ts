@@ -20,7 +20,7 @@ interface Issued {
 }
 
 export function createRevokedAccessTokens(database: Database) {
-  const isRevoked = database.prepare<Issued, object>(
+  const isRevoked = database.prepareTogether<Issued, object>(
     'revoked_access_tokens_find',
     (_, p) => sql`
       select from revoked_access_tokens where jti = ${p.jti}

@@ -70,7 +70,7 @@ export function createSessions(database: Database) {
     },
 
     /** A living session and what decides whether its user may authenticate. `idle`: seconds. */
-    find: database.prepare('sessions_find', (db, p: { id_hash: Buffer; now: Date; idle: number }) =>
+    find: database.prepareTogether('sessions_find', (db, p: { id_hash: Buffer; now: Date; idle: number }) =>
       db
         .selectFrom('sessions as s')
         .innerJoin('users as u', 'u.id', 's.user_id')

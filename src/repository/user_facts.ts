@@ -17,7 +17,7 @@ export interface UserFacts {
 export type UserFactsRows = ReturnType<typeof createUserFacts>;
 
 export function createUserFacts(database: Database) {
-  const find = database.prepare<{ user_id: string }, UserFacts>('user_facts_find', (kysely, p) =>
+  const find = database.prepareTogether<{ user_id: string }, UserFacts>('user_facts_find', (kysely, p) =>
     kysely
       .selectFrom('users as u')
       .select(['u.id as user_id', 'u.name', 'u.created_at', username().as('username'), email().as('email'), groupIds().as('group_ids')])
