@@ -26,9 +26,12 @@ interface RowReader {
   parseRow(fields: unknown): Row;
 }
 
-const { Result, utils } = pg as unknown as { Result: new (rowMode: undefined, types: pg.PoolClient) => RowReader; utils: { prepareValue(value: unknown): unknown } };
+const { Result, utils } = pg as unknown as {
+  Result: new (rowMode: undefined, types: pg.PoolClient) => RowReader;
+  utils: { prepareValue(value: unknown): unknown };
+};
 
-/** How the rows of a named statement are read: told once on each connection. */
+/** How the rows of a named statement are read: told on each connection by the first run that the database takes. */
 const readers = new WeakMap<Connection, Map<string, RowReader>>();
 
 /** The rows of each run, in the order of `runs`: all of them happened, or none. Rejects as `client.query` does. */
@@ -37,6 +40,7 @@ export function runInOneRoundTrip(client: pg.PoolClient, { name = '', text }: St
   const bound = runs.map((values) => values.map((value) => utils.prepareValue(value)));
   const rows = runs.map((): Row[] => []);
   let done = 0;
+  let known: Map<string, RowReader>;
   let reader: RowReader | undefined;
 
   return new Promise((resolve, reject) => {
@@ -46,7 +50,7 @@ export function runInOneRoundTrip(client: pg.PoolClient, { name = '', text }: St
       /** pg puts one of its own around this, which ends the wait. */
       callback: (error: Error | null) => (error ? reject(error) : resolve(rows)),
       submit(connection: Connection) {
-        const known = readers.get(connection) ?? new Map<string, RowReader>();
+        known = readers.get(connection) ?? new Map<string, RowReader>();
         readers.set(connection, known);
         reader = known.get(name);
         connection.stream.cork();
@@ -58,12 +62,12 @@ export function runInOneRoundTrip(client: pg.PoolClient, { name = '', text }: St
         }
         connection.sync();
         connection.stream.uncork();
-        if (!reader) {
-          reader = new Result(undefined, client);
-          if (name !== '') known.set(name, reader);
-        }
       },
-      handleRowDescription: ({ fields }: { fields: unknown }) => reader?.addFields(fields),
+      handleRowDescription({ fields }: { fields: unknown }) {
+        reader = new Result(undefined, client);
+        reader.addFields(fields);
+        if (name !== '') known.set(name, reader);
+      },
       handleDataRow: ({ fields }: { fields: unknown }) => {
         if (reader) rows[done]?.push(reader.parseRow(fields));
       },

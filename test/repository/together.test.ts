@@ -62,6 +62,14 @@ it('lets nobody pay for a mistake of another, and does nothing twice', async () 
   expect(await count({ n: 10 })).toEqual([{ count: 4 }]);
 });
 
+it('reads what comes after a first run whose values the database refuses', async () => {
+  const one = createDatabase({ connection: test.connection, pool_size: 1, on_error: () => {} });
+  const ask = one.prepareTogether('together.refused', (_, p: { n: string }) => sql<Run>`select ${p.n}::int as n`);
+  await expect(ask({ n: 'no number' })).rejects.toMatchObject({ code: '22P02' });
+  expect(await ask({ n: '1' })).toEqual([{ n: 1 }]);
+  await one.close();
+});
+
 it('sends nothing of a value that cannot be written', async () => {
   const count = database.prepareTogether(
     'together.circular',
