@@ -3,8 +3,10 @@
 import type { Clock } from '../domain/clock.ts';
 import type { TokenType } from '../domain/token.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
+import { endLoginsOf } from '../repository/login_flows.ts';
 import type { RefreshTokens } from '../repository/refresh_tokens.ts';
 import type { EndedSession, SessionEnds } from '../repository/session_ends.ts';
+import { endUnredeemed } from '../repository/unredeemed.ts';
 import { type Actor, doneBy } from './actor.ts';
 
 export interface SignOutDeps {
@@ -33,17 +35,19 @@ export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: Sign
       return ended !== undefined;
     },
 
-    /** Ends all browser sessions with what hangs on them; their apps are told. */
+    /** Ends all browser sessions with what hangs on them, and logins under way; their apps are told. */
     async sessions(trx: Transaction, { user_id, except_id }: { user_id: string; except_id: string | null }, actor: Actor) {
+      await endLoginsOf(trx, user_id);
       await note(trx, await sessionEnds.endAll(trx, { user_id, except_refresh_token_id: except_id, now: clock() }), actor);
     },
 
-    /** Ends grants, or those of one type; their access tokens are dead at once. */
+    /** Ends grants, or those of one type, and with the normal ones what is still to be traded for one; their access tokens are dead at once. */
     async grants(
       trx: Transaction,
       { user_id, except_id, token_type = null }: { user_id: string; except_id: string | null; token_type?: TokenType | null },
       actor: Actor,
     ) {
+      if (token_type === null || token_type === 'normal') await endUnredeemed(trx, user_id);
       const revoked = await refreshTokens.revokeAll({ user_id, token_type, except_id }, trx);
       const event = { type: 'refresh_token.revoked', ...doneBy(actor), target_user_id: user_id } as const;
       await audit.insert(trx, ...revoked.map(({ id, token_type }) => ({ ...event, detail: { refresh_token_id: id, token_type } })));

@@ -65,7 +65,7 @@ export function createConsents(database: Database) {
         .execute();
     },
 
-    /** Withdraws a yes and ends what the client got by it, and could still get, in one statement; false when there was none. */
+    /** Withdraws a yes and ends what the client got by it, in one statement; false when there was none. */
     async withdraw(trx: Kysely<Schema>, user_id: string, client_id: string): Promise<boolean> {
       const withdrawn = await trx
         .with('ended', (db) =>
@@ -74,17 +74,6 @@ export function createConsents(database: Database) {
             .where('user_id', '=', user_id)
             .where('client_id', '=', client_id)
             .where('profile', '=', 'standard'),
-        )
-        .with('unspent', (db) =>
-          db
-            .deleteFrom('authorization_codes')
-            .where('user_id', '=', user_id)
-            .where('client_id', '=', client_id)
-            .where('profile', '=', 'standard')
-            .where('spent_at', 'is', null),
-        )
-        .with('unasked', (db) =>
-          db.deleteFrom('device_codes').where('user_id', '=', user_id).where('client_id', '=', client_id).where('status', '=', 'approved'),
         )
         .deleteFrom('consents')
         .where('user_id', '=', user_id)

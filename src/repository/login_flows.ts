@@ -1,7 +1,8 @@
 // Login flows under way, one row each. A flow moves on and ends only in the version that was read: of two parallel submissions one wins.
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { LoginFlow } from '../domain/login_flow.ts';
 import type { Database } from './database.ts';
+import type { Schema } from './schema.ts';
 
 export type LoginFlows = ReturnType<typeof createLoginFlows>;
 
@@ -84,6 +85,11 @@ export function createLoginFlows(database: Database) {
       return (await query.returning('id').executeTakeFirst()) !== undefined;
     },
   };
+}
+
+/** Ends those in which a user is known already: all but the second factor is proven. */
+export async function endLoginsOf(trx: Kysely<Schema>, user_id: string): Promise<void> {
+  await trx.deleteFrom('login_flows').where('user_id', '=', user_id).execute();
 }
 
 function asJson({ provider_state, identity, page, came_back }: LoginFlow) {

@@ -1,13 +1,15 @@
 // Who has had one's password must not stay: what ends with a new password, and when a person signs out everywhere else.
+import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { addApiPerson, type Call, callerWith, type Person } from '../support/api.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
 import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
 import { CALLBACK } from '../support/standard_clients.ts';
 import { VERIFIER } from '../support/standard_grants.ts';
 
 const APP = { client_id: 'app', client_secret: 'the secret of the app' };
 const NEW_PASSWORD = 'quite another long password';
+const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
 
 let server: TestServer;
 let owner: Call;
@@ -21,9 +23,10 @@ let phone: string;
 let script: string;
 
 beforeAll(async () => {
-  const app = { ...APP, redirect_uris: [CALLBACK], token_endpoint_auth_method: 'client_secret_post', trusted: true };
+  const grant_types = ['authorization_code', 'refresh_token', DEVICE];
+  const app = { ...APP, redirect_uris: [CALLBACK], token_endpoint_auth_method: 'client_secret_post', trusted: true, grant_types };
   const clients = [{ ...app, backchannel_logout_uri: 'https://app.example.com/logout' }];
-  server = await startServer({ config: { clients, http: { ip_ban_enabled: false } } });
+  server = await startServer({ config: { clients, auth_mfa_modules: [{ type: 'totp' }], http: { ip_ban_enabled: false } } });
   owner = callerWith(server, (await server.ownerTokens()).access_token);
 });
 afterAll(() => server.close());
@@ -148,6 +151,56 @@ describe('a new password from the owner', () => {
   it('ends everything when the owner says so', async () => {
     expect((await set({ sign_out: true })).statusCode).toBe(204);
     expect(await living()).toEqual([]);
+  });
+});
+
+/** What is given out and not traded yet, and how it is traded. */
+const UNTRADED: Record<string, () => Promise<() => Promise<{ statusCode: number }>>> = {
+  async "a code of Home Assistant's dialect"() {
+    const code = await server.login(person);
+    const form = { grant_type: 'authorization_code', client_id: CLIENT_ID, code };
+    return () => server.inject({ method: 'POST', url: '/auth/token', form });
+  },
+  async 'a device that they connected'() {
+    const { device_code, verification_uri_complete } = (await post('/auth/device_authorization', { scope: 'openid' })).json();
+    expect((await browsers[0]!.follow(verification_uri_complete, person)).seen.at(-1)).toBe('consent');
+    return () => post('/auth/token', { grant_type: DEVICE, device_code });
+  },
+  async 'a login that waits for the second factor'() {
+    const secret = await enrolTotp();
+    const start = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler: ['homeassistant', null] };
+    const { flow_id } = (await server.inject({ method: 'POST', url: '/auth/login_flow', json: start })).json();
+    const go = (input: object) =>
+      server.inject({ method: 'POST', url: `/auth/login_flow/${flow_id}`, json: { client_id: CLIENT_ID, ...input } });
+    expect((await go({ username: person.username, password: person.password })).json()).toMatchObject({ step_id: 'mfa' });
+    return () => go({ code: totp(secret, 30) });
+  },
+};
+
+const totp = (secret: Secret, later = 0) => TOTP.generate({ secret, timestamp: server.clock().getTime() + 1000 * later });
+
+async function enrolTotp(): Promise<Secret> {
+  const { flow_id, description_placeholders } = (await here('POST', '/api/me/mfa/totp/setup')).json();
+  const secret = Secret.fromBase32(description_placeholders.code);
+  const made = await here('POST', '/api/me/mfa/totp/setup', { flow_id, user_input: { code: totp(secret) } });
+  expect(made.json()).toMatchObject({ type: 'create_entry' });
+  return secret;
+}
+
+describe.each(Object.entries(UNTRADED))('%s', (_kind, issue) => {
+  it('earns tokens', async () => {
+    const trade = await issue();
+    expect((await trade()).statusCode).toBe(200);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['the owner signed them out', () => owner('PUT', `/api/users/${person.id}/login/password`, { password: NEW_PASSWORD, sign_out: true })],
+    ['they signed out everywhere else', () => change({ sign_out_others: true })],
+    ['they ended their tokens', () => here('POST', '/api/me/refresh_tokens/delete_all', { token_type: 'normal' })],
+  ])('earns none after %s', async (_story, end) => {
+    const trade = await issue();
+    await end();
+    expect((await trade()).statusCode).toBeGreaterThanOrEqual(400);
   });
 });
 
