@@ -124,7 +124,7 @@ export function createAuthorizationCodes(database: Database) {
         select user_id, granted.id as refresh_token_id, is_active, local_only, is_in_session, auth_provider_type, auth_provider_id, auth_time, amr,
           scope, resource, nonce, claims, sid
         from spent left join granted on true`,
-      ({ code_hash }) => code_hash.toString('base64'),
+      ({ code_hash }) => code_hash.toString('hex'),
     ),
 
     /** Why `redeem` found nothing. A statement of its own: it sees what the winner of a race has committed. */

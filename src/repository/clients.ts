@@ -6,6 +6,7 @@ import type { ClientFields } from '../domain/client_metadata.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Page, type PageRequest, pageSize } from '../domain/page.ts';
 import type { Database } from './database.ts';
+import { lockInOrder } from './lock_in_order.ts';
 import type { Schema } from './schema.ts';
 
 type ManagedBy = 'config' | 'database' | 'registration';
@@ -91,6 +92,8 @@ export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysel
 
     /** Everything that was granted to a client, and what people remembered for it. */
     async removeGrants(trx: Kysely<Schema>, client_id: string): Promise<void> {
+      for (const table of ['refresh_tokens', 'authorization_codes'] as const)
+        await lockInOrder(trx, table, sql<boolean>`client_id = ${client_id}`);
       for (const table of ['refresh_tokens', 'authorization_codes', 'consents', 'device_codes'] as const)
         await trx.deleteFrom(table).where('client_id', '=', client_id).execute();
     },

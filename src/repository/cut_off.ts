@@ -1,6 +1,7 @@
 // The cut: whatever was issued before a time is worth nothing any more, whoever has it. What hangs on rows goes with them, so that nothing that is
 // asked often has to look at a time; the one row of `cut_off` is for the tokens that hang on none. Called by accounts/revoke_all.ts.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { lockInOrder } from './lock_in_order.ts';
 import type { Schema } from './schema.ts';
 import { endSessionsWhere } from './session_ends.ts';
 
@@ -24,9 +25,11 @@ export async function holdIssuing(trx: Kysely<Schema>): Promise<void> {
 
 /** Ends what was issued before a time, null: everything there is. Within a transaction that has called `holdIssuing`. */
 export async function endIssuedBefore(trx: Kysely<Schema>, { before, now }: { before: Date | null; now: Date }): Promise<CutCounts> {
+  const is_old_grant = isFrom(before, sql`least(created_at, auth_time)`);
+  await lockInOrder(trx, 'refresh_tokens', is_old_grant);
   const ended = await endSessionsWhere(trx, isFrom(before, sql`least(s.created_at, s.auth_time)`), now);
   // Their apps, told by now, are known by the grants that go next.
-  const others = await remove(trx, 'refresh_tokens', isFrom(before, sql`least(created_at, auth_time)`));
+  const others = await remove(trx, 'refresh_tokens', is_old_grant);
   await remove(trx, 'authorization_codes', sql`spent_at is null and ${isFrom(before, sql`least(created_at, auth_time)`)}`);
   await remove(trx, 'device_codes', sql`status <> 'spent' and ${isFrom(before, sql`least(created_at, auth_time)`)}`);
   for (const table of ['host_sessions', 'host_codes', 'link_tickets', 'login_flows'] as const)
