@@ -6,6 +6,7 @@ import type { Database } from './database.ts';
 import { hasLivingClient, isAlive } from './refresh_tokens.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
 import type { Schema } from './schema.ts';
+import { isUsed } from './sessions.ts';
 import { email, groupIds } from './user_facts.ts';
 
 export type HostSessions = ReturnType<typeof createHostSessions>;
@@ -66,7 +67,7 @@ export function createHostSessions(database: Database) {
         .where('h.host', '=', p.host)
         .where('h.expires_at', '>', p.now)
         .where('s.expires_at', '>', p.now)
-        .where(sql<boolean>`s.last_used_at + ${p.idle} * interval '1 second' > ${p.now}`),
+        .where(isUsed(p.now, p.idle)),
     ),
 
     /** Whose grant an access token hangs on, while both live. */

@@ -126,6 +126,6 @@ export function createSessions(database: Database) {
 }
 
 /** Not unused for too long. For the rows of a table called `s`. */
-function isUsed(now: Date, idle: number) {
+export function isUsed(now: Date, idle: number) {
   return sql<boolean>`s.last_used_at + ${idle} * interval '1 second' > ${now}`;
 }
