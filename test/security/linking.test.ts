@@ -1,5 +1,4 @@
 // What linking could be misused for: to come in without a second factor, to keep what was taken, to become somebody else.
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Call, callerWith } from '../support/api.ts';
 import { provider as insecureExample } from '../support/insecure_example.ts';
@@ -7,6 +6,7 @@ import { link, linkCode } from '../support/linking.ts';
 import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
 import { addSomeone, example, PASSWORD } from '../support/someone.ts';
 import { speaking } from '../support/speaking_provider.ts';
+import { enrolTotp } from '../support/totp.ts';
 
 const { type, says } = speaking();
 
@@ -31,14 +31,6 @@ beforeEach(async () => {
   call = callerWith(server, ann.access_token);
 });
 
-async function enrolTotp(): Promise<string> {
-  const form = (await call('POST', '/api/me/mfa/totp/setup')).json();
-  const secret = Secret.fromBase32(form.description_placeholders.code);
-  const code = TOTP.generate({ secret, timestamp: server.clock().getTime() });
-  const done = await call('POST', '/api/me/mfa/totp/setup', { flow_id: form.flow_id, user_input: { code } });
-  expect(done.json().type).toBe('create_entry');
-  return form.description_placeholders.code;
-}
 async function answer(handler: [string, string | null], input: object, flow_type = 'authorize') {
   const start = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler, type: flow_type };
   const { flow_id } = (await server.inject({ method: 'POST', url: '/auth/login_flow', json: start })).json();
@@ -47,7 +39,7 @@ async function answer(handler: [string, string | null], input: object, flow_type
 
 // I5
 it('a login that was linked is followed by the second factor of its user', async () => {
-  await enrolTotp();
+  await enrolTotp(call, server.clock());
   expect((await link(server, ann.access_token, await linkCode(server, 'ann2', { id: 'second' }))).statusCode).toBe(200);
   const step = await answer(['insecure_example', 'second'], { username: 'ann2', password: PASSWORD });
   expect(step).toMatchObject({ type: 'form', step_id: 'mfa' });
@@ -55,7 +47,7 @@ it('a login that was linked is followed by the second factor of its user', async
 
 // I5
 it('who knows a password but not the second factor links nothing of that person to themselves, and gets no tokens', async () => {
-  await enrolTotp();
+  await enrolTotp(call, server.clock());
   const code = await linkCode(server, 'ann');
   const form = { grant_type: 'authorization_code', client_id: CLIENT_ID, code };
   expect((await server.inject({ method: 'POST', url: '/auth/token', form })).statusCode).toBe(400);
@@ -64,7 +56,7 @@ it('who knows a password but not the second factor links nothing of that person 
 
 // I5
 it('a way to the page of linking takes the second factor too', async () => {
-  await enrolTotp();
+  await enrolTotp(call, server.clock());
   const key = { auth_provider_type: 'insecure_example', auth_provider_id: 'second' };
   const refused = await call('POST', '/api/me/credentials/link', key);
   expect([refused.statusCode, refused.json().code]).toEqual([403, 'reauth_required']);

@@ -1,11 +1,11 @@
 // Who has had one's password must not stay: what ends with a new password, and when a person signs out everywhere else.
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { addApiPerson, type Call, callerWith, type Person } from '../support/api.ts';
 import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
 import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
 import { CALLBACK } from '../support/standard_clients.ts';
 import { VERIFIER } from '../support/standard_grants.ts';
+import { enrolTotp, totpCode } from '../support/totp.ts';
 
 const APP = { client_id: 'app', client_secret: 'the secret of the app' };
 const NEW_PASSWORD = 'quite another long password';
@@ -167,25 +167,15 @@ const UNTRADED: Record<string, () => Promise<() => Promise<{ statusCode: number 
     return () => post('/auth/token', { grant_type: DEVICE, device_code });
   },
   async 'a login that waits for the second factor'() {
-    const secret = await enrolTotp();
+    const secret = await enrolTotp(here, server.clock());
     const start = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler: ['homeassistant', null] };
     const { flow_id } = (await server.inject({ method: 'POST', url: '/auth/login_flow', json: start })).json();
     const go = (input: object) =>
       server.inject({ method: 'POST', url: `/auth/login_flow/${flow_id}`, json: { client_id: CLIENT_ID, ...input } });
     expect((await go({ username: person.username, password: person.password })).json()).toMatchObject({ step_id: 'mfa' });
-    return () => go({ code: totp(secret, 30) });
+    return () => go({ code: totpCode(secret, server.clock(), 30) });
   },
 };
-
-const totp = (secret: Secret, later = 0) => TOTP.generate({ secret, timestamp: server.clock().getTime() + 1000 * later });
-
-async function enrolTotp(): Promise<Secret> {
-  const { flow_id, description_placeholders } = (await here('POST', '/api/me/mfa/totp/setup')).json();
-  const secret = Secret.fromBase32(description_placeholders.code);
-  const made = await here('POST', '/api/me/mfa/totp/setup', { flow_id, user_input: { code: totp(secret) } });
-  expect(made.json()).toMatchObject({ type: 'create_entry' });
-  return secret;
-}
 
 describe.each(Object.entries(UNTRADED))('%s', (_kind, issue) => {
   it('earns tokens', async () => {

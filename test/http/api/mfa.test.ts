@@ -1,7 +1,7 @@
-import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { addApiPerson, type Call, callerWith, type Person } from '../../support/api.ts';
 import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/server.ts';
+import { enrolTotp, totpCode } from '../../support/totp.ts';
 
 let server: TestServer;
 let owner: Call;
@@ -21,17 +21,7 @@ beforeEach(async () => {
   me = callerWith(server, person.access_token);
 });
 
-function codeFor(secret: string, later = 0): string {
-  return TOTP.generate({ secret: Secret.fromBase32(secret), timestamp: server.clock().getTime() + 1000 * later });
-}
-
-async function enrolTotp(call = me): Promise<string> {
-  const form = (await call('POST', '/api/me/mfa/totp/setup')).json();
-  const secret = form.description_placeholders.code;
-  const json = { flow_id: form.flow_id, user_input: { code: codeFor(secret) } };
-  expect((await call('POST', '/api/me/mfa/totp/setup', json)).json()).toMatchObject({ type: 'create_entry' });
-  return secret;
-}
+const codeFor = (secret: string, later = 0) => totpCode(secret, server.clock(), later);
 
 /** The steps of a login by password, and by the second factor if it is asked for. */
 async function logIn(secret?: string): Promise<Call> {
@@ -58,7 +48,7 @@ describe('/api/me/mfa', () => {
       ],
       enrolments: [],
     });
-    await enrolTotp();
+    await enrolTotp(me, server.clock());
     const [enrolment] = (await me('GET', '/api/me/mfa')).json().enrolments;
     const created_at = server.clock().toISOString();
     expect(enrolment).toEqual({ id: expect.any(String), mfa_module_id: 'totp', name: null, created_at, last_used_at: null });
@@ -78,7 +68,7 @@ describe('/api/me/mfa', () => {
 
   // I7, I8
   it('changes nothing without a fresh login with the factor', async () => {
-    const secret = await enrolTotp();
+    const secret = await enrolTotp(me, server.clock());
     for (const url of ['/api/me/mfa/totp/setup', '/api/me/mfa/passkey/setup'])
       expect((await me('POST', url)).json()).toMatchObject({ code: 'reauth_required', error_ref: expect.any(String) });
     const removal = await me('DELETE', '/api/me/mfa/totp');
@@ -99,7 +89,7 @@ describe('/api/me/mfa', () => {
 
   // I7, I17
   it("does not find another user's flow or device", async () => {
-    await enrolTotp();
+    await enrolTotp(me, server.clock());
     const { flow_id } = (await owner('POST', '/api/me/mfa/totp/setup')).json();
     const [{ id }] = (await me('GET', '/api/me/mfa')).json().enrolments;
     expect((await me('POST', '/api/me/mfa/totp/setup', { flow_id, user_input: { code: '1' } })).statusCode).toBe(404);
@@ -125,7 +115,7 @@ describe('/api/me/mfa', () => {
 
 describe('DELETE /api/users/{id}/mfa', () => {
   it('takes everything of somebody who has lost it, for the owner alone', async () => {
-    await enrolTotp();
+    await enrolTotp(me, server.clock());
     const admin = callerWith(server, (await addApiPerson(server, owner, `admin${count}`, ['system-admin'])).access_token);
     expect((await admin('DELETE', `/api/users/${person.id}/mfa`)).statusCode).toBe(403);
     expect((await me('DELETE', `/api/users/${person.id}/mfa`)).statusCode).toBe(403);
