@@ -92,7 +92,8 @@ export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysel
 
     /** Everything that was granted to a client, and what people remembered for it. */
     async removeGrants(trx: Kysely<Schema>, client_id: string): Promise<void> {
-      for (const table of ['refresh_tokens', 'authorization_codes'] as const)
+      // Codes first: that waits for those that are being redeemed, so that their grants are seen.
+      for (const table of ['authorization_codes', 'refresh_tokens'] as const)
         await lockInOrder(trx, table, sql<boolean>`client_id = ${client_id}`);
       for (const table of ['refresh_tokens', 'authorization_codes', 'consents', 'device_codes'] as const)
         await trx.deleteFrom(table).where('client_id', '=', client_id).execute();

@@ -11,6 +11,7 @@ type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
 let db: TestDatabase;
 let database: Database;
+let login: { user_id: string; credential_id: string; client_id: string; auth_provider_type: string; auth_time: Date; created_at: Date };
 
 beforeAll(async () => {
   db = await createTestDatabase();
@@ -21,14 +22,10 @@ beforeEach(async () => {
   for (const table of ['users', 'local_logins'] as const) await database.kysely.deleteFrom(table).execute();
   const { id: user_id } = await addPerson(database, { name: 'Ann', username: 'ann' });
   const { id: credential_id } = await database.kysely.selectFrom('credentials').select('id').executeTakeFirstOrThrow();
+  login = { user_id, credential_id, client_id: 'app', auth_provider_type: 'homeassistant', auth_time: NOON, created_at: NOON };
   // The last ones stand first in their tables.
   for (const digit of ['f', '0']) {
-    const grant = { id: digit.repeat(32), token_type: 'normal', access_token_expiration: 1800 } as const;
-    const login = { user_id, credential_id, client_id: 'app', auth_provider_type: 'homeassistant', auth_time: NOON, created_at: NOON };
-    await database.kysely
-      .insertInto('refresh_tokens')
-      .values({ ...grant, ...login })
-      .execute();
+    await addGrant(digit);
     const code = { code_hash: Buffer.from(digit.repeat(64), 'hex'), purpose: 'authorize', remote_address: '192.0.2.1' } as const;
     await database.kysely
       .insertInto('authorization_codes')
@@ -36,6 +33,14 @@ beforeEach(async () => {
       .execute();
   }
 });
+
+async function addGrant(digit: string, kysely = database.kysely): Promise<void> {
+  const grant = { id: digit.repeat(32), token_type: 'normal', access_token_expiration: 1800 } as const;
+  await kysely
+    .insertInto('refresh_tokens')
+    .values({ ...grant, ...login })
+    .execute();
+}
 
 const removeGrants = (trx: Transaction) => createClients(database).removeGrants(trx, 'app');
 async function endAll(trx: Transaction) {
@@ -69,4 +74,16 @@ test.each<[string, 'refresh_tokens' | 'authorization_codes', string, (trx: Trans
   });
   await removing;
   expect(await database.kysely.selectFrom(table).selectAll().execute()).toEqual([]);
+});
+
+test('a grant for which a code of the client is just being traded goes, too', async () => {
+  let removing: Promise<void> | undefined;
+  await database.transaction(async (trx) => {
+    await trx.updateTable('authorization_codes').set({ spent_at: NOON }).where('code_hash', '=', Buffer.alloc(32)).execute();
+    await addGrant('8', trx);
+    removing = database.transaction(removeGrants);
+    await someoneWaits();
+  });
+  await removing;
+  expect(await database.kysely.selectFrom('refresh_tokens').select('id').execute()).toEqual([]);
 });
