@@ -35,8 +35,12 @@ export function createPool(options: PoolOptions): pg.Pool {
     max: options.pool_size ?? 10,
   });
   pool.on('error', options.on_error);
-  // Without a listener, a connection that dies while it is lent out would end the process; whoever borrowed it fails anyway.
-  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('connect', (client) => {
+    // Without a listener, a connection that dies while it is lent out would end the process; whoever borrowed it fails anyway.
+    client.on('error', () => {});
+    // Left to choose, PostgreSQL plans statements such as a rotation anew each time: a rotation then takes twice as long.
+    if (options.prepared_statements !== false) client.query('set plan_cache_mode = force_generic_plan').catch(() => {});
+  });
   return pool;
 }
 

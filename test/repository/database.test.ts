@@ -65,10 +65,22 @@ describe('a prepared query', () => {
   it('has no name behind a pooler in transaction mode, and the connection no settings', async () => {
     const one = createDatabase({ connection: test.connection, pool_size: 1, prepared_statements: false, on_error: () => {} });
     await one.prepare('thing.one', (_, p: { n: number }) => sql`select ${p.n}::int as n`)({ n: 1 });
-    const { rows } = await sql`select count(*) as names, current_setting('lock_timeout') as lock from pg_prepared_statements`.execute(
-      one.kysely,
+    const { rows } = await sql`
+      select count(*) as names, current_setting('lock_timeout') as lock, current_setting('plan_cache_mode') as plan
+      from pg_prepared_statements`.execute(one.kysely);
+    expect(rows).toEqual([{ names: 0, lock: '0', plan: 'auto' }]);
+    await one.close();
+  });
+
+  it('is planned once on each connection', async () => {
+    const one = createDatabase({ connection: test.connection, pool_size: 1, on_error: () => {} });
+    const find = one.prepare(
+      'thing.planned',
+      (_, p: { id: number | null }) => sql`select 1 from thing where ${p.id}::int is null or id = ${p.id}`,
     );
-    expect(rows).toEqual([{ names: 0, lock: '0' }]);
+    for (let run = 0; run < 10; run += 1) await find({ id: 1 });
+    const { rows } = await sql`select generic_plans, custom_plans from pg_prepared_statements`.execute(one.kysely);
+    expect(rows).toEqual([{ generic_plans: 10, custom_plans: 0 }]);
     await one.close();
   });
 
