@@ -1,7 +1,6 @@
 // The HTTP server before any route: limits, the hooks every request passes in order, and what no route answers.
 // It knows no route; app.ts hands them in as plug-ins.
 
-import { randomBytes } from 'node:crypto';
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -14,6 +13,7 @@ import {
 } from 'fastify';
 import type { Audit } from '../domain/audit_event.ts';
 import { AuthError } from '../domain/errors.ts';
+import { randomBuffer } from '../domain/secret.ts';
 import { type BanDeps, banHook, countingHook } from './ban.ts';
 import { BODY_LIMIT, installBodies } from './body.ts';
 import { refuseBrokenRequests } from './client_error.ts';
@@ -69,7 +69,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     loggerInstance: parts.log.child({}, { serializers: LOG_SERIALIZERS }),
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: errorRefs(),
+    genReqId: errorRef,
     // While we drain, a request on a connection that is still open gets its answer.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -90,16 +90,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
   return app;
 }
 
-/** Makes the reference of a request: 40 random bits, short enough to be read out. A client's X-Request-Id is not asked. */
-function errorRefs(): () => string {
-  // Random bytes are cheap by the kilobyte only, and every request takes some.
-  let pool = randomBytes(5 * 512);
-  let used = 0;
-  return () => {
-    if (used === pool.length) [pool, used] = [randomBytes(pool.length), 0];
-    used += 5;
-    return pool.toString('hex', used - 5, used);
-  };
+/** The reference of a request: 40 random bits, short enough to be read out. A client's X-Request-Id is not asked. */
+function errorRef(): string {
+  return randomBuffer(5).toString('hex');
 }
 
 function decorate(app: FastifyInstance): void {

@@ -1,10 +1,11 @@
 // The contract of a grant: a way to earn tokens (RFC 6749 section 1.3). A file in src/grants/ exports one GrantType as `grant`; its name is
 // the grant_type. A grant proves a right; the issuer signs. Client ids are checked and answers are written by the token endpoint.
-import { randomBytes } from 'node:crypto';
+
 import type { Audit } from '../domain/audit_event.ts';
 import type { Profile } from '../domain/authorization_request.ts';
 import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
+import { randomBuffer } from '../domain/secret.ts';
 import type { Admission, Authorization } from '../domain/token.ts';
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
 import type { DeviceCodes } from '../repository/device_codes.ts';
@@ -61,7 +62,7 @@ export function lifetimesFor(client: Client | null, lifetimes: Lifetimes): Lifet
 /** The secret of a new grant; none where the client may not refresh: its access tokens hang on the grant all the same. */
 export function rotatingSecret(client: Client, id: string, rotatingTokens: RotatingTokens) {
   if (!client.grant_types.includes('refresh_token')) return { seed: null, refresh_token: null };
-  const seed = randomBytes(32);
+  const seed = randomBuffer(32);
   return { seed, refresh_token: rotatingTokens.write({ id, generation: 0, seed }) };
 }
 

@@ -1,10 +1,18 @@
 import { expect, test } from 'vitest';
-import { randomId, randomToken, safeEqual, sha256 } from '../../src/domain/secret.ts';
+import { randomBuffer, randomId, randomToken, safeEqual, sha256 } from '../../src/domain/secret.ts';
 
 test('a token is its prefix and 256 random bits', () => {
   const tokens = Array.from({ length: 100 }, () => randomToken('lk_ac_'));
   expect(tokens.every((token) => /^lk_ac_[A-Za-z0-9_-]{43}$/.test(token))).toBe(true);
   expect(new Set(tokens).size).toBe(100);
+});
+
+test('random bytes never come twice, across draws of any size', () => {
+  const sizes = [1, 5, 32, 4096, 4000, 100];
+  const taken = Array.from({ length: 300 }, (_, round) => randomBuffer(sizes[round % sizes.length] ?? 0));
+  expect(taken.map((bytes) => bytes.length)).toEqual(taken.map((_, round) => sizes[round % sizes.length]));
+  const eights = taken.flatMap((bytes) => Array.from({ length: bytes.length >> 3 }, (_, i) => bytes.toString('hex', 8 * i, 8 * i + 8)));
+  expect(new Set(eights).size).toBe(eights.length);
 });
 
 test('an id is 32 hexadecimal characters', () => {
