@@ -15,6 +15,8 @@ export interface Load {
   amount?: number;
   /** The status every answer must have. */
   status: number;
+  /** Each answer is a redirect, with cookies, to what the client wants, which is asked for next and must answer 200: two requests count as one. */
+  follow?: boolean;
 }
 
 export interface Figures {
@@ -27,11 +29,35 @@ export interface Figures {
 
 export const CLIENTS = 16;
 
-function requestOf({ body, onBody }: Load): autocannon.Request {
-  return {
-    setupRequest: (request) => ({ ...request, body: body?.() ?? '' }),
-    ...(onBody && { onResponse: (_status: number, answer: string) => onBody(answer) }),
-  };
+interface Redirect {
+  path?: string;
+  cookie?: string;
+}
+
+function requestsOf({ path, method, body, onBody, follow }: Load): autocannon.Request[] {
+  if (body) {
+    const setupRequest = (request: autocannon.Request) => ({ ...request, body: body() ?? '' });
+    return [{ setupRequest, ...(onBody && { onResponse: (_status: number, answer: string) => onBody(answer) }) }];
+  }
+  if (!follow) return [{ path, method: method ?? 'GET' }];
+  return [
+    {
+      path,
+      onResponse(_status, _body, context: Redirect, headers = {}) {
+        const { location, 'set-cookie': cookies } = Object.fromEntries(
+          Object.entries(headers as Record<string, string | string[]>).map(([name, value]) => [name.toLowerCase(), value]),
+        );
+        context.path = String(location);
+        context.cookie = [cookies ?? []]
+          .flat()
+          .map((cookie) => cookie.split(';', 1)[0])
+          .join('; ');
+      },
+    },
+    {
+      setupRequest: (request, context: Redirect) => ({ ...request, path: context.path ?? '/', headers: { cookie: context.cookie ?? '' } }),
+    },
+  ];
 }
 
 export async function measure(server: Server, load: Load, seconds: number): Promise<Figures> {
@@ -39,19 +65,20 @@ export async function measure(server: Server, load: Load, seconds: number): Prom
   const started = performance.now();
   let last_answer = started;
   const wrong = new Map<number, number>();
-  const options = {
+  const good = load.follow ? [load.status, 200] : [load.status];
+  const options: autocannon.Options = {
     url: server.url + load.path,
     method: load.method ?? 'GET',
     headers: load.headers ?? {},
     connections: CLIENTS,
     ...(load.amount === undefined ? { duration: seconds } : { amount: load.amount }),
-    ...(load.body === undefined ? {} : { requests: [requestOf(load)] }),
+    requests: requestsOf(load),
   };
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const run = autocannon(options, (error, outcome) => (error ? reject(error) : resolve(outcome)));
     run.on('response', (_client, status) => {
       last_answer = performance.now();
-      if (status !== load.status) wrong.set(status, (wrong.get(status) ?? 0) + 1);
+      if (!good.includes(status)) wrong.set(status, (wrong.get(status) ?? 0) + 1);
     });
   });
   // autocannon itself ends a run of a given amount on the next full second.
@@ -59,7 +86,7 @@ export async function measure(server: Server, load: Load, seconds: number): Prom
   if (wrong.size > 0 || result.errors > 0) {
     throw new Error(`${server.name} ${load.path}: ${JSON.stringify([...wrong])} instead of ${load.status}, ${result.errors} errors`);
   }
-  const total = result.requests.total;
+  const total = result.requests.total / good.length;
   return {
     requests_per_second: total / elapsed,
     p50: result.latency.p50,

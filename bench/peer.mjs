@@ -1,6 +1,7 @@
-// The peer: npm's oidc-provider with an adapter of one PostgreSQL table, named prepared statements and a pool as large as ours.
-// Without the openid scope it makes no ID token and does not rotate, as ours in Home Assistant's dialect; with it, it does both.
-// `POST /seed?codes=N` makes authorization codes without a browser, so that only the token endpoint is measured.
+// The peer: npm's oidc-provider with an adapter of one PostgreSQL table, named prepared statements and a pool as large as ours; access tokens
+// are its default kind, stored and opaque. As it comes, its refresh tokens rotate for a public client and an ID token goes along; the scope `api`
+// alone spares it both, and `api offline_access` the ID token, so that each way of ours has one of its own beside it.
+// `POST /seed?codes=N&scope=…&client_id=…` makes authorization codes without a browser, so that only the token endpoint is measured.
 
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -11,6 +12,7 @@ const pool = new pg.Pool({ connectionString: process.env.BENCH_DATABASE_URL, max
 await pool.query(`create table if not exists oidc_payloads (
   id text, type text, payload jsonb not null, grant_id text, user_code text, uid text, expires_at timestamptz, consumed_at timestamptz, primary key (id, type))`);
 await pool.query('create index if not exists oidc_payloads_grant on oidc_payloads (grant_id)');
+await pool.query('create index if not exists oidc_payloads_uid on oidc_payloads (uid)');
 
 const run = (name, text, values) => pool.query({ name, text, values });
 const toPayload = (row) => row && { ...row.payload, ...(row.consumed_at ? { consumed: true } : {}) };
@@ -56,29 +58,25 @@ class Adapter {
 
 const port = Number(process.env.BENCH_PORT);
 const redirect_uri = 'https://app.example.com/callback';
+const common = { redirect_uris: [redirect_uri], grant_types: ['authorization_code', 'refresh_token'] };
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   adapter: Adapter,
   clients: [
-    {
-      client_id: 'bench',
-      redirect_uris: [redirect_uri],
-      token_endpoint_auth_method: 'none',
-      grant_types: ['authorization_code', 'refresh_token'],
-    },
+    { ...common, client_id: 'bench', token_endpoint_auth_method: 'none' },
+    { ...common, client_id: 'bench-api', client_secret: 'bench-api', token_endpoint_auth_method: 'client_secret_basic' },
   ],
   cookies: { keys: [randomBytes(16).toString('hex')] },
   scopes: ['api'],
   pkce: { required: () => false },
-  rotateRefreshToken: (context) => context.oidc.entities.RefreshToken.scopes.has('openid'),
+  rotateRefreshToken: (context) => context.oidc.entities.RefreshToken.scopes.has('offline_access'),
   issueRefreshToken: () => true,
   findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-  features: { devInteractions: { enabled: false }, introspection: { enabled: false } },
-  interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
+  features: { introspection: { enabled: true } },
 });
 
-async function seed(count, scope) {
-  const client = await provider.Client.find('bench');
-  const grant = new provider.Grant({ accountId: 'user', clientId: 'bench' });
+async function seed(count, scope, client_id) {
+  const client = await provider.Client.find(client_id);
+  const grant = new provider.Grant({ accountId: 'user', clientId: client_id });
   grant.addOIDCScope(scope);
   const grantId = await grant.save();
   const codes = [];
@@ -99,12 +97,9 @@ async function seed(count, scope) {
 
 const handle = provider.callback();
 createServer(async (request, response) => {
-  const url = new URL(request.url, 'http://localhost');
-  if (url.pathname !== '/seed') return handle(request, response);
+  const { pathname, searchParams } = new URL(request.url, 'http://localhost');
+  if (pathname !== '/seed') return handle(request, response);
   response.setHeader('content-type', 'application/json');
-  response.end(
-    JSON.stringify(
-      await seed(Number(url.searchParams.get('codes')), url.searchParams.get('standard') === 'true' ? 'openid offline_access' : 'api'),
-    ),
-  );
+  const codes = await seed(Number(searchParams.get('codes')), searchParams.get('scope'), searchParams.get('client_id'));
+  response.end(JSON.stringify(codes));
 }).listen(port, '127.0.0.1');

@@ -55,16 +55,26 @@ async function start(name: string, argv: string[], port: number, probe: string, 
   return { name, url, pid: child.pid ?? 0, cold_start: performance.now() - started, output: () => output, stop };
 }
 
-/** The built server, as an operator runs it. */
-export function startLatchkey(port: number, database_url: string, data_dir: string): Promise<Server> {
-  return start('latchkey', [join(import.meta.dirname, '..', 'dist', 'main.js'), 'serve'], port, '/readyz', {
+/** The built program. */
+export const LATCHKEY = join(import.meta.dirname, '..', 'dist', 'main.js');
+
+/** What server and command line must agree on. */
+export function latchkeyEnvironment(database_url: string, data_dir: string): NodeJS.ProcessEnv {
+  return {
     NODE_ENV: 'production',
     LATCHKEY_DATABASE_URL: database_url,
     LATCHKEY_SECRET_KEY: 'a key for the benchmark, which guards nothing at all',
-    LATCHKEY_LISTEN_HOST: '127.0.0.1',
-    LATCHKEY_LISTEN_PORT: String(port),
     LATCHKEY_DATA_DIR: data_dir,
     LATCHKEY_LOG_LEVEL: 'warn',
+  };
+}
+
+/** The server, as an operator runs it. */
+export function startLatchkey(port: number, database_url: string, data_dir: string): Promise<Server> {
+  return start('latchkey', [LATCHKEY, 'serve'], port, '/readyz', {
+    ...latchkeyEnvironment(database_url, data_dir),
+    LATCHKEY_LISTEN_HOST: '127.0.0.1',
+    LATCHKEY_LISTEN_PORT: String(port),
     LATCHKEY_HTTP_SHUTDOWN_DELAY: '0s',
   });
 }
