@@ -58,7 +58,7 @@ export interface Keyring {
   verify(token: string): { header: JwsHeader; claims: JsonObject } | null;
   /** The key that signed this long-lived token of ours stays published until the token ends, though it be succeeded right now. */
   keep(token: string, expires_at: Date): Promise<void>;
-  /** The public keys (RFC 7517), those that will sign soon included. */
+  /** The public keys (RFC 7517), those that will sign soon included: the same object until they are read anew. */
   jwks(): { keys: ReturnType<typeof publicJwk>[] };
   /** Takes in what other processes changed. */
   refresh(): Promise<void>;
@@ -73,6 +73,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   const { signingKeys, sealer, clock, signing_key_lifetime, audit } = deps;
   let keys: SigningKey[] = [];
   let by_header = new Map<string, { key: SigningKey; header: JwsHeader }>();
+  let published: ReturnType<Keyring['jwks']> = { keys: [] };
   let refreshing: Promise<void> | undefined;
   let maintaining: Promise<void> | undefined;
   let closed = false;
@@ -90,6 +91,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     const signing = SIGNING_ALGORITHMS.map((algorithm) => rows.findLast((row) => row.algorithm === algorithm && row.signs_from <= now));
     keys = await Promise.all(rows.map((row) => readKey(row, row.signs_from > now || signing.includes(row))));
     by_header = new Map(keys.flatMap((key) => TOKEN_TYPS.map((typ) => [key.headers[typ], { key, header: headerOf(key, typ) }])));
+    published = { keys: keys.map(publicJwk) };
   }
 
   /** Keys that only verify are never unsealed. */
@@ -200,7 +202,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
       if (!signed_by) throw new Error('The key of a token that is to last is gone');
       await signingKeys.prolong({ id: signed_by.key.id, expires_at: addSeconds(expires_at, MARGIN) });
     },
-    jwks: () => ({ keys: keys.map(publicJwk) }),
+    jwks: () => published,
     refresh,
     rotate,
     list() {

@@ -28,8 +28,11 @@ export function wellKnownRoute({ public_url, facts, keyring }: Parts): FastifyPl
         return reply.header('cache-control', cache_control).type(JSON_TYPE).send(document);
       });
     }
+    let written: { published: unknown; document: string } | undefined;
     app.get('/.well-known/jwks.json', { config }, async (_request, reply) => {
-      return reply.header('cache-control', cache_control).type(JSON_TYPE).send(JSON.stringify(keyring.jwks()));
+      const published = keyring.jwks();
+      if (written?.published !== published) written = { published, document: JSON.stringify(published) };
+      return reply.header('cache-control', cache_control).type(JSON_TYPE).send(written.document);
     });
     // https://w3c.github.io/webappsec-change-password-url/
     app.get('/.well-known/change-password', async (_request, reply) => reply.redirect('/account/security', 302));
