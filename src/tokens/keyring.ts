@@ -22,6 +22,7 @@ import {
   type TokenTyp,
   verifyJws,
 } from './signing_key.ts';
+import { createVerifiedTokens } from './verified_tokens.ts';
 
 /** Seconds a successor is published before it signs. */
 export const PUBLICATION_LEAD = 600;
@@ -71,6 +72,7 @@ export interface Keyring {
 
 export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   const { signingKeys, sealer, clock, signing_key_lifetime, audit } = deps;
+  const verified_tokens = createVerifiedTokens();
   let keys: SigningKey[] = [];
   let by_header = new Map<string, { key: SigningKey; header: JwsHeader }>();
   let published: ReturnType<Keyring['jwks']> = { keys: [] };
@@ -194,7 +196,8 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
         return null;
       }
       if (known.key.expires_at && known.key.expires_at <= clock()) return null;
-      const verified = verifyJws(`${header}.${claims}`, signature, known.key.algorithm, known.key.public_key);
+      const { algorithm, public_key } = known.key;
+      const verified = verified_tokens.claimsOf(token, () => verifyJws(`${header}.${claims}`, signature, algorithm, public_key));
       return verified && { header: known.header, claims: verified };
     },
     async keep(token, expires_at) {
