@@ -12,8 +12,8 @@ import type { ClientDirectory } from './client_directory.ts';
 
 export interface ClientAuthenticationDeps {
   clientDirectory: Pick<ClientDirectory, 'find'>;
-  clients: Pick<Clients, 'find'>;
-  clientSecrets: Pick<ClientSecrets, 'live' | 'rehash'>;
+  clients: Pick<Clients, 'findWithSecrets'>;
+  clientSecrets: Pick<ClientSecrets, 'rehash'>;
   clientSecretHash: ClientSecretHash;
   clientAssertions: ClientAssertions;
   clock: Clock;
@@ -47,9 +47,10 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
   /** Secrets belong to registered clients alone. An unknown one is asked for everything that a known one is asked for. */
   async function checkSecret({ client_id, client_secret }: { client_id: string; client_secret: string }): Promise<Client> {
     const name = isStorable(client_id) ? client_id : '';
-    const [client, live] = await Promise.all([clients.find(name), clientSecrets.live({ client_id: name, now: clock() })]);
-    const match = clientSecretHash.find(client_secret, live);
-    if (!client || !match) return refuse(client ? 'wrong secret' : 'unknown client');
+    const found = await clients.findWithSecrets({ client_id: name, now: clock() });
+    const match = clientSecretHash.find(client_secret, found?.secrets ?? []);
+    if (!found || !match) return refuse(found ? 'wrong secret' : 'unknown client');
+    const { client } = found;
     // Either way of sending it is as good as the other, and few clients say truly which one they use.
     if (!client.token_endpoint_auth_method.startsWith('client_secret')) return refuse('the client does not prove itself by a secret');
     const new_hash = clientSecretHash.hash(client_secret);

@@ -5,6 +5,7 @@ import type { Client } from '../domain/client.ts';
 import type { ClientFields } from '../domain/client_metadata.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Page, type PageRequest, pageSize } from '../domain/page.ts';
+import { MAX_SECRETS } from './client_secrets.ts';
 import type { Database } from './database.ts';
 import { lockInOrder } from './lock_in_order.ts';
 import type { Schema } from './schema.ts';
@@ -20,6 +21,11 @@ export interface RegisteredClient extends ClientFields {
 }
 
 export type NewClient = Omit<RegisteredClient, 'is_enabled'> & { registration_token_hash?: Buffer };
+
+export interface ClientWithSecrets {
+  client: Client;
+  secrets: { id: string; secret_hash: Buffer }[];
+}
 
 export type Clients = ReturnType<typeof createClients>;
 
@@ -41,9 +47,33 @@ export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysel
       .where('is_enabled', '=', true),
   );
 
+  /** Both lists in the same order, the newest first. */
+  const findWithSecrets = prepareTogether<{ client_id: string; now: Date }, Client & { secret_ids: string[]; secret_hashes: Buffer[] }>(
+    'clients_find_with_secrets',
+    (db, p) => {
+      const secrets = (column: 'id' | 'secret_hash') => sql`array(select s.${sql.id(column)} from client_secrets s
+        where s.client_id = c.client_id and (s.expires_at is null or s.expires_at > ${p.now})
+        order by s.created_at desc, s.id limit ${sql.lit(MAX_SECRETS)})`;
+      return db
+        .selectFrom('clients as c')
+        .select(['c.client_id', ...FIELDS, sql.lit('registered' as const).as('kind')])
+        .select([secrets('id').$castTo<string[]>().as('secret_ids'), secrets('secret_hash').$castTo<Buffer[]>().as('secret_hashes')])
+        .where('c.client_id', '=', p.client_id)
+        .where('c.is_enabled', '=', true);
+    },
+  );
+
   return {
     /** A client that may be used. */
     find: async (client_id: string): Promise<Client | undefined> => (await find({ client_id }))[0],
+
+    /** The same, and the hashes that its secret may have now. */
+    async findWithSecrets(request: { client_id: string; now: Date }): Promise<ClientWithSecrets | undefined> {
+      const [found] = await findWithSecrets(request);
+      if (!found) return undefined;
+      const { secret_ids, secret_hashes, ...client } = found;
+      return { client, secrets: secret_hashes.map((secret_hash, index) => ({ id: secret_ids[index] ?? '', secret_hash })) };
+    },
 
     /** Any client there is; the row stays as it is until the transaction ends. */
     get: (client_id: string, trx?: Kysely<Schema>): Promise<RegisteredClient | undefined> =>

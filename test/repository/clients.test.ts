@@ -141,6 +141,10 @@ test('of a client’s secrets those live that are not over', async () => {
   const live = async (now: Date) => (await secrets.live({ client_id: 'a', now })).map(({ secret_hash }) => secret_hash.toString('hex'));
   expect(await live(later(59))).toEqual([sha256('new').toString('hex'), sha256('old').toString('hex')]);
   expect(await live(later(60))).toEqual([sha256('new').toString('hex')]);
+  for (const now of [later(59), later(60)]) {
+    const found = await clients.findWithSecrets({ client_id: 'a', now });
+    expect(found).toEqual({ client: await clients.find('a'), secrets: await secrets.live({ client_id: 'a', now }) });
+  }
   expect((await secrets.list('a')).map(({ expires_at }) => expires_at?.getTime()).toSorted()).toEqual([
     later(5).getTime(),
     later(60).getTime(),
