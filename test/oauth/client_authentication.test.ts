@@ -69,10 +69,14 @@ describe('a secret', () => {
   it('of an unknown client is looked up and hashed like a wrong one', async () => {
     const took = async (authorization: string) => {
       const began = performance.now();
-      for (let index = 0; index < 50; index += 1) await ask({}, authorization).catch(() => {});
+      await ask({}, authorization).catch(() => {});
       return performance.now() - began;
     };
-    const [wrong, unknown] = [await took(basic('confidential', 'wrong')), await took(basic('unknown', 'wrong'))];
+    // In turn, and the middle of each: whatever else this machine does meanwhile slows both alike.
+    const times: [number, number][] = [];
+    for (let round = 0; round < 101; round += 1)
+      times.push([await took(basic('confidential', 'wrong')), await took(basic('unknown', 'wrong'))]);
+    const [wrong = 0, unknown = 0] = [0, 1].map((which) => times.map((pair) => pair[which] ?? 0).sort((a, b) => a - b)[50]);
     expect(Math.max(wrong, unknown) / Math.min(wrong, unknown)).toBeLessThan(3);
   });
 
