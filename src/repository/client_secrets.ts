@@ -1,5 +1,5 @@
 // The table `client_secrets`: keyed hashes of what confidential clients send. Several of one client live side by side while it changes over.
-import { type Kysely, type SqlBool, sql } from 'kysely';
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -26,11 +26,12 @@ export function createClientSecrets({ kysely, prepareTogether }: Pick<Database, 
     /** The hashes that a secret may have now. */
     live: prepareTogether<{ client_id: string; now: Date }, { id: string; secret_hash: Buffer }>('client_secrets_live', (db, p) =>
       db
-        .selectFrom('client_secrets')
+        .selectFrom('client_secrets as s')
         .select(['id', 'secret_hash'])
         .where('client_id', '=', p.client_id)
-        .where(sql<SqlBool>`(expires_at is null or expires_at > ${p.now})`)
+        .where(isLive(p.now))
         .orderBy('created_at', 'desc')
+        .orderBy('id')
         .limit(MAX_SECRETS),
     ),
 
@@ -100,4 +101,9 @@ export function createClientSecrets({ kysely, prepareTogether }: Pick<Database, 
       return [...new Set([...removed, ...added].map(({ client_id }) => client_id))];
     },
   };
+}
+
+/** For the rows of a table called `s`. */
+export function isLive(now: Date): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(s.expires_at is null or s.expires_at > ${now})`;
 }

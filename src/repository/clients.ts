@@ -5,7 +5,7 @@ import type { Client } from '../domain/client.ts';
 import type { ClientFields } from '../domain/client_metadata.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Page, type PageRequest, pageSize } from '../domain/page.ts';
-import { MAX_SECRETS } from './client_secrets.ts';
+import { isLive, MAX_SECRETS } from './client_secrets.ts';
 import type { Database } from './database.ts';
 import { lockInOrder } from './lock_in_order.ts';
 import type { Schema } from './schema.ts';
@@ -39,27 +39,22 @@ const FIELDS = [
 const ROW = ['client_id', ...FIELDS, 'managed_by', 'is_enabled', 'created_at'] as const satisfies (keyof RegisteredClient)[];
 
 export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysely' | 'prepareTogether'>) {
-  const find = prepareTogether<{ client_id: string }, Client>('clients_find', (db, p) =>
+  const enabled = (db: Kysely<Schema>, client_id: string) =>
     db
-      .selectFrom('clients')
-      .select(['client_id', ...FIELDS, sql.lit('registered' as const).as('kind')])
-      .where('client_id', '=', p.client_id)
-      .where('is_enabled', '=', true),
-  );
+      .selectFrom('clients as c')
+      .select(['c.client_id', ...FIELDS, sql.lit('registered' as const).as('kind')])
+      .where('c.client_id', '=', client_id)
+      .where('c.is_enabled', '=', true);
 
-  /** Both lists in the same order, the newest first. */
+  const find = prepareTogether<{ client_id: string }, Client>('clients_find', (db, p) => enabled(db, p.client_id));
+
   const findWithSecrets = prepareTogether<{ client_id: string; now: Date }, Client & { secret_ids: string[]; secret_hashes: Buffer[] }>(
     'clients_find_with_secrets',
     (db, p) => {
-      const secrets = (column: 'id' | 'secret_hash') => sql`array(select s.${sql.id(column)} from client_secrets s
-        where s.client_id = c.client_id and (s.expires_at is null or s.expires_at > ${p.now})
-        order by s.created_at desc, s.id limit ${sql.lit(MAX_SECRETS)})`;
-      return db
-        .selectFrom('clients as c')
-        .select(['c.client_id', ...FIELDS, sql.lit('registered' as const).as('kind')])
-        .select([secrets('id').$castTo<string[]>().as('secret_ids'), secrets('secret_hash').$castTo<Buffer[]>().as('secret_hashes')])
-        .where('c.client_id', '=', p.client_id)
-        .where('c.is_enabled', '=', true);
+      // Both lists in the same order.
+      const secrets = <Value>(column: 'id' | 'secret_hash') => sql<Value[]>`array(select s.${sql.id(column)} from client_secrets s
+        where s.client_id = c.client_id and ${isLive(p.now)} order by s.created_at desc, s.id limit ${sql.lit(MAX_SECRETS)})`;
+      return enabled(db, p.client_id).select([secrets<string>('id').as('secret_ids'), secrets<Buffer>('secret_hash').as('secret_hashes')]);
     },
   );
 
