@@ -11,6 +11,8 @@ import type { Schema } from './schema.ts';
 import { together } from './together.ts';
 
 const PING_TIMEOUT_MS = 1_000;
+/** For the transaction that the other one waited for to go on. */
+const CONFLICT_PAUSE_MS = 50;
 
 /** Beside the pool, it says where connections of one's own go. */
 export interface Database extends ConnectionOptions {
@@ -101,9 +103,11 @@ export function createDatabase(options: PoolOptions): Database {
     prepare: (name, build) => prepare(name, build).runOne,
     prepareTogether: (name, build, order) => together({ ...prepare(name, build), ...(order && { order }) }),
     transaction: (work) =>
-      once(work).catch((error) => {
-        if (isConflict(error)) return once(work);
-        throw error;
+      once(work).catch(async (error) => {
+        if (!isConflict(error)) throw error;
+        // At once, it could take the same rows before whoever waits for them has woken, and both would be where they were.
+        await pause(CONFLICT_PAUSE_MS);
+        return await once(work);
       }),
     ping: () => answersInTime(run({ text: `select current_setting('transaction_read_only') as read_only` })),
     poolCounters: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
