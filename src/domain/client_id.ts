@@ -1,29 +1,30 @@
 // A client that is named by a URL and registered nowhere: which strings are such names (HA contract 4.1), and what a page may show of them.
 import { isLocalAddress, parseAddress } from './network.ts';
+import { remembered } from './remembered.ts';
 import { asciiAuthority, parseUri } from './uri.ts';
 
 /** A URL client's name in canonical parts. The name itself is compared byte for byte; this is for its rules. */
 export interface ClientId {
-  scheme: 'http' | 'https';
+  readonly scheme: 'http' | 'https';
   /** Host and port as one, in lower case; default ports are kept as written. */
-  authority: string;
+  readonly authority: string;
   /** Without brackets and port. */
-  host: string;
-  path: string;
+  readonly host: string;
+  readonly path: string;
 }
 
 /** Longest client_id that is looked at; it has to fit a database index. */
 const MAX_CLIENT_ID_LENGTH = 2048;
 
 /** Reads a client_id as a URL client's name, or answers null if it is none. */
-export function parseClientId(text: string): ClientId | null {
+export const parseClientId = remembered((text): ClientId | null => {
   const uri = text.length <= MAX_CLIENT_ID_LENGTH ? parseUri(text) : null;
   if (!uri || (uri.scheme !== 'http' && uri.scheme !== 'https') || uri.fragment) return null;
   const path = uri.path || '/';
   const authority = uri.authority?.toLowerCase() ?? '';
   const host = parseHost(authority);
   return host === null || hasDotSegment(path) ? null : { scheme: uri.scheme, authority, host, path };
-}
+});
 
 /** Whether the text names a URL client. */
 export function isUrlClientId(text: string): boolean {

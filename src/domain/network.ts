@@ -1,6 +1,7 @@
 // IP addresses and networks as numbers: what is local, what an outbound fetch must not reach, what a failure is counted under.
 // Names, zone ids, shortened and octal forms are never addresses here; whoever gets null must refuse.
 import { isIP } from 'node:net';
+import { remembered } from './remembered.ts';
 
 /** An IP address; `value` is its 32 or 128 bits. An IPv4-mapped IPv6 address stays IPv6 until someone calls `unmapped`. */
 export interface Address {
@@ -81,12 +82,12 @@ export function isLoopback(address: string): boolean {
 }
 
 /** Home Assistant's "local": loopback or private, also IPv4-mapped, or link-local. 100.64/10 and fc00::/8 are not, nor is what is no address. */
-export function isLocalAddress(address: string): boolean {
+export const isLocalAddress = remembered((address): boolean => {
   const parsed = parseAddress(address);
   if (!parsed) return false;
   const plain = unmapped(parsed);
   return within(LOOPBACK, plain) || within(PRIVATE, plain) || within(LINK_LOCAL, parsed);
-}
+});
 
 // IANA's special-purpose registry (RFC 6890) and multicast; of IPv6 only global unicast is ordinary, with these holes in it.
 const SPECIAL_IPV4 = networks(
@@ -107,12 +108,12 @@ export function isSpecialUse(address: string): boolean {
 }
 
 /** What failures of an address are counted under: the IPv4 address itself, or the /64 network that one IPv6 household owns. */
-export function failureKey(address: string): string {
+export const failureKey = remembered((address): string => {
   const parsed = peerAddress(address);
   if (!parsed) return address;
   if (parsed.family === 4) return addressText(parsed);
   return networkText({ address: { family: 6, value: (parsed.value >> 64n) << 64n }, prefix: 64 });
-}
+});
 
 function networks(...texts: string[]): readonly Network[] {
   return texts.map((text) => {
