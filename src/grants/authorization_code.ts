@@ -48,12 +48,13 @@ function create(deps: GrantDeps): Grant {
     const { client, remote_address, admission } = request;
     const now = clock();
     const refresh_token_id = randomId();
-    const secret = client ? { ...rotatingSecret(client, refresh_token_id, rotatingTokens), token_hash: null } : homeAssistantSecret();
+    const secret = client
+      ? { token_hash: null, ...rotatingSecret(client, refresh_token_id, rotatingTokens) }
+      : { seed: null, ...newRefreshToken() };
     const { access_token, refresh_token_idle, refresh_token } = lifetimesFor(client, deps.lifetimes);
-    const { refresh_token: text, ...stored } = secret;
     const redemption: Redemption = {
-      ...proof,
-      ...stored,
+      token_hash: secret.token_hash,
+      seed: secret.seed,
       now,
       remote_address,
       remote_is_local: isLocalAddress(remote_address),
@@ -66,9 +67,10 @@ function create(deps: GrantDeps): Grant {
       access_token_expiration: access_token,
       idle_lifetime: refresh_token_idle,
       expires_at: refresh_token === null ? null : addSeconds(now, refresh_token),
+      ...proof,
     };
     const [redeemed] = await authorizationCodes.redeem(redemption);
-    return { redeemed, refresh_token: text, access_token_expiration: access_token };
+    return { redeemed, refresh_token: secret.refresh_token, access_token_expiration: access_token };
   }
 
   return {
@@ -76,14 +78,15 @@ function create(deps: GrantDeps): Grant {
 
     async authorize(request) {
       const proof = readProof(request, deps.public_url);
-      const { redeemed, ...tokens } = await redeem(proof, request);
+      const { redeemed, refresh_token, access_token_expiration } = await redeem(proof, request);
       if (!redeemed) throw await refuseMiss(proof, request);
       if (redeemed.refresh_token_id === null) throw refuseUser(redeemed, request);
       const { user_id, refresh_token_id, auth_time, amr } = redeemed;
       audit.record(event('authorization_code.redeemed', request, user_id, { refresh_token_id }));
-      const authorization = { ...tokens, user_id, refresh_token_id, auth_time, amr, client_id: proof.client_id };
-      if (!request.client) return { ...HOME_ASSISTANT, ...authorization, ha_auth_provider: redeemed.auth_provider_type };
-      return { ...authorization, ...standardFacts(redeemed, proof), client: request.client };
+      const { client_id } = proof;
+      const authorization = { client_id, user_id, refresh_token_id, auth_time, amr, refresh_token, access_token_expiration };
+      if (!request.client) return { ha_auth_provider: redeemed.auth_provider_type, ...HOME_ASSISTANT, ...authorization };
+      return { client: request.client, ...standardFacts(redeemed, proof), ...authorization };
     },
   };
 }
@@ -100,10 +103,6 @@ function standardFacts({ scope, resource, nonce, claims, sid }: Redeemed, proof:
   return { profile: 'standard', ...facts, ha_auth_provider: null } as const satisfies Partial<Authorization>;
 }
 
-function homeAssistantSecret() {
-  return { ...newRefreshToken(), seed: null };
-}
-
 function readProof({ parameters, client_id, client, dpop_jkt }: GrantRequest, own_resource: string): Proof {
   if (client_id === null) throw new AuthError('invalid_request', 'Invalid client id');
   const code = parameters.get('code');
@@ -111,9 +110,9 @@ function readProof({ parameters, client_id, client, dpop_jkt }: GrantRequest, ow
   const code_challenge = challengeOf(parameters.get('code_verifier'));
   const known = { code_hash: authorizationCodeHash(code), client_id, code_challenge, own_resource };
   // Home Assistant takes no notice of the rest.
-  if (!client) return { ...known, profile: 'home_assistant', redirect_uri: null, dpop_jkt: null, resource: null };
+  if (!client) return { profile: 'home_assistant', redirect_uri: null, dpop_jkt: null, resource: null, ...known };
   const redirect_uri = parameters.get('redirect_uri') ?? null;
-  return { ...known, profile: 'standard', redirect_uri, dpop_jkt, resource: requestedResource(parameters) };
+  return { profile: 'standard', redirect_uri, dpop_jkt, resource: requestedResource(parameters), ...known };
 }
 
 /** The challenge that a verifier answers; the empty text, which none is, when it is no verifier. Sent empty is not sent (RFC 6749 section 3.2). */

@@ -42,7 +42,6 @@ function create(deps: GrantDeps): Grant {
     if (!presented) throw await refuse(request, presented, { reason: 'unknown', user_id: null });
     const { parameters, remote_address, admission, dpop_jkt } = request;
     const wanted: Rotation = {
-      ...presented,
       client_id: client.client_id,
       allowed_group_ids: client.allowed_group_ids,
       is_trusted: client.trusted,
@@ -55,6 +54,7 @@ function create(deps: GrantDeps): Grant {
       resource: requestedResource(parameters),
       own_resource: public_url,
       dpop_jkt,
+      ...presented,
     };
     const [rotated] = await rotation.rotate(wanted);
     if (!rotated) throw await refuse(request, presented, await rotation.explainMiss(wanted));
@@ -106,7 +106,7 @@ function providerRefusal({ auth_provider_type, auth_provider_id }: Found, admiss
 
 function homeAssistantAuthorization({ id, user_id, client_id, access_token_expiration, auth_time, amr }: Found): Authorization {
   const grant = { user_id, refresh_token_id: id, client_id, access_token_expiration, auth_time, amr };
-  return { ...HOME_ASSISTANT, ...grant, refresh_token: null, ha_auth_provider: null };
+  return { refresh_token: null, ha_auth_provider: null, ...HOME_ASSISTANT, ...grant };
 }
 
 /** A narrower scope is this access token's alone: the grant keeps what it has (RFC 6749 section 6). */
@@ -114,13 +114,16 @@ function standardAuthorization(rotated: Rotated, wanted: Rotation, client: Clien
   const { user_id, access_token_expiration, auth_time, amr, claims, sid } = rotated;
   return {
     profile: 'standard',
-    ...{ user_id, refresh_token_id: wanted.id, client, client_id: client.client_id, access_token_expiration, auth_time, amr, claims, sid },
+    client,
+    client_id: client.client_id,
+    refresh_token_id: wanted.id,
     scope: wanted.scope ?? rotated.scope,
     resource: wanted.resource ?? rotated.resource,
     nonce: null,
     dpop_jkt: wanted.dpop_jkt,
     refresh_token,
     ha_auth_provider: null,
+    ...{ user_id, access_token_expiration, auth_time, amr, claims, sid },
   };
 }
 

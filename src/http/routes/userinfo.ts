@@ -22,7 +22,7 @@ export function userinfoRoute({ userinfo, dpop }: Parts): FastifyPluginAsync {
     }
     const { method, remote_address } = request;
     try {
-      return await userinfo.answer({ ...presented, method, remote_address, proofs: dpopProofs(request, reply, dpop) });
+      return await userinfo.answer({ method, remote_address, proofs: dpopProofs(request, reply, dpop), ...presented });
     } catch (error) {
       if (!(error instanceof AuthError) || error.status >= 500) throw error;
       reply.header('www-authenticate', challenge(presented.scheme, error));
