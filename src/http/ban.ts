@@ -1,7 +1,7 @@
 // Banned addresses are refused before anything else is looked at, except the owner's own browser, so that nobody locks the owner out.
 // And what counts towards a ban: the refusals of Home Assistant's login routes (HA contract 1.6) and forged tokens.
 
-import type { FastifyRequest, onRequestAsyncHookHandler, onSendAsyncHookHandler } from 'fastify';
+import type { FastifyRequest, onRequestAsyncHookHandler, onSendHookHandler } from 'fastify';
 import { AuthError, type ErrorCode } from '../domain/errors.ts';
 
 export interface BanDeps {
@@ -41,11 +41,15 @@ const HARMLESS: readonly ErrorCode[] = [
 ];
 
 /** Counts before the answer leaves, so that the next request already meets the ban. */
-export function countingHook({ throttle }: BanDeps): onSendAsyncHookHandler {
-  return async (request) => {
-    if (!counts(request)) return;
+export function countingHook({ throttle }: BanDeps): onSendHookHandler {
+  return (request, _reply, _payload, done) => {
+    if (!counts(request)) return done();
     // The answer stands, counted or not.
-    await throttle.failed(request.remote_address, null).catch((err: unknown) => request.log.error({ err }, 'a failure was not counted'));
+    const log = (err: unknown) => request.log.error({ err }, 'a failure was not counted');
+    void throttle
+      .failed(request.remote_address, null)
+      .catch(log)
+      .then(() => done());
   };
 }
 
