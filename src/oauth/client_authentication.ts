@@ -53,8 +53,8 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     const { client } = found;
     // Either way of sending it is as good as the other, and few clients say truly which one they use.
     if (!client.token_endpoint_auth_method.startsWith('client_secret')) return refuse('the client does not prove itself by a secret');
-    const new_hash = clientSecretHash.hash(client_secret);
-    if (!match.secret_hash.equals(new_hash)) await clientSecrets.rehash({ id: match.id, old_hash: match.secret_hash, new_hash });
+    const { row, new_hash } = match;
+    if (new_hash) await clientSecrets.rehash({ id: row.id, old_hash: row.secret_hash, new_hash });
     return client;
   }
 

@@ -15,12 +15,17 @@ export function createClientSecretHash(sealer: Pick<Sealer, 'subKey' | 'subKeys'
   return {
     hash: (secret: string): Buffer => hashWith(key, secret),
 
-    /** Whether the secret has one of these hashes; takes as long when it has none, and for a client without any. */
-    find<Row extends { secret_hash: Buffer }>(secret: string, rows: readonly Row[]): Row | undefined {
-      let found: Row | undefined;
-      // Keys of earlier days count: the text of a secret is not there to be hashed again.
-      for (const hash of keys.map((each) => hashWith(each, secret)))
-        for (const row of rows) if (safeEqual(row.secret_hash, hash)) found = row;
+    /**
+     * The row whose hash is the secret's; takes as long when there is none, and for a client without any.
+     * `new_hash` where that was made with an earlier key: it counts, as the text of a secret is not there to be hashed again.
+     */
+    find<Row extends { secret_hash: Buffer }>(secret: string, rows: readonly Row[]): { row: Row; new_hash: Buffer | null } | undefined {
+      const hashes = keys.map((each) => hashWith(each, secret));
+      const [current] = hashes;
+      let found: { row: Row; new_hash: Buffer | null } | undefined;
+      for (const hash of hashes)
+        for (const row of rows)
+          if (safeEqual(row.secret_hash, hash)) found = { row, new_hash: hash === current ? null : (current ?? null) };
       return found;
     },
   };

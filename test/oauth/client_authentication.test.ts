@@ -113,9 +113,10 @@ describe('a secret', () => {
     });
     const after = createClientSecretHash(sealer);
     const [row] = await c.clientSecrets.live({ client_id: 'confidential', now: NOON });
-    expect(after.find('a secret', [row!])).toBe(row);
-    expect(after.find('a secret', [{ secret_hash: after.hash('a secret') }])).toBeDefined();
-    expect(after.hash('a secret').equals(row!.secret_hash)).toBe(false);
+    const new_hash = after.hash('a secret');
+    expect(after.find('a secret', [row!])).toEqual({ row, new_hash });
+    expect(after.find('a secret', [{ secret_hash: new_hash }])).toEqual({ row: { secret_hash: new_hash }, new_hash: null });
+    expect(new_hash.equals(row!.secret_hash)).toBe(false);
   });
 
   it('is refused once it is over, while a newer one is good', async () => {
