@@ -28,7 +28,11 @@ export const CLAIMS_OF_SCOPE = {
   groups: ['groups'],
 } as const satisfies Record<string, readonly string[]>;
 
+const SCOPE_OF_CLAIM: ReadonlyMap<string, string> = new Map(
+  Object.entries(CLAIMS_OF_SCOPE).flatMap(([scope, claims]) => claims.map((claim) => [claim, scope])),
+);
+
 /** The scope that a claim belongs to; null for one that needs none. */
 export function scopeOfClaim(claim: string): string | null {
-  return Object.entries(CLAIMS_OF_SCOPE).find(([, claims]: [string, readonly string[]]) => claims.includes(claim))?.[0] ?? null;
+  return SCOPE_OF_CLAIM.get(claim) ?? null;
 }

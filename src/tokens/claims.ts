@@ -2,7 +2,7 @@
 // (section 5.5). What is not known is left out.
 import { epochSeconds } from '../domain/clock.ts';
 import type { JsonObject, JsonValue } from '../domain/json.ts';
-import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
+import { CLAIMS_OF_SCOPE, scopeOfClaim } from '../domain/scope.ts';
 import type { UserFacts } from '../repository/user_facts.ts';
 
 type ClaimName = 'name' | 'preferred_username' | 'updated_at' | 'email' | 'email_verified' | 'groups';
@@ -12,10 +12,14 @@ export type ClaimsPlace = 'id_token' | 'userinfo';
 
 /** The claims for these scopes and for those named in that place of the `claims` parameter. */
 export function userClaims(scope: readonly string[], claims: JsonObject | null, place: ClaimsPlace, facts: UserFacts): JsonObject {
-  const by_scope = Object.entries(CLAIMS_OF_SCOPE).flatMap(([name, members]) => (scope.includes(name) ? members : []));
-  // OpenID Connect Core section 5.4: with an access token at hand, what scopes stand for is asked for at userinfo.
-  const names = new Set<string>([...namedClaims(claims, place), ...(place === 'userinfo' ? by_scope : [])]);
-  return Object.fromEntries(Object.entries(known(facts)).filter(([name, value]) => names.has(name) && value !== null));
+  const named = namedClaims(claims, place);
+  const told: JsonObject = {};
+  for (const [name, value] of Object.entries(known(facts))) {
+    // OpenID Connect Core section 5.4: with an access token at hand, what scopes stand for is asked for at userinfo.
+    const is_asked = named.includes(name) || (place === 'userinfo' && scope.includes(scopeOfClaim(name) ?? ''));
+    if (is_asked && value !== null) told[name] = value;
+  }
+  return told;
 }
 
 /** The names in one place of a `claims` parameter. */
