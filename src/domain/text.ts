@@ -25,6 +25,7 @@ function foldCharacter(character: string): string {
   return CHEROKEE.test(character) ? upper : upper.toLowerCase();
 }
 
+const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 const INVISIBLE = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
 
 /**
@@ -32,6 +33,7 @@ const INVISIBLE = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe
  * It is not escaped; that is the printer's part.
  */
 export function cleanText(text: string, length = 200): string {
+  if (text.length <= length && PLAIN.test(text)) return text;
   const start = Array.from(
     text
       .slice(0, 4 * length)
