@@ -22,10 +22,13 @@ export function securityHeaders(public_url: string): Readonly<Record<string, str
  * Chromium applies form-action to the whole redirect chain, custom schemes included.
  */
 export function pagePolicy({ any_form_target = false } = {}): string {
-  const own = ["default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self' data:", "connect-src 'self'"];
-  const bounds = ["base-uri 'none'", "object-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"];
-  return [...own, ...bounds, ...(any_form_target ? [] : ["form-action 'self'"])].join('; ');
+  return any_form_target ? ANY_FORM_TARGET : `${ANY_FORM_TARGET}; form-action 'self'`;
 }
+
+const ANY_FORM_TARGET = [
+  ...["default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
+  ...["base-uri 'none'", "object-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"],
+].join('; ');
 
 /** Sets the headers first of all, so that every later refusal has them. */
 export function headersHook(headers: Readonly<Record<string, string>>): onRequestHookHandler {

@@ -13,12 +13,12 @@ interface Parts {
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 export function wellKnownRoute({ public_url, facts, keyring }: Parts): FastifyPluginAsync {
-  // Nothing in these changes while the process lives.
-  const server = Buffer.from(JSON.stringify(authorizationServerMetadata(public_url, facts)));
+  // Nothing in these changes while the process lives. As texts they leave in one piece with their headers; bytes would not.
+  const server = JSON.stringify(authorizationServerMetadata(public_url, facts));
   const documents = {
     'openid-configuration': server,
     'oauth-authorization-server': server,
-    'oauth-protected-resource': Buffer.from(JSON.stringify(protectedResourceMetadata(public_url))),
+    'oauth-protected-resource': JSON.stringify(protectedResourceMetadata(public_url)),
   };
   const config = { answers: 'home_assistant', cors: 'any' } as const;
   const cache_control = `public, max-age=${JWKS_MAX_AGE}`;
