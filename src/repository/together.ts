@@ -2,8 +2,8 @@
 // a commit, cost more than the work. Called by database.ts.
 import { AuthError } from '../domain/errors.ts';
 
-/** Most runs of one round trip. */
-const MOST = 64;
+/** Most runs of one round trip: a second connection starts on the rest, while we go on with what the first one answers. */
+const MOST = 8;
 
 export interface TogetherDeps<Values, Row> {
   /** The rows of each, in that order; whatever it throws but an AuthError, nothing happened. */
