@@ -76,6 +76,8 @@ export function startLatchkey(port: number, database_url: string, data_dir: stri
     LATCHKEY_LISTEN_HOST: '127.0.0.1',
     LATCHKEY_LISTEN_PORT: String(port),
     LATCHKEY_HTTP_SHUTDOWN_DELAY: '0s',
+    // As `npm start` and the image have it.
+    MALLOC_ARENA_MAX: '2',
   });
 }
 
