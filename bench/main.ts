@@ -1,5 +1,6 @@
 // `npm run bench`: what the server does most, beside npm's oidc-provider, on one database server, in alternating runs, and the ratios between the
-// two. Options by environment: BENCH_ROUNDS, BENCH_SECONDS, BENCH_CODES, BENCH_ONLY (part of a name), BENCH_DATABASE_URL.
+// two. Options by environment: BENCH_ROUNDS, BENCH_SECONDS, BENCH_CODES, BENCH_GRANTS,
+// BENCH_ONLY (part of a name), BENCH_DATABASE_URL.
 
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,15 +8,18 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../src/repository/embedded_postgres.ts';
 import { CLIENTS, type Figures, measure, median } from './load.ts';
-import { type Scenario, scenarios } from './scenarios.ts';
-import { seedClients, seedOwner } from './seed.ts';
+import { refreshOfAny, type Scenario, scenarios } from './scenarios.ts';
+import { seedClients, seedGrants, seedOwner } from './seed.ts';
 import { rssMiB, type Server, startLatchkey, startPeer } from './servers.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 const seconds = Number(process.env.BENCH_SECONDS ?? 5);
 const codes = Number(process.env.BENCH_CODES ?? 5000);
+/** Among how many a grant is found in the end. */
+const grants = Number(process.env.BENCH_GRANTS ?? 1_000_000);
 const only = process.env.BENCH_ONLY ?? '';
 const TOKENS = 200;
+const FEW_GRANTS = 100_000;
 /** Seconds of load before anything is measured. */
 const WARM_UP = 2;
 const PORTS = { latchkey: 18_520, peer: 18_521 };
@@ -70,6 +74,25 @@ async function run(scenario: Scenario, ours: Server, peer: Server): Promise<stri
   return row(scenario.name, median(runs.ours), scenario.peers ? median(runs.peers) : undefined);
 }
 
+/** Refreshes of any of so many grants, few and many: what they take must not grow with their number. */
+async function growth(server: Server, database_url: string): Promise<string> {
+  const measured: string[] = [];
+  const rates: number[] = [];
+  let seeded = 0;
+  for (const count of [FEW_GRANTS, grants]) {
+    await seedGrants(database_url, seeded + 1, count);
+    seeded = count;
+    await measure(server, refreshOfAny(count), WARM_UP);
+    const runs: Figures[] = [];
+    for (let round = 0; round < rounds; round += 1) runs.push(await measure(server, refreshOfAny(count), seconds));
+    const { requests_per_second, p50, p99 } = median(runs);
+    rates.push(requests_per_second);
+    measured.push(`among ${count} grants ${requests_per_second.toFixed(0)} req/s, p50 ${p50}, p99 ${p99}`);
+  }
+  const [few = Number.NaN, many = Number.NaN] = rates;
+  return `refresh ${measured.join('; ')}: ${(few / many).toFixed(2)}x the time`;
+}
+
 async function coldStarts(start: () => Promise<Server>): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < 3; round += 1) {
@@ -103,6 +126,7 @@ try {
   }
   memories.push(memory());
   console.log(`memory (MiB), latchkey and oidc-provider: ${memories.map((both) => both.join(' and ')).join('; under load ')}`);
+  if (grants > FEW_GRANTS && 'refresh'.includes(only)) console.log(await growth(ours, urls.ours));
   await Promise.all([ours.stop(), peer.stop()]);
   console.log(
     `cold start (ms): latchkey ${(await coldStarts(startOurs)).toFixed(0)}, oidc-provider ${(await coldStarts(startTheirs)).toFixed(0)}`,

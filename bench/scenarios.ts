@@ -1,9 +1,11 @@
 // What is sent to us and to the peer in each round. Where ours is Home Assistant's dialect, which the peer does not speak, it stands beside the
 // peer as it comes (tokens rotate, an ID token goes along) and beside the peer at its leanest (neither).
 
+import { randomInt } from 'node:crypto';
 import { type Load, measure } from './load.ts';
 import {
   CONFIDENTIAL_CLIENT,
+  grantSecret,
   LOGIN,
   PEER_SECRET,
   PUBLIC_CLIENT,
@@ -153,6 +155,12 @@ export function scenarios({ ours, peer, database_url, client_secret, tokens, cod
     { name: 'login', ours: login },
     { name: 'refresh in logins', ours: refresh, meanwhile: async (seconds) => measure(ours, await login(), seconds) },
   ];
+}
+
+/** Refreshes of any of the first `count` grants of `seedGrants`. */
+export function refreshOfAny(count: number): Load {
+  const any = () => ({ access_token: '', refresh_token: grantSecret(randomInt(1, count + 1)) });
+  return post('/auth/token', () => refreshOf(URL_CLIENT)(any()));
 }
 
 function post(path: string, body: () => string | undefined): Load {

@@ -71,6 +71,26 @@ export async function seedCodes(database_url: string, count: number, { client_id
   return codes;
 }
 
+const GRANT = 'bench grant ';
+/** The refresh token of each grant that `seedGrants` makes. */
+export const grantSecret = (n: number) => GRANT + n;
+
+/** Grants of ours by the numbers from `first` to `last`: to have millions they are rows, too. */
+export async function seedGrants(database_url: string, first: number, last: number): Promise<void> {
+  const client = new pg.Client({ connectionString: database_url });
+  await client.connect();
+  await client.query(
+    `insert into refresh_tokens (id, user_id, credential_id, auth_provider_type, token_type, client_id, token_hash, access_token_expiration,
+       created_at, auth_time, amr)
+     select md5($4 || n), c.user_id, c.id, c.auth_provider_type, 'normal', $1, sha256(convert_to($4 || n, 'UTF8')), 1800, now(), now(), '{pwd}'
+     from generate_series($2::int, $3::int) n, (select * from credentials limit 1) c`,
+    [URL_CLIENT, first, last, GRANT],
+  );
+  await client.query('vacuum (analyze) refresh_tokens');
+  await client.query('checkpoint');
+  await client.end();
+}
+
 /** Codes of the peer. */
 export async function seedPeerCodes(server: Server, count: number, { client_id, scope = '' }: Seeds): Promise<string[]> {
   const query = new URLSearchParams({ codes: String(count), client_id, scope });
