@@ -205,9 +205,9 @@ function createAccounts(ground: Ground) {
   const minimum_password_length = minimumPasswordLength(config);
   const deps = { ...ground, ...rows, hasher, minimum_password_length, authorization_code_lifetime };
   const { providers, factors } = mfa;
-  const credentials = createCredentials({ ...deps, providers });
-  const linkUser = createLinkUser({ ...deps, providers });
   const signOut = createSignOut(deps);
+  const credentials = createCredentials({ ...deps, providers, signOut });
+  const linkUser = createLinkUser({ ...deps, providers });
   return {
     ...mfa,
     credentials,

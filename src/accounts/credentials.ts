@@ -9,12 +9,14 @@ import type { Database } from '../repository/database.ts';
 import type { LocalLogins } from '../repository/local_logins.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, requireOwnerForOwner } from './actor.ts';
+import type { SignOut } from './sign_out.ts';
 
 export interface CredentialsDeps {
   database: Pick<Database, 'transaction'>;
   users: Pick<Users, 'lock'>;
   credentials: CredentialRows;
   localLogins: Pick<LocalLogins, 'remove'>;
+  signOut: Pick<SignOut, 'sessionsOf'>;
   audit: Pick<AuditEvents, 'insert'>;
   /** The ways in there are. */
   providers: ReadonlyMap<string, Pick<AuthProvider, 'name'>>;
@@ -22,7 +24,7 @@ export interface CredentialsDeps {
 
 export type Credentials = ReturnType<typeof createCredentials>;
 
-export function createCredentials({ database, users, credentials, localLogins, audit, providers }: CredentialsDeps) {
+export function createCredentials({ database, users, credentials, localLogins, signOut, audit, providers }: CredentialsDeps) {
   const isWayIn = (credential: ProviderKey) => providers.has(providerKeyText(credential));
 
   return {
@@ -46,7 +48,7 @@ export function createCredentials({ database, users, credentials, localLogins, a
       });
     },
 
-    /** Ends one way in; its password goes along, tokens made with it stay (HA contract 12.6). */
+    /** Ends one way in; its password goes along, and its sessions; tokens made with it that outlive them stay (HA contract 12.6). */
     async unlink(user_id: string, credential_id: string, actor: Actor): Promise<void> {
       await database.transaction(async (trx) => {
         // Locked, so that of two parallel removals the second sees what the first has left.
@@ -59,6 +61,7 @@ export function createCredentials({ database, users, credentials, localLogins, a
         const left = all.filter((other) => other !== credential);
         if (left.length === 0 || (isWayIn(credential) && !left.some(isWayIn)))
           throw new AuthError('last_credential', 'Unable to remove the last way to log in');
+        await signOut.sessionsOf(trx, credential.id, actor);
         await credentials.remove(trx, credential.id);
         if (isLocal(credential)) await localLogins.remove(trx, credential.subject);
         const { auth_provider_type, auth_provider_id } = credential;

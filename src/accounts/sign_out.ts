@@ -10,7 +10,7 @@ import { endUnredeemed } from '../repository/unredeemed.ts';
 import { type Actor, doneBy } from './actor.ts';
 
 export interface SignOutDeps {
-  sessionEnds: Pick<SessionEnds, 'endAll' | 'endOne'>;
+  sessionEnds: Pick<SessionEnds, 'endAll' | 'endOfCredential' | 'endOne'>;
   refreshTokens: Pick<RefreshTokens, 'revokeAll'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
@@ -33,6 +33,11 @@ export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: Sign
       const ended = await sessionEnds.endOne(trx, { user_id, sid, now: clock() });
       if (ended) await note(trx, [ended], actor);
       return ended !== undefined;
+    },
+
+    /** Ends the browser sessions that began with a login; their apps are told. */
+    async sessionsOf(trx: Transaction, credential_id: string, actor: Actor): Promise<void> {
+      await note(trx, await sessionEnds.endOfCredential(trx, { credential_id, now: clock() }), actor);
     },
 
     /** Ends all browser sessions with what hangs on them, and logins under way; their apps are told. */

@@ -33,6 +33,10 @@ export function createSessionEnds({ transaction }: Pick<Database, 'transaction'>
       return (await endWhere(trx, sql`s.sid = ${sid} and s.user_id = ${user_id}`, now))[0];
     },
 
+    /** Those that began with that login, within a transaction that has locked its user's row, and may go on to delete it. */
+    endOfCredential: (trx: Kysely<Schema>, { credential_id, now }: { credential_id: string; now: Date }): Promise<EndedSession[]> =>
+      endWhere(trx, sql`s.credential_id = ${credential_id}`, now),
+
     /** All of a user but the one of that grant, within a transaction that has locked that user's row, and may go on to delete it. */
     endAll: (
       trx: Kysely<Schema>,

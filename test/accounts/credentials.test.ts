@@ -3,7 +3,9 @@ import type { Actor } from '../../src/accounts/actor.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
+import { newClient } from '../support/grants.ts';
 import { addPerson } from '../support/people.ts';
+import { addSession, registerClient, standardTokens } from '../support/standard_grants.ts';
 
 let a: Accounts;
 let user: User;
@@ -31,6 +33,28 @@ test('unlinking the local login removes its password; the last way in stays', as
   expect(await a.rows.localLogins.find('paulus')).toBeUndefined();
   await expect(a.credentials.unlink(user.id, ldap, by(user))).rejects.toMatchObject({ code: 'last_credential', status: 409 });
   expect(await idsOf(user)).toEqual([ldap]);
+});
+
+test('unlinking ends the sessions that began with that login, with what was to last no longer, and their apps are told', async () => {
+  await linkTo(user);
+  const [local = '', ldap = ''] = await idsOf(user);
+  const app = newClient({ backchannel_logout_uri: 'https://app.example/logout' });
+  await registerClient(a.tokens, a.database, app);
+  for (const [sid, credential_id] of Object.entries({ first: ldap, second: local })) {
+    await addSession(a.database, user, sid, credential_id);
+    for (const scope of [['openid'], ['openid', 'offline_access']]) await standardTokens(a.tokens, a.database, user, app, { scope, sid });
+  }
+  await a.credentials.unlink(user.id, ldap, by(user));
+  const rows = (table: 'sessions' | 'logout_deliveries') => a.kysely.selectFrom(table).select('sid').execute();
+  expect([await rows('sessions'), await rows('logout_deliveries')]).toEqual([[{ sid: 'second' }], [{ sid: 'first' }]]);
+  const grants = await a.kysely.selectFrom('refresh_tokens').select(['sid', 'scope']).orderBy('sid').orderBy('scope').execute();
+  expect(grants.map(({ sid, scope }) => [sid, ...scope].join(' '))).toEqual([
+    'first openid offline_access',
+    'second openid',
+    'second openid offline_access',
+  ]);
+  const told = await a.kysely.selectFrom('audit_events').select('detail').where('type', '=', 'session.ended').execute();
+  expect(told).toEqual([{ detail: { sid: 'first', client_ids: [app.client_id], refresh_token_ids: [expect.any(String)] } }]);
 });
 
 test('of two parallel unlinkings of two logins one is refused', async () => {

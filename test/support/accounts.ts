@@ -55,8 +55,8 @@ export async function createAccounts(differences: Differences = {}) {
   const hasher = createPasswordHasher({ queue_limit: 1000, wait_ms: 60_000 });
   const base = { database, audit, clock, hasher, sealer: SEALER, minimum_password_length };
   const ways_in = ['homeassistant:', 'ldap:office'].map((key): [string, { name: string }] => [key, { name: key }]);
-  const credentials = createCredentials({ ...base, ...rows, providers: new Map(ways_in) });
   const signOut = createSignOut({ ...base, ...rows, refreshTokens: tokens.refreshTokens });
+  const credentials = createCredentials({ ...base, ...rows, signOut, providers: new Map(ways_in) });
   const groups = createGroups({ ...base, groups: rows.groups });
   await groups.reconcile([]);
   return {

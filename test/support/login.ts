@@ -2,6 +2,7 @@
 
 import { createCredentials } from '../../src/accounts/credentials.ts';
 import { createNewUsers } from '../../src/accounts/new_users.ts';
+import { createSignOut } from '../../src/accounts/sign_out.ts';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { type AuthProvider, type CommonProviderConfig, type ProviderDeps, providerKeyText } from '../../src/domain/auth_provider.ts';
 import type { MfaModule } from '../../src/domain/mfa_module.ts';
@@ -25,6 +26,8 @@ import { createGroups } from '../../src/repository/groups.ts';
 import { createIpBans } from '../../src/repository/ip_bans.ts';
 import { createLocalLogins } from '../../src/repository/local_logins.ts';
 import { createLoginFlows } from '../../src/repository/login_flows.ts';
+import { createRefreshTokens } from '../../src/repository/refresh_tokens.ts';
+import { createSessionEnds } from '../../src/repository/session_ends.ts';
 import { createUsers } from '../../src/repository/users.ts';
 import { createTestClock } from './clock.ts';
 import { SEALER } from './grants.ts';
@@ -60,6 +63,12 @@ export function createLoginParts(database: Database, options: Options = {}) {
     users,
     credentials: rows,
     localLogins,
+    signOut: createSignOut({
+      sessionEnds: createSessionEnds(database),
+      refreshTokens: createRefreshTokens(database),
+      audit: auditEvents,
+      clock,
+    }),
     audit: auditEvents,
     providers: new Map(),
   });

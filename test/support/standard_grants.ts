@@ -21,10 +21,10 @@ export const PUBLIC_CLIENT = newClient({ client_id: 'desktop', token_endpoint_au
 export async function registerClient(parts: TokenParts, { kysely }: Pick<Database, 'kysely'>, client: Client): Promise<Client> {
   parts.clients.set(client.client_id, client);
   if (client.kind !== 'registered') return client;
-  const { client_id, token_endpoint_auth_method, grant_types, scope } = client;
+  const { client_id, token_endpoint_auth_method, grant_types, scope, backchannel_logout_uri } = client;
   await kysely
     .insertInto('clients')
-    .values({ client_id, token_endpoint_auth_method, grant_types, scope, managed_by: 'config', created_at: NOON })
+    .values({ client_id, token_endpoint_auth_method, grant_types, scope, backchannel_logout_uri, managed_by: 'config', created_at: NOON })
     .onConflict((oc) => oc.doNothing())
     .execute();
   return client;
@@ -50,9 +50,14 @@ export async function standardCode(
 }
 
 /** A browser's session of that name, from noon on for a day. */
-export async function addSession({ kysely }: Pick<Database, 'kysely'>, { id: user_id }: User, sid: string): Promise<void> {
+export async function addSession(
+  { kysely }: Pick<Database, 'kysely'>,
+  { id: user_id }: User,
+  sid: string,
+  credential_id: string | null = null,
+): Promise<void> {
   const times = { auth_time: NOON, created_at: NOON, last_used_at: NOON, expires_at: addSeconds(NOON, 86_400) };
-  const facts = { user_id, auth_provider_type: 'homeassistant', remote_address: '192.0.2.1' };
+  const facts = { user_id, credential_id, auth_provider_type: 'homeassistant', remote_address: '192.0.2.1' };
   await kysely
     .insertInto('sessions')
     .values({ id_hash: sha256(sid), sid, ...facts, ...times })
