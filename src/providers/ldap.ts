@@ -17,6 +17,7 @@ import {
   providerKeyText,
 } from '../domain/auth_provider.ts';
 import { createCircuitBreaker } from '../domain/circuit_breaker.ts';
+import { deadline } from '../domain/deadline.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { Field } from '../domain/form.ts';
 import { type LdapConfig, ldapConfig } from '../domain/ldap_config.ts';
@@ -255,7 +256,7 @@ async function connect({ url, start_tls = true, ca_file, server_name }: LdapConf
   const { protocol, hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
   const encrypted = protocol === 'ldaps:';
-  const soon = AbortSignal.any([end, AbortSignal.timeout(CONNECT_MS)]);
+  const soon = deadline(CONNECT_MS, end);
   const opened = async <S extends net.Socket>(socket: S, event: string): Promise<S> => {
     bound(socket, end);
     await once(socket, event, { signal: soon });
