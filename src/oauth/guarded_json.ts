@@ -1,7 +1,8 @@
 // A GET of a JSON document whose URL a stranger named: under the guard of guarded_fetch.ts, no redirect, one status, a few kilobytes.
 // Called for clients' metadata and for their keys.
-import { Agent, type Dispatcher, request } from 'undici';
-import { end, type GuardedFetchOptions, guardedConnector, isForbiddenAddress, resolveHost } from './guarded_fetch.ts';
+import type { Dispatcher } from 'undici';
+import type { GuardedFetchOptions } from './guarded_fetch.ts';
+import { guardedRequest, isForbiddenAddress, resolveHost } from './guarded_request.ts';
 
 /**
  * `other`: something else than a JSON document is there. `broken`: one that cannot be read. `inside`: at an address that must not be reached.
@@ -18,26 +19,17 @@ export interface GuardedJsonOptions extends GuardedFetchOptions {
 }
 
 const DEADLINE_MS = 5_000;
-const MAX_HEADER_BYTES = 16_384;
 const HEADERS = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'Latchkey' };
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 export function createGuardedJson(options: GuardedJsonOptions): GuardedJson {
   const { isAllowed, max_bytes, resolve = resolveHost, deadline_ms = DEADLINE_MS } = options;
-  const connect = guardedConnector(isAllowed, resolve, deadline_ms);
   return async (url) => {
-    const signal = AbortSignal.timeout(deadline_ms);
-    // An agent for each answer: no connection outlives it.
-    const dispatcher = new Agent({ connect, maxHeaderSize: MAX_HEADER_BYTES });
+    const asked = { signal: AbortSignal.timeout(deadline_ms), headers: HEADERS };
     try {
-      const asked = request(url, { dispatcher, signal, headers: HEADERS }).then((answer) => read(answer, max_bytes));
-      // undici itself hears of the signal only once it is connected.
-      return await Promise.race([asked, end(signal)]);
+      return await guardedRequest(url, { isAllowed, resolve, deadline_ms }, asked, (answer) => read(answer, max_bytes));
     } catch (error) {
       return { outcome: isForbiddenAddress(error) ? 'inside' : 'unreachable' };
-    } finally {
-      // Not waited for: a connection still being made would hold up the answer.
-      dispatcher.destroy().catch(() => {});
     }
   };
 }

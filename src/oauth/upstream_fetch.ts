@@ -1,11 +1,12 @@
 // A fetch for providers that ask other servers (providers/oidc.ts): bounded in time and size, following no redirect.
 // The hosts that an operator named may lie anywhere; what those name in turn, only where a stranger's URL may lead.
 import { lookup } from 'node:dns/promises';
-import { Agent, type Dispatcher, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { UpstreamFetch } from '../domain/auth_provider.ts';
+import { deadline } from '../domain/deadline.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { isUpstreamUrl } from '../domain/upstream_url.ts';
-import { end, guardedConnector, resolveHost } from './guarded_fetch.ts';
+import { guardedRequest, resolveHost } from './guarded_request.ts';
 
 interface UpstreamFetchOptions {
   /** Host names as in URLs. */
@@ -19,36 +20,22 @@ interface UpstreamFetchOptions {
 
 const DEADLINE_MS = 5_000;
 const MAX_BYTES = 262_144;
-const MAX_HEADER_BYTES = 16_384;
 
 export function createUpstreamFetch(options: UpstreamFetchOptions): UpstreamFetch {
   const { hosts, allow_private_addresses, resolve = resolveName, deadline_ms = DEADLINE_MS } = options;
-  const anywhere = guardedConnector(() => true, resolve, deadline_ms);
-  const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
-  const guarded = guardedConnector(isAllowed, resolve, deadline_ms);
+  const guarded = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
 
   return async (url, { signal, headers, method, body }) => {
     const target = new URL(url);
     if (!isUpstreamUrl(url)) throw new Error(`${target.origin} is neither https nor on this machine`);
-    const deadline = AbortSignal.any([AbortSignal.timeout(deadline_ms), ...(signal ? [signal] : [])]);
-    const connect = hosts.includes(target.hostname) ? anywhere : guarded;
-    // An agent for each answer: no connection outlives it.
-    const dispatcher = new Agent({ connect, maxHeaderSize: MAX_HEADER_BYTES });
-    const asked = { 'user-agent': 'Latchkey', ...headers, 'accept-encoding': 'identity' };
-    try {
-      const sent = {
-        dispatcher,
-        signal: deadline,
-        method: method === 'POST' ? 'POST' : 'GET',
-        headers: asked,
-        body: body ?? null,
-      } as const;
-      // undici itself hears of the signal only once it is connected.
-      return await Promise.race([request(target, sent).then(asResponse), end(deadline)]);
-    } finally {
-      // Not waited for: a connection still being made would hold up the answer.
-      dispatcher.destroy().catch(() => {});
-    }
+    const isAllowed = hosts.includes(target.hostname) ? () => true : guarded;
+    const sent = {
+      signal: deadline(deadline_ms, signal ?? undefined),
+      method: method === 'POST' ? 'POST' : 'GET',
+      headers: { 'user-agent': 'Latchkey', ...headers, 'accept-encoding': 'identity' },
+      body: body ?? null,
+    } as const;
+    return await guardedRequest(target, { isAllowed, resolve, deadline_ms }, sent, asResponse);
   };
 }
 
