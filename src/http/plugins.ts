@@ -147,7 +147,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       providersRoute(parts),
       loginFlowRoute(parts.login, rules),
       linkUserRoute(parts, guard),
-      onboardingRoute(parts.onboarding),
+      onboardingRoute(parts.onboarding, rules),
       apiRootRoute(guard),
       apiPlugin({ ...parts, approvals_by: config.approvals.by }, guard),
       homeRoute(pages),

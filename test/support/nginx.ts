@@ -27,11 +27,29 @@ export async function startNginx(latchkey: string, hosts: readonly string[]): Pr
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ url: request.url, headers: request.headers }));
   });
-  const app_port = await listening(app);
+  const app_url = `http://127.0.0.1:${await listening(app)}`;
+  const nginx = await runNginx((port) => hosts.map((host) => protectedHost({ host, port, app: app_url, latchkey })).join(''));
+  return {
+    origin: nginx.origin,
+    async close() {
+      await nginx.close();
+      app.closeAllConnections();
+      app.close();
+    },
+  };
+}
+
+/** Forwards everything to `latchkey` by one line without headers: the Host is rewritten, the client's address is lost. */
+export function startOneLineProxy(latchkey: string): Promise<Nginx> {
+  return runNginx((port) => `  server { listen 127.0.0.1:${port}; location / { proxy_pass ${latchkey}; } }`);
+}
+
+/** Runs nginx with these server blocks on a free loopback port. */
+async function runNginx(servers: (port: number) => string): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-nginx-'));
   const port = await freePort();
   const file = join(folder, 'nginx.conf');
-  writeFileSync(file, configuration({ folder, port, app: `http://127.0.0.1:${app_port}`, latchkey, hosts }));
+  writeFileSync(file, configuration(folder, servers(port)));
   const nginx = spawn(BINARY, ['-p', folder, '-c', file, '-e', join(folder, 'error.log')], { stdio: 'ignore' });
   await started(nginx, port, () => readFileSync(join(folder, 'error.log'), 'utf8'));
   return {
@@ -42,22 +60,12 @@ export async function startNginx(latchkey: string, hosts: readonly string[]): Pr
         nginx.kill('SIGTERM');
         await ended;
       }
-      app.closeAllConnections();
-      app.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-interface Place {
-  folder: string;
-  port: number;
-  app: string;
-  latchkey: string;
-  hosts: readonly string[];
-}
-
-function configuration({ folder, port, app, latchkey, hosts }: Place): string {
+function configuration(folder: string, servers: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`);
   return `
 daemon off;
@@ -67,7 +75,7 @@ events { worker_connections 64; }
 http {
   access_log off;
   ${temporary.join('\n  ')}
-${hosts.map((host) => protectedHost({ host, port, app, latchkey })).join('')}
+${servers}
 }
 `;
 }

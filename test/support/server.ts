@@ -64,14 +64,13 @@ export async function startServer({ config, clock, extra_provider_types = [insec
     return await server.inject(injectOptions(request));
   }
 
-  /** Makes the owner as the person at the machine does; answers the code. */
+  /** Creates the owner with the setup token; answers the code. */
   async function createOwner(owner: Partial<typeof OWNER & { client_id: string }> = {}): Promise<string> {
     const json = { ...OWNER, client_id: CLIENT_ID, language: 'en', ...owner };
     const answer = await inject({
       method: 'POST',
       url: '/api/onboarding/users',
-      remote_address: '127.0.0.1',
-      headers: { host: 'localhost' },
+      headers: { 'x-setup-token': parts.onboarding.setupToken() },
       json,
     });
     if (answer.statusCode !== 200) throw new Error(`no owner: ${answer.body}`);

@@ -5,7 +5,6 @@ import { startServer, type TestServer } from '../support/server.ts';
 import { expectAnswer, runArea, send } from '../support/vector_driver.ts';
 import { type Vector, vectors } from '../support/vectors.ts';
 
-const AT_THE_MACHINE = { remote_address: '127.0.0.1', headers: { host: 'localhost' } };
 const CLIENT = 'https://example.com/app';
 
 let db: TestDatabase;
@@ -22,7 +21,7 @@ afterEach(async () => {
 async function run({ given, request, expect: want }: Vector): Promise<void> {
   if (given.done?.includes('user')) await server.createOwner();
   if (given['owner already exists at start, nothing done']) await restartWithOwner();
-  const answer = await send(server, request, AT_THE_MACHINE);
+  const answer = await send(server, request, { headers: { 'x-setup-token': server.parts.onboarding.setupToken() } });
   expectAnswer(answer, want);
   if (want.first) expect(answer.json()[0]).toEqual(want.first);
   if (!want.user) return;

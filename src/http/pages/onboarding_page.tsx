@@ -1,4 +1,4 @@
-// The page on which the owner is made, reached by the link that the server prints.
+// The page that creates the owner.
 
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
@@ -9,7 +9,8 @@ export interface OnboardingPage {
   stylesheet: string;
   action: string;
   csrf: string;
-  token: string;
+  /** The setup token of the printed link; null shows a field to paste it into. */
+  token: string | null;
   values: { name: string; username: string };
   minimum_password_length: number;
   complaint: string | undefined;
@@ -28,9 +29,18 @@ export function onboardingPage(page: OnboardingPage): string {
           </p>
         )}
         <input type="hidden" name={CONTROL.csrf} value={page.csrf} />
-        <input type="hidden" name="token" value={page.token} />
+        {page.token === null ? <TokenField language={language} /> : <input type="hidden" name="token" value={page.token} />}
         <label for="name">{language.t('field.name')}</label>
-        <input id="name" name="name" type="text" autocomplete="name" required maxlength={256} value={values.name} autofocus />
+        <input
+          id="name"
+          name="name"
+          type="text"
+          autocomplete="name"
+          required
+          maxlength={256}
+          value={values.name}
+          autofocus={page.token !== null}
+        />
         <label for="username">{language.t('field.username')}</label>
         <input
           id="username"
@@ -65,5 +75,28 @@ export function onboardingPage(page: OnboardingPage): string {
         <button type="submit">{language.t('onboarding.submit')}</button>
       </form>
     </Layout>,
+  );
+}
+
+function TokenField({ language }: { language: Language }) {
+  return (
+    <>
+      <label for="token">{language.t('field.setup_token')}</label>
+      <input
+        id="token"
+        name="token"
+        type="text"
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck={false}
+        required
+        maxlength={2048}
+        aria-describedby="token-hint"
+        autofocus
+      />
+      <p class="hint" id="token-hint">
+        {language.t('onboarding.token_hint')}
+      </p>
+    </>
   );
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Onboarding } from '../../accounts/onboarding.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { jsonBody } from '../body.ts';
+import { type OriginRules, sameOriginHook } from '../same_origin.ts';
 import { requireSetupToken } from '../setup_token.ts';
 
 const ownerSchema = z.strictObject({
@@ -15,12 +16,12 @@ const ownerSchema = z.strictObject({
   language: z.string(),
 });
 
-export function onboardingRoute(onboarding: Onboarding): FastifyPluginAsync {
+export function onboardingRoute(onboarding: Onboarding, rules: OriginRules): FastifyPluginAsync {
   const config = { answers: 'home_assistant' } as const;
   return async (app) => {
     app.get('/api/onboarding', { config }, async () => [{ step: 'user', done: await onboarding.isDone() }]);
 
-    app.post('/api/onboarding/users', { config }, async (request) => {
+    app.post('/api/onboarding/users', { config, onRequest: sameOriginHook(rules) }, async (request) => {
       const owner = jsonBody(request, ownerSchema);
       if (await onboarding.isDone()) throw new AuthError('onboarding_done', 'User step already done');
       requireSetupToken(request, onboarding.isSetupToken);

@@ -1,5 +1,5 @@
-// GET and POST /onboarding: the page on which the owner is made by the link that the server printed. Gone (404) once there is an owner.
-// A person whom an app sent here goes on to that app's login afterwards.
+// GET and POST /onboarding: the page that creates the owner, with the setup token of the printed link or
+// pasted into a field. 404 once there is an owner. Visitors sent by an app continue to its login.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Onboarding } from '../../accounts/onboarding.ts';
@@ -10,6 +10,7 @@ import type { Csrf } from '../csrf.ts';
 import { languageOf, sendPage } from '../page.ts';
 import { messagePage } from '../pages/message_page.tsx';
 import { onboardingPage } from '../pages/onboarding_page.tsx';
+import { pastedSetupToken } from '../setup_token.ts';
 
 export interface OnboardingPageParts {
   onboarding: Onboarding;
@@ -21,6 +22,7 @@ export interface OnboardingPageParts {
 
 /** The owner's first code would belong to nobody: the page hands out no tokens, the person logs in like everybody else. */
 const NO_CLIENT = 'latchkey';
+const NO_VALUES = { name: '', username: '' };
 
 export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAsync {
   const { onboarding, csrf, assets } = parts;
@@ -33,23 +35,13 @@ export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAs
   function form(
     reply: FastifyReply,
     request: FastifyRequest,
-    page: { csrf: string; token: string; complaint?: string; values: { name: string; username: string } },
+    page: { csrf: string; token: string | null; complaint?: string | undefined; values: { name: string; username: string } },
   ) {
     const language = languageOf(request);
     const { minimum_password_length } = parts;
     return sendPage(
       reply,
-      onboardingPage({ language, stylesheet, action: request.url, minimum_password_length, complaint: undefined, ...page }),
-    );
-  }
-
-  function linkNeeded(reply: FastifyReply, request: FastifyRequest): FastifyReply {
-    const language = languageOf(request);
-    const { t } = language;
-    reply.code(403);
-    return sendPage(
-      reply,
-      messagePage({ language, stylesheet, title: t('onboarding.link_needed_title'), text: t('onboarding.link_needed') }),
+      onboardingPage({ language, stylesheet, action: request.url, minimum_password_length, ...page, complaint: page.complaint }),
     );
   }
 
@@ -68,9 +60,11 @@ export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAs
 
     app.get('/onboarding', { config }, async (request, reply) => {
       await refuseWhenDone();
-      const token = new URLSearchParams(request.url.split('?')[1] ?? '').get('token') ?? '';
-      if (!onboarding.isSetupToken(token)) return linkNeeded(reply, request);
-      return form(reply, request, { csrf: csrf.meet(request, reply).csrf_token, token, values: { name: '', username: '' } });
+      const linked = new URLSearchParams(request.url.split('?')[1] ?? '').get('token');
+      const token = linked !== null && onboarding.isSetupToken(linked) ? linked : null;
+      const complaint = linked !== null && token === null ? languageOf(request).t('onboarding.token_wrong') : undefined;
+      if (complaint !== undefined) reply.code(403);
+      return form(reply, request, { csrf: csrf.meet(request, reply).csrf_token, token, complaint, values: NO_VALUES });
     });
 
     app.post('/onboarding', { config }, async (request, reply) => {
@@ -78,10 +72,11 @@ export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAs
       const sent = await formBody(request);
       const { csrf_token } = csrf.check(request, sent);
       const field = (name: string) => sent.get(name) ?? '';
-      const token = field('token');
-      if (!onboarding.isSetupToken(token)) return linkNeeded(reply, request);
+      const token = pastedSetupToken(field('token'));
       const values = { name: field('name'), username: field('username') };
       const language = languageOf(request);
+      if (!onboarding.isSetupToken(token))
+        return form(reply.code(403), request, { csrf: csrf_token, token: null, complaint: language.t('onboarding.token_wrong'), values });
       const again = (complaint: string) => form(reply.code(400), request, { csrf: csrf_token, token, complaint, values });
       if (field('password') !== field('password_again')) return again(language.t('onboarding.passwords_differ'));
       try {

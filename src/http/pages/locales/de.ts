@@ -25,6 +25,7 @@ export const de: Catalogue = {
   'link.submit': 'Verknüpfen',
   'link.done_title': 'Verknüpft',
   'link.done': '{name} führt jetzt zu diesem Konto. Du kannst dieses Fenster schließen und zur App zurückkehren.',
+  'field.setup_token': 'Einrichtungsschlüssel',
   'field.username': 'Benutzername',
   'field.password': 'Passwort',
   'field.code': 'Code',
@@ -74,9 +75,7 @@ export const de: Catalogue = {
   'onboarding.submit': 'Besitzer anlegen',
   'onboarding.username_hint': 'Kleinbuchstaben, keine Leerzeichen am Rand.',
   'onboarding.password_hint': 'Mindestens {minimum} Zeichen. Lang schlägt kompliziert.',
-  'onboarding.link_needed_title': 'Dieser Server hat noch keinen Besitzer',
-  'onboarding.link_needed':
-    'Öffne den Link, den der Server beim Start ausgegeben hat. Darin steckt der Schlüssel, der beweist, dass der Server dir gehört.',
+  'onboarding.token_hint': 'Der Server hat ihn beim Start ausgegeben: den Schlüssel oder den ganzen Link einfügen.',
   'onboarding.token_wrong': 'Das ist nicht der Einrichtungsschlüssel, den dieser Server ausgegeben hat.',
   'onboarding.passwords_differ': 'Die beiden Passwörter unterscheiden sich.',
   'onboarding.done_title': 'Willkommen, {name}',

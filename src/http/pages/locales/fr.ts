@@ -25,6 +25,7 @@ export const fr: Catalogue = {
   'link.submit': 'Associer',
   'link.done_title': 'Associé',
   'link.done': '{name} mène désormais à ce compte. Vous pouvez fermer cette fenêtre et revenir à l’application.',
+  'field.setup_token': 'Clé d’installation',
   'field.username': 'Nom d’utilisateur',
   'field.password': 'Mot de passe',
   'field.code': 'Code',
@@ -75,9 +76,7 @@ export const fr: Catalogue = {
   'onboarding.submit': 'Créer le propriétaire',
   'onboarding.username_hint': 'En minuscules, sans espace au début ni à la fin.',
   'onboarding.password_hint': 'Au moins {minimum} caractères. Mieux vaut long que compliqué.',
-  'onboarding.link_needed_title': 'Ce serveur n’a pas encore de propriétaire',
-  'onboarding.link_needed':
-    'Ouvrez le lien que le serveur a affiché à son démarrage. Il contient la clé qui prouve que le serveur est à vous.',
+  'onboarding.token_hint': 'Le serveur l’a affichée à son démarrage : collez la clé ou le lien entier.',
   'onboarding.token_wrong': 'Ce n’est pas la clé d’installation que ce serveur a affichée.',
   'onboarding.passwords_differ': 'Les deux mots de passe diffèrent.',
   'onboarding.done_title': 'Bienvenue, {name}',
