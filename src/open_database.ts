@@ -1,10 +1,12 @@
 // Finds the database: the server that `database_url` names, else our own in `data_dir`. Part of the wiring; parts.ts calls it.
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Config } from './config/load.ts';
 import { type TlsOptions, withPassword } from './repository/connection.ts';
 import { createDatabase, type Database } from './repository/database.ts';
 import { startEmbeddedPostgres } from './repository/embedded_postgres.ts';
+import { secretKeyPath } from './repository/secret_key_file.ts';
 
 export interface OpenDatabase {
   database: Database;
@@ -15,7 +17,7 @@ export interface OpenDatabase {
 }
 
 export interface OpenDatabaseOptions {
-  log: { info(message: string): void };
+  log: { info(message: string): void; warn(message: string): void };
   /** Whether to join an embedded server that already runs. */
   join: boolean;
   /** Told of connections that died while nobody used them. */
@@ -32,13 +34,23 @@ export async function openDatabase(config: Config, { log, join, on_error }: Open
     const database = createDatabase({ connection, direct_connection, tls: await tlsOptions(tls), ...settings });
     return { database, gone: new Promise(() => {}), close: database.close };
   }
-  const server = await startEmbeddedPostgres({ data_dir: config.data_dir, log: (message) => log.info(message), join });
+  const { data_dir } = config;
+  const server = await startEmbeddedPostgres({ data_dir, log: (message) => log.info(message), join });
+  if (server.created !== undefined && existsSync(secretKeyPath(data_dir))) log.warn(databaseLost(data_dir, server.created));
   const database = createDatabase({ connection: server.connection, ...settings });
   const close = async () => {
     await database.close();
     await server.stop();
   };
   return { database, gone: server.exited, close };
+}
+
+/** A key without the database it was made for: an empty server would look as if it had never been set up. */
+function databaseLost(data_dir: string, folder: string): string {
+  return (
+    `${secretKeyPath(data_dir)} is there but ${folder} held no database, so this server starts EMPTY and its setup link makes a new owner. ` +
+    'If there should be data, stop it now and restore that folder from a backup'
+  );
 }
 
 async function tlsOptions({ mode, ca_file }: Config['database']['tls']): Promise<TlsOptions | undefined> {

@@ -55,7 +55,7 @@ import { createPasswordHasher } from './repository/password_hash.ts';
 import { createRefreshTokens as createRefreshTokenRows } from './repository/refresh_tokens.ts';
 import { resealSecrets } from './repository/reseal.ts';
 import { createSealer, type Sealer } from './repository/seal.ts';
-import { checkSecretKey } from './repository/secret_key_canary.ts';
+import { checkSecretKey, hasSecretKeyCanary } from './repository/secret_key_canary.ts';
 import { readOrCreateSecretKey } from './repository/secret_key_file.ts';
 import { createSessionEnds } from './repository/session_ends.ts';
 import { createSessions as createSessionRows } from './repository/sessions.ts';
@@ -115,7 +115,8 @@ async function build(options: AppOptions, closers: Closers) {
   closers.add(close);
   const { applied } = await migrate(database, { log: (line) => log.info(line) });
   const clock = options.clock ?? (await startClock(database, closers));
-  const sealer = createSealer({ ...config, secret_key: config.secret_key ?? (await readOrCreateSecretKey(config.data_dir)) });
+  const readSecretKey = () => readOrCreateSecretKey(config.data_dir, () => hasSecretKeyCanary(database));
+  const sealer = createSealer({ ...config, secret_key: config.secret_key ?? (await readSecretKey()) });
   await checkSecretKey(database, sealer);
   const public_url = config.public_url ?? `http://localhost:${config.listen.port}`;
   const audit = createAuditEvents({ database, clock, on_error });

@@ -23,9 +23,24 @@ export interface TlsOptions {
   reject_unauthorized?: boolean | undefined;
 }
 
+/**
+ * For a server that is given by its parts, the embedded one above all: pg would take these from PGSSLMODE,
+ * PGOPTIONS and the like, which are about other servers. It takes an empty text as not given.
+ */
+const PAST_ENVIRONMENT = {
+  ssl: false,
+  sslnegotiation: 'postgres',
+  options: ' ',
+  client_encoding: 'UTF8',
+  replication: 'false',
+} as const satisfies pg.ClientConfig & Record<string, unknown>;
+
 /** The settings every connection has in common. */
 export function connectionConfig({ connection, tls, application_name = 'latchkey' }: ConnectionOptions): pg.ClientConfig {
-  const address = typeof connection === 'string' ? { connectionString: tls ? withoutTls(connection) : connection } : connection;
+  const address =
+    typeof connection === 'string'
+      ? { connectionString: tls ? withoutTls(connection) : connection }
+      : { ...PAST_ENVIRONMENT, ...connection };
   return {
     ...address,
     ...(tls && { ssl: tlsConfig(tls) }),

@@ -1,5 +1,6 @@
 // The PostgreSQL that comes with Latchkey, for whoever sets no database_url: a real server on a Unix socket, found or started in data_dir.
 // It ends when we end, whatever ends us. Called by app.ts, the CLI and the tests.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -26,6 +27,8 @@ export interface EmbeddedPostgres {
   superuser: EmbeddedConnection;
   /** True when this call started the server, false when it joined one that already ran. */
   started: boolean;
+  /** The cluster's folder, when this call made the cluster: it is empty. */
+  created: string | undefined;
   /** Stops what this call started; does nothing for a joined one. Idempotent. */
   stop(): Promise<void>;
   /** Resolves if the server ends without being asked to; stays pending for a joined one. */
@@ -55,6 +58,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const programs = await findPrograms(place, log);
   await refuseOtherMajor(place, programs.major);
   const sockets = await makeSocketParent(place);
+  const is_new = !existsSync(join(place.folder, 'cluster'));
   const server = await superviseServer({ ...programs, ...place, sockets, settings, log });
   if (server === undefined) {
     const running = options.join === true ? await joinEmbeddedPostgres(data_dir) : undefined;
@@ -66,6 +70,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   return {
     ...(await connectionsOf(place, sockets)),
     started: true,
+    created: is_new ? place.folder : undefined,
     stop: () => {
       stopping = true;
       return server.stop();
@@ -79,7 +84,13 @@ export async function joinEmbeddedPostgres(data_dir: string): Promise<EmbeddedPo
   const place = await findPlace(data_dir);
   const sockets = await runningSockets(place);
   if (sockets === undefined) return undefined;
-  return { ...(await connectionsOf(place, sockets)), started: false, stop: async () => {}, exited: new Promise(() => {}) };
+  return {
+    ...(await connectionsOf(place, sockets)),
+    started: false,
+    created: undefined,
+    stop: async () => {},
+    exited: new Promise(() => {}),
+  };
 }
 
 async function refuseOtherMajor({ folder }: Place, major: string): Promise<void> {

@@ -31,6 +31,7 @@ export interface Place {
 
 /** The place that belongs to `data_dir`, whether or not something is there yet. Changes nothing on disk. */
 export async function findPlace(data_dir: string): Promise<Place> {
+  await requireFolder(data_dir);
   const home = await canonical(data_dir);
   const folder = join(home, 'postgres');
   if (process.getuid?.() !== 0) return { home, folder, account: undefined, moved: false };
@@ -53,13 +54,39 @@ export async function findPlace(data_dir: string): Promise<Place> {
 /** Makes the place's folders. Everything inside `folder` is made by the account itself, so that root never writes where it could plant links. */
 export async function makePlace({ home, folder, account }: Place): Promise<void> {
   // The account must pass through root's folder; it need not list it.
-  await mkdir(home, { recursive: true, mode: account === undefined ? 0o700 : 0o711 });
-  await mkdir(folder, { mode: 0o700 }).catch(ignoring('EEXIST'));
+  await mkdir(home, { recursive: true, mode: account === undefined ? 0o700 : 0o711 }).catch(refusedAt(home));
+  await mkdir(folder, { mode: 0o700 }).catch(ignoring('EEXIST')).catch(refusedAt(home));
   const found = await lstat(folder);
   if (!found.isDirectory()) throw new Error(`${folder} is not a folder`);
-  if (account !== undefined && found.uid === 0) await chown(folder, account.ids.uid, account.ids.gid);
-  if (account === undefined && found.uid !== process.getuid?.())
-    throw new Error(`${folder} belongs to user id ${found.uid}: run as that user`);
+  const is_new = found.uid === 0 && !(await exists(join(folder, 'cluster')));
+  if (account !== undefined && is_new) await chown(folder, account.ids.uid, account.ids.gid);
+  await requireOwner(folder, account);
+}
+
+/** A backup copied back by root belongs to root, which PostgreSQL and its supervisor cannot read. */
+async function requireOwner(folder: string, account: Account | undefined): Promise<void> {
+  const uid = account?.ids.uid ?? process.getuid?.();
+  const gid = account?.ids.gid ?? process.getgid?.();
+  const who = account === undefined ? `this process runs as user id ${uid}` : `account ${account.name} runs the database`;
+  for (const path of [
+    '.',
+    'lock',
+    'cluster',
+    'cluster/password',
+    'cluster/superuser_password',
+    'cluster/data',
+    'cluster/data/PG_VERSION',
+  ]) {
+    const found = await lstat(join(folder, path)).catch(() => undefined);
+    if (found !== undefined && found.uid !== uid)
+      throw new Error(`${join(folder, path)} belongs to user id ${found.uid}, but ${who}: chown -R ${uid}:${gid} '${folder}'`);
+  }
+}
+
+async function requireFolder(data_dir: string): Promise<void> {
+  const ground = await nearestExisting(resolve(data_dir));
+  if (!(await stat(ground)).isDirectory()) throw new Error(`data_dir ${data_dir} cannot hold the database: ${ground} is a file`);
+  if (/\p{Cc}/u.test(data_dir)) throw new Error(`data_dir ${JSON.stringify(data_dir)} contains a control character`);
 }
 
 /**
@@ -88,7 +115,7 @@ export async function makeSocketParent({ folder, account }: Place): Promise<stri
 
 function socketBases(account: Account | undefined): string[] {
   const runtime = account === undefined ? process.env.XDG_RUNTIME_DIR : '/run';
-  return [runtime, tmpdir(), '/tmp'].filter((base): base is string => base !== undefined && base !== '');
+  return [runtime, tmpdir(), '/tmp'].filter((base): base is string => base !== undefined && base !== '' && !base.includes(','));
 }
 
 /** The path without links, also where its last parts do not exist yet. */
@@ -142,6 +169,18 @@ function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** The path is the reason only if this account may not write there; other failures speak for themselves. */
+function refusedAt(home: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    if (error.code !== 'EACCES' && error.code !== 'EROFS') throw error;
+    const uid = process.getuid?.();
+    throw new Error(
+      `data_dir ${home} cannot be written by user id ${uid}: chown -R ${uid}:${process.getgid?.()} '${home}', or set data_dir to another folder`,
+      { cause: error },
+    );
+  };
 }
 
 function ignoring(code: string): (error: NodeJS.ErrnoException) => void {

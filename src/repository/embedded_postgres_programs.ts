@@ -33,9 +33,10 @@ export async function findPrograms(
   const source = await findPackage(platform);
   const major = source.version.split('.')[0] ?? source.version;
   const copy = join(home, COPY_PREFIX + source.version);
-  for (const native of [copy, join(source.root, 'native')]) {
+  for (const native of [copy, join(source.root, 'native')].filter(isShellSafe)) {
     if ((await whyNotRunnable(native, account)) === undefined) return { bin: join(native, 'bin'), major };
   }
+  if (!isShellSafe(copy)) throw unavailable(`cannot be copied to ${copy}: set data_dir to a path without ", $ and \``);
   log(`copying PostgreSQL ${source.version} to ${copy}`);
   await stage(source, copy);
   const reason = await whyNotRunnable(copy, account);
@@ -62,6 +63,11 @@ async function findPackage(platform: string): Promise<Package> {
   const root = dirname(dirname(entry));
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   return { root, version };
+}
+
+/** Whether initdb can call the programs there: it puts their path between double quotes in a shell. */
+function isShellSafe(path: string): boolean {
+  return !/["$`\n]/.test(path);
 }
 
 function unavailable(what: string, cause?: unknown): Error {

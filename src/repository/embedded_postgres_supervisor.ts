@@ -17,11 +17,17 @@ unset SCRIPT
 umask 077
 bin=$1 folder=$2 sockets=$3
 shift 3
+exec >&2
+for access in r w; do
+  [ -"$access" /dev/null ] && continue
+  echo "user id $(id -u) cannot read and write /dev/null: make it the device again (rm -f /dev/null; mknod -m 666 /dev/null c 1 3)"
+  exit 69
+done
 # The lifeline. Only the end of this server may end us, so that nothing loses sight of it.
 exec 3<&0 </dev/null
 trap '' HUP INT TERM
 command -v flock >/dev/null || { echo 'the program flock (util-linux) is missing' >&2; exit 69; }
-cd "$folder" || exit 69
+cd "$folder" && [ -w . ] || { echo "user id $(id -u) cannot write to $folder: chown -R $(id -u):$(id -g) '$folder', or make its file system writable"; exit 69; }
 folder=$(pwd -P)
 data=$folder/cluster/data
 
@@ -59,10 +65,13 @@ SQL
   sync .
 fi
 
-if read -r pid <"$data/postmaster.pid"; then
+# Also an empty one or half of one, as a power loss or a full disk leaves it.
+{
+  pid=
+  read -r pid <"$data/postmaster.pid"
   [ "$(cat "/proc/$pid/comm")" = postgres ] && [ "$(readlink "/proc/$pid/cwd")" = "$data" ] && exit ${TAKEN}
-  rm -f "$data/postmaster.pid"
-fi 2>/dev/null
+  rm -rf "$data/postmaster.pid"
+} 2>/dev/null
 
 # The socket has a note of its own. PostgreSQL believes both as long as the process id exists, be it a zombie's or a stranger's.
 rm -rf "$sockets"
@@ -144,7 +153,17 @@ export async function superviseServer(plan: ServerPlan): Promise<SupervisedServe
   if (start.ready) return { stop, gone };
   await stop();
   if (start.status === TAKEN) return undefined;
-  throw new Error(`the embedded PostgreSQL in ${plan.folder} did not start: ${start.reason}`);
+  throw new Error(`the embedded PostgreSQL in ${plan.folder} did not start: ${sentenceOf(start.reason)}`);
+}
+
+/** PostgreSQL's words, or what to do where an operator could not tell from them. */
+function sentenceOf(reason: string): string {
+  const [, nameless] = /could not look up effective user ID (\d+)/.exec(reason) ?? [];
+  if (nameless === undefined) return reason;
+  return (
+    `user id ${nameless} has no entry in /etc/passwd, which PostgreSQL needs to make its cluster: ` +
+    'add one, run as an account that has one, or set database_url'
+  );
 }
 
 function spawnSupervisor({ bin, folder, sockets, account, settings }: ServerPlan): ChildProcess {
@@ -155,7 +174,8 @@ function spawnSupervisor({ bin, folder, sockets, account, settings }: ServerPlan
     env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', SCRIPT },
     // A session of its own: Ctrl-C in the terminal reaches us only, and we stop it when nobody needs it any more.
     detached: true,
-    stdio: ['pipe', 'ignore', 'pipe'],
+    // The script sends its standard output to the other one; 'ignore' would need a /dev/null.
+    stdio: ['pipe', 'pipe', 'pipe'],
     ...account?.ids,
   });
 }

@@ -5,6 +5,11 @@ import type { SealedPlace, Sealer } from './seal.ts';
 /** Its place, for whoever seals everything anew. */
 export const SECRET_KEY_CANARY: SealedPlace = { table: 'secret_key_canary', column: 'sealed', id: 'true' };
 
+/** Whether some secret_key has written this database. */
+export async function hasSecretKeyCanary({ kysely }: Pick<Database, 'kysely'>): Promise<boolean> {
+  return (await kysely.selectFrom('secret_key_canary').select('sealed').executeTakeFirst()) !== undefined;
+}
+
 /** Writes the canary at the first start; throws when it does not open at a later one. */
 export async function checkSecretKey({ kysely }: Pick<Database, 'kysely'>, sealer: Sealer): Promise<void> {
   await kysely

@@ -4,14 +4,31 @@ import { link, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SECRET_KEY_LENGTH } from './seal.ts';
 
-/** Reads the key, after making it if there is none. Of several starters at once one makes it and all read it. */
-export async function readOrCreateSecretKey(data_dir: string): Promise<string> {
-  const path = join(data_dir, 'secret_key');
-  return (await readSecretKey(path)) ?? (await createSecretKey(data_dir, path));
+/**
+ * Reads the key, after making it if there is none. Of several starters at once one makes it and all read it.
+ * `isSealed` tells whether the database was written with a key already: then the lost one must come back, and a
+ * new one would only hide that it is lost.
+ */
+export async function readOrCreateSecretKey(data_dir: string, isSealed: () => Promise<boolean>): Promise<string> {
+  const path = secretKeyPath(data_dir);
+  const found = await readSecretKey(path);
+  if (found !== undefined) return found;
+  if (!(await isSealed())) return await createSecretKey(data_dir, path);
+  // Another process may have made both since.
+  const made = await readSecretKey(path);
+  if (made !== undefined) return made;
+  throw new Error(
+    `${path} is missing and the database beside it was written with it: restore that file from a backup, or set secret_key to what was in it`,
+  );
+}
+
+/** Where the key that makes itself is kept. */
+export function secretKeyPath(data_dir: string): string {
+  return join(data_dir, 'secret_key');
 }
 
 async function readSecretKey(path: string): Promise<string | undefined> {
-  const file = await open(path, 'r').catch(only('ENOENT'));
+  const file = await open(path, 'r').catch(refused(path)).catch(only('ENOENT'));
   if (!file) return undefined;
   try {
     const { mode } = await file.stat();
@@ -63,6 +80,15 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** Says what to do about a file that this account may not read, as after a backup was copied back by root. */
+function refused(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    if (error.code !== 'EACCES') throw error;
+    const uid = process.getuid?.();
+    throw new Error(`${path} cannot be read by user id ${uid}: chown ${uid} '${path}'`, { cause: error });
+  };
 }
 
 /** Lets one kind of failure pass as `undefined`. */
