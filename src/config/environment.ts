@@ -7,8 +7,12 @@ import { isBlock, isMarked, type Setting, settings, unwrap } from './shape.ts';
 const PREFIX = 'LATCHKEY_';
 /** Named elsewhere: where the config file is, and what the tests need. */
 const NOT_SETTINGS = /^LATCHKEY_(CONFIG$|TEST_)/;
-/** What Kubernetes puts into every container beside a service that is called latchkey. */
-const SERVICE_LINKS = /^LATCHKEY_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+/**
+ * What Kubernetes puts into every container for each service in its namespace whose name begins with latchkey
+ * (`latchkey`, `latchkey-db`), by name; `X_PORT` could be a setting, so there the value tells.
+ */
+const SERVICE_LINKS = /^LATCHKEY_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
+const SERVICE_ADDRESS = /^(tcp|udp|sctp):\/\/\S+:\d{1,5}$/;
 
 /** The file's data with the environment's on top, and the variable that each such path came from. */
 export interface Overlay {
@@ -33,7 +37,7 @@ export function overlayEnvironment(
   complainOfUnknown(env, new Set(known.map(({ name }) => name)), complain);
   const given = known.flatMap((variable) => {
     const text = env[variable.name];
-    const read = text ? readValue(variable, text, complain) : undefined;
+    const read = text && !isServiceLink(variable.name, text) ? readValue(variable, text, complain) : undefined;
     return read === undefined ? [] : [{ ...variable, value: read }];
   });
   // A secret from the environment replaces the file's, in whichever of the two spellings that one was given.
@@ -57,9 +61,13 @@ function variablesOf({ path, schema }: Setting): Variable[] {
 
 function complainOfUnknown(env: Record<string, string | undefined>, known: ReadonlySet<string>, complain: ComplainOfVariable): void {
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || !text || known.has(name) || NOT_SETTINGS.test(name) || SERVICE_LINKS.test(name)) continue;
+    if (!name.startsWith(PREFIX) || !text || known.has(name) || NOT_SETTINGS.test(name) || isServiceLink(name, text)) continue;
     complain(name, `unknown setting${didYouMean(name, known)}`);
   }
+}
+
+function isServiceLink(name: string, text: string): boolean {
+  return SERVICE_LINKS.test(name) || (name.endsWith('_PORT') && SERVICE_ADDRESS.test(text));
 }
 
 function isSecret({ schema }: Setting): boolean {

@@ -57,6 +57,7 @@ export async function loadConfig({ file, env, ...types }: ConfigSource): Promise
     folder: file === undefined ? process.cwd() : dirname(resolve(file)),
     complain: (path, message) => void complaints.push({ path, message }),
     secret_files: new Map(),
+    earlier_secrets: new Map(),
   };
   const config = yaml.readable ? await readConfig(overlay.value, types, ground) : undefined;
   const lines = report({ file, yaml, complaints, variables: overlay.variables, secret_files: ground.secret_files });
@@ -78,5 +79,15 @@ async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'en
   const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, ground);
   const clients = readClients(block, { groups: [...SYSTEM_GROUPS, ...groups], grant_types: types.grant_types }, ground);
   checkForwardAuth(block.forward_auth, groups, ground);
-  return config && { ...config, auth_providers, auth_mfa_modules, clients };
+  // What an earlier version sealed still opens.
+  const earlier_key = ground.earlier_secrets.get('secret_key') ?? [];
+  return (
+    config && {
+      ...config,
+      auth_providers,
+      auth_mfa_modules,
+      clients,
+      previous_secret_keys: config.previous_secret_keys.concat(earlier_key),
+    }
+  );
 }

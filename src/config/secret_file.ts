@@ -7,13 +7,17 @@ const MOUNTED_SECRETS = ['/run/secrets/', '/var/run/secrets/'];
 const LARGEST_SECRET = 64 * 1024;
 const READABLE_BY_ALL = 0o004;
 
-/** The secret without the newline at its end, or what is wrong with the file. */
-export async function readSecretFile(file: string): Promise<{ secret: string } | { complaint: string }> {
+/**
+ * The secret without a byte order mark and line ends around it, or what is wrong with the file. `raw` has both:
+ * earlier versions took them for part of the secret, except one line end.
+ */
+export async function readSecretFile(file: string): Promise<{ secret: string; raw: string } | { complaint: string }> {
   const read = await readTextFile(file, LARGEST_SECRET);
   if ('complaint' in read) return { complaint: `${file}: ${read.complaint}` };
   if (read.mode & READABLE_BY_ALL && !MOUNTED_SECRETS.some((folder) => file.startsWith(folder))) {
     return { complaint: `${file}: every account of this machine can read it; run: chmod 600 ${file}` };
   }
-  const secret = read.text.replace(/\r?\n$/, '');
-  return secret ? { secret } : { complaint: `${file}: it is empty` };
+  const raw = read.text.replace(/\r?\n$/, '');
+  const secret = raw.replace(/^\ufeff/, '').replace(/[\r\n]+$/, '');
+  return secret ? { secret, raw } : { complaint: `${file}: it is empty` };
 }

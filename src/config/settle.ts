@@ -13,6 +13,8 @@ export interface Ground {
   complain: Complain;
   /** Secrets by path, and the path of the setting that names their file. */
   secret_files: Map<string, Path>;
+  /** Secrets by path as earlier versions read their files, where that was another text. */
+  earlier_secrets: Map<string, string>;
 }
 
 /** The value with everything settled that its schema marks. */
@@ -57,5 +59,6 @@ async function settleSecret(block: Record<string, unknown>, key: string, isList:
   if (typeof file !== 'string' || file === '') return complain('must be the path of a file');
   const read = await readSecretFile(resolve(ground.folder, file));
   if ('complaint' in read) return complain(read.complaint);
+  if (read.raw !== read.secret) ground.earlier_secrets.set(pathText([...path, key]), read.raw);
   block[key] = isList ? read.secret.split(/\r?\n/) : read.secret;
 }

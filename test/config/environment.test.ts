@@ -71,6 +71,28 @@ describe('a variable of the environment', () => {
     ]);
   });
 
+  // R11
+  test('of the service links of Kubernetes are ignored for every neighbour, and a typo is still told', async () => {
+    const env = {
+      LATCHKEY_DB_SERVICE_HOST: '10.96.0.2',
+      LATCHKEY_DB_SERVICE_PORT: '5432',
+      LATCHKEY_DB_SERVICE_PORT_POSTGRES: '5432',
+      LATCHKEY_DB_PORT: 'tcp://10.96.0.2:5432',
+      LATCHKEY_DB_PORT_5432_TCP: 'tcp://10.96.0.2:5432',
+      LATCHKEY_DB_PORT_5432_TCP_PROTO: 'tcp',
+      LATCHKEY_DB_RO_PORT_5432_TCP_ADDR: '10.96.0.2',
+      // The service latchkey-listen: the name of a setting.
+      LATCHKEY_LISTEN_PORT: 'tcp://10.96.0.3:80',
+    };
+    expect((await load(undefined, env)).listen.port).toBe(8420);
+    for (const [name, value] of [
+      ['LATCHKEY_LISTN_PORT', '8420'],
+      ['LATCHKEY_PORT', '8420'],
+      ['LATCHKEY_DB_HOST', '10.96.0.2'],
+    ] as const)
+      expect(await complaints(undefined, { [name]: value })).toEqual([expect.stringMatching(`^${name}: unknown setting`)]);
+  });
+
   test('may belong to the tests, to the command line, or to Kubernetes', async () => {
     const env = {
       LATCHKEY_CONFIG: 'config.yaml',

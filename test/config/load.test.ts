@@ -156,6 +156,33 @@ describe('secrets', () => {
     expect(config).not.toHaveProperty('secret_key_file');
   });
 
+  // R12
+  test('a byte order mark and line ends around a secret are dropped', async () => {
+    const folder = newFolder();
+    for (const [name, text] of Object.entries({
+      two: `${KEY}\n\n`,
+      crlf: `${KEY}\r\n\r\n`,
+      bom: `\ufeff${KEY}\n`,
+      both: `\ufeff${KEY}\r\n\n\n`,
+    })) {
+      write(folder, name, text);
+      expect((await load(`secret_key_file: ${name}`, {}, folder)).secret_key, name).toBe(KEY);
+    }
+    write(folder, 'list', `\ufeff${KEY}\n${'o'.repeat(32)}\n\n`);
+    expect((await load('previous_secret_keys_file: list', {}, folder)).previous_secret_keys).toEqual([KEY, 'o'.repeat(32)]);
+    write(folder, 'nothing', '\ufeff\n\n');
+    expect(await complaints('secret_key_file: nothing', {}, folder)).toEqual([expect.stringContaining('nothing: it is empty')]);
+  });
+
+  // R12
+  test('what an earlier version sealed with the text of the whole file still opens', async () => {
+    const folder = newFolder();
+    write(folder, 'key', `\ufeff${KEY}\n\n`);
+    expect((await load('secret_key_file: key', {}, folder)).previous_secret_keys).toEqual([`\ufeff${KEY}\n`]);
+    write(folder, 'key', `${KEY}\n`);
+    expect((await load('secret_key_file: key', {}, folder)).previous_secret_keys).toEqual([]);
+  });
+
   test('the file of a secret must be there, closed to others, and hold a good secret', async () => {
     const folder = newFolder();
     write(folder, 'open', KEY, 0o644); // K13
