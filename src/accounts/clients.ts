@@ -7,7 +7,7 @@ import { AuthError } from '../domain/errors.ts';
 import { pathText } from '../domain/json.ts';
 import type { PageRequest } from '../domain/page.ts';
 import { STANDARD_SCOPES } from '../domain/scope.ts';
-import { randomId } from '../domain/secret.ts';
+import { randomId, sha256 } from '../domain/secret.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import { type ClientSecret, type ClientSecrets, MAX_SECRETS } from '../repository/client_secrets.ts';
 import type { Clients as ClientRows, RegisteredClient } from '../repository/clients.ts';
@@ -111,7 +111,7 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
       return await change(client_id, async (trx, client) => {
         const whole = completeClient({ ...client, ...said(patch) }, client);
         await check(whole);
-        await clients.update(trx, client_id, whole);
+        await clients.update(trx, client_id, whole, Object.keys(said(patch)));
         if (!needsSecret(whole)) for (const { id } of client.secrets) await clientSecrets.remove(trx, { client_id, id });
         await audit.insert(trx, { type: 'client.updated', ...doneBy(actor), client_id, detail: { fields: Object.keys(patch) } });
         return await get(client_id, trx);
@@ -161,7 +161,9 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
       const secrets = configured.flatMap(({ client_id, secrets }) =>
         secrets.map((secret) => {
           const secret_hash = clientSecretHash.hash(secret);
-          return { id: secret_hash.toString('hex', 0, 16), client_id, secret_hash, created_at, expires_at: null };
+          // Of both: several clients may share one secret, and a renamed client may keep its own.
+          const id = sha256(Buffer.concat([Buffer.from(`${client_id}\0`), secret_hash])).toString('hex', 0, 16);
+          return { id, client_id, secret_hash, created_at, expires_at: null };
         }),
       );
       await withMigrationLock(database, () =>

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
 import {
+  CLIENT_DEFAULTS,
   type ClientFields,
   type ClientRules,
   clientComplaints,
@@ -43,6 +44,9 @@ export type Registration = ReturnType<typeof createRegistration>;
 
 /** That are there at a time. */
 const MAX_CLIENTS = 1000;
+
+/** What no client can say of itself. */
+const OPERATOR_FIELDS = Object.keys(CLIENT_DEFAULTS).filter((field) => !(field in clientFields));
 
 const request = z
   .object({ ...ownFields, client_id: z.string(), client_secret: z.string(), response_types: z.array(z.literal('code')) })
@@ -105,7 +109,10 @@ export function createRegistration(deps: RegistrationDeps) {
       return informationOf(await find(client_id, token), token ?? '');
     },
 
-    /** What is left out is as it is by default: RFC 7592 section 2.2. */
+    /**
+     * What is left out is as it is by default (RFC 7592 section 2.2), except what an operator has set: a client
+     * cannot change that.
+     */
     async update(client_id: string, metadata: unknown, token: string | null, remote_address: string): Promise<ClientInformation> {
       const client = await find(client_id, token);
       const { fields, named, client_secret } = readMetadata(metadata, rules);
@@ -114,11 +121,16 @@ export function createRegistration(deps: RegistrationDeps) {
       if (client_secret !== undefined && !clientSecretHash.find(client_secret, live))
         throw invalid('client_secret must be that of the client');
       return await database.transaction(async (trx) => {
-        await clients.update(trx, client_id, fields);
-        if (!needsSecret(fields)) for (const { id } of live) await clientSecrets.remove(trx, { client_id, id });
-        const made = needsSecret(fields) && live.length === 0 ? await addSecret(trx, client_id) : undefined;
+        const set_by_operator = new Set([...OPERATOR_FIELDS, ...(await clients.operatorFields(trx, client_id))]);
+        const current = (await clients.get(client_id, trx)) ?? refuseToken(token);
+        const kept = Object.entries(current).filter(([name]) => name in fields && set_by_operator.has(name));
+        const whole: ClientFields = { ...fields, ...Object.fromEntries(kept) };
+        refuseComplaints(whole, rules);
+        await clients.update(trx, client_id, whole);
+        if (!needsSecret(whole)) for (const { id } of live) await clientSecrets.remove(trx, { client_id, id });
+        const made = needsSecret(whole) && live.length === 0 ? await addSecret(trx, client_id) : undefined;
         await audit.insert(trx, { type: 'client.updated', outcome: 'done', client_id, remote_address });
-        return informationOf({ ...fields, client_id, created_at: client.created_at }, token ?? '', made);
+        return informationOf({ ...whole, client_id, created_at: client.created_at }, token ?? '', made);
       });
     },
 
@@ -152,9 +164,13 @@ function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
     { scope: [], token_endpoint_auth_method: 'client_secret_basic' },
   );
   if (fields.grant_types.length === 0) throw invalid('grant_types has none that may be had');
+  refuseComplaints(fields, rules);
+  return { fields, named, client_secret };
+}
+
+function refuseComplaints(fields: ClientFields, rules: RegistrationDeps['rules']): void {
   const [complaint] = clientComplaints(fields, rules);
   if (complaint) throw new AuthError(complaint.code, `${pathText(complaint.path)} ${complaint.message}`);
-  return { fields, named, client_secret };
 }
 
 function needsSecret({ token_endpoint_auth_method }: Pick<Client, 'token_endpoint_auth_method'>): boolean {

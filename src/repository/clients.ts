@@ -104,9 +104,25 @@ export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysel
       return inserted !== undefined;
     },
 
-    /** Gives a client these fields in place of those it has. */
-    async update(trx: Kysely<Schema>, client_id: string, fields: ClientFields): Promise<void> {
-      await trx.updateTable('clients').set(columnsOf(fields)).where('client_id', '=', client_id).execute();
+    /** Gives a client these fields in place of those it has; `operator_fields` are those of them that an operator has set. */
+    async update(trx: Kysely<Schema>, client_id: string, fields: ClientFields, operator_fields: readonly string[] = []): Promise<void> {
+      await trx
+        .updateTable('clients')
+        .set(columnsOf(fields))
+        .set({ operator_fields: sql`array(select distinct unnest(operator_fields || ${operator_fields}::text[]))` })
+        .where('client_id', '=', client_id)
+        .execute();
+    },
+
+    /** The names of the fields that an operator has set; the row is locked until the transaction ends. */
+    async operatorFields(trx: Kysely<Schema>, client_id: string): Promise<string[]> {
+      const found = await trx
+        .selectFrom('clients')
+        .select('operator_fields')
+        .where('client_id', '=', client_id)
+        .forUpdate()
+        .executeTakeFirst();
+      return found?.operator_fields ?? [];
     },
 
     /** The client and its secrets. */

@@ -224,6 +224,8 @@ export interface Schema {
     managed_by: 'config' | 'database' | 'registration';
     is_enabled: Generated<boolean>;
     registration_token_hash: Buffer | null;
+    /** The fields that an operator has set. */
+    operator_fields: Generated<string[]>;
     created_at: Date;
   };
   client_secrets: { id: string; client_id: string; secret_hash: Buffer; created_at: Date; expires_at: Date | null };

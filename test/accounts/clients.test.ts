@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { createApprovals } from '../../src/accounts/approvals.ts';
@@ -177,6 +178,27 @@ describe('the configuration’s clients', () => {
     await clients.reconcile([configured('grafana', 'another secret')]);
     expect(await isGood('grafana', 'another secret')).toBe(true);
     expect(await events()).toEqual(Array(5).fill('client.reconciled'));
+  });
+
+  // S21
+  it('may share a secret, and keep it when they are renamed', async () => {
+    const secret = 'one secret for several';
+    await clients.reconcile([configured('grafana', secret), configured('wiki', secret)]);
+    expect([await isGood('grafana', secret), await isGood('wiki', secret)]).toEqual([true, true]);
+    await clients.reconcile([configured('graphs', secret), configured('wiki', secret)]);
+    expect([await isGood('grafana', secret), await isGood('graphs', secret), await isGood('wiki', secret)]).toEqual([false, true, true]);
+  });
+
+  // S21
+  it('keep working when an earlier version has written their secrets under other ids', async () => {
+    const secret = 'one secret for several';
+    await clients.reconcile([configured('grafana', secret)]);
+    // It made the id of the secret alone.
+    await kysely().updateTable('client_secrets').set({ id: sql`encode(substr(secret_hash, 1, 16), 'hex')` }).execute();
+    expect(await isGood('grafana', secret)).toBe(true);
+    await clients.reconcile([configured('grafana', secret), configured('wiki', secret)]);
+    expect([await isGood('grafana', secret), await isGood('wiki', secret)]).toEqual([true, true]);
+    expect((await clients.get('grafana')).secrets).toHaveLength(1);
   });
 
   it('are written once by replicas that start together', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { OPERATOR } from '../../../src/accounts/actor.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 
 const INITIAL = 'an-initial-access-token';
@@ -144,6 +145,43 @@ describe('a registration', () => {
     expect((await call('DELETE', path, token)).statusCode).toBe(204);
     expect(await isGood(client_id, client_secret)).toBe(false);
     expect(told(await call('GET', path, token))).toEqual([401, 'invalid_token']);
+  });
+
+  // S4
+  it('keeps what an operator has set when the client replaces it', async () => {
+    const { client_id, client_secret, registration_access_token: token } = (await register({ client_name: 'An app' })).json();
+    const operators = {
+      trusted: true,
+      resources: ['https://api.example.com'],
+      allowed_group_ids: ['system-users'],
+      access_token_lifetime: 60,
+      refresh_token_idle_lifetime: 3600,
+      refresh_token_lifetime: 7200,
+      // These a client may say of itself, until an operator has.
+      scope: ['openid'],
+      dpop_bound_access_tokens: true,
+      client_name: 'Checked by us',
+    };
+    await server.parts.clients.update(client_id, operators, OPERATOR);
+    const own = { client_name: 'Your bank', scope: 'openid email', dpop_bound_access_tokens: false, redirect_uris: [`${CB}/3`] };
+    for (const metadata of [own, { redirect_uris: [`${CB}/3`] }]) {
+      const answer = await call('PUT', `/${client_id}`, token, { client_id, client_secret, ...metadata });
+      expect(answer.json()).toMatchObject({ client_name: 'Checked by us', scope: 'openid', dpop_bound_access_tokens: true });
+      expect(await server.parts.clients.get(client_id)).toMatchObject({ ...operators, redirect_uris: [`${CB}/3`] });
+    }
+  });
+
+  // S4
+  it('keeps every field that no client can say of itself, whoever made the row', async () => {
+    const { client_id, client_secret, registration_access_token: token } = (await register()).json();
+    // As the version before wrote it, which did not note whose fields they are.
+    await server.parts.database.kysely
+      .updateTable('clients')
+      .set({ access_token_lifetime: 60 })
+      .where('client_id', '=', client_id)
+      .execute();
+    await call('PUT', `/${client_id}`, token, { client_id, client_secret, redirect_uris: [CB] });
+    expect(await server.parts.clients.get(client_id)).toMatchObject({ access_token_lifetime: 60 });
   });
 
   it('changes how it proves itself', async () => {
