@@ -39,6 +39,8 @@ export interface LoginFlow extends ProviderKey {
   version: number;
   created_at: Date;
   expires_at: Date;
+  /** When a person first answered one of its forms; null: nobody has. */
+  typed_at: Date | null;
 }
 
 /** A step as a client sees it (HA contract section 5). Keys are there even when they say nothing. */

@@ -47,6 +47,13 @@ const PROMPTS: readonly string[] = ['none', 'login', 'consent', 'select_account'
 /** RFC 8707 section 2: may be there several times. */
 const REPEATABLE = ['resource'];
 
+/** Every parameter that is read of a request; what a client pushes beside them is not kept (RFC 9126). */
+export const REQUEST_PARAMETERS: readonly string[] = [
+  ...['client_id', 'response_type', 'response_mode', 'redirect_uri', 'scope', 'resource', 'state', 'nonce', 'claims'],
+  ...['code_challenge', 'code_challenge_method', 'prompt', 'max_age', 'acr_values', 'id_token_hint', 'login_hint', 'ui_locales'],
+  ...['dpop_jkt', 'request', 'request_uri'],
+];
+
 /** A request that came as a form, which has the values of what may be there several times joined by blanks. */
 export function queryOf(form: Iterable<readonly [string, string]>): URLSearchParams {
   const pairs = [...form].flatMap(([name, value]) => (REPEATABLE.includes(name) ? value.split(' ') : [value]).map((one) => [name, one]));

@@ -62,13 +62,14 @@ export function createLogin(deps: LoginDeps) {
     return await take(visit, step, keep || 'state' in step);
   }
 
-  async function answer(visit: Visit, input: Input): Promise<LoginResult> {
-    if (mfaStep.isAt(visit.flow)) return await settle(visit, await mfaStep.answer(visit, input));
-    if (visit.flow.came_back) return await goOn(visit, visit.flow.came_back);
-    const shown = await ask(visit, null);
-    if (shown.type === 'abort' || shown.type === 'external') return await take(visit, shown, true);
+  async function answer(found: Visit, input: Input): Promise<LoginResult> {
+    if (mfaStep.isAt(found.flow)) return await settle(found, await mfaStep.answer(found, input));
+    if (found.flow.came_back) return await goOn(found, found.flow.came_back);
+    const shown = await ask(found, null);
+    if (shown.type === 'abort' || shown.type === 'external') return await take(found, shown, true);
     const values = shown.type === 'form' ? fitInput(shown.data_schema, input) : null;
     if (values === null) throw new AuthError('invalid_input', 'User input malformed');
+    const visit = await visits.noteTyped(found);
     let counted = false;
     const step = await ask(visit, values, () => {
       counted = true;

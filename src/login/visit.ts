@@ -64,8 +64,6 @@ interface VisitDeps {
 
 /** Seconds from its start after which a flow is unknown. */
 const FLOW_LIFETIME = 600;
-/** Flows that one IPv4 address or one IPv6 /64 may have open. */
-const MAX_OPEN_FLOWS = 100;
 const MAX_REDIRECT_URI_LENGTH = 4096;
 const FLOW_ID = /^[0-9a-f]{32}$/;
 
@@ -83,7 +81,16 @@ export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
       const now = clock();
       const asked = { client_id, redirect_uri, flow_type, code_challenge, remote_address, browser_hash };
       const place = { auth_provider_type: provider.auth_provider_type, auth_provider_id, step_id: 'init', provider_state: {}, version: 0 };
-      const unknown = { identity: null, user_id: null, mfa_module_id: null, mfa_state: null, mfa_attempts: 0, page: null, came_back: null };
+      const unknown = {
+        identity: null,
+        user_id: null,
+        mfa_module_id: null,
+        mfa_state: null,
+        mfa_attempts: 0,
+        page: null,
+        came_back: null,
+        typed_at: null,
+      };
       const flow = { id: randomId(), ...asked, ...place, ...unknown, created_at: now, expires_at: addSeconds(now, FLOW_LIFETIME) };
       return { flow, stored: false, provider, from: request };
     },
@@ -118,11 +125,19 @@ export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
       const moved = { ...next, page: from.page ?? next.page };
       if (!stored) {
         const network = failureKey(from.remote_address);
-        if (await loginFlows.open(moved, { network, limit: MAX_OPEN_FLOWS })) return;
+        if (await loginFlows.open(moved, network)) return;
         throw new AuthError('too_many_requests', 'Too many logins under way from this address', { retry_after: 60 });
       }
       // The same form again changes nothing: parallel wrong guesses do not get in each other's way.
       if (!isSamePlace(flow, moved) && !(await loginFlows.advance(moved))) throw unknownFlow();
+    },
+
+    /** Notes that a person has answered a form of the flow: such a flow is the last to go when there are too many. */
+    async noteTyped(visit: Visit): Promise<Visit> {
+      if (visit.flow.typed_at !== null) return visit;
+      const typed_at = clock();
+      if (visit.stored) await loginFlows.noteTyped({ id: visit.flow.id, now: typed_at });
+      return { ...visit, flow: { ...visit.flow, typed_at } };
     },
 
     /** Ends a flow; false when there is none. */

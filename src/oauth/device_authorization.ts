@@ -10,19 +10,19 @@ import type { DeviceCodes, NewDeviceCode } from '../repository/device_codes.ts';
 import type { RequestContext } from '../tokens/grant.ts';
 import { permittedResource, permittedScope } from '../tokens/requested.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
+import type { ClientDirectory } from './client_directory.ts';
 
 /** Seconds that a person has to answer. */
 const LIFETIME = 600;
 /** Seconds between two polls, as long as none comes early. */
 const INTERVAL = 5;
-/** Codes of one address that may be young at a time. */
-const MAX_OF_ADDRESS = 100;
 const MAX_ACR_VALUES_LENGTH = 200;
 
 type Parameters = ReadonlyMap<string, string>;
 
 export interface DeviceAuthorizationDeps {
   clientAuthentication: ClientAuthentication;
+  clientDirectory: Pick<ClientDirectory, 'isRefused'>;
   deviceCodes: Pick<DeviceCodes, 'store'>;
   clock: Clock;
   audit: Audit;
@@ -41,11 +41,12 @@ export interface DeviceAuthorizationResponse {
 
 export type DeviceAuthorization = ReturnType<typeof createDeviceAuthorization>;
 
-export function createDeviceAuthorization({ clientAuthentication, deviceCodes, clock, audit, public_url }: DeviceAuthorizationDeps) {
+export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
+  const { clientAuthentication, clientDirectory, deviceCodes, clock, audit, public_url } = deps;
+
   /** A user code that is taken is as rare as it gets: twice in a row means an address that has too many. */
   async function store(row: Omit<NewDeviceCode, 'user_code'>): Promise<string> {
-    const limit = { since: addSeconds(row.created_at, -LIFETIME), codes: MAX_OF_ADDRESS };
-    for (const user_code of [newUserCode(), newUserCode()]) if (await deviceCodes.store({ ...row, user_code }, limit)) return user_code;
+    for (const user_code of [newUserCode(), newUserCode()]) if (await deviceCodes.store({ ...row, user_code })) return user_code;
     throw new AuthError('too_many_requests', 'Too many device codes from this address', { retry_after: LIFETIME });
   }
 
@@ -58,6 +59,7 @@ export function createDeviceAuthorization({ clientAuthentication, deviceCodes, c
       const { authorization, remote_address } = context;
       const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address });
       const { client_id, grant_types } = client;
+      if (await clientDirectory.isRefused(client_id)) throw new AuthError('unauthorized_client', 'This client is not allowed');
       if (!grant_types.includes(DEVICE_CODE_GRANT)) throw new AuthError('unauthorized_client', 'The client may not use this grant');
       const scope = parameters.get('scope') ? permittedScope(parameters, client.scope) : [];
       const resource = permittedResource(parameters, client, public_url);

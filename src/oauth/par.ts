@@ -3,17 +3,20 @@
 import type { Client } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { failureKey } from '../domain/network.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
-import { queryOf, readRedirectUri, readStandardRequest, readTarget } from '../domain/standard_request.ts';
+import { queryOf, REQUEST_PARAMETERS, readRedirectUri, readStandardRequest, readTarget } from '../domain/standard_request.ts';
 import type { PushedRequests } from '../repository/pushed_authorization_requests.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
 const URN = 'urn:ietf:params:oauth:request_uri:';
-/** Seconds: long enough for the login that the request begins. */
-const LIFETIME = 600;
+/** Seconds: long enough for the login that the request begins, and under 600 (FAPI 2.0 Security Profile section 5.3.2.2). */
+const LIFETIME = 595;
+/** Characters that are kept of one request: what any browser could send in a query. */
+const MAX_KEPT = 10_000;
 
 export interface ParDeps {
-  clientDirectory: Pick<ClientDirectory, 'acceptsRedirect'>;
+  clientDirectory: Pick<ClientDirectory, 'acceptsRedirect' | 'isRefused'>;
   pushedRequests: PushedRequests;
   clock: Clock;
   issuer: string;
@@ -23,10 +26,16 @@ export type Par = ReturnType<typeof createPar>;
 
 export function createPar({ clientDirectory, pushedRequests, clock, issuer }: ParDeps) {
   return {
-    /** Judges a request as the authorization endpoint would, and keeps it. `form` is without the client's credentials. */
+    /**
+     * Validates a request as the authorization endpoint would, and stores the parameters that are read of it. Throws `unauthorized_client`
+     * for a client that nobody may log in to, `too_many_requests` for an address that has pushed too many.
+     */
     async push(client: Client, form: ReadonlyMap<string, string>, context: { remote_address: string; dpop_jkt: string | null }) {
+      // Told before anything is stored or fetched for it.
+      if (await clientDirectory.isRefused(client.client_id)) throw new AuthError('unauthorized_client', 'This client is not allowed');
       if (form.has('request_uri')) throw new AuthError('invalid_request', 'request_uri does not belong in a pushed request');
-      const query = queryOf(form);
+      const kept = [...form].filter(([name]) => REQUEST_PARAMETERS.includes(name));
+      const query = queryOf(kept);
       const redirect_uri = readRedirectUri(query);
       if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, context.remote_address)))
         throw new AuthError('invalid_request', 'redirect_uri is not registered');
@@ -34,16 +43,19 @@ export function createPar({ clientDirectory, pushedRequests, clock, issuer }: Pa
       // RFC 9449 section 10.1: both ways of naming the key must name one.
       if (dpop_jkt !== null && context.dpop_jkt !== null && dpop_jkt !== context.dpop_jkt)
         throw new AuthError('invalid_dpop_proof', 'dpop_jkt is not the key of the proof');
+      if (query.toString().length > MAX_KEPT) throw new AuthError('invalid_request', `The request is longer than ${MAX_KEPT}`);
       const name = randomToken('lk_pr_');
       const now = clock();
-      await pushedRequests.store({
+      const stored = await pushedRequests.store({
         request_uri_hash: sha256(name),
         client_id: client.client_id,
-        parameters: Object.fromEntries(form),
+        parameters: Object.fromEntries(kept),
         dpop_jkt: dpop_jkt ?? context.dpop_jkt,
+        network: failureKey(context.remote_address),
         created_at: now,
         expires_at: addSeconds(now, LIFETIME),
       });
+      if (!stored) throw new AuthError('too_many_requests', 'Too many pushed requests from this address', { retry_after: 60 });
       return { request_uri: `${URN}${name}`, expires_in: LIFETIME };
     },
 

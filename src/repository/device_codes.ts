@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { type ClientRights, isConsented, isInAllowedGroup } from './client_rights.ts';
 import { besideThoseBefore } from './consents.ts';
 import type { Database } from './database.ts';
+import { createRowLimit } from './row_limits.ts';
 
 export type DeviceCodes = ReturnType<typeof createDeviceCodes>;
 
@@ -85,6 +86,7 @@ const SLOWER_BY = 5;
 
 export function createDeviceCodes(database: Database) {
   const { kysely } = database;
+  const limit = createRowLimit(database, 'device_codes');
 
   const poll = database.prepare(
     'device_codes_poll',
@@ -103,15 +105,16 @@ export function createDeviceCodes(database: Database) {
   );
 
   return {
-    /** Keeps a code; false where its user code is taken, or the address has that many young ones. */
-    async store(code: NewDeviceCode, limit: { since: Date; codes: number }): Promise<boolean> {
+    /** Stores a code; false where its user code is taken, or its network has as many rows as it may. */
+    async store(code: NewDeviceCode): Promise<boolean> {
+      await limit.makeRoom();
       const { numAffectedRows } = await sql`
         insert into device_codes (device_code_hash, user_code, client_id, scope, resource, max_age, acr_values, poll_interval, remote_address,
           created_at, expires_at)
         select ${code.device_code_hash}, ${code.user_code}, ${code.client_id}, ${code.scope}::text[], ${code.resource}::text[],
           ${code.max_age}::integer, ${code.acr_values}::text[], ${code.poll_interval}::integer, ${code.remote_address},
           ${code.created_at}::timestamptz, ${code.expires_at}::timestamptz
-        where ${limit.codes} > (select count(*) from device_codes where remote_address = ${code.remote_address} and created_at > ${limit.since})
+        where ${limit.admits(code.remote_address, code.created_at)}
         on conflict (user_code) do nothing`.execute(kysely);
       return Number(numAffectedRows ?? 0) > 0;
     },

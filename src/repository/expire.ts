@@ -120,10 +120,11 @@ export function createJanitor(deps: JanitorDeps): Janitor {
 }
 
 /** What is due in each table. Each of these columns has an index, or its table is small. */
-const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
+export const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   ['login_flows', (now) => sql`expires_at <= ${now}`],
   // A code that comes back late must still be known, or its replay would pass for a typing error.
   ['authorization_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
+  ['pushed_authorization_requests', (now) => sql`expires_at <= ${now}`],
   // A device that asks late is told so.
   ['device_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
   ['sessions', (now) => sql`expires_at <= ${now}`],

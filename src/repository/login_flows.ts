@@ -2,6 +2,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { LoginFlow } from '../domain/login_flow.ts';
 import type { Database } from './database.ts';
+import { createRowLimit } from './row_limits.ts';
 import type { Schema } from './schema.ts';
 
 export type LoginFlows = ReturnType<typeof createLoginFlows>;
@@ -28,31 +29,33 @@ const COLUMNS = [
   'version',
   'created_at',
   'expires_at',
+  'typed_at',
 ] as const satisfies (keyof LoginFlow)[];
 
 export function createLoginFlows(database: Database) {
   const { kysely } = database;
+  const limit = createRowLimit(database, 'login_flows');
   return {
-    /** Stores a new flow, unless its network has `limit` open ones already; answers whether it did. */
-    async open(flow: LoginFlow, { network, limit }: { network: string; limit: number }): Promise<boolean> {
+    /** Stores a new flow; false when its network has as many rows as it may. */
+    async open(flow: LoginFlow, network: string): Promise<boolean> {
+      await limit.makeRoom();
       const row = { ...flow, ...asJson(flow), network };
-      const openOnes = kysely
-        .selectFrom('login_flows')
-        .select('id')
-        .where('network', '=', network)
-        .where('expires_at', '>', flow.created_at)
-        .limit(limit);
       const stored = await kysely
         .insertInto('login_flows')
         .columns([...COLUMNS, 'network'])
         .expression(
           kysely
             .selectNoFrom([...COLUMNS, 'network' as const].map((column) => sql.val(row[column]).as(column)))
-            .where(sql<boolean>`(select count(*) from ${openOnes} as open_one) < ${limit}`),
+            .where(limit.admits(network, flow.created_at)),
         )
         .returning('id')
         .executeTakeFirst();
       return stored !== undefined;
+    },
+
+    /** Notes that a person has answered a form of the flow, if nobody had. */
+    async noteTyped({ id, now }: { id: string; now: Date }): Promise<void> {
+      await kysely.updateTable('login_flows').set({ typed_at: now }).where('id', '=', id).where('typed_at', 'is', null).execute();
     },
 
     /** A flow that has not expired. */

@@ -1,27 +1,40 @@
 // Pushed authorization requests (RFC 9126): kept by the hash of their request_uri, good for one completed authorization.
 
+import { sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
 import type { Database } from './database.ts';
+import { createRowLimit } from './row_limits.ts';
 
 export interface PushedRequest {
   request_uri_hash: Buffer;
   client_id: string;
   parameters: JsonObject;
   dpop_jkt: string | null;
+  /** An IPv4 address or an IPv6 /64. */
+  network: string;
   created_at: Date;
   expires_at: Date;
 }
+
+const COLUMNS = ['request_uri_hash', 'client_id', 'parameters', 'dpop_jkt', 'network', 'created_at', 'expires_at'] as const;
 
 export type PushedRequests = ReturnType<typeof createPushedRequests>;
 
 export function createPushedRequests(database: Database) {
   const { kysely } = database;
+  const limit = createRowLimit(database, 'pushed_authorization_requests');
   return {
-    async store({ parameters, ...request }: PushedRequest): Promise<void> {
-      await kysely
+    /** Stores a request; false when its network has as many rows as it may. */
+    async store({ network, created_at, ...request }: PushedRequest): Promise<boolean> {
+      await limit.makeRoom();
+      const row = { ...request, parameters: JSON.stringify(request.parameters), network, created_at };
+      const stored = await kysely
         .insertInto('pushed_authorization_requests')
-        .values({ ...request, parameters: JSON.stringify(parameters) })
-        .execute();
+        .columns(COLUMNS)
+        .expression(kysely.selectNoFrom(COLUMNS.map((column) => sql.val(row[column]).as(column))).where(limit.admits(network, created_at)))
+        .returning('client_id')
+        .executeTakeFirst();
+      return stored !== undefined;
     },
 
     /** A request of that client that was not completed yet and has not expired. */

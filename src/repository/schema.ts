@@ -105,6 +105,7 @@ export interface Schema {
     version: Generated<number>;
     created_at: Date;
     expires_at: Date;
+    typed_at: Date | null;
   };
   authorization_codes: {
     code_hash: Buffer;
@@ -253,6 +254,7 @@ export interface Schema {
     created_at: Date;
     expires_at: Date;
     used_at: Date | null;
+    network: string | null;
   };
   device_codes: {
     device_code_hash: Buffer;

@@ -43,7 +43,7 @@ async function started(client: Client = TV): Promise<{ device_code: string; user
   const asked = { client_id: client.client_id, scope: client.scope, resource: [], max_age: null, acr_values: [] };
   const times = { created_at: now, expires_at: addSeconds(now, 600), poll_interval: 5 };
   const row = { device_code_hash: sha256(device_code), user_code, ...asked, ...times, remote_address: HOME };
-  await parts.deviceCodes.store(row, { since: now, codes: 10 });
+  await parts.deviceCodes.store(row);
   return { device_code, user_code };
 }
 

@@ -17,7 +17,7 @@ afterAll(() => test.close());
 
 async function storedFlow() {
   const flow = aLoginFlow();
-  await createLoginFlows(test.database).open(flow, { network: 'net', limit: 100 });
+  await createLoginFlows(test.database).open(flow, 'net');
   return flow;
 }
 

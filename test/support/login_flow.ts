@@ -27,6 +27,7 @@ export function aLoginFlow(differs: Partial<LoginFlow> = {}): LoginFlow {
     version: 0,
     created_at: FLOW_START,
     expires_at: new Date(FLOW_START.getTime() + 600_000),
+    typed_at: null,
     ...differs,
   };
 }

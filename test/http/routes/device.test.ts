@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { addSeconds } from '../../../src/domain/clock.ts';
 import { readUserCode } from '../../../src/domain/user_code.ts';
 import { visitor } from '../../support/page_visitor.ts';
 import { OWNER, startServer, type TestServer } from '../../support/server.ts';
@@ -131,7 +132,7 @@ describe('the device authorization endpoint', () => {
       const made = Array.from({ length: 100 }, (_, index) => ({
         device_code_hash: Buffer.alloc(32, index),
         user_code: `TEST${index}`,
-        ...{ client_id: 'tv', scope: [], remote_address: '2001:db8::/64', created_at: server.clock(), expires_at: server.clock() },
+        ...{ client_id: 'tv', scope: [], remote_address: '2001:db8::/64', created_at: server.clock(), expires_at: addSeconds(server.clock(), 600) },
       }));
       await trx.insertInto('device_codes').values(made).execute();
     });

@@ -1,0 +1,96 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addSeconds } from '../../src/domain/clock.ts';
+import { randomId, sha256 } from '../../src/domain/secret.ts';
+import { newUserCode } from '../../src/domain/user_code.ts';
+import { createDeviceCodes } from '../../src/repository/device_codes.ts';
+import { createLoginFlows } from '../../src/repository/login_flows.ts';
+import { createPushedRequests } from '../../src/repository/pushed_authorization_requests.ts';
+import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { aLoginFlow } from '../support/login_flow.ts';
+import { NOON } from '../support/people.ts';
+
+let test: TestDatabase;
+beforeAll(async () => {
+  test = await createTestDatabase();
+});
+afterAll(() => test.close());
+
+const times = (created_at: Date) => ({ created_at, expires_at: addSeconds(created_at, 600) });
+
+/** Stores one row as the endpoint does; answers whether it was. */
+type Store = (network: string, at?: Date) => Promise<boolean>;
+
+/** Each as a process of its own makes it. */
+const stores: Record<LimitedTable, () => Store> = {
+  login_flows() {
+    const flows = createLoginFlows(test.database);
+    return (network, at = NOON) => flows.open(aLoginFlow(times(at)), network);
+  },
+  pushed_authorization_requests() {
+    const pushed = createPushedRequests(test.database);
+    const row = { client_id: 'app', parameters: {}, dpop_jkt: null };
+    return (network, at = NOON) => pushed.store({ ...row, request_uri_hash: sha256(randomId()), network, ...times(at) });
+  },
+  device_codes() {
+    const codes = createDeviceCodes(test.database);
+    const row = { client_id: 'tv', scope: [], resource: [], max_age: null, acr_values: [], poll_interval: 5 };
+    return (remote_address, at = NOON) =>
+      codes.store({ ...row, device_code_hash: sha256(randomId()), user_code: newUserCode(), remote_address, ...times(at) });
+  },
+};
+
+/** Fills a table with 100,000 rows that began one after the other before noon; the very first one is in use. */
+const fill: Record<LimitedTable, (from: number, to: number) => ReturnType<typeof sql>> = {
+  login_flows: (from, to) => sql`
+    insert into login_flows (id, client_id, redirect_uri, flow_type, auth_provider_type, remote_address, network, step_id, created_at,
+      expires_at, typed_at)
+    select md5(n::text), 'https://app/', '', 'authorize', 'homeassistant', '', 'net ' || n, 'init', at, at + interval '600 s',
+      case when n = 1 then at end
+    from generate_series(${from}::int, ${to}::int) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`,
+  pushed_authorization_requests: (from, to) => sql`
+    insert into pushed_authorization_requests (request_uri_hash, client_id, parameters, network, created_at, expires_at, used_at)
+    select sha256(n::text::bytea), 'app', '{}', 'net ' || n, at, at + interval '600 s', case when n = 2 then at end
+    from generate_series(${from}::int, ${to}::int) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`,
+  device_codes: (from, to) => sql`
+    insert into device_codes (device_code_hash, user_code, client_id, scope, remote_address, created_at, expires_at, claimed_sid)
+    select sha256(n::text::bytea), n::text, 'tv', '{}', 'net ' || n, at, at + interval '600 s', case when n = 1 then 'sid' end
+    from generate_series(${from}::int, ${to}::int) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`,
+};
+
+async function count(table: LimitedTable, where = sql`true`): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from ${sql.table(table)} where ${where}`.execute(
+    test.database.kysely,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+// S13
+describe.each(LIMITED_TABLES)('%s', (table) => {
+  const network = sql.ref(table === 'device_codes' ? 'remote_address' : 'network');
+
+  it('holds a hundred rows of one network, of parallel requests at two replicas too, and expired ones make room', async () => {
+    const replicas = [stores[table](), stores[table]()];
+    const stored = await Promise.all(Array.from({ length: 150 }, (_, n) => replicas[n % 2]!('192.0.2.1')));
+    expect(stored.filter(Boolean)).toHaveLength(100);
+    expect(await count(table, sql`${network} = '192.0.2.1'`)).toBe(100);
+    expect(await replicas[0]!('192.0.2.2')).toBe(true);
+    expect(await replicas[1]!('192.0.2.1', addSeconds(NOON, 600))).toBe(true);
+    expect(await count(table, sql`${network} = '192.0.2.1'`)).toBe(100);
+  });
+
+  it('holds 100,000 rows of all: the oldest that nobody has typed into are deleted, and nobody is refused', async () => {
+    await test.database.kysely.deleteFrom(table).execute();
+    for (let from = 1; from < 100_000; from += 10_000) await fill[table](from, from + 9_999).execute(test.database.kysely);
+    const store = stores[table]();
+    for (let n = 0; n < 150; n += 1) expect(await store(`198.51.100.${n}`)).toBe(true);
+    const rows = await count(table);
+    expect(rows).toBeLessThanOrEqual(100_000);
+    expect(rows).toBeGreaterThanOrEqual(99_000);
+    expect(await count(table, sql`${network} like '198.51.100.%'`)).toBe(150);
+    // One in use that is older than all others stays, except a pushed request, which is worth nothing once it was used.
+    expect(await count(table, sql`${network} = 'net 1'`)).toBe(table === 'pushed_authorization_requests' ? 0 : 1);
+    expect(await count(table, sql`${network} in ('net 2', 'net 3')`)).toBe(0);
+  }, 60_000);
+});
