@@ -83,7 +83,7 @@ export async function startFapi2() {
   async function pushed(fields: Fields = {}, how: How = {}): Promise<string> {
     const answer = await push(fields, how);
     expect([answer.statusCode, answer.body]).toEqual([201, expect.stringContaining('request_uri')]);
-    expect(answer.json()).toEqual({ request_uri: expect.stringMatching(/^urn:ietf:params:oauth:request_uri:/), expires_in: 600 });
+    expect(answer.json()).toEqual({ request_uri: expect.stringMatching(/^urn:ietf:params:oauth:request_uri:/), expires_in: 595 });
     return answer.json().request_uri;
   }
 
