@@ -66,8 +66,12 @@ function forwardedSchemes(request: FastifyRequest, addresses: number): Scheme[] 
   return schemes;
 }
 
+/** Traefik names the scheme of a WebSocket by that of its URL. */
+const SCHEMES: Readonly<Record<string, Scheme>> = { http: 'http', https: 'https', ws: 'http', wss: 'https' };
+
 function schemeOf(text: string): Scheme {
-  if (text === 'http' || text === 'https') return text;
+  const scheme = Object.hasOwn(SCHEMES, text.toLowerCase()) ? SCHEMES[text.toLowerCase()] : undefined;
+  if (scheme !== undefined) return scheme;
   throw refused('X-Forwarded-Proto has an element that is no scheme');
 }
 

@@ -32,6 +32,10 @@ describe('the remote address', () => {
       'https',
     ],
     ['takes a single scheme', ['10.0.0.1'], '10.0.0.1', { 'x-forwarded-for': '1.2.3.4', 'x-forwarded-proto': 'https' }, '1.2.3.4', 'https'],
+    // W14: Traefik names WebSockets so, and schemes have no case (RFC 3986 section 3.1).
+    ['takes wss for https', ['10.0.0.1'], '10.0.0.1', { 'x-forwarded-for': '1.2.3.4', 'x-forwarded-proto': 'wss' }, '1.2.3.4', 'https'],
+    ['takes WS for http', ['10.0.0.1'], '10.0.0.1', { 'x-forwarded-for': '1.2.3.4', 'x-forwarded-proto': 'WS' }, '1.2.3.4', 'http'],
+    ['takes HTTPS', ['10.0.0.1'], '10.0.0.1', { 'x-forwarded-for': '1.2.3.4', 'x-forwarded-proto': 'HTTPS' }, '1.2.3.4', 'https'],
     ['without X-Forwarded-For ignores the others', [], '10.0.0.1', { 'x-forwarded-proto': 'https' }, '10.0.0.1', 'http'], // J6
   ])('%s', async (_story, proxies, peer, headers, remote_address, scheme) => {
     expect((await ask(proxies, peer, headers)).body).toEqual({ remote_address, scheme });
