@@ -30,6 +30,8 @@ export const ruleSchema = z.strictObject({
   groups: z.array(z.string()).min(1).max(1000).optional(),
   /** Of its paths, those that everybody may see. */
   public_paths: paths.optional(),
+  /** CORS preflights pass without a login; the app answers them. */
+  allow_preflight: z.boolean().optional(),
 });
 
 export const forwardAuthSchema = z.strictObject({

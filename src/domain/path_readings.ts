@@ -5,11 +5,15 @@ const MAX_LENGTH = 8192;
 /** Of letters that are encoded again and again, no server undoes more. */
 const MAX_DECODINGS = 3;
 
+/** Nothing in it that any program reads in another way. */
+const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
+
 /** All readings, each a path that begins with a slash; null for what no honest client sends. `uri`: path and query as they came. */
 export function pathReadings(uri: string): string[] | null {
   // A fragment never goes over the wire (RFC 9112 section 3.2).
   if (uri.length > MAX_LENGTH || !/^\/[\x21-\x7e]*$/.test(uri) || uri.includes('#')) return null;
   const path = uri.split('?', 1)[0] ?? '';
+  if (PLAIN.test(path)) return withSlash([path]);
   if (/%(?![0-9a-f]{2})/i.test(path)) return null;
   const readings = new Set<string>();
   for (const decoded of decodings(path)) {
@@ -18,7 +22,21 @@ export function pathReadings(uri: string): string[] | null {
     for (const plain of [decoded, withoutParameters(decoded)])
       for (const merged of [plain, plain.replace(/\/{2,}/g, '/')]) readings.add(merged).add(withoutDots(merged));
   }
-  return [...readings];
+  return withSlash([...readings]);
+}
+
+/** Routers such as Express serve `/a/` for `/a`. */
+function withSlash(paths: readonly string[]): string[] {
+  return [...new Set(paths.flatMap((path) => (path.endsWith('/') ? [path] : [path, `${path}/`])))];
+}
+
+/** Letters outside ASCII, percent-encoded, that case mappings turn into ASCII ones: Kelvin sign, long s, dotless i, dotted I. */
+const FOLDED_TO_ASCII: Readonly<Record<string, string>> = { '%e2%84%aa': 'k', '%c5%bf': 's', '%c4%b1': 'i', '%c4%b0': 'i' };
+
+/** A path as programs compare it that ignore case and, as Windows does, dots and blanks at the end of a name. */
+export function foldPath(path: string): string {
+  const lower = path.toLowerCase().replace(/%(?:e2%84%aa|c5%bf|c4%b[01])/g, (letter) => FOLDED_TO_ASCII[letter] ?? letter);
+  return lower.replace(/[. ]+(?=\/|$)/g, '');
 }
 
 /** The path as it came, and after each decoding that changes it. */

@@ -13,7 +13,7 @@ export function corsHook(routes: RouteTable, configured: readonly string[]): onR
   const mayRead = (origin: string, config: FastifyContextConfig) => config.cors === 'any' || configured.includes(origin);
   return (request, reply, done) => {
     const { origin, 'access-control-request-method': method } = request.headers;
-    if (origin === undefined) return done();
+    if (origin === undefined || request.routeOptions.config.cors === 'never') return done();
     if (request.method !== 'OPTIONS' || method === undefined) {
       if (mayRead(origin, request.routeOptions.config)) echo(reply, origin);
       return done();

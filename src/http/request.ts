@@ -19,7 +19,7 @@ declare module 'fastify' {
     /** `plain` when left out. */
     answers?: Answers;
     /** `any`: every origin may read the answer; otherwise only the configured ones. */
-    cors?: 'any';
+    cors?: 'any' | 'never';
     /** Every refusal of this route counts against the address (HA contract 1.6). */
     counts_refusals?: boolean;
     /** Answers a monitoring system: no ban, no audit event. */

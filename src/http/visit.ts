@@ -1,6 +1,7 @@
 // What both questions of reverse proxies have in common: the request they ask about, who sends it, and where a browser logs in for it.
 
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { METHODS } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../domain/errors.ts';
 import type { Network } from '../domain/network.ts';
 import type { ForwardAuth, Verdict } from '../login/forward_auth.ts';
@@ -17,6 +18,16 @@ const MAX_LOGIN_QUERY = 2500;
 export interface VisitParts {
   forwardAuth: ForwardAuth;
   cookies: Cookies;
+}
+
+/**
+ * The methods and settings of a route that proxies ask by the method of the request in question (Traefik's `preserveRequestMethod`, Envoy).
+ * A preflight among them asks the app behind the proxy, not us.
+ */
+export function anyMethod(app: FastifyInstance): { method: string[]; config: { cors: 'never' } } {
+  const method = METHODS.filter((name) => name !== 'CONNECT');
+  for (const name of method) if (!app.supportedMethods.includes(name)) app.addHttpMethod(name, { hasBody: true });
+  return { method, config: { cors: 'never' } };
 }
 
 export interface Judged {
@@ -37,8 +48,19 @@ export async function judgeVisit(
   const { host, uri } = original;
   const { remote_address, error_ref } = request;
   const cookie = cookies.read(request, hostCookie('session', host));
-  const verdict = await forwardAuth.check({ host, uri, cookie, access_token: bearerOf(request), remote_address, error_ref });
+  const is_preflight = isPreflight(request, original);
+  const access_token = bearerOf(request);
+  const verdict = await forwardAuth.check({ host, uri, is_preflight, cookie, access_token, remote_address, error_ref });
   return { verdict, original, login_url: `${forwardAuth.originOf(host)}${HOST_LOGIN}?${loginQuery(uri)}` };
+}
+
+/** With these some frameworks take a request for one of another method. */
+const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];
+
+/** The question of a browser whether it may send a request to another origin (Fetch, section 4.8). */
+function isPreflight({ headers }: FastifyRequest, { method }: OriginalRequest): boolean {
+  if (method !== 'OPTIONS' || headers.origin === undefined || headers['access-control-request-method'] === undefined) return false;
+  return METHOD_OVERRIDES.every((name) => headers[name] === undefined);
 }
 
 /** A proxy takes all headers of an answer together in 4 kB; from an address that is too long for them the browser comes back to the start. */

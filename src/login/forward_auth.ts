@@ -4,7 +4,7 @@
 import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { demandOf, type ForwardAuthRule, isMetBy } from '../domain/forward_auth_rule.ts';
+import { compileRules, demandOf, type ForwardAuthRule, isMetBy } from '../domain/forward_auth_rule.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import type { AccessTokenClaims } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
@@ -38,6 +38,8 @@ export interface Visit {
   host: string;
   /** Path and query as they came. */
   uri: string;
+  /** A CORS preflight, which carries no credentials (Fetch, section 4.8). */
+  is_preflight?: boolean;
   cookie: string | null;
   access_token: string | null;
   remote_address: string;
@@ -55,6 +57,7 @@ const TOUCH_EVERY = 60;
 const MAX_COOKIE_LENGTH = 100;
 
 export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens, clock, audit, public_url, idle }: ForwardAuthDeps) {
+  const compiled = compileRules(rules);
   const hosts = new Set(rules.map(({ host }) => host));
   // Never by what a request says: a code must not travel in the clear.
   const originOf = (host: string) => `${new URL(public_url).protocol}//${host}`;
@@ -96,9 +99,9 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
 
     /** One statement, where a cookie is shown that is good. A use is noted once a minute. */
     async check(visit: Visit): Promise<Verdict> {
-      const demand = demandOf(rules, visit.host, visit.uri);
+      const demand = demandOf(compiled, visit.host, visit.uri);
       if (!demand) return { allowed: false };
-      if (demand.is_public) return { allowed: true, visitor: null };
+      if (demand.is_public || (demand.allows_preflight && visit.is_preflight === true)) return { allowed: true, visitor: null };
       const found = await find(visit);
       if (!found) return { allowed: false };
       if (isMetBy(demand, found.group_ids)) return { allowed: true, visitor: visitorOf(found) };
@@ -113,7 +116,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
     /** A code with which the browser that has this session, and asked the host before, gets a cookie there. Throws `access_denied`. */
     async issueCode(session: { sid: string; user_id: string }, wish: { host: string; uri: string; browser_hash: Buffer }): Promise<string> {
       const { host, uri, browser_hash } = wish;
-      const demand = demandOf(rules, host, uri);
+      const demand = demandOf(compiled, host, uri);
       const facts = await userFacts.find(session.user_id);
       if (!demand || !facts || !isMetBy(demand, facts.group_ids))
         throw new AuthError('access_denied', 'No access to this host', { detail: `${host}: no rule lets this person in` });

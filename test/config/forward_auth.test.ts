@@ -14,11 +14,11 @@ forward_auth:
   rules:
     - { ${HOST}, paths: [/admin], groups: [system-admin], public_paths: [/admin/health] }
     - { ${HOST}, groups: [family, system-admin] }
-    - { host: 'nas.example.com:8443' }`;
+    - { host: 'nas.example.com:8443', allow_preflight: true }`;
   expect((await load(yaml)).forward_auth.rules).toEqual([
     { host: 'grafana.example.com', paths: ['/admin'], groups: ['system-admin'], public_paths: ['/admin/health'] },
     { host: 'grafana.example.com', groups: ['family', 'system-admin'] },
-    { host: 'nas.example.com:8443' },
+    { host: 'nas.example.com:8443', allow_preflight: true },
   ]);
 });
 

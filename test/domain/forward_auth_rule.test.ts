@@ -1,15 +1,20 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { demandOf, type ForwardAuthRule, isMetBy } from '../../src/domain/forward_auth_rule.ts';
+import { compileRules, demandOf, type ForwardAuthRule, isMetBy } from '../../src/domain/forward_auth_rule.ts';
 
 const RULES: ForwardAuthRule[] = [
   { host: 'a.example.com', paths: ['/admin'], groups: ['admins'] },
   { host: 'a.example.com', groups: ['family', 'guests'], public_paths: ['/assets', '/index.html'] },
   { host: 'b.example.com', paths: ['/app/'] },
+  { host: 'd.example.com', paths: ['/Panel/'], groups: ['admins'] },
+  { host: 'd.example.com', paths: ['/api'], groups: ['family', 'guests'], allow_preflight: true },
+  { host: 'd.example.com', groups: ['family', 'guests'], public_paths: ['/Public'] },
 ];
+const COMPILED = compileRules(RULES);
 
 /** Who of three people is let through. */
 function letThrough(uri: string, host = 'a.example.com'): string {
-  const demand = demandOf(RULES, host, uri);
+  const demand = demandOf(COMPILED, host, uri);
   if (!demand) return 'nobody';
   if (demand.is_public) return 'everybody';
   const people = Object.entries({ admin: ['admins', 'family'], guest: ['guests'], stranger: ['others'] });
@@ -92,6 +97,66 @@ describe('a path on a protected host', () => {
   ])('%j is for nobody', (uri) => {
     expect(letThrough(uri)).toBe('nobody');
   });
+});
+
+// S6
+describe('a path, to an app that ignores case', () => {
+  it.each([
+    ...['/ADMIN', '/Admin/users', '/aDmIn;x', '//ADMIN', '/x/../ADMIN', '/%41dmin', '/%2541DMIN', '/x/%2E%2E/ADMIN', '/ADMIN%2f'],
+    ...['/admin.', '/admin./x', '/ADMIN%20', '/admin%2e', '/adm%C4%B1n', '/adm%c4%b0n'],
+  ])('%s is for admins', (uri) => {
+    expect(letThrough(uri)).toBe('admin');
+  });
+
+  it.each(['/Panel', '/Panel/', '/panel', '/PANEL/x', '/panel/'])('%s is for admins, with a slash at its end or without', (uri) => {
+    expect(letThrough(uri, 'd.example.com')).toBe('admin');
+  });
+
+  it.each(['/public/x', '/PUBLIC', '/Public/../x'])('%s is public only as it is written in the rule', (uri) => {
+    expect(letThrough(uri, 'd.example.com')).toBe('admin guest');
+    expect(letThrough('/Public/x', 'd.example.com')).toBe('everybody');
+  });
+
+  it('no spelling of a protected path is open to anybody who may not see the path itself', () => {
+    const letter = fc.constantFrom<(text: string) => string>(
+      (text) => text,
+      (text) => text.toUpperCase(),
+      (text) => `%${text.charCodeAt(0).toString(16)}`,
+      (text) => `%${text.toUpperCase().charCodeAt(0).toString(16)}`,
+      (text) => `%25${text.charCodeAt(0).toString(16)}`,
+    );
+    const before = fc.constantFrom(
+      '/',
+      '//',
+      '/./',
+      '/x/../',
+      '/assets/../',
+      '/%2e/',
+      '/assets/%2E%2E/',
+      '/assets/..;a/',
+      '/x%2f..%2F',
+      '\\',
+    );
+    const after = fc.constantFrom('', '/', '//', '/users', ';x=1', '%2fusers', '/.', '/%2e', '.', '%20', '?x', '/x/..');
+    const spelling = fc
+      .tuple(before, fc.array(letter, { minLength: 5, maxLength: 5 }), after)
+      .map(
+        ([start, letters, end]) =>
+          `${start.startsWith('/') ? '' : '/'}${start}${[...'admin'].map((one, at) => letters[at]!(one)).join('')}${end}`,
+      );
+    fc.assert(
+      fc.property(spelling, (uri) => ['admin', 'nobody', 'none of them'].includes(letThrough(uri))),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+// W15
+it('a CORS preflight passes where every reading of its path is below a rule that lets it', () => {
+  const passes = (uri: string) => demandOf(COMPILED, 'd.example.com', uri)?.allows_preflight ?? false;
+  expect(['/api', '/api/x', '/API/x', '/', '/api/../x', '/api%2f..%2fx', '/panel'].map(passes)).toEqual([
+    ...[true, true, false, false, false, false, false],
+  ]);
 });
 
 it('a path of more than 8192 characters is for nobody', () => {

@@ -85,7 +85,12 @@ describe('every route', () => {
   // N8
   it('refuses other methods with 405 and says which it has; an override changes nothing', async () => {
     for (const { url, methods } of routesOf(server).filter(({ url }) => !url.includes(':'))) {
-      const wrong = ['PUT', 'PATCH', 'DELETE', 'POST', 'GET'].find((method) => !methods.includes(method)) as 'PUT';
+      const wrong = (['PUT', 'PATCH', 'DELETE', 'POST', 'GET'] as const).find((method) => !methods.includes(method));
+      // Proxies ask by the method of the request that they ask about.
+      if (wrong === undefined) {
+        expect(['/auth/forward', '/auth/verify']).toContain(url);
+        continue;
+      }
       const answer = await server.inject({ method: wrong, url, headers: { 'x-http-method-override': 'POST' } });
       const allow = String(answer.headers.allow).split(', ');
       expect([url, answer.statusCode, allow]).toEqual([url, 405, expect.arrayContaining(methods)]);

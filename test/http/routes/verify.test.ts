@@ -25,12 +25,16 @@ let access_token: string;
 beforeAll(async () => {
   const rules = [
     { host: HOST, paths: ['/open'], public_paths: ['/open'] },
+    { host: HOST, paths: ['/api'], groups: ['system-admin'], allow_preflight: true },
     { host: HOST, paths: ['/admin'], groups: ['system-read-only'] },
     { host: HOST, groups: ['system-admin'] },
     { host: 'nas.example.com:8443' },
   ];
   server = await startServer({
-    config: { http: { trusted_proxies: ['10.0.0.0/8'], login_attempts_threshold: 3 }, forward_auth: { rules } },
+    config: {
+      http: { trusted_proxies: ['10.0.0.0/8'], login_attempts_threshold: 3, cors_allowed_origins: ['https://allowed.example'] },
+      forward_auth: { rules },
+    },
   });
   ({ access_token } = await server.ownerTokens());
   ({ id: user_id } = (await server.inject({ url: '/api/me', token: access_token })).json());
@@ -86,6 +90,49 @@ describe.each<[string, 'verify' | 'forward', Headers]>([
     );
     const answer = await ask(route, { ...at, cookie });
     expect([answer.statusCode, answer.headers['remote-user'], answer.headers['remote-groups']]).toEqual([200, '', '']);
+  });
+});
+
+// W15
+describe('the proxy that asks by the method of the request in question', () => {
+  const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'REPORT', 'TRACE'] as const;
+  const askBy = (route: 'verify' | 'forward', method: (typeof METHODS)[number], headers: Headers) =>
+    server.inject({ method: method as 'GET', url: `/auth/${route}`, remote_address: PROXY, headers });
+
+  it.each(['verify', 'forward'] as const)('is answered at /auth/%s', async (route) => {
+    for (const method of METHODS) {
+      const of_it = { ...TRAEFIK, 'x-forwarded-method': method };
+      expect([method, (await askBy(route, method, { ...of_it, cookie })).statusCode]).toEqual([method, 200]);
+      expect([method, (await askBy(route, method, of_it)).statusCode]).toEqual([method, 401]);
+    }
+  });
+
+  it.each(['https://app.example', 'https://allowed.example'])('gets no answer of our own to a preflight from %s', async (origin) => {
+    const preflight = { ...TRAEFIK, 'x-forwarded-method': 'OPTIONS', origin, 'access-control-request-method': 'PUT' };
+    const answers = (uri: string, more: Headers = {}) =>
+      Promise.all(
+        [...(['GET', 'OPTIONS'] as const)].map(async (method) => {
+          const { statusCode, headers } = await askBy('forward', method, { ...preflight, 'x-forwarded-uri': uri, ...more });
+          return [statusCode, headers['remote-user'], headers['access-control-allow-origin']];
+        }),
+      );
+    const passed = [200, '', undefined];
+    const refused = [401, undefined, undefined];
+    expect(await answers('/x')).toEqual([refused, refused]);
+    expect(await answers('/api/x')).toEqual([passed, passed]);
+    expect(await answers('/api/../x')).toEqual([refused, refused]);
+    // Anything else than a preflight needs a login there, too.
+    expect(await answers('/api/x', { 'x-forwarded-method': 'PUT' })).toEqual([refused, refused]);
+    expect(await answers('/api/x', { 'x-http-method-override': 'PUT' })).toEqual([refused, refused]);
+    const { origin: _, ...without_origin } = preflight;
+    expect((await ask('forward', { ...without_origin, 'x-forwarded-uri': '/api/x' })).statusCode).toBe(401);
+  });
+
+  it('is let through to our own login at the host, which would loop otherwise, and to nothing else', async () => {
+    const at = async (uri: string) => (await ask('forward', { ...TRAEFIK, ...PAGE, 'x-forwarded-uri': uri })).statusCode;
+    expect(await Promise.all(['/.latchkey/login?to=%2Fx', '/.latchkey/callback?code=x&to=%2F'].map(at))).toEqual([200, 200]);
+    const others = ['/.latchkey/../x', '/.latchkey/%2e%2e/x', '/.latchkey/..;/x', '/.latchkeys', '/x/.latchkey/', '/.LATCHKEY/login'];
+    for (const uri of others) expect([uri, await at(uri)]).toEqual([uri, 302]);
   });
 });
 
