@@ -9,6 +9,7 @@ import { pathText } from '../domain/json.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { redirectUriMatches } from '../domain/redirect_uri.ts';
 import { isThisMachine } from '../domain/registered_redirect_uri.ts';
+import { unsupportedField } from '../domain/unsupported_metadata.ts';
 import { createDocumentCache, type LoadedDocument } from './document_cache.ts';
 import type { GuardedFetchOptions } from './guarded_fetch.ts';
 import { createGuardedJson, type JsonAnswer } from './guarded_json.ts';
@@ -72,6 +73,8 @@ function clientOf(client_id: string, answer: JsonAnswer, deps: MetadataDocumentD
 export function readDocument(client_id: string, value: unknown, rules: ClientRules & { scopes: readonly string[] }): Client {
   const read = document.safeParse(value);
   if (!read.success) throw invalid(`${pathText(read.error.issues[0]?.path ?? [])}: ${read.error.issues[0]?.message}`);
+  const unsupported = unsupportedField(value);
+  if (unsupported !== null) throw invalid(`${unsupported}: asks for what this server does not do`);
   const { client_id: own_id, token_endpoint_auth_method = 'none', grant_types, scope, ...said } = read.data;
   if (own_id !== client_id) throw invalid('its client_id is another URL');
   if (token_endpoint_auth_method.startsWith('client_secret')) throw invalid('it has no secret that it could share with us');

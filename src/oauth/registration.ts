@@ -15,6 +15,7 @@ import { type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { pathText } from '../domain/json.ts';
 import { randomId, randomToken, safeEqual, sha256 } from '../domain/secret.ts';
+import { METADATA_OF_ALL, unsupportedField } from '../domain/unsupported_metadata.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { ClientSecrets } from '../repository/client_secrets.ts';
 import type { Clients, RegisteredClient } from '../repository/clients.ts';
@@ -69,6 +70,7 @@ export function createRegistration(deps: RegistrationDeps) {
   ): ClientInformation {
     const said = Object.fromEntries(Object.keys(clientFields).map((field) => [field, client[field as keyof typeof clientFields]]));
     return {
+      ...METADATA_OF_ALL,
       ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)),
       scope: client.scope.join(' '),
       response_types: ['code'],
@@ -152,6 +154,8 @@ function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
     const { path = [], message = '' } = read.error.issues[0] ?? {};
     throw invalid(`${pathText(path)} ${message}`, path[0] === 'redirect_uris');
   }
+  const unsupported = unsupportedField(metadata);
+  if (unsupported !== null) throw invalid(`${unsupported} asks for what this server does not do`);
   const { client_id: named, client_secret, response_types: _, grant_types, scope, ...said } = read.data;
   const fields = completeClient(
     {

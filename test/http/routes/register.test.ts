@@ -29,6 +29,7 @@ const isGood = (client_id: string, client_secret: string) =>
       authorization: undefined,
       parameters: new Map(Object.entries({ client_id, client_secret })),
       remote_address: '198.51.100.1',
+      endpoint: '/auth/token',
     })
     .then(
       () => true,
@@ -55,6 +56,10 @@ test('an app registers, and is told all it is', async () => {
   expect(client_id).toMatch(/^[0-9a-f]{32}$/); // L11
   expect(information).toEqual({
     client_name: 'An app',
+    // W12: what every client gets.
+    subject_type: 'public',
+    require_auth_time: true,
+    backchannel_logout_session_required: true,
     redirect_uris: [CB],
     post_logout_redirect_uris: [],
     token_endpoint_auth_method: 'client_secret_basic',
@@ -110,6 +115,49 @@ test.each<[string, unknown, string]>([
   ['a private key', { jwks: { keys: [{ kty: 'RSA', d: 'x' }] } }, 'invalid_client_metadata'],
 ])('with %s an app is refused', async (_story, metadata, error) => {
   expect(told(await register(metadata as object))).toEqual([400, error]);
+});
+
+// W12
+test.each<[string, unknown]>([
+  ['subject_type', 'pairwise'],
+  ['sector_identifier_uri', 'https://app.example.com/uris'],
+  ['id_token_encrypted_response_alg', 'RSA-OAEP-256'],
+  ['id_token_encrypted_response_enc', 'A256GCM'],
+  ['userinfo_signed_response_alg', 'RS256'],
+  ['userinfo_encrypted_response_alg', 'RSA-OAEP-256'],
+  ['request_object_signing_alg', 'none'],
+  ['require_signed_request_object', true],
+  ['request_uris', ['https://app.example.com/request']],
+  ['token_endpoint_auth_signing_alg', 'PS384'],
+  ['introspection_signed_response_alg', 'PS256'],
+  ['authorization_signed_response_alg', 'ES256'],
+  ['default_max_age', 0],
+  ['default_acr_values', ['2']],
+  ['frontchannel_logout_uri', 'https://app.example.com/out'],
+  ['tls_client_certificate_bound_access_tokens', true],
+])('an app that asks for what is not done is refused: %s', async (field, value) => {
+  const answer = await register({ [field]: value });
+  expect([...told(answer), answer.json().error_description]).toEqual([400, 'invalid_client_metadata', expect.stringContaining(field)]);
+});
+
+// W12
+test('an app may say what holds anyway, and what nobody knows', async () => {
+  const said = {
+    ...{
+      subject_type: 'public',
+      require_auth_time: false,
+      default_max_age: null,
+      request_uris: [],
+      frontchannel_logout_session_required: false,
+    },
+    ...{ software_id: 'x', application_type: 'native', 'client_name#de': 'Eine App', made_up: true },
+  };
+  const answer = await register(said);
+  expect(answer.json()).toMatchObject({ subject_type: 'public', require_auth_time: true });
+  for (const unknown of ['software_id', 'made_up', 'application_type']) expect(answer.json()).not.toHaveProperty(unknown);
+  // RFC 7592 section 2.2: it sends back what it was told.
+  const { registration_access_token: token, registration_client_uri: _, ...all } = answer.json();
+  expect((await call('PUT', `/${all.client_id}`, token, all)).statusCode).toBe(200);
 });
 
 test('a body that is no object is refused', async () => {

@@ -1,0 +1,48 @@
+// Fields of a client's own metadata that we know and do not act on (OpenID Connect Dynamic Client Registration 1.0 section 2 and its extensions).
+// A client that asks for encrypted ID tokens must not be registered and then given plain ones. Fields that nobody defined are ignored
+// (RFC 7591 section 2), and so are those that only inform, such as `contacts` or `software_id`.
+
+import { isDeepStrictEqual } from 'node:util';
+
+/** By field: the values that ask for nothing beyond what every client gets. */
+const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
+  subject_type: ['public'],
+  sector_identifier_uri: [],
+  ...refusedUnless([], 'id_token_encrypted_response_alg', 'id_token_encrypted_response_enc'),
+  ...refusedUnless([], 'userinfo_signed_response_alg', 'userinfo_encrypted_response_alg', 'userinfo_encrypted_response_enc'),
+  ...refusedUnless([], 'request_object_signing_alg', 'request_object_encryption_alg', 'request_object_encryption_enc'),
+  ...refusedUnless([], 'introspection_encrypted_response_alg', 'introspection_encrypted_response_enc'),
+  ...refusedUnless([], 'authorization_signed_response_alg', 'authorization_encrypted_response_alg', 'authorization_encrypted_response_enc'),
+  ...refusedUnless([], 'token_endpoint_auth_signing_alg', 'default_max_age', 'frontchannel_logout_uri'),
+  introspection_signed_response_alg: ['ES256'],
+  ...refusedUnless([[]], 'request_uris', 'default_acr_values', 'authorization_details_types'),
+  ...refusedUnless(
+    [false],
+    'require_signed_request_object',
+    'tls_client_certificate_bound_access_tokens',
+    'frontchannel_logout_session_required',
+  ),
+  // Every ID token says when the login was; every logout token names the session.
+  ...refusedUnless([true, false], 'require_auth_time', 'backchannel_logout_session_required'),
+};
+
+/** What of the above holds for every client, as a registration is told it (RFC 7591 section 3.2.1). */
+export const METADATA_OF_ALL = {
+  subject_type: 'public',
+  require_auth_time: true,
+  backchannel_logout_session_required: true,
+} as const;
+
+function refusedUnless(accepted: readonly unknown[], ...names: string[]): Record<string, readonly unknown[]> {
+  return Object.fromEntries(names.map((name) => [name, accepted]));
+}
+
+/** The first field whose value asks for what we do not do; null for none. `metadata`: as the client sent it. */
+export function unsupportedField(metadata: unknown): string | null {
+  if (typeof metadata !== 'object' || metadata === null) return null;
+  const field = Object.entries(ACCEPTED).find(([name, accepted]) => {
+    const value: unknown = Object.hasOwn(metadata, name) ? Reflect.get(metadata, name) : undefined;
+    return value !== undefined && value !== null && !accepted.some((one) => isDeepStrictEqual(one, value));
+  });
+  return field?.[0] ?? null;
+}
