@@ -20,6 +20,7 @@ const TOLD: readonly ErrorCode[] = [
   'consent_required',
   'interaction_required',
   'account_selection_required',
+  'unmet_authentication_requirements',
   'request_not_supported',
   'request_uri_not_supported',
 ];

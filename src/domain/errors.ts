@@ -33,6 +33,8 @@ const ERROR_STATUS = {
   consent_required: 400,
   interaction_required: 400,
   account_selection_required: 400,
+  // OpenID Connect Core Unmet Authentication Requirements 1.0
+  unmet_authentication_requirements: 400,
   request_not_supported: 400,
   request_uri_not_supported: 400,
   invalid_request_uri: 400,

@@ -1,6 +1,7 @@
 // What a person must still do before a client of the standard profile gets its answer, decided from the request and a few facts alone
 // (OpenID Connect Core section 3.1.2.3). Asked by oauth/authorize.ts before every answer.
 
+import { AUTHENTICATION_CLASSES, authenticationClass } from './authentication_class.ts';
 import { AuthError } from './errors.ts';
 import type { StandardRequest } from './standard_request.ts';
 
@@ -25,12 +26,18 @@ export type Interaction = 'login' | 'select_account' | 'consent' | 'grant';
 /** Throws what the client is told where nothing a person could do helps, or nobody may be asked. */
 export function nextInteraction(request: StandardRequest, facts: InteractionFacts): Interaction {
   const is_silent = request.prompt.includes('none');
+  if (!isReachable(request)) throw unmet();
   if (facts.session === null || needsLogin(request, facts.session, facts)) {
     if (is_silent) throw new AuthError('login_required', 'Nobody is logged in as the request demands');
     return 'login';
   }
   if (facts.hinted_user_id !== null && facts.hinted_user_id !== facts.session.user_id)
     throw new AuthError('login_required', 'Somebody else is logged in than the one the hint names');
+  if (!isWantedSubject(request, facts.session)) throw new AuthError('login_required', 'Somebody else is logged in than claims names');
+  if (!isOfWantedClass(request, facts.session)) {
+    if (facts.just_logged_in || !is_silent) throw unmet();
+    throw new AuthError('login_required', 'Nobody is logged in as claims demands');
+  }
   if (!facts.is_allowed) throw new AuthError('access_denied', 'The user may not use this client');
   if (facts.agreed) return 'grant';
   if (request.prompt.includes('select_account') && !facts.just_logged_in) return 'select_account';
@@ -41,11 +48,32 @@ export function nextInteraction(request: StandardRequest, facts: InteractionFact
 
 type Session = NonNullable<InteractionFacts['session']>;
 
-function needsLogin({ prompt, max_age, acr_values }: StandardRequest, session: Session, facts: InteractionFacts): boolean {
+/** OpenID Connect Core section 5.5.1: a condition, not a wish. */
+function isWantedSubject({ conditions: { subjects } }: StandardRequest, { user_id }: Session): boolean {
+  return subjects === null || subjects.includes(user_id);
+}
+
+/** Section 5.5.1.1: the answer must be of one of the classes, exactly. */
+function isOfWantedClass({ conditions: { essential_acr } }: StandardRequest, { amr }: Session): boolean {
+  return essential_acr === null || essential_acr.includes(authenticationClass(amr));
+}
+
+function isReachable({ conditions: { essential_acr } }: StandardRequest): boolean {
+  return essential_acr === null || essential_acr.some((acr) => AUTHENTICATION_CLASSES.includes(acr));
+}
+
+function unmet(): AuthError {
+  return new AuthError('unmet_authentication_requirements', 'No login of this user is of the class that claims demands');
+}
+
+function needsLogin(request: StandardRequest, session: Session, facts: InteractionFacts): boolean {
+  const { prompt, max_age, conditions } = request;
   // One login answers every demand for one: a factor that the user has not got cannot be asked for for ever.
   if (facts.just_logged_in) return false;
   if (prompt.includes('login')) return true;
   if (facts.hinted_user_id !== null && facts.hinted_user_id !== session.user_id) return !prompt.includes('none');
+  if (!isWantedSubject(request, session) || !isOfWantedClass(request, session)) return !prompt.includes('none');
+  const acr_values = [...request.acr_values, ...conditions.voluntary_acr];
   if (max_age !== null && (facts.now.getTime() - session.auth_time.getTime()) / 1000 > max_age) return true;
   return acr_values.length > 0 && acr_values.every((acr) => acr === '2') && !session.amr.includes('mfa');
 }

@@ -3,9 +3,10 @@
 
 import { type Client, RESPONSE_MODES, type ResponseMode } from './client.ts';
 import { AuthError } from './errors.ts';
-import type { JsonObject, JsonValue } from './json.ts';
+import type { JsonObject } from './json.ts';
 import { isCodeChallenge } from './pkce.ts';
-import { parseScope, scopeOfClaim } from './scope.ts';
+import { type ClaimConditions, claimConditions, readClaims, scopesOfClaims } from './requested_claims.ts';
+import { parseScope } from './scope.ts';
 
 type Prompt = 'none' | 'login' | 'consent' | 'select_account';
 
@@ -29,6 +30,8 @@ export interface StandardRequest extends ResponseTarget {
   asked_resource: string[];
   nonce: string | null;
   claims: JsonObject | null;
+  /** What `claims` makes a condition of the answer. */
+  conditions: ClaimConditions;
   code_challenge: string;
   prompt: Prompt[];
   /** Seconds; null: however old the login is. */
@@ -88,7 +91,7 @@ export function readTarget(
   redirect_uri: string,
   { response_modes }: Pick<Client, 'response_modes'>,
 ): ResponseTarget {
-  const state = query.getAll('state').length === 1 ? query.get('state') : null;
+  const state = (query.getAll('state').length === 1 && query.get('state')) || null;
   const named = response_modes.find((mode) => mode === query.get('response_mode'));
   // That a mode is refused can only be told in another one.
   const response_mode = named ?? response_modes.find((mode) => mode === DEFAULT_MODE) ?? response_modes[0] ?? DEFAULT_MODE;
@@ -102,7 +105,7 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
   judgeMode(query, client);
   const prompt = readPrompt(query);
   const scope = readScope(query, client);
-  const claims = readClaims(query, client);
+  const claims = readClaims(bounded(query, 'claims'), client);
   const resource = readResource(query, client, issuer);
   return {
     ...target,
@@ -114,6 +117,7 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
     asked_resource: resource.filter((uri) => uri !== issuer),
     nonce: bounded(query, 'nonce'),
     claims,
+    conditions: claimConditions(claims),
     code_challenge: readChallenge(query),
     prompt,
     max_age: readMaxAge(query),
@@ -183,42 +187,6 @@ function readMaxAge(query: URLSearchParams): number | null {
   if (text === null) return null;
   if (!/^\d{1,9}$/.test(text)) throw new AuthError('invalid_request', 'max_age must be a number of seconds');
   return Number(text);
-}
-
-/** The `claims` parameter (OpenID Connect Core section 5.5), without what belongs to scopes that the client may not ask for. */
-function readClaims(query: URLSearchParams, client: Client): JsonObject | null {
-  const text = bounded(query, 'claims');
-  if (text === null) return null;
-  const claims = parsed(text);
-  if (!isObject(claims) || !Object.values(claims).every(isObject))
-    throw new AuthError('invalid_request', 'claims must be an object of objects');
-  const isPermitted = ([name]: [string, JsonValue]) => {
-    const scope = scopeOfClaim(name);
-    return scope === null || client.scope.includes(scope);
-  };
-  const places = Object.entries(claims).map(([place, named]) => [place, Object.fromEntries(membersOf(named).filter(isPermitted))]);
-  return Object.fromEntries(places);
-}
-
-function scopesOfClaims(claims: JsonObject | null): string[] {
-  const names = Object.values(claims ?? {}).flatMap((named) => membersOf(named).map(([name]) => name));
-  return names.map(scopeOfClaim).filter((scope) => scope !== null);
-}
-
-function membersOf(value: JsonValue): [string, JsonValue][] {
-  return isObject(value) ? Object.entries(value) : [];
-}
-
-function parsed(text: string): JsonValue {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function readThumbprint(query: URLSearchParams): string | null {

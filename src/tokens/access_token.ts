@@ -1,6 +1,8 @@
 // Access tokens: JWTs of RFC 9068, minted for an authorization and read back. Reading proves that we said it and that its time has not
 // passed; whether the grant behind it still lives is for bearer.ts.
+
 import { randomUUID } from 'node:crypto';
+import { authenticationClass } from '../domain/authentication_class.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import type { JsonObject, JsonValue } from '../domain/json.ts';
 import type { AccessTokenClaims, Authorization } from '../domain/token.ts';
@@ -68,12 +70,6 @@ function clientSubject(client_id: string): string {
 
 function audience([only, ...others]: readonly string[]): string | string[] | undefined {
   return only === undefined || others.length === 0 ? only : [only, ...others];
-}
-
-/** OpenID Connect Core section 2: "0" where nobody proved anything; else how many factors did. */
-export function authenticationClass(amr: readonly string[]): string {
-  if (amr.includes('mfa')) return '2';
-  return amr.length > 0 ? '1' : '0';
 }
 
 const TEXTS = ['iss', 'sub', 'jti', 'client_id', 'scope'] as const;

@@ -1,12 +1,12 @@
 // ID tokens (OpenID Connect Core section 2): that a person logged in to the client, when and how. They say nothing about the person that
 // was not asked for by name.
 import { createHash } from 'node:crypto';
+import { authenticationClass } from '../domain/authentication_class.ts';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Authorization } from '../domain/token.ts';
 import type { UserFactsRows } from '../repository/user_facts.ts';
-import { authenticationClass } from './access_token.ts';
 import { namesUserClaims, userClaims } from './claims.ts';
 import type { Keyring } from './keyring.ts';
 

@@ -5,6 +5,7 @@ import {
   type ClientFields,
   clientComplaints,
   clientFields,
+  completeClient,
   isFetchable,
   registeredId,
 } from '../../src/domain/client_metadata.ts';
@@ -59,6 +60,39 @@ describe('a client', () => {
     ['a logout inside', { backchannel_logout_uri: 'https://localhost/out' }, ['invalid_client_metadata', 'backchannel_logout_uri']], // L12
   ])('with %s is told of', (_story, differs, complaint) => {
     expect(told(differs)).toEqual([complaint]);
+  });
+});
+
+// W11
+describe('a client with profile fapi2', () => {
+  const complete = (given: Partial<ClientFields>) =>
+    completeClient(
+      { ...given, redirect_uris: CLIENT.redirect_uris, jwks: { keys: [PUBLIC] } },
+      { scope: [], token_endpoint_auth_method: 'client_secret_basic' },
+    );
+  const faults = (given: Partial<ClientFields>) =>
+    clientComplaints(complete({ profile: 'fapi2', ...given }), RULES).map(({ path }) => path.join('.'));
+
+  it('is what the profile demands unless it says otherwise', () => {
+    expect(complete({ profile: 'fapi2' })).toMatchObject({
+      token_endpoint_auth_method: 'private_key_jwt',
+      require_pushed_authorization_requests: true,
+      dpop_bound_access_tokens: true,
+      id_token_signed_response_alg: 'ES256',
+    });
+    expect(faults({})).toEqual([]);
+    expect(faults({ id_token_signed_response_alg: 'EdDSA' })).toEqual([]);
+    expect(complete({ profile: null })).toMatchObject({ dpop_bound_access_tokens: false, id_token_signed_response_alg: 'RS256' });
+  });
+
+  it.each<Partial<ClientFields>>([
+    { token_endpoint_auth_method: 'client_secret_basic' },
+    { token_endpoint_auth_method: 'none' },
+    { require_pushed_authorization_requests: false },
+    { dpop_bound_access_tokens: false },
+    { id_token_signed_response_alg: 'RS256' },
+  ])('is refused with %j', (given) => {
+    expect(faults(given)).toEqual(Object.keys(given));
   });
 });
 

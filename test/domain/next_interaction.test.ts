@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import { type Interaction, type InteractionFacts, nextInteraction } from '../../src/domain/next_interaction.ts';
+import type { ClaimConditions } from '../../src/domain/requested_claims.ts';
 import type { StandardRequest } from '../../src/domain/standard_request.ts';
 import { newClient } from '../support/grants.ts';
 import { NOON } from '../support/people.ts';
@@ -17,6 +18,7 @@ const request: StandardRequest = {
     asked_resource: [],
     nonce: null,
     claims: null,
+    conditions: { subjects: null, essential_acr: null, voluntary_acr: [] },
     code_challenge: '',
     prompt: [],
     max_age: null,
@@ -37,6 +39,7 @@ const facts: InteractionFacts = {
   hinted_user_id: null,
   is_allowed: true,
 };
+const claims = (conditions: Partial<ClaimConditions>) => ({ conditions: { ...request.conditions, ...conditions } });
 const nobody = { session: null };
 const back = { just_logged_in: true };
 const mfa = { session: { ...session, amr: ['pwd', 'otp', 'mfa'] } };
@@ -46,6 +49,29 @@ test.each<[string, Partial<StandardRequest>, Partial<InteractionFacts>, Interact
   ['logged in, and agreed before', {}, {}, 'grant'],
   ['silently: nobody is logged in', { prompt: ['none'] }, nobody, 'login_required'],
   ['silently: agreed before', { prompt: ['none'] }, {}, 'grant'],
+
+  // W10, OpenID Connect Core sections 5.5.1 and 5.5.1.1
+  ['claims name the person', claims({ subjects: ['ann'] }), {}, 'grant'],
+  ['claims name somebody else', claims({ subjects: ['bob'] }), {}, 'login'],
+  ['claims name somebody else, after a login for it', claims({ subjects: ['bob'] }), back, 'login_required'],
+  ['claims name somebody else, silently', { ...claims({ subjects: ['bob'] }), prompt: ['none'] }, {}, 'login_required'],
+  ['claims name two, this one among them', claims({ subjects: ['bob', 'ann'] }), {}, 'grant'],
+  ['claims contradict each other', claims({ subjects: [] }), back, 'login_required'],
+  ['claims name somebody else, and it was agreed', claims({ subjects: ['bob'] }), { ...back, agreed: true }, 'login_required'],
+  ['an essential class that the login has', claims({ essential_acr: ['2', '1'] }), {}, 'grant'],
+  ['an essential class that another login may have', claims({ essential_acr: ['2'] }), {}, 'login'],
+  ['an essential class that the login has now', claims({ essential_acr: ['2'] }), { ...back, ...mfa }, 'grant'],
+  ['an essential class, after a login without it', claims({ essential_acr: ['2'] }), back, 'unmet_authentication_requirements'],
+  ['an essential class, silently', { ...claims({ essential_acr: ['2'] }), prompt: ['none'] }, {}, 'login_required'],
+  ['an essential class that nobody knows', claims({ essential_acr: ['gold'] }), nobody, 'unmet_authentication_requirements'],
+  [
+    'an essential class that is too low for the login',
+    claims({ essential_acr: ['1'] }),
+    { ...back, ...mfa },
+    'unmet_authentication_requirements',
+  ],
+  ['a welcome class that the login has not', claims({ voluntary_acr: ['2'] }), {}, 'login'],
+  ['a welcome class, after a login without it', claims({ voluntary_acr: ['2'] }), back, 'grant'],
 
   ['never agreed', {}, { consent: undefined }, 'consent'],
   ['never agreed, to a trusted client', trusted, { consent: undefined }, 'grant'],

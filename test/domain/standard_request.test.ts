@@ -46,8 +46,30 @@ test('what is not said has its default', () => {
     ...{ asked_scope: [], asked_resource: [] },
     ...{ claims: null, code_challenge: CHALLENGE, prompt: [], max_age: null, acr_values: [], id_token_hint: null, login_hint: null },
     dpop_jkt: null,
+    conditions: { subjects: null, essential_acr: null, voluntary_acr: [] },
   });
 });
+
+// W10
+test.each<[string, object, object]>([
+  ['a subject of the ID token', { id_token: { sub: { value: 'a' } } }, { subjects: ['a'] }],
+  ['subjects of userinfo', { userinfo: { sub: { values: ['a', 'b'] } } }, { subjects: ['a', 'b'] }],
+  ['subjects of both', { id_token: { sub: { value: 'a' } }, userinfo: { sub: { values: ['a', 'b'] } } }, { subjects: ['a'] }],
+  ['subjects that contradict each other', { id_token: { sub: { value: 'a' } }, userinfo: { sub: { value: 'b' } } }, { subjects: [] }],
+  ['a subject without a value', { id_token: { sub: null, acr: { essential: true } } }, { subjects: null, essential_acr: null }],
+  ['an essential class', { id_token: { acr: { essential: true, values: ['2', '1'] } } }, { essential_acr: ['2', '1'] }],
+  ['a welcome class', { id_token: { acr: { value: '2' } } }, { essential_acr: null, voluntary_acr: ['2'] }],
+])('claims that name %s', (_story, claims, conditions) => {
+  expect(read({ claims: JSON.stringify(claims) }).conditions).toMatchObject(conditions);
+});
+
+// W10
+test.each([{ id_token: { sub: { value: 1 } } }, { id_token: { acr: { essential: true, values: [null] } } }])(
+  'claims %j are refused',
+  (claims) => {
+    expect(() => read({ claims: JSON.stringify(claims) })).toThrow('invalid_request');
+  },
+);
 
 test.each<[string, Parameters, Partial<StandardRequest>]>([
   ['scopes are a set, in their order', { scope: 'profile openid profile' }, { scope: ['profile', 'openid'] }],
@@ -131,7 +153,7 @@ describe('where the answer goes', () => {
     ['a form', { response_mode: 'form_post' }, { response_mode: 'form_post' }],
     ['the query, to complain about an unknown place', { response_mode: 'web_message' }, { response_mode: 'query' }],
     ['with the state as it came', { state: ' ä=&"' }, { state: ' ä=&"' }],
-    ['with an empty state, if that is what came', { state: '' }, { state: '' }],
+    ['without an empty state, which is as if it were left out', { state: '' }, { state: null }], // W8
     ['without a state that came twice', { state: ['a', 'b'] }, { state: null }],
     ['without a state that is too long', { state: `${LONG}x` }, { state: null }],
   ])('%s', (_what, parameters, expected) => {
