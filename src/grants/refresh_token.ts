@@ -2,7 +2,7 @@
 // its user, and when it was last used is written later, for many at once. In the standard profile one statement rotates it.
 import type { AuditEvent } from '../domain/audit_event.ts';
 import { providerKeyText } from '../domain/auth_provider.ts';
-import type { Client } from '../domain/client.ts';
+import { type Client, isConfidential } from '../domain/client.ts';
 import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress } from '../domain/network.ts';
 import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
@@ -53,12 +53,14 @@ function create(deps: GrantDeps): Grant {
       scope: requestedScope(parameters),
       resource: requestedResource(parameters),
       own_resource: public_url,
+      keeps: isConfidential(client) && client.dpop_bound_access_tokens,
       dpop_jkt,
       ...presented,
     };
     const [rotated] = await rotation.rotate(wanted);
     if (!rotated) throw await refuse(request, presented, await rotation.explainMiss(wanted));
-    return standardAuthorization(rotated, wanted, client, rotatingTokens.write({ id: presented.id, ...rotated }));
+    const is_new = rotated.generation !== presented.generation;
+    return standardAuthorization(rotated, wanted, client, is_new ? rotatingTokens.write({ id: presented.id, ...rotated }) : null);
   }
 
   /** A token that was used before, by whoever it was, ends its grant (RFC 9700 section 4.14.2). Everything else changes nothing. */
@@ -110,7 +112,7 @@ function homeAssistantAuthorization({ id, user_id, client_id, access_token_expir
 }
 
 /** A narrower scope is this access token's alone: the grant keeps what it has (RFC 6749 section 6). */
-function standardAuthorization(rotated: Rotated, wanted: Rotation, client: Client, refresh_token: string): Authorization {
+function standardAuthorization(rotated: Rotated, wanted: Rotation, client: Client, refresh_token: string | null): Authorization {
   const { user_id, access_token_expiration, auth_time, amr, claims, sid } = rotated;
   return {
     profile: 'standard',

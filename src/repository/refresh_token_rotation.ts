@@ -36,6 +36,8 @@ export interface Rotation extends PresentedToken, ClientRights {
   resource: readonly string[] | null;
   /** Ours: what a grant is for that names no resource server. */
   own_resource: string;
+  /** The token stays as it is, for a client that another proof binds it to (FAPI 2.0 section 5.3.2.1). */
+  keeps: boolean;
   dpop_jkt: string | null;
 }
 
@@ -77,8 +79,8 @@ export function createRefreshTokenRotation(database: Database) {
       'refresh_tokens_rotate',
       (_, p: Rotation) => sql<Rotated>`
         update refresh_tokens r set
-          generation = ${p.generation} + 1,
-          rotated_at = case when r.generation = ${p.generation} then ${p.now} else r.rotated_at end,
+          generation = case when ${p.keeps} then r.generation else ${p.generation} + 1 end,
+          rotated_at = case when r.generation = ${p.generation} and not ${p.keeps} then ${p.now} else r.rotated_at end,
           last_used_at = greatest(r.last_used_at, ${p.now}),
           last_used_ip = ${p.remote_address}
         from users u

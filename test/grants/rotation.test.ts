@@ -9,9 +9,22 @@ import { createSealer } from '../../src/repository/seal.ts';
 import type { StandardFacts } from '../../src/tokens/authorization_code.ts';
 import { createRotatingTokens } from '../../src/tokens/refresh_token.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, createTokenParts, HOME, ISSUER, loginOf, newClient, post, redeem, refresh, type TokenParts } from '../support/grants.ts';
+import { newProofKey, proofFor } from '../support/dpop.ts';
+import {
+  ABROAD,
+  ADMITTED,
+  createTokenParts,
+  HOME,
+  ISSUER,
+  loginOf,
+  newClient,
+  post,
+  redeem,
+  refresh,
+  type TokenParts,
+} from '../support/grants.ts';
 import { addPerson, addSystemGroups } from '../support/people.ts';
-import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardTokens } from '../support/standard_grants.ts';
+import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardCode, standardTokens, VERIFIER } from '../support/standard_grants.ts';
 
 const DAY = 86_400;
 
@@ -421,5 +434,58 @@ describe('20 parallel refreshes with one token, on two replicas', () => {
       expect(await grants()).toEqual([]);
       expect(events.filter(({ type, detail }) => type === 'refresh_token.replayed' && detail?.revoked === true)).toHaveLength(1);
     }
+  });
+});
+
+// D3: FAPI 2.0 section 5.3.2.1 wants no rotation for a client that proves itself and whose tokens are bound to its key.
+describe('the refresh token of a client whose tokens are bound to its key', () => {
+  const bound = newClient({ client_id: 'bound', dpop_bound_access_tokens: true });
+  const bound_public = { ...PUBLIC_CLIENT, client_id: 'bound-public', dpop_bound_access_tokens: true };
+  const before = { ...bound, dpop_bound_access_tokens: false };
+
+  async function again(client: typeof bound, refresh_token: string): Promise<TokenSet> {
+    const form = { grant_type: 'refresh_token', refresh_token, ...credentialsOf(client) };
+    const proof = await proofFor(await newProofKey(), { now: parts.time.clock() });
+    const answer = await post(parts, form, HOME, ADMITTED, client.dpop_bound_access_tokens ? { dpop: [proof] } : {});
+    if (typeof answer === 'string' || !('access_token' in answer)) throw new Error(String(answer));
+    return answer as TokenSet;
+  }
+
+  test('stays as it is for a confidential one, for as long as its grant lives', async () => {
+    await registerClient(parts, db.database, before);
+    const first = (await newTokens(before)).refresh_token!;
+    await registerClient(parts, db.database, bound);
+    for (const seconds of [0, 5, 60, DAY]) {
+      parts.time.advance(seconds);
+      expect(await again(bound, first)).toMatchObject({ access_token: expect.any(String) });
+      expect(await again(bound, first)).not.toHaveProperty('refresh_token');
+    }
+  });
+
+  test('that was rotated before is given as it is now, within the grace time, and ends the grant after it', async () => {
+    await registerClient(parts, db.database, before);
+    const first = (await newTokens(before)).refresh_token!;
+    const { refresh_token: second } = await again(before, first);
+    await registerClient(parts, db.database, bound);
+    expect((await again(bound, first)).refresh_token).toBe(second);
+    expect(await again(bound, second!)).not.toHaveProperty('refresh_token');
+    parts.time.advance(60);
+    await expect(again(bound, first)).rejects.toThrow(REFUSED);
+    await expect(again(bound, second!)).rejects.toThrow(REFUSED);
+  });
+
+  test('rotates for a public one, and for a confidential one without a bound key', async () => {
+    await registerClient(parts, db.database, bound_public);
+    await registerClient(parts, db.database, before);
+    expect((await again(before, (await newTokens(before)).refresh_token!)).refresh_token).toMatch(/^lk_rt_/);
+    const code = await standardCode(parts, db.database, user, bound_public);
+    const key = await newProofKey();
+    const proof = async () => ({ dpop: [await proofFor(key, { now: parts.time.clock() })] });
+    const form = { grant_type: 'authorization_code', code, code_verifier: VERIFIER, client_id: 'bound-public' };
+    const { refresh_token } = (await post(parts, form, HOME, ADMITTED, await proof())) as TokenSet;
+    const next = { grant_type: 'refresh_token', refresh_token: refresh_token!, client_id: 'bound-public' };
+    const answer = (await post(parts, next, HOME, ADMITTED, await proof())) as TokenSet;
+    expect(answer.refresh_token).not.toBe(refresh_token);
+    expect(answer.refresh_token).toMatch(/^lk_rt_/);
   });
 });
