@@ -4,6 +4,7 @@ import type { Client } from '../domain/client.ts';
 import { type ClientFields, type ClientRules, clientComplaints, completeClient, registeredId } from '../domain/client_metadata.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { FAPI2_DEFAULTS } from '../domain/fapi2.ts';
 import { pathText } from '../domain/json.ts';
 import type { PageRequest } from '../domain/page.ts';
 import { STANDARD_SCOPES } from '../domain/scope.ts';
@@ -109,7 +110,9 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
 
     async update(client_id: string, patch: ClientPatch, actor: Actor): Promise<RegisteredClientEntry> {
       return await change(client_id, async (trx, client) => {
-        const whole = completeClient({ ...client, ...said(patch) }, client);
+        // Who asks for the profile asks for what it demands.
+        const demanded = patch.profile === 'fapi2' ? FAPI2_DEFAULTS : {};
+        const whole = completeClient({ ...client, ...demanded, ...said(patch) }, client);
         await check(whole);
         await clients.update(trx, client_id, whole, Object.keys(said(patch)));
         if (!needsSecret(whole)) for (const { id } of client.secrets) await clientSecrets.remove(trx, { client_id, id });

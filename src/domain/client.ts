@@ -9,6 +9,12 @@ export const RESPONSE_MODES = ['query', 'fragment', 'form_post'] as const;
 export type ResponseMode = (typeof RESPONSE_MODES)[number];
 export type IdTokenAlgorithm = 'RS256' | 'ES256' | 'EdDSA';
 
+/** A set of demands on a client beyond those on all (FAPI 2.0 Security Profile). */
+export const CLIENT_PROFILES = ['fapi2'] as const;
+export type ClientProfile = (typeof CLIENT_PROFILES)[number];
+/** How a client of FAPI 2.0 may sign (section 5.4.1); the last is another name of EdDSA with that curve (RFC 9864). */
+export const FAPI2_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519'];
+
 /** What every kind of client has. Its secrets are not part of it. */
 export interface Client {
   client_id: string;
@@ -35,6 +41,8 @@ export interface Client {
   dpop_bound_access_tokens: boolean;
   require_pushed_authorization_requests: boolean;
   backchannel_logout_uri: string | null;
+  /** Null: no demands beyond those on all. */
+  profile: ClientProfile | null;
   /** No consent is asked for. */
   trusted: boolean;
   /** Who may use it: members of any of these groups; null: everybody. */

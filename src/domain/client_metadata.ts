@@ -1,7 +1,8 @@
 // What describes a client (RFC 7591 section 2), wherever it comes from: the configuration, the API, the client itself. First the shape of each field,
 // then the rules between them. Sources differ in what they may say, never in what it means.
 import { z } from 'zod';
-import { type Client, RESPONSE_MODES } from './client.ts';
+import { CLIENT_PROFILES, type Client, RESPONSE_MODES } from './client.ts';
+import { FAPI2_DEFAULTS, fapi2Faults } from './fapi2.ts';
 import { isSpecialUse, parseAddress } from './network.ts';
 import { hostOf, isThisMachine, redirectUriComplaint } from './registered_redirect_uri.ts';
 import { isScope, parseScope } from './scope.ts';
@@ -72,6 +73,7 @@ export const ownFields = {
 export const operatorFields = {
   resources: uris,
   trusted: z.boolean(),
+  profile: z.enum(CLIENT_PROFILES).nullable(),
   allowed_group_ids: z.array(z.string().max(64)).max(100).nullable(),
 };
 
@@ -95,6 +97,7 @@ export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_
   dpop_bound_access_tokens: false,
   require_pushed_authorization_requests: false,
   backchannel_logout_uri: null,
+  profile: null,
   trusted: false,
   allowed_group_ids: null,
   access_token_lifetime: null,
@@ -127,6 +130,7 @@ export function clientComplaints(client: ClientFields, rules: ClientRules): Clie
     ...grantComplaints(client, rules),
     ...keyComplaints(client),
     ...addressComplaints(client, rules),
+    ...fapi2Faults(client).flatMap(([field, message]) => complainIf(true, field, message)),
   ];
 }
 
@@ -216,5 +220,5 @@ export function completeClient(
   defaults: Pick<ClientFields, 'scope' | 'token_endpoint_auth_method'>,
 ): ClientFields {
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { ...CLIENT_DEFAULTS, ...defaults, ...said };
+  return { ...CLIENT_DEFAULTS, ...defaults, ...(given.profile === 'fapi2' && FAPI2_DEFAULTS), ...said };
 }

@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AuthError } from '../domain/errors.ts';
+import { type Parameters, withoutEmpty } from '../domain/parameters.ts';
 import { parseForm } from './form_body.ts';
 import { parseStrictJson } from './strict_json.ts';
 import { validate } from './validate.ts';
@@ -21,9 +22,14 @@ export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, sche
   return validate(schema, parsed(bytesOf(request)));
 }
 
-/** The body as a form. */
-export function formBody(request: FastifyRequest): Promise<ReadonlyMap<string, string>> {
+/** The body as a form: every field that it has, the empty ones included. For pages, and where the dialect is yet to be told. */
+export function formBody(request: FastifyRequest): Promise<Parameters> {
   return parseForm(bytesOf(request), request.headers['content-type']);
+}
+
+/** The parameters of an endpoint of the standard profile alone: those that have a value. */
+export async function parameterBody(request: FastifyRequest): Promise<Parameters> {
+  return withoutEmpty(await formBody(request));
 }
 
 function bytesOf(request: FastifyRequest): Buffer | undefined {

@@ -1,22 +1,24 @@
-// `Authorization: Basic` as clients send it (RFC 6749 section 2.3.1): id and secret form-encoded, then base64. Many skip the encoding,
-// so what cannot be encoded text is taken as it is.
+// `Authorization: Basic` as clients send it. RFC 6749 section 2.3.1 wants id and secret form-encoded before base64, and many clients leave
+// that out (curl, requests, PHP): credentials that read differently with and without it have both readings.
 
 export interface BasicCredentials {
   client_id: string;
   client_secret: string;
 }
 
-/** What `encodeURIComponent` and form encoders leave, and what they make of the rest. */
-const ENCODED = /^(?:[A-Za-z0-9*\-._~!'()+]|%[0-9A-F]{2})*$/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Null for anything that is no Basic credentials. */
-export function parseBasic(authorization: string): BasicCredentials | null {
+/** The readings, the form-decoded one first; one where they agree. Null for anything that is no Basic credentials. */
+export function parseBasic(authorization: string): [BasicCredentials, ...BasicCredentials[]] | null {
   const [, base64] = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization) ?? [];
   if (base64 === undefined) return null;
   const text = decode(Buffer.from(base64, 'base64'));
   const colon = text.indexOf(':');
-  return colon < 0 ? null : { client_id: plain(text.slice(0, colon)), client_secret: plain(text.slice(colon + 1)) };
+  if (colon < 0) return null;
+  const raw = { client_id: text.slice(0, colon), client_secret: text.slice(colon + 1) };
+  if (!/[%+]/.test(text)) return [raw];
+  const decoded = { client_id: formDecoded(raw.client_id), client_secret: formDecoded(raw.client_secret) };
+  return decoded.client_id === raw.client_id && decoded.client_secret === raw.client_secret ? [raw] : [decoded, raw];
 }
 
 function decode(bytes: Buffer): string {
@@ -27,8 +29,8 @@ function decode(bytes: Buffer): string {
   }
 }
 
-function plain(text: string): string {
-  if (!ENCODED.test(text)) return text;
+/** The text itself where it is no encoded one. */
+function formDecoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {

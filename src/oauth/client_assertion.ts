@@ -1,6 +1,6 @@
 // A client that signs who it is (RFC 7523, OpenID Connect Core section 9: private_key_jwt). Each assertion is good once, for us alone, and not for long.
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import type { Client } from '../domain/client.ts';
+import { type Client, FAPI2_ALGORITHMS } from '../domain/client.ts';
 import { isFetchable, isPublicJwks } from '../domain/client_metadata.ts';
 import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -20,6 +20,14 @@ export interface ClientAssertionDeps {
   fetch?: Partial<GuardedFetchOptions> | undefined;
 }
 
+/** The request that an assertion came with: from where, and at which path. */
+interface Call {
+  remote_address: string;
+  endpoint: string;
+}
+
+type Expected = Pick<Client, 'client_id' | 'profile'> & Pick<Call, 'endpoint'>;
+
 export type ClientAssertions = ReturnType<typeof createClientAssertions>;
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -36,12 +44,16 @@ export function createClientAssertions({ issuer, usedProofs, clock, allow_privat
   const getJson = createGuardedJson({ isAllowed, max_bytes: MAX_JWKS_BYTES, ...fetch });
   const remoteKeys = createDocumentCache(async (url) => keysOf(await getJson(url)), clock);
 
-  async function verify(assertion: string, client_id: string, getKey: JWTVerifyGetKey): Promise<JWTPayload> {
+  /** What an assertion may be made for: us by our issuer, or the endpoint that takes it. FAPI 2.0 section 5.3.2.1: the issuer alone. */
+  const audiencesOf = (profile: Client['profile'], endpoint: string) =>
+    profile === 'fapi2' ? [issuer] : [issuer, `${issuer}/auth/token`, issuer + endpoint];
+
+  async function verify(assertion: string, { client_id, profile, endpoint }: Expected, getKey: JWTVerifyGetKey): Promise<JWTPayload> {
     const options = {
       issuer: client_id,
       subject: client_id,
-      audience: issuer,
-      algorithms: ASSERTION_ALGORITHMS,
+      audience: audiencesOf(profile, endpoint),
+      algorithms: profile === 'fapi2' ? FAPI2_ALGORITHMS : ASSERTION_ALGORITHMS,
       clockTolerance: LEEWAY,
       currentDate: clock(),
       requiredClaims: ['exp', 'jti'],
@@ -59,15 +71,17 @@ export function createClientAssertions({ issuer, usedProofs, clock, allow_privat
     }
   }
 
-  async function verifyByKeys(assertion: string, { client_id, jwks, jwks_uri }: Client, remote_address: string): Promise<JWTPayload> {
-    if (jwks) return await verify(assertion, client_id, localKeys(jwks));
+  async function verifyByKeys(assertion: string, client: Client, { remote_address, endpoint }: Call): Promise<JWTPayload> {
+    const { jwks, jwks_uri } = client;
+    const expected = { ...client, endpoint };
+    if (jwks) return await verify(assertion, expected, localKeys(jwks));
     if (jwks_uri === null || !isFetchable(jwks_uri, allow_private_addresses)) throw refused('the client has no keys');
     try {
-      return await verify(assertion, client_id, localKeys(await remoteKeys.get(jwks_uri, remote_address)));
+      return await verify(assertion, expected, localKeys(await remoteKeys.get(jwks_uri, remote_address)));
     } catch (error) {
       // It may have changed its key since we looked.
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      return await verify(assertion, client_id, localKeys(await remoteKeys.getFresh(jwks_uri, remote_address)));
+      return await verify(assertion, expected, localKeys(await remoteKeys.getFresh(jwks_uri, remote_address)));
     }
   }
 
@@ -83,18 +97,18 @@ export function createClientAssertions({ issuer, usedProofs, clock, allow_privat
     },
 
     /** Spends the assertion. Throws `invalid_client` when it is not the client's, not for us, too old, too early, or was here before. */
-    async prove(assertion: string, client: Client, remote_address: string): Promise<void> {
+    async prove(assertion: string, client: Client, call: Call): Promise<void> {
       const {
         jti,
         exp = 0,
         iat = 0,
         aud,
-      } = await verifyByKeys(assertion, client, remote_address).catch((error: unknown) => {
+      } = await verifyByKeys(assertion, client, call).catch((error: unknown) => {
         throw error instanceof errors.JOSEError ? refused(error.code) : error;
       });
       const now = epochSeconds(clock());
-      // FAPI 2.0 section 5.3.2.1: the issuer, as a text, and nothing else.
-      if (typeof aud !== 'string') throw refused('aud is a list');
+      // Whoever else is named there could send it on to us.
+      if (typeof aud !== 'string' && (client.profile === 'fapi2' || aud?.length !== 1)) throw refused('aud is a list');
       if (exp > now + LONGEST_LIFE || iat > now + 60) throw refused('it lives too long, or was made in the future');
       const proof_hash = sha256(JSON.stringify(['client_assertion', client.client_id, jti]));
       const expires_at = addSeconds(new Date(exp * 1000), LEEWAY);

@@ -6,7 +6,7 @@ import { AuthError } from '../domain/errors.ts';
 import type { ClientSecrets } from '../repository/client_secrets.ts';
 import type { Clients } from '../repository/clients.ts';
 import type { ClientSecretHash } from '../tokens/client_secret.ts';
-import { parseBasic } from './basic_credentials.ts';
+import { type BasicCredentials, parseBasic } from './basic_credentials.ts';
 import { ASSERTION_TYPE, type ClientAssertions } from './client_assertion.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
@@ -24,6 +24,8 @@ interface ClientAuthenticationRequest {
   authorization: string | undefined;
   parameters: ReadonlyMap<string, string>;
   remote_address: string;
+  /** The path of the endpoint that is called: an assertion may be made for it. */
+  endpoint: string;
 }
 
 export interface ClientAuthentication {
@@ -33,8 +35,9 @@ export interface ClientAuthentication {
 
 /** What a request proves itself with. */
 type Proof =
-  | { method: 'none'; client_id: string }
-  | { method: 'client_secret'; client_id: string; client_secret: string }
+  | { method: 'none'; client_ids: string[] }
+  /** By each reading of the Basic header; at least one. */
+  | { method: 'client_secret'; readings: BasicCredentials[] }
   | { method: 'client_assertion'; client_id: string; client_assertion: string };
 
 export function createClientAuthentication(deps: ClientAuthenticationDeps): ClientAuthentication {
@@ -44,11 +47,17 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     return (await clientDirectory.find(client_id, remote_address).catch(asUnknown)) ?? refuse('unknown client');
   }
 
-  /** Secrets belong to registered clients alone. An unknown one is asked for everything that a known one is asked for. */
-  async function checkSecret({ client_id, client_secret }: { client_id: string; client_secret: string }): Promise<Client> {
+  async function matchSecret({ client_id, client_secret }: BasicCredentials) {
     const name = isStorable(client_id) ? client_id : '';
     const found = await clients.findWithSecrets({ client_id: name, now: clock() });
-    const match = clientSecretHash.find(client_secret, found?.secrets ?? []);
+    return { found, match: clientSecretHash.find(client_secret, found?.secrets ?? []) };
+  }
+
+  /** Secrets belong to registered clients alone. An unknown one is asked for everything that a known one is asked for. */
+  async function checkSecret(readings: readonly BasicCredentials[]): Promise<Client> {
+    // Together, which is one round trip to the database.
+    const judged = await Promise.all(readings.map(matchSecret));
+    const { found, match } = judged.find(({ match }) => match) ?? judged.find(({ found }) => found) ?? {};
     if (!found || !match) return refuse(found ? 'wrong secret' : 'unknown client');
     const { client } = found;
     // Either way of sending it is as good as the other, and few clients say truly which one they use.
@@ -58,24 +67,30 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     return client;
   }
 
-  async function checkAssertion(client_id: string, client_assertion: string, remote_address: string): Promise<Client> {
+  async function checkAssertion(
+    { client_id, client_assertion }: { client_id: string; client_assertion: string },
+    { remote_address, endpoint }: ClientAuthenticationRequest,
+  ): Promise<Client> {
     const client = await findClient(client_id, remote_address);
     if (client.token_endpoint_auth_method !== 'private_key_jwt') return refuse('the client does not prove itself by assertions');
-    await clientAssertions.prove(client_assertion, client, remote_address);
+    await clientAssertions.prove(client_assertion, client, { remote_address, endpoint });
     return client;
   }
 
-  async function checkName(client_id: string, remote_address: string): Promise<Client> {
-    const client = await findClient(client_id, remote_address);
+  /** By each reading of its name. */
+  async function checkName([client_id = '', ...others]: readonly string[], remote_address: string): Promise<Client> {
+    const found = others.length === 0 ? undefined : await clientDirectory.find(client_id, remote_address).catch(asUnknown);
+    if (found === null) return await checkName(others, remote_address);
+    const client = found ?? (await findClient(client_id, remote_address));
     return isConfidential(client) ? refuse('a client that proves itself came without a proof') : client;
   }
 
   return {
     async authenticate(request) {
       const proof = readProof(request, clientAssertions);
-      if (proof.method === 'client_secret') return await checkSecret(proof);
-      if (proof.method === 'client_assertion') return await checkAssertion(proof.client_id, proof.client_assertion, request.remote_address);
-      return await checkName(proof.client_id, request.remote_address);
+      if (proof.method === 'client_secret') return await checkSecret(proof.readings);
+      if (proof.method === 'client_assertion') return await checkAssertion(proof, request);
+      return await checkName(proof.client_ids, request.remote_address);
     },
   };
 }
@@ -83,27 +98,30 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
 function readProof({ authorization, parameters }: ClientAuthenticationRequest, assertions: ClientAssertions): Proof {
   const named = parameters.get('client_id');
   const client_assertion = parameters.get('client_assertion');
-  // An empty secret is none: some clients send one for lack of any.
   const in_body = parameters.get('client_secret') || undefined;
   // Another scheme proves something else, such as a token that is asked about.
   const basic = /^basic\b/i.test(authorization ?? '')
     ? (parseBasic(authorization ?? '') ?? refuse('an Authorization header that cannot be read'))
     : undefined;
-  const in_header = basic?.client_secret || undefined;
+  // An empty secret is none: some clients send one for lack of any.
+  const in_header = basic?.[0].client_secret || undefined;
   // RFC 6749 section 2.3: no more than one method in each request.
   if ([in_header, in_body, client_assertion].filter((proof) => proof !== undefined).length > 1)
     throw new AuthError('invalid_request', 'More than one client authentication method');
   const claimed =
     client_assertion === undefined ? undefined : (assertions.claimedBy(client_assertion) ?? refuse('an assertion that is no client’s'));
-  const [client_id, another] = new Set([claimed, basic?.client_id, named].filter((id) => id !== undefined));
+  const readings = basic?.filter((reading) => named === undefined || reading.client_id === named) ?? [];
+  const in_basic = (readings[0] ?? basic?.[0])?.client_id;
+  const [client_id, another] = new Set([claimed, in_basic, named].filter((id) => id !== undefined));
   if (client_id === undefined) return refuse('no client is named');
   if (another !== undefined) throw new AuthError('invalid_request', 'More than one client is named');
   if (client_assertion !== undefined) {
     if (parameters.get('client_assertion_type') !== ASSERTION_TYPE) refuse('an unknown client_assertion_type');
     return { method: 'client_assertion', client_id, client_assertion };
   }
-  const client_secret = in_header ?? in_body;
-  return client_secret === undefined ? { method: 'none', client_id } : { method: 'client_secret', client_id, client_secret };
+  if (in_header !== undefined) return { method: 'client_secret', readings };
+  if (in_body !== undefined) return { method: 'client_secret', readings: [{ client_id, client_secret: in_body }] };
+  return { method: 'none', client_ids: readings.length > 0 ? [...new Set(readings.map((reading) => reading.client_id))] : [client_id] };
 }
 
 /** PostgreSQL holds neither. */

@@ -129,7 +129,7 @@ function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_en
  * Of everything that the client says of itself: whatever changes was not what was let in. What the operator adds is no change of a client's, and
  * how it wants its answers lets it do nothing more.
  */
-function metadataHash({ scope, kind, resources: _, response_modes: __, ...client }: Client): Buffer {
+function metadataHash({ scope, kind, resources: _, response_modes: __, profile: ___, ...client }: Client): Buffer {
   const said = { ...client, kind, scope: kind === 'url' ? [] : scope };
   return createHash('sha256').update(canonical(said)).digest();
 }

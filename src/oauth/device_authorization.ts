@@ -57,7 +57,8 @@ export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
       context: Pick<RequestContext, 'authorization' | 'remote_address'>,
     ): Promise<DeviceAuthorizationResponse> {
       const { authorization, remote_address } = context;
-      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address });
+      const endpoint = '/auth/device_authorization';
+      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint });
       const { client_id, grant_types } = client;
       if (await clientDirectory.isRefused(client_id)) throw new AuthError('unauthorized_client', 'This client is not allowed');
       if (!grant_types.includes(DEVICE_CODE_GRANT)) throw new AuthError('unauthorized_client', 'The client may not use this grant');

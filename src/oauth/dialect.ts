@@ -7,6 +7,6 @@ export function namesNobody(
   { authorization = '' }: Pick<RequestContext, 'authorization'>,
 ): boolean {
   const client_id = parameters.get('client_id');
-  if (client_id !== undefined) return client_id === '' || client_id.includes('://');
-  return !/^basic /i.test(authorization) && !parameters.has('client_assertion');
+  if (client_id) return client_id.includes('://');
+  return !/^basic /i.test(authorization) && !parameters.get('client_assertion');
 }

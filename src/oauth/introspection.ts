@@ -70,7 +70,12 @@ export function createIntrospection(deps: IntrospectionDeps) {
   }
 
   async function introspect(parameters: ReadonlyMap<string, string>, { authorization, remote_address }: Context) {
-    const client = await deps.clientAuthentication.authenticate({ authorization, parameters, remote_address });
+    const client = await deps.clientAuthentication.authenticate({
+      authorization,
+      parameters,
+      remote_address,
+      endpoint: '/auth/introspect',
+    });
     // Section 2.1: who asks must be authorized; a name alone is nobody's proof.
     if (!isConfidential(client)) throw new AuthError('invalid_client', 'Client authentication failed', { detail: 'a public client' });
     const token = parameters.get('token');

@@ -3,6 +3,7 @@
 import type { Audit } from '../domain/audit_event.ts';
 import { type Client, isConfidential } from '../domain/client.ts';
 import { AuthError } from '../domain/errors.ts';
+import { type Parameters, withoutEmpty } from '../domain/parameters.ts';
 import type { AccessTokenClaims } from '../domain/token.ts';
 import type { PresentedToken, RefreshTokenRotation } from '../repository/refresh_token_rotation.ts';
 import type { RefreshTokens } from '../repository/refresh_tokens.ts';
@@ -61,15 +62,16 @@ export function createRevocation(deps: RevocationDeps) {
     revokeBySecret,
 
     /** Returns when the token is dead, whether it ever lived or not. Throws `invalid_client`, and what a client may know of others' tokens. */
-    async revoke(parameters: ReadonlyMap<string, string>, context: Context): Promise<void> {
-      const token = parameters.get('token');
+    async revoke(form: Parameters, context: Context): Promise<void> {
+      const token = form.get('token');
       const presented = rotatingTokens.read(token ?? '');
       const claims = presented ? null : accessTokens.read(token ?? '', { for_anyone: true });
-      const is_nobodys = namesNobody(parameters, context);
+      const is_nobodys = namesNobody(form, context);
       // Home Assistant's tokens, and what is no token; its access tokens are no business of this endpoint.
-      if (is_nobodys && !presented && (!claims || !parameters.get('client_id'))) return await revokeBySecret(token, context);
+      if (is_nobodys && !presented && (!claims || !form.get('client_id'))) return await revokeBySecret(token, context);
       const { authorization, remote_address } = context;
-      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address });
+      const parameters = withoutEmpty(form);
+      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint: '/auth/revoke' });
       if (presented) await revokeGrant(presented, client, context);
       else if (claims) await revokeAccessToken(claims, client, context);
     },

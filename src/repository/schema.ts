@@ -3,7 +3,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
-import type { IdTokenAlgorithm, ResponseMode, TokenEndpointAuthMethod } from '../domain/client.ts';
+import type { ClientProfile, IdTokenAlgorithm, ResponseMode, TokenEndpointAuthMethod } from '../domain/client.ts';
 import type { Values } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { FlowPage, FlowType } from '../domain/login_flow.ts';
@@ -217,6 +217,7 @@ export interface Schema {
     dpop_bound_access_tokens: Generated<boolean>;
     require_pushed_authorization_requests: Generated<boolean>;
     backchannel_logout_uri: string | null;
+    profile: ClientProfile | null;
     trusted: Generated<boolean>;
     allowed_group_ids: string[] | null;
     access_token_lifetime: number | null;

@@ -1,6 +1,7 @@
 // Proofs of possession (RFC 9449): that whoever sends a request holds a private key. A token that is bound to the key is worth nothing to
 // anybody else. jose does the cryptography; what a proof must say is checked here.
 import { calculateJwkThumbprint, EmbeddedJWK, type JWK, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
+import { type ClientProfile, FAPI2_ALGORITHMS } from '../domain/client.ts';
 import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { safeEqual, sha256 } from '../domain/secret.ts';
@@ -31,16 +32,18 @@ export interface Proven {
   path: string;
   /** The access token that comes with it. */
   access_token?: string;
+  /** Of the client, where it is known. */
+  profile?: ClientProfile | null;
 }
 
 export type Dpop = ReturnType<typeof createDpop>;
 
 export function createDpop({ usedProofs, clock, public_url, nonces = null }: DpopDeps) {
-  async function verify(proof: string): Promise<JWTVerifyResult> {
+  async function verify(proof: string, algorithms: string[]): Promise<JWTVerifyResult> {
     try {
       return await jwtVerify(proof, EmbeddedJWK, {
         typ: 'dpop+jwt',
-        algorithms: DPOP_ALGORITHMS,
+        algorithms,
         requiredClaims: ['jti', 'htm', 'htu', 'iat'],
         currentDate: clock(),
         clockTolerance: WINDOW,
@@ -81,7 +84,7 @@ export function createDpop({ usedProofs, clock, public_url, nonces = null }: Dpo
       if (proof === undefined) return null;
       if (others.length > 0) throw refused('there is more than one');
       if (proof.length > MAX_LENGTH) throw refused('it is too long');
-      const { payload, protectedHeader } = await verify(proof);
+      const { payload, protectedHeader } = await verify(proof, request.profile === 'fapi2' ? FAPI2_ALGORITHMS : DPOP_ALGORITHMS);
       judge(payload, request);
       if (nonces && !nonces.isGood(payload.nonce))
         throw new AuthError('use_dpop_nonce', 'The DPoP proof must name the nonce of DPoP-Nonce');

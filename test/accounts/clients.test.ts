@@ -57,6 +57,7 @@ const isGood = async (client_id: string, client_secret: string) =>
         ['client_id', client_id],
         ['client_secret', client_secret],
       ]),
+      endpoint: '/auth/token',
       remote_address: '::1',
     })
     .then(

@@ -45,6 +45,20 @@ test('one line registers an app and prints all that it must be told', async () =
   expect(await cli.list('client', 'list')).toMatchObject([{ client_id: 'grafana', client_name: 'Grafana', trusted: false }]);
 });
 
+// W11
+test('an app may have the profile fapi2, and proves itself by its keys then', async () => {
+  const { out } = await cli.run([...ADD, '--profile', 'fapi2', '--jwks-uri', 'https://grafana.example.com/jwks', '--json']);
+  expect(JSON.parse(out)).toMatchObject({ token_endpoint_auth_method: 'private_key_jwt' });
+  expect(JSON.parse(out)).not.toHaveProperty('client_secret');
+  expect(JSON.parse((await cli.run(['client', 'show', 'grafana', '--json'])).out)).toMatchObject({
+    profile: 'fapi2',
+    require_pushed_authorization_requests: true,
+    dpop_bound_access_tokens: true,
+  });
+  expect((await cli.run([...ADD, '--client-id', 'x', '--profile', 'fapi2'])).err).toMatch(/private_key_jwt needs jwks/);
+  expect((await cli.run([...ADD, '--client-id', 'x', '--profile', 'fapi1'])).err).toMatch(/--profile "fapi1" must be one of fapi2/);
+});
+
 test('an app may be public, trusted, and for some people and scopes alone', async () => {
   const words = ['--public', '--trusted', '--scope', 'openid groups', '--group', 'system-admin', '--client-id', 'my app', '--json'];
   const { out } = await cli.run([...ADD, ...words]);

@@ -29,6 +29,7 @@ test('a client needs little more than its name and where people go', async () =>
       dpop_bound_access_tokens: false,
       require_pushed_authorization_requests: false,
       backchannel_logout_uri: null,
+      profile: null,
       trusted: false,
       allowed_group_ids: null,
       access_token_lifetime: null,

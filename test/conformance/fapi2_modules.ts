@@ -61,10 +61,6 @@ export const FAPI2_MODULES: Readonly<Record<string, readonly string[]>> = {
 
 /** Where our test departs from the suite's check, and why. */
 export const FAPI2_NOTES: Readonly<Record<string, string>> = {
-  'refresh-token':
-    'The suite wants that tokens bound to a key are not rotated. They are here, and within the grace time the old one gives the same successor.',
-  'ensure-signed-client-assertion-with-RS256-fails':
-    'RS256 is there for clients of OpenID Connect; a client whose keys are of another algorithm is held to that.',
   'ensure-token-endpoint-fails-with-expired-auth-code': "The server's clock is moved instead of waiting.",
   'attempt-reuse-authorization-code-after-one-second': "The server's clock is moved instead of waiting.",
   'dpop-negative-tests': 'At userinfo; the same at the token endpoint in test/tokens/dpop.test.ts.',

@@ -36,7 +36,7 @@ const base64 = (text: string, encoding: 'utf8' | 'latin1' = 'utf8') => `Basic ${
 const basic = (client_id: string, secret: string) =>
   base64([client_id, secret].map((text) => new URLSearchParams({ '': text }).toString().slice(1)).join(':'));
 const ask = (parameters: Record<string, string> = {}, authorization?: string) =>
-  c.authenticate({ authorization, parameters: new Map(Object.entries(parameters)), remote_address: ABROAD });
+  c.authenticate({ authorization, parameters: new Map(Object.entries(parameters)), remote_address: ABROAD, endpoint: '/auth/par' });
 const name = async (asked: ReturnType<typeof ask>) => (await asked).client_id;
 
 describe('a secret', () => {
@@ -99,11 +99,30 @@ describe('a secret', () => {
     expect(await name(ask({}, base64(`raw:${secret}`, encoding)))).toBe('raw');
   });
 
-  // C16
-  it('that reads as encoded text is that text', async () => {
-    await c.add('raw', {}, 'a+b');
-    await expect(ask({}, base64('raw:a+b'))).rejects.toMatchObject(FAILED);
-    expect(await name(ask({}, base64('raw:a%2Bb')))).toBe('raw');
+  // C16, W9: RFC 6749 names the encoded form, curl and others send the text as it is.
+  it.each(['a+b', '100%41', 'a%2Bb', '%25', 'x%zz+', 'a/b%c', 'pass word%20+', 'é+%'])(
+    '%j is accepted as it is and form-encoded',
+    async (secret) => {
+      await c.add('raw', {}, secret);
+      for (const sent of [secret, new URLSearchParams({ '': secret }).toString().slice(1), encodeURIComponent(secret)]) {
+        expect([sent, await name(ask({}, base64(`raw:${sent}`)))]).toEqual([sent, 'raw']);
+        expect(await name(ask({ client_id: 'raw' }, base64(`raw:${sent}`)))).toBe('raw');
+      }
+      await expect(ask({}, base64(`raw:${secret}+`))).rejects.toMatchObject(FAILED);
+    },
+  );
+
+  // W9
+  it('of a client whose name reads in two ways is taken for both', async () => {
+    for (const client_id of ['a+b', 'c%41', ODD]) await c.add(client_id, {}, `${client_id} secret`).catch(() => {});
+    await c.add('d+e', { token_endpoint_auth_method: 'none' });
+    for (const client_id of ['a+b', 'c%41']) {
+      expect(await name(ask({}, base64(`${client_id}:${client_id} secret`)))).toBe(client_id);
+      expect(await name(ask({}, basic(client_id, `${client_id} secret`)))).toBe(client_id);
+      expect(await name(ask({ client_id }, base64(`${client_id}:${client_id} secret`)))).toBe(client_id);
+    }
+    for (const authorization of [base64('d+e:'), basic('d+e', '')]) expect(await name(ask({}, authorization))).toBe('d+e');
+    await expect(ask({ client_id: 'a b' }, base64('c+d:x'))).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
   it('is good under an earlier secret_key, and hashed anew', async () => {
@@ -214,8 +233,14 @@ describe('an assertion', () => {
   // C18
   it.each<[string, (now: number) => object, boolean]>([
     ['for somebody else', () => ({ aud: 'https://other.example.com' }), false],
-    ['for the token endpoint', () => ({ aud: `${ISSUER}/auth/token` }), false],
-    ['for a list', () => ({ aud: [ISSUER] }), false],
+    // W11
+    ['for the token endpoint', () => ({ aud: `${ISSUER}/auth/token` }), true],
+    ['for the endpoint that is called', () => ({ aud: `${ISSUER}/auth/par` }), true],
+    ['for another endpoint', () => ({ aud: `${ISSUER}/auth/introspect` }), false],
+    ['for a list of one', () => ({ aud: [ISSUER] }), true],
+    ['for a list of one endpoint', () => ({ aud: [`${ISSUER}/auth/token`] }), true],
+    ['for a list of the same twice', () => ({ aud: [ISSUER, ISSUER] }), false],
+    ['for an empty list', () => ({ aud: [] }), false],
     ['for a list of several', () => ({ aud: [ISSUER, 'https://other.example.com'] }), false],
     ['for nobody', () => ({ aud: undefined }), false],
     ['that expired five minutes ago', (now) => ({ exp: now - 300 }), false],
@@ -233,6 +258,17 @@ describe('an assertion', () => {
     const sent = send(await sign(claims(differs(epochSeconds(c.time.clock())))));
     if (accepted) expect(await name(sent)).toBe('signing');
     else await expect(sent).rejects.toMatchObject(FAILED);
+  });
+
+  // W11
+  it('of a client with profile fapi2 is for the issuer as a text, and of its algorithms', async () => {
+    const jwks = { keys: ['RS256', 'PS256', 'ES256', 'EdDSA'].map((alg) => keys[alg]!.jwk) };
+    await c.add('fapi', { token_endpoint_auth_method: 'private_key_jwt', jwks, profile: 'fapi2' });
+    const of = { iss: 'fapi', sub: 'fapi' };
+    for (const alg of ['PS256', 'ES256', 'EdDSA']) expect(await name(send(await sign(claims(of), alg)))).toBe('fapi');
+    const audiences = [`${ISSUER}/auth/token`, `${ISSUER}/auth/par`, [ISSUER], [`${ISSUER}/auth/token`]];
+    for (const aud of audiences) await expect(send(await sign(claims({ ...of, aud })))).rejects.toMatchObject(FAILED);
+    await expect(send(await sign(claims(of), 'RS256'))).rejects.toMatchObject(FAILED);
   });
 
   // C18

@@ -40,8 +40,7 @@ export async function startFapi2() {
     client_id,
     redirect_uris: [redirect_uri],
     jwks: { keys: [jwk] },
-    dpop_bound_access_tokens: true,
-    id_token_signed_response_alg: 'ES256',
+    profile: 'fapi2',
   }));
   const server = await startServer({ config: { clients, http: { ip_ban_enabled: false } } });
   await server.createOwner();

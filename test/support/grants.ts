@@ -218,6 +218,7 @@ export function newClient(differences: Partial<Client> = {}): Client {
     ...{ jwks: null, jwks_uri: null },
     id_token_signed_response_alg: 'ES256',
     ...{ dpop_bound_access_tokens: false, require_pushed_authorization_requests: false, backchannel_logout_uri: null },
+    profile: null,
     trusted: true,
     allowed_group_ids: null,
     ...{ access_token_lifetime: null, refresh_token_idle_lifetime: null, refresh_token_lifetime: null },

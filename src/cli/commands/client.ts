@@ -3,7 +3,13 @@ import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { RegisteredClientEntry } from '../../accounts/clients.ts';
 import { duration } from '../../config/duration.ts';
-import { RESPONSE_MODES, type ResponseMode } from '../../domain/client.ts';
+import {
+  CLIENT_PROFILES,
+  type ClientProfile,
+  RESPONSE_MODES,
+  type ResponseMode,
+  type TokenEndpointAuthMethod,
+} from '../../domain/client.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { parseScope } from '../../domain/scope.ts';
 import type { RegisteredClient } from '../../repository/clients.ts';
@@ -24,6 +30,8 @@ interface AddOptions extends ConfigOption, ListOption {
   responseMode?: string[];
   group?: string[];
   resource?: string[];
+  jwksUri?: string;
+  profile?: string;
 }
 
 const COLUMNS: Columns<RegisteredClient> = {
@@ -76,6 +84,8 @@ function declareAdd(client: Command, context: CliContext): void {
       several,
     )
     .option('--post-logout-redirect-uri <uri>', 'where people may go after they logged out', several)
+    .option('--jwks-uri <uri>', 'where it publishes the keys that it proves itself with, instead of a secret')
+    .option('--profile <profile>', `demands beyond those on every app: ${CLIENT_PROFILES.join(', ')} (needs --jwks-uri)`)
     .option('--resource <uri>', 'another server that it may ask tokens for', several)
     .action((name: string, options: AddOptions) => add(context, name, options));
 }
@@ -96,7 +106,9 @@ async function add(context: CliContext, client_name: string, options: AddOptions
     response_modes: options.responseMode?.map(responseMode),
     allowed_group_ids: options.group ?? null,
     trusted: options.trusted === true,
-    token_endpoint_auth_method: options.public === true ? ('none' as const) : undefined,
+    token_endpoint_auth_method: authMethod(options),
+    jwks_uri: options.jwksUri ?? null,
+    profile: options.profile === undefined ? null : clientProfile(options.profile),
   };
   await withParts(context, options, async ({ clients, public_url }) => {
     const { client_secret, ...made } = await clients.create(fields, OPERATOR).catch(explained(fields.client_id));
@@ -176,11 +188,12 @@ function declareDecisions(client: Command, context: CliContext): void {
 }
 
 function stateOf(client: RegisteredClientEntry): Record<string, string> {
-  const { managed_by, is_enabled, trusted, response_modes, allowed_group_ids, secrets } = client;
+  const { managed_by, is_enabled, trusted, profile, response_modes, allowed_group_ids, secrets } = client;
   return {
     'managed by': managed_by,
     state: is_enabled ? 'active' : 'disabled',
     trusted: trusted ? 'yes' : 'no',
+    ...(profile !== null && { profile }),
     'response modes': response_modes.join(', '),
     'open to': allowed_group_ids?.join(', ') ?? 'everybody',
     ...Object.fromEntries(
@@ -208,6 +221,17 @@ function listOf(value: unknown): string | null {
 function responseMode(text: string): ResponseMode {
   const known = RESPONSE_MODES.find((mode) => mode === text);
   if (known === undefined) throw usageError(`--response-mode "${text}" must be one of ${RESPONSE_MODES.join(', ')}`);
+  return known;
+}
+
+function authMethod({ public: is_public, jwksUri }: AddOptions): TokenEndpointAuthMethod | undefined {
+  if (is_public === true) return 'none';
+  return jwksUri === undefined ? undefined : 'private_key_jwt';
+}
+
+function clientProfile(text: string): ClientProfile {
+  const known = CLIENT_PROFILES.find((profile) => profile === text);
+  if (known === undefined) throw usageError(`--profile "${text}" must be one of ${CLIENT_PROFILES.join(', ')}`);
   return known;
 }
 

@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { DeviceAuthorization } from '../../oauth/device_authorization.ts';
-import { formBody } from '../body.ts';
+import { parameterBody } from '../body.ts';
 
 export function deviceAuthorizationRoute({ deviceAuthorization }: { deviceAuthorization: DeviceAuthorization }): FastifyPluginAsync {
   const config = { answers: 'oauth', cors: 'any' } as const;
@@ -10,7 +10,7 @@ export function deviceAuthorizationRoute({ deviceAuthorization }: { deviceAuthor
     app.post('/auth/device_authorization', { config }, async (request, reply) => {
       const { remote_address } = request;
       const context = { remote_address, authorization: request.headers.authorization };
-      return reply.send(await deviceAuthorization.start(await formBody(request), context));
+      return reply.send(await deviceAuthorization.start(await parameterBody(request), context));
     });
   };
 }

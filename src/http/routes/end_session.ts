@@ -6,7 +6,7 @@ import { AuthError } from '../../domain/errors.ts';
 import { redirectHost } from '../../domain/redirect_uri.ts';
 import { type EndSession, LOGOUT_PARAMETERS, type LogoutRequest } from '../../oauth/end_session.ts';
 import type { Assets } from '../assets.ts';
-import { formBody } from '../body.ts';
+import { parameterBody } from '../body.ts';
 import type { BrowserSession, BrowserSessions } from '../browser_session.ts';
 import type { Cookies } from '../cookies.ts';
 import { CSRF_FIELD, type Csrf } from '../csrf.ts';
@@ -78,7 +78,7 @@ export function endSessionRoute({ endSession, browserSessions, cookies, csrf, as
     });
 
     app.post(PATH, { config }, async (request, reply) => {
-      const form = await formBody(request);
+      const form = await parameterBody(request);
       // A browser brings no cookie along with a form of another site, and does once it is sent on.
       if (!form.has(CSRF_FIELD)) return reply.redirect(`${PATH}?${bounded(known(form))}`, 303);
       csrf.check(request, form);

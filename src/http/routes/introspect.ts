@@ -2,14 +2,14 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Introspection } from '../../oauth/introspection.ts';
-import { formBody } from '../body.ts';
+import { parameterBody } from '../body.ts';
 
 const SIGNED = 'application/token-introspection+jwt';
 
 export function introspectRoute(introspection: Introspection): FastifyPluginAsync {
   return async (app) => {
     app.post('/auth/introspect', { config: { answers: 'oauth', counts_refusals: true } }, async (request, reply) => {
-      const form = await formBody(request);
+      const form = await parameterBody(request);
       const { remote_address, headers } = request;
       const context = { remote_address, authorization: headers.authorization };
       if (!headers.accept?.includes(SIGNED)) return await introspection.answer(form, context);

@@ -5,7 +5,7 @@ import { AuthError } from '../../domain/errors.ts';
 import type { ClientAuthentication } from '../../oauth/client_authentication.ts';
 import type { Par } from '../../oauth/par.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
-import { formBody } from '../body.ts';
+import { parameterBody } from '../body.ts';
 import { dpopProofs } from '../dpop_proofs.ts';
 
 export interface ParParts {
@@ -22,13 +22,13 @@ export function parRoute({ par, clientAuthentication, dpop }: ParParts): Fastify
   const config = { answers: 'oauth', cors: 'any', counts_refusals: true } as const;
   return async (app) => {
     app.post(PATH, { config }, async (request, reply) => {
-      const parameters = await formBody(request);
+      const parameters = await parameterBody(request);
       const { remote_address } = request;
       const { authorization } = request.headers;
-      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address });
+      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint: PATH });
       if (!client.grant_types.includes('authorization_code'))
         throw new AuthError('unauthorized_client', 'The client may not use this grant');
-      const dpop_jkt = await dpop.prove({ proofs: dpopProofs(request, reply, dpop), method: 'POST', path: PATH });
+      const dpop_jkt = await dpop.prove({ proofs: dpopProofs(request, reply, dpop), method: 'POST', path: PATH, profile: client.profile });
       const asked = new Map([...parameters].filter(([name]) => !CREDENTIALS.includes(name)));
       return reply.code(201).send(await par.push(client, asked, { remote_address, dpop_jkt }));
     });

@@ -5,7 +5,7 @@ import { AuthError } from '../../domain/errors.ts';
 import type { Userinfo } from '../../oauth/userinfo.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
 import { challenge, presentedAccessToken } from '../access_token.ts';
-import { formBody } from '../body.ts';
+import { parameterBody } from '../body.ts';
 import { dpopProofs } from '../dpop_proofs.ts';
 
 interface Parts {
@@ -15,7 +15,7 @@ interface Parts {
 
 export function userinfoRoute({ userinfo, dpop }: Parts): FastifyPluginAsync {
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const presented = presentedAccessToken(request, request.method === 'POST' ? await formBody(request) : undefined);
+    const presented = presentedAccessToken(request, request.method === 'POST' ? await parameterBody(request) : undefined);
     if (!presented) {
       reply.header('www-authenticate', challenge('Bearer'));
       throw new AuthError('unauthenticated', '', { detail: 'no access token' });

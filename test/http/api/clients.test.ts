@@ -48,6 +48,26 @@ describe('a client', () => {
     expect(summary(await admin('GET', url))).toEqual([404, 'not_found']);
   });
 
+  // W11
+  it('takes the profile fapi2 with all that it demands, and no part of it alone', async () => {
+    const jwks = { keys: [{ kty: 'EC', crv: 'P-256', x: 'a', y: 'b' }] };
+    const made = await admin('POST', '/api/clients', { client_id: 'fapi', redirect_uris: [CB], jwks, profile: 'fapi2' });
+    const demanded = {
+      profile: 'fapi2',
+      token_endpoint_auth_method: 'private_key_jwt',
+      require_pushed_authorization_requests: true,
+      dpop_bound_access_tokens: true,
+      id_token_signed_response_alg: 'ES256',
+    };
+    expect([made.statusCode, made.json()]).toEqual([201, expect.objectContaining({ ...demanded, client_secret: null })]);
+    const refused = await admin('PATCH', '/api/clients/fapi', { dpop_bound_access_tokens: false });
+    expect(summary(refused)).toEqual([400, 'invalid_client_metadata']);
+    await admin('POST', '/api/clients', { client_id: 'plain', redirect_uris: [CB] });
+    expect(summary(await admin('PATCH', '/api/clients/plain', { profile: 'fapi2' }))).toEqual([400, 'invalid_client_metadata']);
+    expect((await admin('PATCH', '/api/clients/plain', { profile: 'fapi2', jwks })).json()).toMatchObject(demanded);
+    expect(summary(await admin('PATCH', '/api/clients/plain', { profile: 'fapi1' }))).toEqual([400, 'invalid_format']);
+  });
+
   it.each<[string, object, [number, string]]>([
     ['a pattern', { redirect_uris: ['https://*.example.com/cb'] }, [400, 'invalid_redirect_uri']], // A5
     ['a fragment', { redirect_uris: [`${CB}#x`] }, [400, 'invalid_redirect_uri']], // A8

@@ -1,0 +1,26 @@
+// The FAPI 2.0 Security Profile (section 5.3.2) as demands on a client's fields. How its requests are judged is where they are read: assertion
+// audience and algorithms in oauth/client_assertion.ts and tokens/dpop.ts. PKCE with S256 is demanded of every client.
+
+import type { Client } from './client.ts';
+
+type ClientFields = Omit<Client, 'client_id' | 'kind'>;
+
+/** What a client of the profile is unless it says otherwise; a client that says otherwise is refused by `fapi2Faults`. */
+export const FAPI2_DEFAULTS = {
+  token_endpoint_auth_method: 'private_key_jwt',
+  require_pushed_authorization_requests: true,
+  dpop_bound_access_tokens: true,
+  id_token_signed_response_alg: 'ES256',
+} as const satisfies Partial<ClientFields>;
+
+/** The fields of a client that the profile does not allow, each with what it demands; none for a client without the profile. */
+export function fapi2Faults(client: ClientFields): [field: keyof ClientFields, message: string][] {
+  if (client.profile !== 'fapi2') return [];
+  const faults: [keyof ClientFields, string, boolean][] = [
+    ['token_endpoint_auth_method', 'must be private_key_jwt with profile fapi2', client.token_endpoint_auth_method !== 'private_key_jwt'],
+    ['require_pushed_authorization_requests', 'must be true with profile fapi2', !client.require_pushed_authorization_requests],
+    ['dpop_bound_access_tokens', 'must be true with profile fapi2', !client.dpop_bound_access_tokens],
+    ['id_token_signed_response_alg', 'must be ES256 or EdDSA with profile fapi2', client.id_token_signed_response_alg === 'RS256'],
+  ];
+  return faults.flatMap(([field, message, is_wrong]) => (is_wrong ? [[field, message]] : []));
+}
