@@ -111,12 +111,12 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
     async update(client_id: string, patch: ClientPatch, actor: Actor): Promise<RegisteredClientEntry> {
       return await change(client_id, async (trx, client) => {
         // Who asks for the profile asks for what it demands.
-        const demanded = patch.profile === 'fapi2' ? FAPI2_DEFAULTS : {};
-        const whole = completeClient({ ...client, ...demanded, ...said(patch) }, client);
+        const changes = { ...(patch.profile === 'fapi2' && FAPI2_DEFAULTS), ...said(patch) };
+        const whole = completeClient({ ...client, ...changes }, client);
         await check(whole);
-        await clients.update(trx, client_id, whole, Object.keys(said(patch)));
+        await clients.update(trx, client_id, whole, Object.keys(changes));
         if (!needsSecret(whole)) for (const { id } of client.secrets) await clientSecrets.remove(trx, { client_id, id });
-        await audit.insert(trx, { type: 'client.updated', ...doneBy(actor), client_id, detail: { fields: Object.keys(patch) } });
+        await audit.insert(trx, { type: 'client.updated', ...doneBy(actor), client_id, detail: { fields: Object.keys(changes) } });
         return await get(client_id, trx);
       });
     },

@@ -30,7 +30,12 @@ const FLOODS: Record<LimitedTable, (remote_address: string) => Promise<unknown>>
     }),
   async pushed_authorization_requests(remote_address) {
     const parameters = new Map(Object.entries(PUSHED));
-    const client = await server.parts.clientAuthentication.authenticate({ authorization: undefined, parameters, remote_address });
+    const client = await server.parts.clientAuthentication.authenticate({
+      authorization: undefined,
+      parameters,
+      remote_address,
+      endpoint: '/auth/token',
+    });
     return await server.parts.par.push(client, parameters, { remote_address, dpop_jkt: null });
   },
   device_codes: (remote_address) =>

@@ -132,7 +132,13 @@ describe('the device authorization endpoint', () => {
       const made = Array.from({ length: 100 }, (_, index) => ({
         device_code_hash: Buffer.alloc(32, index),
         user_code: `TEST${index}`,
-        ...{ client_id: 'tv', scope: [], remote_address: '2001:db8::/64', created_at: server.clock(), expires_at: addSeconds(server.clock(), 600) },
+        ...{
+          client_id: 'tv',
+          scope: [],
+          remote_address: '2001:db8::/64',
+          created_at: server.clock(),
+          expires_at: addSeconds(server.clock(), 600),
+        },
       }));
       await trx.insertInto('device_codes').values(made).execute();
     });

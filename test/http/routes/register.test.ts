@@ -273,3 +273,19 @@ test('a thousand apps have registered themselves at most', async () => {
   expect(told(await register())).toEqual([403, 'access_denied']);
   await kysely.deleteFrom('clients').where('client_id', 'like', 'other-%').execute();
 });
+
+// W11
+test('an app that an operator gave the profile fapi2 cannot leave it by its own update', async () => {
+  const jwks = { keys: [{ kty: 'EC', crv: 'P-256', x: 'a', y: 'b' }] };
+  const key = { jwks, token_endpoint_auth_method: 'private_key_jwt' };
+  const { client_id, registration_access_token: token } = (await register(key)).json();
+  await server.parts.clients.update(client_id, { profile: 'fapi2' }, OPERATOR);
+  const metadata = { client_id, redirect_uris: [CB], ...key, dpop_bound_access_tokens: false };
+  expect((await call('PUT', `/${client_id}`, token, metadata)).statusCode).toBe(200);
+  expect(await server.parts.clients.get(client_id)).toMatchObject({
+    profile: 'fapi2',
+    dpop_bound_access_tokens: true,
+    require_pushed_authorization_requests: true,
+    id_token_signed_response_alg: 'ES256',
+  });
+});
