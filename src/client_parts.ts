@@ -1,6 +1,7 @@
 // The wiring of clients: those that were registered, those that name themselves by a URL, and how each proves who it is. Called by parts.ts.
 import { createApprovals } from './accounts/approvals.ts';
 import { createClients } from './accounts/clients.ts';
+import type { FreshLogin } from './accounts/fresh_login.ts';
 import type { Config } from './config/load.ts';
 import type { Clock } from './domain/clock.ts';
 import { STANDARD_SCOPES } from './domain/scope.ts';
@@ -31,6 +32,7 @@ export interface ClientPartsDeps {
   public_url: string;
   registry: Registry;
   rows: { users: Users; groups: Groups };
+  freshLogin: FreshLogin;
 }
 
 export function createClientParts(ground: ClientPartsDeps) {

@@ -1,6 +1,7 @@
 // The wiring of second factors: what people enrol, what a login asks for, and the ways in that need no other factor. Called by parts.ts.
 import { createEnrol } from './accounts/enrol.ts';
 import { createFactors } from './accounts/factors.ts';
+import { createFreshLogin } from './accounts/fresh_login.ts';
 import { createMfa } from './accounts/mfa.ts';
 import { createMfaSetup } from './accounts/mfa_setup.ts';
 import { type AuthProvider, providerKeyText } from './domain/auth_provider.ts';
@@ -39,14 +40,16 @@ export function createMfaParts(deps: MfaPartsDeps) {
   const providers = new Map([...deps.providers, ...ways_in.map((provider) => [providerKeyText(provider), provider] as const)]);
   const ground = { ...deps, providers, mfaEnrolments, mfaFailures };
   const factors = createFactors(ground);
+  const freshLogin = createFreshLogin({ ...ground, factors });
   const enrol = createEnrol(ground);
   return {
     /** The configured ones, and the factors that can be the only one. */
     providers,
     factors,
+    freshLogin,
     enrol,
     secondFactor: createSecondFactor({ ...ground, factors }),
-    mfa: createMfa({ ...ground, factors }),
-    mfaSetup: createMfaSetup({ ...ground, factors, enrol, mfaSetupFlows: createMfaSetupFlows(database, sealer) }),
+    mfa: createMfa({ ...ground, factors, freshLogin }),
+    mfaSetup: createMfaSetup({ ...ground, factors, freshLogin, enrol, mfaSetupFlows: createMfaSetupFlows(database, sealer) }),
   };
 }

@@ -125,7 +125,7 @@ async function build(options: AppOptions, closers: Closers) {
   const accounts = createAccounts(ground);
   // A command that runs with another configuration than the server must not switch groups off.
   if (!join) await accounts.groups.reconcile(config.groups);
-  const clients = createClientParts(ground);
+  const clients = createClientParts({ ...ground, freshLogin: accounts.freshLogin });
   if (!join) await clients.clients.reconcile(config.clients);
   const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts, ...clients }, closers);
   const device = createDeviceParts({ ...ground, ...clients, ...tokens });
@@ -143,7 +143,7 @@ async function build(options: AppOptions, closers: Closers) {
     failure_lifetime: config.http.ip_ban_duration,
   });
   closers.add(() => janitor.close());
-  const refreshTokens = createRefreshTokens({ ...ground.rows, ...ground, ...tokens, signOut: accounts.signOut });
+  const refreshTokens = createRefreshTokens({ ...accounts, ...ground.rows, ...ground, ...tokens });
   return {
     ...ground,
     ...accounts,
@@ -205,10 +205,10 @@ function createAccounts(ground: Ground) {
   const { authorization_code_lifetime } = config.tokens;
   const minimum_password_length = minimumPasswordLength(config);
   const deps = { ...ground, ...rows, hasher, minimum_password_length, authorization_code_lifetime };
-  const { providers, factors } = mfa;
+  const { providers, freshLogin } = mfa;
   const signOut = createSignOut(deps);
-  const credentials = createCredentials({ ...deps, providers, signOut });
-  const linkUser = createLinkUser({ ...deps, providers });
+  const credentials = createCredentials({ ...deps, providers, signOut, freshLogin });
+  const linkUser = createLinkUser({ ...deps, providers, freshLogin });
   return {
     ...mfa,
     credentials,
@@ -217,13 +217,13 @@ function createAccounts(ground: Ground) {
     consents: createConsents(deps),
     minimum_password_length,
     onboarding: createOnboarding(deps),
-    users: createUsers({ ...deps, approvals_by: config.approvals.by }),
-    mergeUsers: createMergeUsers({ ...deps, approvals_by: config.approvals.by }),
+    users: createUsers({ ...deps, freshLogin, approvals_by: config.approvals.by }),
+    mergeUsers: createMergeUsers({ ...deps, freshLogin, approvals_by: config.approvals.by }),
     newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
     tryProvider,
     linkUser,
-    linkTickets: createLinkTickets({ ...deps, providers, factors, linkUser }),
-    localLogins: createLocalLogins({ ...deps, signOut, unlink: credentials.unlink }),
+    linkTickets: createLinkTickets({ ...deps, providers, freshLogin, linkUser }),
+    localLogins: createLocalLogins({ ...deps, signOut, freshLogin, unlink: credentials.unlink }),
     groups: createGroups(deps),
     permissions: createPermissions(rows),
     me: createMe({ ...rows, mfa: mfa.mfa }),

@@ -1,21 +1,36 @@
 // Who asks for a change: what they may do beyond the route's guard, and what the audit event says of them.
+import type { Profile } from '../domain/authorization_request.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { User } from '../domain/user.ts';
 import type { Caller } from '../tokens/bearer.ts';
 
+/** When and how somebody logged in. */
+export interface LoginProof {
+  auth_time: Date;
+  /** Values of RFC 8176; empty where nothing was proven. */
+  amr: readonly string[];
+  /** Whether a person logged in for this; a long-lived token is valid for years and proves nothing. */
+  is_login: boolean;
+  /** Of the token; absent for a browser session. */
+  profile?: Profile;
+}
+
 export interface Actor {
-  /** Null: the operator, at the command line. */
+  /** Null: the operator, at the command line, who acts as the owner. */
   user_id: string | null;
   is_owner: boolean;
   is_admin: boolean;
   remote_address: string | null;
+  /** Absent: there was no login, so no change that needs a fresh one; see fresh_login.ts. */
+  login?: LoginProof;
 }
 
 /** Whoever can run the command line may do everything. */
 export const OPERATOR: Actor = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
 
-export function actorOf({ user, is_admin }: Caller, remote_address: string): Actor {
-  return { user_id: user.id, is_owner: user.is_owner, is_admin, remote_address };
+export function actorOf({ user, is_admin, auth_time, amr, token_type, profile }: Caller, remote_address: string): Actor {
+  const login = { auth_time, amr, is_login: token_type === 'normal', profile };
+  return { user_id: user.id, is_owner: user.is_owner, is_admin, remote_address, login };
 }
 
 /** The part of an audit event that says who did it. */

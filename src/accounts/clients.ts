@@ -17,6 +17,7 @@ import type { Groups } from '../repository/groups.ts';
 import { withMigrationLock } from '../repository/migration_lock.ts';
 import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
 import { type Actor, doneBy } from './actor.ts';
+import type { FreshLogin } from './fresh_login.ts';
 
 export interface ClientsDeps {
   database: Database;
@@ -24,6 +25,7 @@ export interface ClientsDeps {
   clientSecrets: ClientSecrets;
   clientSecretHash: ClientSecretHash;
   groups: Pick<Groups, 'list'>;
+  freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   /** What administrators may register. */
@@ -47,7 +49,8 @@ type Transaction = Parameters<ClientRows['insert']>[0];
 
 export type Clients = ReturnType<typeof createClients>;
 
-export function createClients({ database, clients, clientSecrets, clientSecretHash, groups, audit, clock, client_rules }: ClientsDeps) {
+export function createClients(deps: ClientsDeps) {
+  const { database, clients, clientSecrets, clientSecretHash, groups, freshLogin, audit, clock, client_rules } = deps;
   async function get(client_id: string, trx?: Transaction): Promise<RegisteredClientEntry> {
     const client = (await clients.get(client_id, trx)) ?? notFound();
     return { ...client, secrets: await clientSecrets.list(client_id, trx) };
@@ -94,6 +97,7 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
       { client_id = randomId(), ...given }: ClientPatch & { client_id?: string | undefined },
       actor: Actor,
     ): Promise<RegisteredClientEntry & { client_secret: string | null }> {
+      await freshLogin.require(actor);
       if (!registeredId.safeParse(client_id).success)
         throw new AuthError('invalid_format', 'client_id must be one line of text, and no URL');
       const client = completeClient(given, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: 'client_secret_basic' });
@@ -109,6 +113,7 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
     },
 
     async update(client_id: string, patch: ClientPatch, actor: Actor): Promise<RegisteredClientEntry> {
+      if (LOGIN_FIELDS.some((field) => patch[field] !== undefined)) await freshLogin.require(actor);
       return await change(client_id, async (trx, client) => {
         // Who asks for the profile asks for what it demands.
         const changes = { ...(patch.profile === 'fapi2' && FAPI2_DEFAULTS), ...said(patch) };
@@ -123,6 +128,7 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
 
     /** Everything that was granted to it goes at once. */
     async remove(client_id: string, actor: Actor): Promise<void> {
+      await freshLogin.require(actor);
       await change(client_id, async (trx, { client_name }) => {
         await clients.remove(trx, client_id);
         await clients.removeGrants(trx, client_id);
@@ -136,6 +142,7 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
       overlap: number,
       actor: Actor,
     ): Promise<{ id: string; client_secret: string; others_expire_at: Date }> {
+      await freshLogin.require(actor);
       return await change(client_id, async (trx, client) => {
         if (!needsSecret(client)) throw new AuthError('conflict', 'The client does not prove itself by a secret');
         if (client.secrets.length >= MAX_SECRETS) throw new AuthError('conflict', 'The client has too many secrets: remove one first');
@@ -150,6 +157,7 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
     },
 
     async removeSecret(client_id: string, id: string, actor: Actor): Promise<void> {
+      await freshLogin.require(actor);
       await change(client_id, async (trx) => {
         if (!(await clientSecrets.remove(trx, { client_id, id }))) throw new AuthError('not_found', 'Secret not found');
         await audit.insert(trx, { type: 'client.secret_removed', ...doneBy(actor), client_id, detail: { secret_id: id } });
@@ -186,6 +194,9 @@ export function createClients({ database, clients, clientSecrets, clientSecretHa
     },
   };
 }
+
+/** What decides how a client authenticates, and where it receives people's logins. */
+const LOGIN_FIELDS = ['trusted', 'token_endpoint_auth_method', 'jwks', 'jwks_uri', 'redirect_uris'] as const;
 
 function said(patch: ClientPatch): ClientPatch {
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));

@@ -9,6 +9,7 @@ import type { Database } from '../repository/database.ts';
 import type { LocalLogins } from '../repository/local_logins.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, requireOwnerForOwner } from './actor.ts';
+import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
 export interface CredentialsDeps {
@@ -17,6 +18,7 @@ export interface CredentialsDeps {
   credentials: CredentialRows;
   localLogins: Pick<LocalLogins, 'remove'>;
   signOut: Pick<SignOut, 'sessionsOf'>;
+  freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
   /** The ways in there are. */
   providers: ReadonlyMap<string, Pick<AuthProvider, 'name'>>;
@@ -24,7 +26,7 @@ export interface CredentialsDeps {
 
 export type Credentials = ReturnType<typeof createCredentials>;
 
-export function createCredentials({ database, users, credentials, localLogins, signOut, audit, providers }: CredentialsDeps) {
+export function createCredentials({ database, users, credentials, localLogins, signOut, freshLogin, audit, providers }: CredentialsDeps) {
   const isWayIn = (credential: ProviderKey) => providers.has(providerKeyText(credential));
 
   return {
@@ -50,6 +52,7 @@ export function createCredentials({ database, users, credentials, localLogins, s
 
     /** Ends one way in; its password goes along, and its sessions; tokens made with it that outlive them stay (HA contract 12.6). */
     async unlink(user_id: string, credential_id: string, actor: Actor): Promise<void> {
+      await freshLogin.require(actor);
       await database.transaction(async (trx) => {
         // Locked, so that of two parallel removals the second sees what the first has left.
         const user = await users.lock(trx, user_id);

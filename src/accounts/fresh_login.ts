@@ -1,26 +1,47 @@
-// Whether somebody logged in just now, and as well as they can: what changing one's second factors takes. A stolen session or token is not enough.
-import { addSeconds } from '../domain/clock.ts';
+// The one rule for changes that give or take a login method: they need a login of the last five
+// minutes in which something was proven. Asked by every account change of that kind, so that the
+// JSON API, the pages and Home Assistant's routes cannot differ.
+import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import type { Actor, LoginProof } from './actor.ts';
+import type { Factors } from './factors.ts';
 
-/** When and how somebody logged in. */
-export interface LoginProof {
-  auth_time: Date;
-  amr: readonly string[];
-  /** Whether a person logged in for this; a long-lived token is good for years and proves nothing. */
-  is_login: boolean;
+/** Seconds after which a login is no longer fresh; `max_age` in the challenge of RFC 9470. */
+export const FRESH_LOGIN_SECONDS = 300;
+
+export interface FreshLoginDeps {
+  factors: Pick<Factors, 'ofUser'>;
+  clock: Clock;
 }
 
-/** Seconds after which a login is not fresh any more. */
-const FRESH_SECONDS = 300;
-
-/** `has_factor`: whether the user has a second factor; then a login without one is no proof, however fresh. */
-function isFresh({ auth_time, amr, is_login }: LoginProof, has_factor: boolean, now: Date): boolean {
-  return is_login && addSeconds(auth_time, FRESH_SECONDS) >= now && (!has_factor || amr.includes('mfa'));
+export interface FreshLogin {
+  /**
+   * Throws `reauth_required` (403), or `insufficient_user_authentication` (401) for a token of the
+   * standard profile, unless the actor logged in freshly. `at`: the time that counts; default: now.
+   */
+  require(actor: Pick<Actor, 'user_id' | 'login'>, at?: Date): Promise<void>;
 }
 
-export function requireFreshLogin(proof: LoginProof, has_factor: boolean, now: Date): void {
-  if (isFresh(proof, has_factor, now)) return;
-  throw new AuthError('reauth_required', 'Log in again to do this', {
-    detail: `logged in at ${proof.auth_time.toISOString()} by ${proof.amr}`,
-  });
+export function createFreshLogin({ factors, clock }: FreshLoginDeps): FreshLogin {
+  return {
+    async require({ user_id, login }, at = clock()) {
+      // The operator acts at the command line, where there is no login.
+      if (user_id === null) return;
+      const has_factor = (await factors.ofUser(user_id)).length > 0;
+      if (login && isFresh(login, has_factor, at)) return;
+      const detail = login ? `logged in at ${login.auth_time.toISOString()} by ${login.amr.join(' ') || 'nothing proven'}` : 'no login';
+      if (login?.profile === 'standard')
+        throw new AuthError('insufficient_user_authentication', 'A more recent login is required', { detail });
+      throw new AuthError('reauth_required', 'Log in again to do this', { detail });
+    },
+  };
+}
+
+/**
+ * An address proves nothing (`amr` is empty then), and neither does a long-lived token. Someone who
+ * has a second factor must have used it in that login.
+ */
+function isFresh({ auth_time, amr, is_login }: LoginProof, has_factor: boolean, at: Date): boolean {
+  if (!is_login || amr.length === 0 || addSeconds(auth_time, FRESH_LOGIN_SECONDS) < at) return false;
+  return !has_factor || amr.includes('mfa');
 }

@@ -8,8 +8,8 @@ import { refusalToAuthenticate } from '../domain/user.ts';
 import type { Credentials } from '../repository/credentials.ts';
 import type { LinkTicket, LinkTickets as LinkTicketRows } from '../repository/link_tickets.ts';
 import type { Caller } from '../tokens/bearer.ts';
-import type { Factors } from './factors.ts';
-import { requireFreshLogin } from './fresh_login.ts';
+import { actorOf } from './actor.ts';
+import type { FreshLogin } from './fresh_login.ts';
 import type { LinkUser } from './link_user.ts';
 
 /** Seconds for the whole way. */
@@ -20,7 +20,7 @@ export interface LinkTicketsDeps {
   linkTickets: LinkTicketRows;
   linkUser: LinkUser;
   credentials: Pick<Credentials, 'ofUserAt'>;
-  factors: Pick<Factors, 'ofUser'>;
+  freshLogin: FreshLogin;
   providers: ReadonlyMap<string, AuthProvider>;
   clock: Clock;
 }
@@ -40,7 +40,7 @@ export interface OpenTicket {
 
 export type LinkTickets = ReturnType<typeof createLinkTickets>;
 
-export function createLinkTickets({ linkTickets, linkUser, credentials, factors, providers, clock }: LinkTicketsDeps) {
+export function createLinkTickets({ linkTickets, linkUser, credentials, freshLogin, providers, clock }: LinkTicketsDeps) {
   const placeOf = ({ ticket_id, browser_hash }: Omit<Opened, 'remote_address'>) => {
     if (!TICKET_ID.test(ticket_id)) throw unknownTicket();
     return { token_hash: Buffer.from(ticket_id, 'hex'), browser_hash, now: clock() };
@@ -62,11 +62,10 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, factors,
   return {
     /** A ticket for whoever logged in just now; the secret is told this once. */
     async issue(caller: Caller, key: ProviderKey): Promise<{ ticket: string; expires_at: Date }> {
-      const { user, refresh_token_id, auth_time, amr, token_type } = caller;
+      const { user, refresh_token_id } = caller;
       if (user.system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
       const now = clock();
-      const has_factor = (await factors.ofUser(user.id)).length > 0;
-      requireFreshLogin({ auth_time, amr, is_login: token_type === 'normal' }, has_factor, now);
+      await freshLogin.require(actorOf(caller, ''));
       const provider = providerOf(key);
       if (!provider) throw new AuthError('not_found', 'There is no such auth provider');
       const { auth_provider_type, auth_provider_id } = provider;
@@ -100,7 +99,7 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, factors,
       if (!(await linkTickets.take(placeOf(opened)))) throw unknownTicket();
       const { user_id, is_owner, system_generated } = open.user;
       const actor = { user_id, is_owner, is_admin: false, remote_address: opened.remote_address };
-      await linkUser.link({ id: user_id, system_generated }, code, actor);
+      await linkUser.linkByTicket({ id: user_id, system_generated }, code, actor);
       return open;
     },
   };

@@ -11,10 +11,12 @@ import type { Database } from '../repository/database.ts';
 import { type SpentLinkCode, spendLinkCode } from '../repository/link_codes.ts';
 import { authorizationCodeHash } from '../tokens/authorization_code.ts';
 import { type Actor, doneBy } from './actor.ts';
+import type { FreshLogin } from './fresh_login.ts';
 
 export interface LinkUserDeps {
   database: Pick<Database, 'transaction'>;
   credentials: Pick<Credentials, 'findIdentity'>;
+  freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
   /** The ways in there are: a code of another one links nothing. */
   providers: ReadonlyMap<string, AuthProvider>;
@@ -29,7 +31,7 @@ export interface LinkCode {
 
 export type LinkUser = ReturnType<typeof createLinkUser>;
 
-export function createLinkUser({ database, credentials, audit, providers, clock }: LinkUserDeps) {
+export function createLinkUser({ database, credentials, freshLogin, audit, providers, clock }: LinkUserDeps) {
   async function spend(user_id: string, { code, client_id }: LinkCode, actor: Actor): Promise<SpentLinkCode> {
     const code_hash = authorizationCodeHash(code);
     return await database.transaction(async (trx) => {
@@ -42,14 +44,26 @@ export function createLinkUser({ database, credentials, audit, providers, clock 
     });
   }
 
+  type Target = Pick<User, 'id' | 'system_generated'>;
+
+  /** Links what the code stands for; fine where it is the user's already. */
+  async function linkByTicket({ id, system_generated }: Target, link_code: LinkCode, actor: Actor): Promise<void> {
+    if (system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
+    const spent = await spend(id, link_code, actor);
+    if (spent.credential_id !== null) return;
+    const found = await credentials.findIdentity(spent, spent.subject);
+    if (found?.user_id !== id) throw new AuthError('credential_already_linked', 'Credential already linked');
+  }
+
   return {
-    /** Links what the code stands for; fine where it is the user's already. */
-    async link({ id, system_generated }: Pick<User, 'id' | 'system_generated'>, link_code: LinkCode, actor: Actor): Promise<void> {
-      if (system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
-      const spent = await spend(id, link_code, actor);
-      if (spent.credential_id !== null) return;
-      const found = await credentials.findIdentity(spent, spent.subject);
-      if (found?.user_id !== id) throw new AuthError('credential_already_linked', 'Credential already linked');
+    /** For the holder of a ticket, which only a fresh login gets; see link_tickets.ts. */
+    linkByTicket,
+
+    /** Links what the code stands for, after a fresh login; the code stays valid where there is none. */
+    async link(user: Target, link_code: LinkCode, actor: Actor): Promise<void> {
+      if (user.system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
+      await freshLogin.require(actor);
+      await linkByTicket(user, link_code, actor);
     },
   };
 }

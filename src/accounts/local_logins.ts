@@ -13,6 +13,7 @@ import type { Database } from '../repository/database.ts';
 import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, requireOwner, requireOwnerForOwner } from './actor.ts';
+import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
 /** Looks at a guess under the limits on guessing. */
@@ -24,6 +25,7 @@ export interface LocalLoginsDeps {
   localLogins: LocalLoginRows;
   credentials: Pick<Credentials, 'ofUserAt' | 'insert'>;
   signOut: SignOut;
+  freshLogin: FreshLogin;
   /** Of accounts/credentials.ts. */
   unlink(user_id: string, credential_id: string, actor: Actor): Promise<void>;
   hasher: Pick<PasswordHasher, 'hash' | 'verify'>;
@@ -37,7 +39,7 @@ type Transaction = Parameters<Users['lock']>[0];
 export type LocalLogins = ReturnType<typeof createLocalLogins>;
 
 export function createLocalLogins(deps: LocalLoginsDeps) {
-  const { database, users, localLogins, credentials, signOut, hasher, audit, clock, minimum_password_length } = deps;
+  const { database, users, localLogins, credentials, signOut, freshLogin, hasher, audit, clock, minimum_password_length } = deps;
 
   async function loginOf(user_id: string): Promise<Credential> {
     return (await credentials.ofUserAt(user_id, LOCAL_PROVIDER)) ?? credentialsNotFound();
@@ -80,6 +82,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
   return {
     /** Gives a user a name and a password. */
     async add(user_id: string, { username, password }: { username: string; password: string }, actor: Actor): Promise<void> {
+      await freshLogin.require(actor);
       const user = await requireUser(user_id);
       if (user.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
       requireOwnerForOwner(actor, user);
@@ -100,6 +103,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
 
     /** Name and password go; never the last way in. */
     async remove(user_id: string, actor: Actor): Promise<void> {
+      await freshLogin.require(actor);
       await requireUser(user_id);
       await deps.unlink(user_id, (await loginOf(user_id)).id, actor);
     },
@@ -114,6 +118,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       actor: Actor,
       attempt: Attempt = (_name, guess) => guess(),
     ): Promise<void> {
+      await freshLogin.require(actor);
       const { subject: username } = await loginOf(user_id);
       requireNewPassword(sent.new_password, { username, minimum_length: minimum_password_length });
       const { password_hash: old_hash } = (await localLogins.find(username)) ?? credentialsNotFound();
@@ -132,6 +137,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       actor: Actor,
     ): Promise<void> {
       requireOwner(actor);
+      await freshLogin.require(actor);
       await requireUser(user_id);
       const { subject: username } = await loginOf(user_id);
       const password_hash = await hashNew(password, username);
@@ -142,6 +148,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     /** Credential and tokens stay what they are. */
     async setUsername(user_id: string, username: string, actor: Actor): Promise<void> {
       requireOwner(actor);
+      await freshLogin.require(actor);
       await requireUser(user_id);
       const { subject: from } = await loginOf(user_id);
       requireNewUsername(username);

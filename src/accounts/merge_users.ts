@@ -8,18 +8,20 @@ import type { Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
 import type { UserEntry, Users } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, doneBy, requireApprover, requireOwnerForOwner } from './actor.ts';
+import type { FreshLogin } from './fresh_login.ts';
 
 export interface MergeUsersDeps {
   database: Pick<Database, 'transaction'>;
   users: Pick<Users, 'find' | 'lock' | 'remove'>;
   credentials: Pick<Credentials, 'moveAll'>;
   audit: Pick<AuditEvents, 'insert'>;
+  freshLogin: FreshLogin;
   approvals_by: ApprovalsBy;
 }
 
 export type MergeUsers = ReturnType<typeof createMergeUsers>;
 
-export function createMergeUsers({ database, users, credentials, audit, approvals_by }: MergeUsersDeps) {
+export function createMergeUsers({ database, users, credentials, freshLogin, audit, approvals_by }: MergeUsersDeps) {
   type Transaction = Parameters<typeof users.lock>[0];
 
   /** Both, locked in the order of their ids, so that two merges never wait for each other. */
@@ -47,6 +49,7 @@ export function createMergeUsers({ database, users, credentials, audit, approval
     /** Gives every login of a user who waits to another user, and deletes the one who waited. */
     async approveInto(id: string, into_id: string, actor: Actor): Promise<UserEntry> {
       requireApprover(actor, approvals_by);
+      await freshLogin.require(actor);
       try {
         return await database.transaction((trx) => merge(trx, id, into_id, actor));
       } catch (error) {

@@ -1,5 +1,4 @@
 // A user's own second factors: listed without secrets, named, removed after a fresh login. Where a policy demands one, the last one stays.
-import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type MfaModule, onlyFactorKey } from '../domain/mfa_module.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
@@ -9,8 +8,8 @@ import type { MfaEnrolmentEntry, MfaEnrolments } from '../repository/mfa_enrolme
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, requireOwner } from './actor.ts';
 import type { Factors } from './factors.ts';
-import { requireFreshLogin } from './fresh_login.ts';
-import type { MfaCaller } from './mfa_setup.ts';
+import type { FreshLogin } from './fresh_login.ts';
+import { actorOfMfa, type MfaCaller } from './mfa_setup.ts';
 import { requireName } from './names.ts';
 
 type Trx = Parameters<Parameters<Database['transaction']>[0]>[0];
@@ -21,13 +20,13 @@ export interface MfaDeps {
   credentials: Pick<Credentials, 'ofUser' | 'remove'>;
   mfaEnrolments: Pick<MfaEnrolments, 'list' | 'remove' | 'rename'>;
   factors: Factors;
+  freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
-  clock: Clock;
 }
 
 export type Mfa = ReturnType<typeof createMfa>;
 
-export function createMfa({ database, users, credentials, mfaEnrolments, factors, audit, clock }: MfaDeps) {
+export function createMfa({ database, users, credentials, mfaEnrolments, factors, freshLogin, audit }: MfaDeps) {
   const moduleOf = ({ mfa_module_id }: MfaEnrolmentEntry) => factors.modules.find(({ id }) => id === mfa_module_id);
   const isOwn = (entry: MfaEnrolmentEntry) => moduleOf(entry)?.is_backup === false;
 
@@ -65,22 +64,23 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
   }
 
   async function remove(caller: MfaCaller, chosen: (entry: MfaEnrolmentEntry) => boolean): Promise<MfaEnrolmentEntry[]> {
-    const { user, remote_address } = caller;
-    const [own, is_required] = await Promise.all([factors.ofUser(user.id), factors.isRequired(user.id)]);
+    const { user } = caller;
+    const actor = actorOfMfa(caller);
+    await freshLogin.require(actor);
+    const is_required = await factors.isRequired(user.id);
     return await database.transaction(async (trx) => {
       // Locked, so that of two parallel removals the second sees what the first has left.
       if (!(await users.lock(trx, user.id))) throw new AuthError('not_found', 'User not found');
       const all = await mfaEnrolments.list(user.id, trx);
       const going = all.filter(chosen);
       if (going.length === 0) return [];
-      requireFreshLogin(caller, own.length > 0, clock());
       const left = all.filter((entry) => !chosen(entry));
       if (going.some(isOwn) && !left.some(isOwn)) {
         if (is_required) throw new AuthError('mfa_required', 'A second factor is required');
         // Backups count for nothing on their own.
         going.push(...left.splice(0));
       }
-      await takeAway(trx, user.id, going, left, { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address });
+      await takeAway(trx, user.id, going, left, actor);
       return going;
     });
   }
@@ -115,6 +115,7 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
     /** Takes all of somebody's away who cannot log in with them any more; answers how many there were. For the owner and the operator. */
     async reset(user_id: string, actor: Actor): Promise<number> {
       requireOwner(actor);
+      await freshLogin.require(actor);
       return await database.transaction(async (trx) => {
         if (!(await users.lock(trx, user_id))) throw new AuthError('not_found', 'User not found');
         const all = await mfaEnrolments.list(user_id, trx);

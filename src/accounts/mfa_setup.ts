@@ -7,9 +7,10 @@ import type { MfaModule, SetupStep } from '../domain/mfa_module.ts';
 import { randomId } from '../domain/secret.ts';
 import type { MfaFailures } from '../repository/mfa_failures.ts';
 import type { MfaSetupFlow, MfaSetupFlows } from '../repository/mfa_setup_flows.ts';
+import type { Actor, LoginProof } from './actor.ts';
 import type { Enrol } from './enrol.ts';
 import type { Factors } from './factors.ts';
-import { type LoginProof, requireFreshLogin } from './fresh_login.ts';
+import type { FreshLogin } from './fresh_login.ts';
 
 const LIFETIME = 600;
 /** Wrong answers, where the module sets no limit of its own. */
@@ -19,6 +20,11 @@ const MAX_ATTEMPTS = 10;
 export interface MfaCaller extends LoginProof {
   user: { id: string; name: string | null; is_owner: boolean; system_generated: boolean };
   remote_address: string;
+}
+
+/** The caller as account changes know them. */
+export function actorOfMfa({ user, auth_time, amr, is_login, remote_address }: MfaCaller): Actor & { user_id: string } {
+  return { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address, login: { auth_time, amr, is_login } };
 }
 
 interface Opening {
@@ -46,6 +52,7 @@ export type MfaSetupStep = Opening &
 
 export interface MfaSetupDeps {
   factors: Factors;
+  freshLogin: FreshLogin;
   enrol: Enrol;
   mfaSetupFlows: MfaSetupFlows;
   mfaFailures: Pick<MfaFailures, 'count'>;
@@ -54,7 +61,7 @@ export interface MfaSetupDeps {
 
 export type MfaSetup = ReturnType<typeof createMfaSetup>;
 
-export function createMfaSetup({ factors, enrol, mfaSetupFlows, mfaFailures, clock }: MfaSetupDeps) {
+export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaFailures, clock }: MfaSetupDeps) {
   const enrolmentsOf = async (user_id: string, { id }: MfaModule) =>
     (await factors.ofUser(user_id)).find(({ module }) => module.id === id)?.enrolments ?? [];
 
@@ -84,9 +91,7 @@ export function createMfaSetup({ factors, enrol, mfaSetupFlows, mfaFailures, clo
       await mfaSetupFlows.take(flow);
       return { type: 'abort', ...opening, reason: step.reason, description_placeholders: null };
     }
-    const { user, remote_address } = caller;
-    const actor = { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address };
-    if (!(await enrol(module, step.enrolment, actor, (trx) => mfaSetupFlows.take(flow, trx)))) throw unknownFlow();
+    if (!(await enrol(module, step.enrolment, actorOfMfa(caller), (trx) => mfaSetupFlows.take(flow, trx)))) throw unknownFlow();
     return { type: 'create_entry', ...opening, description: null, description_placeholders: null, data: { result: null } };
   }
 
@@ -95,8 +100,8 @@ export function createMfaSetup({ factors, enrol, mfaSetupFlows, mfaFailures, clo
     async begin(caller: MfaCaller, mfa_module_id: string): Promise<MfaSetupStep> {
       const module = moduleOf(caller, mfa_module_id);
       const now = clock();
+      await freshLogin.require(actorOfMfa(caller));
       const own = await factors.ofUser(caller.user.id);
-      requireFreshLogin(caller, own.length > 0, now);
       if (module.is_backup && own.length === 0) throw new AuthError('conflict', 'Set up another second factor first');
       const enrolments = own.find((factor) => factor.module === module)?.enrolments ?? [];
       const step = await module.setup({ user: caller.user, enrolments, shown: null, now });
@@ -114,6 +119,8 @@ export function createMfaSetup({ factors, enrol, mfaSetupFlows, mfaFailures, clo
       const now = clock();
       const flow = await mfaSetupFlows.find({ user_id: caller.user.id, id: flow_id, now });
       if (flow?.mfa_module_id !== module.id) throw unknownFlow();
+      // The login was fresh when the flow began, which ends in ten minutes.
+      await freshLogin.require(actorOfMfa(caller), flow.created_at);
       const { user } = caller;
       const enrolments = await enrolmentsOf(user.id, module);
       const values = fitInput(flow.form.data_schema, input);

@@ -14,6 +14,7 @@ import type { GrantDeps } from '../tokens/grant.ts';
 import type { Issuer } from '../tokens/issuer.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import { type Actor, doneBy } from './actor.ts';
+import type { FreshLogin } from './fresh_login.ts';
 import { requireName } from './names.ts';
 import { grantedType, inactiveUser, type WantedGrant, wrongType } from './refresh_token_rules.ts';
 import type { SignOut } from './sign_out.ts';
@@ -29,6 +30,7 @@ export interface RefreshTokensDeps {
   refreshTokens: Pick<RefreshTokenRows, 'list' | 'find' | 'create' | 'revoke' | 'setIdleLifetime'>;
   users: Pick<Users, 'find' | 'lock'>;
   signOut: SignOut;
+  freshLogin: FreshLogin;
   issuer: Issuer;
   keyring: Pick<Keyring, 'keep'>;
   audit: Pick<AuditEvents, 'record'>;
@@ -62,7 +64,7 @@ export interface NewGrant extends WantedGrant {
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
 
 export function createRefreshTokens(deps: RefreshTokensDeps) {
-  const { database, refreshTokens, users, signOut, issuer, keyring, audit, clock, lifetimes } = deps;
+  const { database, refreshTokens, users, signOut, freshLogin, issuer, keyring, audit, clock, lifetimes } = deps;
   const note = (
     type: 'created' | 'revoked' | 'expiry_changed',
     actor: Actor,
@@ -165,6 +167,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
       wanted: { client_name: string; lifespan: number; client_icon?: string | null | undefined },
       actor: Actor,
     ): Promise<{ token: string; refresh_token_id: string }> {
+      await freshLogin.require(actor);
       const { lifespan, client_icon = null } = wanted;
       if (!Number.isInteger(lifespan) || lifespan < 1 || lifespan > MAX_LIFESPAN_DAYS) {
         throw new AuthError('invalid_format', `lifespan must be 1 to ${MAX_LIFESPAN_DAYS} days`);

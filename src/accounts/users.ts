@@ -11,6 +11,7 @@ import type { Groups } from '../repository/groups.ts';
 import type { SessionEnds } from '../repository/session_ends.ts';
 import type { UserEntry, Users as UserRows } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, doneBy, requireApprover, requireOwner } from './actor.ts';
+import type { FreshLogin } from './fresh_login.ts';
 import { requireName } from './names.ts';
 
 export interface UsersDeps {
@@ -18,6 +19,7 @@ export interface UsersDeps {
   users: UserRows;
   groups: Pick<Groups, 'replaceMemberships'>;
   sessionEnds: Pick<SessionEnds, 'endAll'>;
+  freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   approvals_by: ApprovalsBy;
@@ -41,7 +43,7 @@ type Transaction = Parameters<UserRows['lock']>[0];
 
 export type Users = ReturnType<typeof createUsers>;
 
-export function createUsers({ database, users, groups, sessionEnds, audit, clock, approvals_by }: UsersDeps) {
+export function createUsers({ database, users, groups, sessionEnds, freshLogin, audit, clock, approvals_by }: UsersDeps) {
   async function get(id: string, trx?: Transaction): Promise<UserEntry> {
     return (await users.find(id, trx)) ?? notFound();
   }
@@ -89,6 +91,8 @@ export function createUsers({ database, users, groups, sessionEnds, audit, clock
     createSystem: (user: NewUser, actor: Actor) => make({ ...user, system_generated: true }, actor),
 
     async update(id: string, patch: UserPatch, actor: Actor): Promise<UserEntry> {
+      // Being active is what every login method of a person depends on.
+      if (patch.is_active !== undefined) await freshLogin.require(actor);
       const { group_ids, ...given } = { ...patch, ...(patch.name !== undefined && { name: requireName(patch.name) }) };
       return await change(id, async (trx, user) => {
         refuseUpdate(user, patch);
@@ -103,6 +107,7 @@ export function createUsers({ database, users, groups, sessionEnds, audit, clock
     /** Lets in a user whom a login made, with other groups than the default ones where these are given. */
     async approve(id: string, { group_ids }: { group_ids?: readonly string[] | undefined }, actor: Actor): Promise<UserEntry> {
       requireApprover(actor, approvals_by);
+      await freshLogin.require(actor);
       return await change(id, async (trx, user) => {
         if (!user.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
         await regroup(trx, id, group_ids);
@@ -118,6 +123,7 @@ export function createUsers({ database, users, groups, sessionEnds, audit, clock
 
     /** Everything of theirs goes at once: logins, passwords, grants, sessions, codes. */
     async delete(id: string, actor: Actor): Promise<void> {
+      await freshLogin.require(actor);
       if (id === actor.user_id) throw new AuthError('no_delete_self', 'Unable to delete your own account');
       await database.transaction(async (trx) => {
         const user = (await users.lock(trx, id)) ?? notFound();
@@ -133,6 +139,7 @@ export function createUsers({ database, users, groups, sessionEnds, audit, clock
     /** Only the owner gives ownership away. */
     async handOverOwnership(id: string, actor: Actor): Promise<UserEntry> {
       requireOwner(actor);
+      await freshLogin.require(actor);
       return await database.transaction(async (trx) => {
         const user = await get(id, trx);
         if (user.is_owner) return user;

@@ -81,6 +81,8 @@ const ERROR_STATUS = {
   no_module: 404,
   not_system_user: 403,
   reauth_required: 403,
+  // RFC 9470 section 3
+  insufficient_user_authentication: 401,
   mfa_required: 409,
   managed_by_config: 409,
   // The way in

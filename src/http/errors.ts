@@ -3,6 +3,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { FRESH_LOGIN_SECONDS } from '../accounts/fresh_login.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import { AuthError, type ErrorCode } from '../domain/errors.ts';
 import { pagePolicy } from './headers.ts';
@@ -59,8 +60,14 @@ function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: Fa
   reply.code(refusal.status).header('error-ref', refusal.error_ref).header('content-type', body.type);
   if (error.retry_after !== undefined || refusal.status === 503) reply.header('retry-after', Math.ceil(error.retry_after ?? 1));
   if (body.policy !== undefined) reply.header('content-security-policy', body.policy);
+  if (refusal.code === 'insufficient_user_authentication') reply.header('www-authenticate', stepUpChallenge(refusal));
   if (refusal.code === 'invalid_client') reply.header('www-authenticate', 'Basic realm="latchkey"'); // RFC 6749 section 5.2
   reply.send(body.text);
+}
+
+/** RFC 9470 section 3: how recent a login must be. */
+function stepUpChallenge({ code, description }: Refusal): string {
+  return `Bearer error="${code}", error_description="${description}", max_age=${FRESH_LOGIN_SECONDS}`;
 }
 
 function remember(audit: Audit, error: AuthError, request: FastifyRequest): void {

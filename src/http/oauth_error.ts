@@ -23,6 +23,7 @@ const CODES: readonly ErrorCode[] = [
   'resource_needs_nonce',
   'invalid_token',
   'insufficient_scope',
+  'insufficient_user_authentication',
   'access_denied',
   'server_error',
   'temporarily_unavailable',

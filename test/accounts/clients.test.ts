@@ -10,6 +10,7 @@ import { createGroups } from '../../src/repository/groups.ts';
 import { createUsers } from '../../src/repository/users.ts';
 import { type ClientParts, createClientParts, SCOPES } from '../support/clients.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { freshLoginOver } from '../support/fresh_login.ts';
 import { addPerson, addSystemGroups } from '../support/people.ts';
 
 const CB = ['https://grafana.example.com/cb'];
@@ -41,6 +42,7 @@ beforeEach(async () => {
     ...parts,
     database: db.database,
     groups: createGroups(db.database),
+    freshLogin: freshLoginOver(db.database, parts.time.clock),
     audit,
     clock: parts.time.clock,
     client_rules,

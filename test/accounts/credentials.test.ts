@@ -3,6 +3,7 @@ import type { Actor } from '../../src/accounts/actor.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
+import { loginAt } from '../support/fresh_login.ts';
 import { newClient } from '../support/grants.ts';
 import { addPerson } from '../support/people.ts';
 import { addSession, registerClient, standardTokens } from '../support/standard_grants.ts';
@@ -23,7 +24,10 @@ beforeEach(async () => {
 const linkTo = ({ id: user_id }: User, subject = 'alice') =>
   a.credentials.link({ id: randomId(), user_id, ...OFFICE, subject, data: {}, created_at: a.time.clock() });
 const OFFICE = { auth_provider_type: 'ldap', auth_provider_id: 'office' };
-const by = ({ id, is_owner }: User): Actor => ({ user_id: id, is_owner, is_admin: true, remote_address: '192.0.2.1' });
+const by = ({ id, is_owner }: User): Actor => ({
+  ...{ user_id: id, is_owner, is_admin: true, remote_address: '192.0.2.1' },
+  login: loginAt(a.time.clock()),
+});
 const idsOf = async ({ id }: User) => (await a.rows.credentials.ofUser(id)).map((credential) => credential.id);
 
 test('unlinking the local login removes its password; the last way in stays', async () => {

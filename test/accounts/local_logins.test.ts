@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { User } from '../../src/domain/user.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
+import { loginAt } from '../support/fresh_login.ts';
 import { newGrant } from '../support/grants.ts';
 import { addPerson } from '../support/people.ts';
 import { vectors } from '../support/vectors.ts';
@@ -21,7 +22,10 @@ beforeEach(async () => {
 
 const PASSWORD = 'correct horse';
 const NOBODY = '0'.repeat(32);
-const by = ({ id, is_owner }: User): Actor => ({ user_id: id, is_owner, is_admin: true, remote_address: '192.0.2.1' });
+const by = ({ id, is_owner }: User): Actor => ({
+  ...{ user_id: id, is_owner, is_admin: true, remote_address: '192.0.2.1' },
+  login: loginAt(a.time.clock()),
+});
 const add = (username: string, password = PASSWORD, { id } = user, actor = by(owner)) =>
   a.localLogins.add(id, { username, password }, actor);
 async function isRight(username: string, password: string): Promise<boolean> {

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { createAccounts } from '../support/accounts.ts';
+import { loginAt } from '../support/fresh_login.ts';
 import { HOME } from '../support/grants.ts';
 import { addPerson } from '../support/people.ts';
 
 test('callers are told who they are, how they may log in, and which second factors there are', async () => {
   const a = await createAccounts();
   const user = await addPerson(a.database, { name: 'Paulus', username: 'paulus', group_ids: ['system-admin'] });
-  const actor = { user_id: user.id, is_owner: false, is_admin: true, remote_address: HOME };
+  const actor = { user_id: user.id, is_owner: false, is_admin: true, remote_address: HOME, login: loginAt(a.time.clock()) };
   const { token } = await a.refreshTokens.createLongLived({ user }, { client_name: 'x', lifespan: 1 }, actor);
   const caller = await a.tokens.bearer.authenticate(token, HOME);
   expect(await a.me.get(caller!)).toEqual({

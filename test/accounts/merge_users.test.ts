@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { User } from '../../src/domain/user.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
+import { loginAt } from '../support/fresh_login.ts';
 import { addPerson } from '../support/people.ts';
 
 const OFFICE = { auth_provider_type: 'ldap', auth_provider_id: 'office', new_users: 'approve' as const, default_groups: ['system-users'] };
@@ -23,7 +24,10 @@ beforeEach(async () => {
   paula = await addPerson(a.database, { username: 'paula', name: 'Paula', group_ids: ['system-read-only'] });
 });
 
-const by = ({ id, is_owner }: User): Actor => ({ user_id: id, is_owner, is_admin: true, remote_address: ADDRESS });
+const by = ({ id, is_owner }: User): Actor => ({
+  ...{ user_id: id, is_owner, is_admin: true, remote_address: ADDRESS },
+  login: loginAt(a.time.clock()),
+});
 /** Whoever logs in for the first time at the office's directory. */
 async function newcomer(subject = 'ppaulsen', provider: Parameters<Accounts['newUsers']['admit']>[0] = OFFICE): Promise<string> {
   const identity = { subject, data: { uid: subject }, name: 'P. Paulsen', amr: ['pwd'] };

@@ -6,6 +6,7 @@ import type { TokenType } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { PUBLICATION_LEAD } from '../../src/tokens/keyring.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
+import { loginAt } from '../support/fresh_login.ts';
 import { CLIENT, HOME, newGrant } from '../support/grants.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
 import { vectors } from '../support/vectors.ts';
@@ -21,7 +22,7 @@ afterAll(() => a.close());
 beforeEach(async () => {
   await a.clear();
   user = await addPerson(a.database);
-  actor = { user_id: user.id, is_owner: false, is_admin: false, remote_address: HOME };
+  actor = { user_id: user.id, is_owner: false, is_admin: false, remote_address: HOME, login: loginAt(a.time.clock()) };
 });
 
 const PAGE = { limit: 200, cursor: null };
@@ -83,6 +84,7 @@ describe('a long-lived access token', () => {
     const [during] = await Promise.all([longLived('made meanwhile', 200, own), keyring.rotate()]);
     const after = await longLived('made before the successor signs', 300, own);
     own.time.advance(PUBLICATION_LEAD);
+    actor = { ...actor, login: loginAt(own.time.clock()) };
     const latest = await longLived('by the successor', 3650, own);
     const kids = () => keyring.jwks().keys.map(({ kid }) => kid);
     const [retired, signing] = [after, latest].map(({ token }) => decodeProtectedHeader(token).kid);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { User } from '../../src/domain/user.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
+import { loginAt } from '../support/fresh_login.ts';
 import { newGrant } from '../support/grants.ts';
 import { addPerson, NOON } from '../support/people.ts';
 import { vectors } from '../support/vectors.ts';
@@ -19,7 +20,10 @@ beforeEach(async () => {
   admin = await addPerson(a.database, { name: 'Admin', username: 'admin', group_ids: ['system-admin'] });
 });
 
-const by = (user: User): Actor => ({ user_id: user.id, is_owner: user.is_owner, is_admin: true, remote_address: '192.0.2.1' });
+const by = (user: User): Actor => ({
+  ...{ user_id: user.id, is_owner: user.is_owner, is_admin: true, remote_address: '192.0.2.1' },
+  login: loginAt(a.time.clock()),
+});
 const pending = (name = 'New') => addPerson(a.database, { name, is_active: false, is_pending: true, username: name.toLowerCase() });
 const refusal = (code: string, description?: string) =>
   expect.objectContaining({ code, ...(description !== undefined && { description }) });

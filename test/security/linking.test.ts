@@ -39,8 +39,8 @@ async function answer(handler: [string, string | null], input: object, flow_type
 
 // I5
 it('a login that was linked is followed by the second factor of its user', async () => {
-  await enrolTotp(call, server.clock());
   expect((await link(server, ann.access_token, await linkCode(server, 'ann2', { id: 'second' }))).statusCode).toBe(200);
+  await enrolTotp(call, server.clock());
   const step = await answer(['insecure_example', 'second'], { username: 'ann2', password: PASSWORD });
   expect(step).toMatchObject({ type: 'form', step_id: 'mfa' });
 });

@@ -1,6 +1,7 @@
 // What every route answers, whoever asks and however.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raw } from '../support/raw_socket.ts';
+import { routesOf } from '../support/routes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -9,25 +10,6 @@ beforeAll(async () => {
   await server.createOwner();
 });
 afterAll(() => server.close());
-
-interface Route {
-  url: string;
-  methods: string[];
-}
-
-/** Every route that the server has. */
-function routesOf({ server }: TestServer): Route[] {
-  const path: string[] = [];
-  return server
-    .printRoutes({ commonPrefix: false })
-    .split('\n')
-    .flatMap((line) => {
-      const [, indent = '', part = '', methods] = /^([│ ]*)[├└]── (\S*)(?: \((.*)\))?$/.exec(line) ?? [];
-      if (part === '') return [];
-      path.splice(indent.length / 4, path.length, part);
-      return methods === undefined ? [] : [{ url: path.join(''), methods: methods.split(', ') }];
-    });
-}
 
 /** Asks every route by every method of its own. */
 async function everywhere(

@@ -20,6 +20,7 @@ import { createUsers as createUserRows } from '../../src/repository/users.ts';
 import type { GrantDeps } from '../../src/tokens/grant.ts';
 import { createTestClock } from './clock.ts';
 import { createTestDatabase } from './database.ts';
+import { freshLoginOver } from './fresh_login.ts';
 import { createTokenParts, SEALER } from './grants.ts';
 import { NOON } from './people.ts';
 
@@ -53,7 +54,8 @@ export async function createAccounts(differences: Differences = {}) {
   };
   // As patient as a busy machine needs when 20 hash at once.
   const hasher = createPasswordHasher({ queue_limit: 1000, wait_ms: 60_000 });
-  const base = { database, audit, clock, hasher, sealer: SEALER, minimum_password_length };
+  const freshLogin = freshLoginOver(database, clock);
+  const base = { database, audit, clock, hasher, sealer: SEALER, freshLogin, minimum_password_length };
   const ways_in = ['homeassistant:', 'ldap:office'].map((key): [string, { name: string }] => [key, { name: key }]);
   const signOut = createSignOut({ ...base, ...rows, refreshTokens: tokens.refreshTokens });
   const credentials = createCredentials({ ...base, ...rows, signOut, providers: new Map(ways_in) });
@@ -79,6 +81,7 @@ export async function createAccounts(differences: Differences = {}) {
       ...base,
       users: rows.users,
       signOut,
+      freshLogin,
       refreshTokens: tokens.refreshTokens,
       issuer: tokens.issuer,
       keyring: tokens.keyring,

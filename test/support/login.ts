@@ -30,6 +30,7 @@ import { createRefreshTokens } from '../../src/repository/refresh_tokens.ts';
 import { createSessionEnds } from '../../src/repository/session_ends.ts';
 import { createUsers } from '../../src/repository/users.ts';
 import { createTestClock } from './clock.ts';
+import { freshLoginOver } from './fresh_login.ts';
 import { SEALER } from './grants.ts';
 import { provider as insecureExample } from './insecure_example.ts';
 
@@ -69,6 +70,7 @@ export function createLoginParts(database: Database, options: Options = {}) {
       audit: auditEvents,
       clock,
     }),
+    freshLogin: freshLoginOver(database, clock),
     audit: auditEvents,
     providers: new Map(),
   });

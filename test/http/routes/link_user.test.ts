@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addSeconds } from '../../../src/domain/clock.ts';
 import { link, linkCode } from '../../support/linking.ts';
 import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts';
-import { addSomeone, example } from '../../support/someone.ts';
+import { addSomeone, example, logInAs } from '../../support/someone.ts';
 
 const TWENTY = Array.from({ length: 20 }, (_, n) => n);
 const PEOPLE = ['ann', 'ben', 'cid', 'dora', 'eve', ...TWENTY.map((n) => `claimant-${n}`)];
@@ -74,10 +74,11 @@ describe('a link_user code', () => {
     for (const client_id of ['https://other.example.com/', 'invalid', '', CLIENT_ID.slice(0, -1)])
       expect([client_id, await answerTo(access_token, code, client_id)]).toEqual([client_id, INVALID]);
     server.advance(599);
-    expect(await answerTo(access_token, code)).toEqual(LINKED);
+    const { access_token: fresh } = await logInAs(server, 'eve');
+    expect(await answerTo(fresh, code)).toEqual(LINKED);
     const old = await second('extra');
     server.advance(600);
-    expect(await answerTo(access_token, old)).toEqual(INVALID);
+    expect(await answerTo((await logInAs(server, 'eve')).access_token, old)).toEqual(INVALID);
   });
 });
 
