@@ -217,7 +217,7 @@ function createAccounts(ground: Ground) {
     consents: createConsents(deps),
     minimum_password_length,
     onboarding: createOnboarding(deps),
-    users: createUsers({ ...deps, freshLogin, approvals_by: config.approvals.by }),
+    users: createUsers({ ...deps, signOut, freshLogin, approvals_by: config.approvals.by }),
     mergeUsers: createMergeUsers({ ...deps, freshLogin, approvals_by: config.approvals.by }),
     newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
     tryProvider,

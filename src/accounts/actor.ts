@@ -54,7 +54,16 @@ export function requireApprover(actor: Actor, approvals_by: ApprovalsBy): void {
   if (!(approvals_by === 'administrators' && actor.is_admin)) requireOwner(actor);
 }
 
-/** Nobody but the owner changes how the owner logs in: an administrator could take over everything. */
-export function requireOwnerForOwner(actor: Actor, user: Pick<User, 'is_owner'>): void {
-  if (user.is_owner) requireOwner(actor);
+/**
+ * The one rule for the owner's account: nobody else changes anything of it; throws
+ * `cannot_modify_owner` (409). Call it with the row that the transaction has locked, as ownership may
+ * have changed hands since the actor was authenticated.
+ */
+export function protectOwner({ user_id }: Pick<Actor, 'user_id'>, target: Pick<User, 'id' | 'is_owner'>): void {
+  if (!target.is_owner || user_id === null || user_id === target.id) return;
+  throw cannotModifyOwner();
+}
+
+export function cannotModifyOwner(): AuthError {
+  return new AuthError('cannot_modify_owner', 'Only the owner can change the owner');
 }

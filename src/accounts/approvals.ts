@@ -7,7 +7,7 @@ import type { Clients } from '../repository/clients.ts';
 import type { Database } from '../repository/database.ts';
 import type { UrlClient, UrlClients } from '../repository/url_clients.ts';
 import type { UserEntry, Users } from '../repository/users.ts';
-import { type Actor, type ApprovalsBy, doneBy, requireApprover } from './actor.ts';
+import { type Actor, type ApprovalsBy, cannotModifyOwner, doneBy, requireApprover } from './actor.ts';
 
 export interface ApprovalsDeps {
   database: Pick<Database, 'transaction'>;
@@ -42,7 +42,10 @@ export function createApprovals({ database, users, urlClients, clients, audit, c
       await database.transaction(async (trx) => {
         if (!(await urlClients.decide(trx, { client_id, metadata_hash, status, now: clock() })))
           throw new AuthError('not_found', 'No such client has asked, or it says something else of itself by now');
-        if (status === 'refused') await clients.removeGrants(trx, client_id);
+        if (status === 'refused') {
+          const { of_owner } = await clients.removeGrants(trx, client_id);
+          if (of_owner && !actor.is_owner) throw cannotModifyOwner();
+        }
         await audit.insert(trx, { type: `url_client.${status}`, ...doneBy(actor), client_id });
       });
     },

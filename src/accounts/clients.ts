@@ -16,7 +16,7 @@ import type { Database } from '../repository/database.ts';
 import type { Groups } from '../repository/groups.ts';
 import { withMigrationLock } from '../repository/migration_lock.ts';
 import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
-import { type Actor, doneBy } from './actor.ts';
+import { type Actor, cannotModifyOwner, doneBy, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
 export interface ClientsDeps {
@@ -77,9 +77,15 @@ export function createClients(deps: ClientsDeps) {
   }
 
   /** Runs a change while nobody else changes this client. */
-  async function change<T>(client_id: string, work: (trx: Transaction, client: RegisteredClientEntry) => Promise<T>): Promise<T> {
+  async function change<T>(
+    client_id: string,
+    actor: Actor,
+    work: (trx: Transaction, client: RegisteredClientEntry) => Promise<T>,
+  ): Promise<T> {
     return await database.transaction(async (trx) => {
       const client = await get(client_id, trx);
+      // It gets codes in the owner's name without asking: who changes it could act as the owner.
+      if (client.trusted) requireOwner(actor);
       if (client.managed_by === 'config') throw new AuthError('managed_by_config', 'The client is changed in the configuration alone');
       return await work(trx, client);
     });
@@ -101,6 +107,7 @@ export function createClients(deps: ClientsDeps) {
       if (!registeredId.safeParse(client_id).success)
         throw new AuthError('invalid_format', 'client_id must be one line of text, and no URL');
       const client = completeClient(given, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: 'client_secret_basic' });
+      if (client.trusted) requireOwner(actor);
       await check(client);
       return await database.transaction(async (trx) => {
         const created_at = clock();
@@ -114,10 +121,11 @@ export function createClients(deps: ClientsDeps) {
 
     async update(client_id: string, patch: ClientPatch, actor: Actor): Promise<RegisteredClientEntry> {
       if (LOGIN_FIELDS.some((field) => patch[field] !== undefined)) await freshLogin.require(actor);
-      return await change(client_id, async (trx, client) => {
+      return await change(client_id, actor, async (trx, client) => {
         // Who asks for the profile asks for what it demands.
         const changes = { ...(patch.profile === 'fapi2' && FAPI2_DEFAULTS), ...said(patch) };
         const whole = completeClient({ ...client, ...changes }, client);
+        if (whole.trusted) requireOwner(actor);
         await check(whole);
         await clients.update(trx, client_id, whole, Object.keys(changes));
         if (!needsSecret(whole)) for (const { id } of client.secrets) await clientSecrets.remove(trx, { client_id, id });
@@ -129,9 +137,10 @@ export function createClients(deps: ClientsDeps) {
     /** Everything that was granted to it goes at once. */
     async remove(client_id: string, actor: Actor): Promise<void> {
       await freshLogin.require(actor);
-      await change(client_id, async (trx, { client_name }) => {
+      await change(client_id, actor, async (trx, { client_name }) => {
         await clients.remove(trx, client_id);
-        await clients.removeGrants(trx, client_id);
+        const { of_owner } = await clients.removeGrants(trx, client_id);
+        if (of_owner && !actor.is_owner) throw cannotModifyOwner();
         await audit.insert(trx, { type: 'client.deleted', ...doneBy(actor), client_id, detail: { client_name } });
       });
     },
@@ -143,7 +152,7 @@ export function createClients(deps: ClientsDeps) {
       actor: Actor,
     ): Promise<{ id: string; client_secret: string; others_expire_at: Date }> {
       await freshLogin.require(actor);
-      return await change(client_id, async (trx, client) => {
+      return await change(client_id, actor, async (trx, client) => {
         if (!needsSecret(client)) throw new AuthError('conflict', 'The client does not prove itself by a secret');
         if (client.secrets.length >= MAX_SECRETS) throw new AuthError('conflict', 'The client has too many secrets: remove one first');
         const now = clock();
@@ -158,7 +167,7 @@ export function createClients(deps: ClientsDeps) {
 
     async removeSecret(client_id: string, id: string, actor: Actor): Promise<void> {
       await freshLogin.require(actor);
-      await change(client_id, async (trx) => {
+      await change(client_id, actor, async (trx) => {
         if (!(await clientSecrets.remove(trx, { client_id, id }))) throw new AuthError('not_found', 'Secret not found');
         await audit.insert(trx, { type: 'client.secret_removed', ...doneBy(actor), client_id, detail: { secret_id: id } });
       });
@@ -196,7 +205,7 @@ export function createClients(deps: ClientsDeps) {
 }
 
 /** What decides how a client authenticates, and where it receives people's logins. */
-const LOGIN_FIELDS = ['trusted', 'token_endpoint_auth_method', 'jwks', 'jwks_uri', 'redirect_uris'] as const;
+const LOGIN_FIELDS = ['trusted', 'profile', 'token_endpoint_auth_method', 'jwks', 'jwks_uri', 'redirect_uris'] as const;
 
 function said(patch: ClientPatch): ClientPatch {
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));

@@ -8,7 +8,7 @@ import type { Credential, Credentials as CredentialRows } from '../repository/cr
 import type { Database } from '../repository/database.ts';
 import type { LocalLogins } from '../repository/local_logins.ts';
 import type { Users } from '../repository/users.ts';
-import { type Actor, doneBy, requireOwnerForOwner } from './actor.ts';
+import { type Actor, doneBy, protectOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
@@ -57,7 +57,7 @@ export function createCredentials({ database, users, credentials, localLogins, s
         // Locked, so that of two parallel removals the second sees what the first has left.
         const user = await users.lock(trx, user_id);
         if (!user) throw new AuthError('not_found', 'User not found');
-        requireOwnerForOwner(actor, user);
+        protectOwner(actor, user);
         const all = await credentials.ofUser(user_id, trx);
         const credential = all.find(({ id }) => id === credential_id);
         if (!credential) throw new AuthError('credentials_not_found', 'Credentials not found');

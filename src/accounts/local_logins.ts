@@ -12,7 +12,7 @@ import type { Credential, Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
 import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
 import type { Users } from '../repository/users.ts';
-import { type Actor, doneBy, requireOwner, requireOwnerForOwner } from './actor.ts';
+import { type Actor, doneBy, protectOwner, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
@@ -61,7 +61,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     actor: Actor,
   ): Promise<boolean> {
     return await database.transaction(async (trx) => {
-      await users.lock(trx, user_id);
+      protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
       const changed = await localLogins.setPassword(trx, { ...change, now: clock() });
       if (!changed) return false;
       await audit.insert(trx, { type: 'local_login.password_changed', ...doneBy(actor), target_user_id: user_id });
@@ -85,7 +85,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       await freshLogin.require(actor);
       const user = await requireUser(user_id);
       if (user.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
-      requireOwnerForOwner(actor, user);
+      protectOwner(actor, user);
       requireNewUsername(username);
       if (user.username !== null) throw credentialExists();
       if (await localLogins.find(username)) throw usernameTaken(username);
@@ -93,7 +93,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       await database.transaction(async (trx) => {
         const now = clock();
         // Ownership may have changed hands meanwhile.
-        requireOwnerForOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
+        protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
         if (!(await localLogins.insert(trx, { username, password_hash, now }))) throw usernameTaken(username);
         const credential = { id: randomId(), user_id, ...LOCAL_PROVIDER, subject: username, data: { username }, created_at: now };
         if (!(await credentials.insert(trx, credential))) throw credentialExists();
@@ -155,6 +155,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       if (username === from) throw usernameTaken(username);
       try {
         await database.transaction(async (trx) => {
+          protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
           if (!(await localLogins.rename(trx, { from, to: username, now: clock() }))) credentialsNotFound();
           const detail = { from, to: username };
           await audit.insert(trx, { type: 'local_login.username_changed', ...doneBy(actor), target_user_id: user_id, detail });

@@ -7,7 +7,7 @@ import { violates } from '../repository/constraint.ts';
 import type { Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
 import type { UserEntry, Users } from '../repository/users.ts';
-import { type Actor, type ApprovalsBy, doneBy, requireApprover, requireOwnerForOwner } from './actor.ts';
+import { type Actor, type ApprovalsBy, doneBy, protectOwner, requireApprover } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
 export interface MergeUsersDeps {
@@ -33,10 +33,11 @@ export function createMergeUsers({ database, users, credentials, freshLogin, aud
 
   async function merge(trx: Transaction, id: string, into_id: string, actor: Actor): Promise<UserEntry> {
     const { waiting, into } = await lockBoth(trx, id, into_id);
+    protectOwner(actor, waiting);
+    protectOwner(actor, into);
     if (!waiting.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
     if (into.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
     if (into.is_pending) throw new AuthError('conflict', 'User is waiting for approval');
-    requireOwnerForOwner(actor, into);
     const moved = await credentials.moveAll(trx, id, into_id);
     await users.remove(trx, id);
     const logins = moved.map(({ auth_provider_type, auth_provider_id, subject }) => ({ auth_provider_type, auth_provider_id, subject }));

@@ -6,7 +6,7 @@ import type { Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
 import type { MfaEnrolmentEntry, MfaEnrolments } from '../repository/mfa_enrolments.ts';
 import type { Users } from '../repository/users.ts';
-import { type Actor, doneBy, requireOwner } from './actor.ts';
+import { type Actor, doneBy, protectOwner, requireOwner } from './actor.ts';
 import type { Factors } from './factors.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import { actorOfMfa, type MfaCaller } from './mfa_setup.ts';
@@ -117,7 +117,9 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
       requireOwner(actor);
       await freshLogin.require(actor);
       return await database.transaction(async (trx) => {
-        if (!(await users.lock(trx, user_id))) throw new AuthError('not_found', 'User not found');
+        const user = await users.lock(trx, user_id);
+        if (!user) throw new AuthError('not_found', 'User not found');
+        protectOwner(actor, user);
         const all = await mfaEnrolments.list(user_id, trx);
         await takeAway(trx, user_id, all, [], actor);
         return all.length;

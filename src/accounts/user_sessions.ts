@@ -5,7 +5,7 @@ import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../do
 import type { Database } from '../repository/database.ts';
 import type { ListedSession, Sessions } from '../repository/sessions.ts';
 import type { Users } from '../repository/users.ts';
-import { type Actor, requireOwnerForOwner } from './actor.ts';
+import { type Actor, protectOwner } from './actor.ts';
 import type { SignOut } from './sign_out.ts';
 
 export interface UserSessionsDeps {
@@ -46,7 +46,7 @@ export function createUserSessions({ database, sessions, users, signOut, clock, 
     async end(user_id: string, sid: string, actor: Actor): Promise<void> {
       await database.transaction(async (trx) => {
         const user = await users.lock(trx, user_id);
-        if (user && user_id !== actor.user_id) requireOwnerForOwner(actor, user);
+        if (user) protectOwner(actor, user);
         if (!user || !(await signOut.session(trx, { user_id, sid }, actor))) throw new AuthError('not_found', 'Session not found');
       });
     },

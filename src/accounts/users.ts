@@ -8,17 +8,17 @@ import type { User } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Database } from '../repository/database.ts';
 import type { Groups } from '../repository/groups.ts';
-import type { SessionEnds } from '../repository/session_ends.ts';
 import type { UserEntry, Users as UserRows } from '../repository/users.ts';
-import { type Actor, type ApprovalsBy, doneBy, requireApprover, requireOwner } from './actor.ts';
+import { type Actor, type ApprovalsBy, doneBy, protectOwner, requireApprover, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import { requireName } from './names.ts';
+import type { SignOut } from './sign_out.ts';
 
 export interface UsersDeps {
   database: Pick<Database, 'transaction'>;
   users: UserRows;
   groups: Pick<Groups, 'replaceMemberships'>;
-  sessionEnds: Pick<SessionEnds, 'endAll'>;
+  signOut: Pick<SignOut, 'sessions' | 'grants'>;
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
@@ -43,7 +43,7 @@ type Transaction = Parameters<UserRows['lock']>[0];
 
 export type Users = ReturnType<typeof createUsers>;
 
-export function createUsers({ database, users, groups, sessionEnds, freshLogin, audit, clock, approvals_by }: UsersDeps) {
+export function createUsers({ database, users, groups, signOut, freshLogin, audit, clock, approvals_by }: UsersDeps) {
   async function get(id: string, trx?: Transaction): Promise<UserEntry> {
     return (await users.find(id, trx)) ?? notFound();
   }
@@ -73,6 +73,12 @@ export function createUsers({ database, users, groups, sessionEnds, freshLogin, 
     });
   }
 
+  /** Ends sessions and grants for good: a person who is enabled again logs in anew. */
+  async function endLogins(trx: Transaction, id: string, actor: Actor): Promise<void> {
+    await signOut.sessions(trx, { user_id: id, except_id: null }, actor);
+    await signOut.grants(trx, { user_id: id, except_id: null }, actor);
+  }
+
   async function regroup(trx: Transaction, id: string, group_ids: readonly string[] | undefined): Promise<void> {
     if (group_ids && !(await groups.replaceMemberships(trx, id, unique(group_ids)))) throw unknownGroup();
   }
@@ -96,9 +102,11 @@ export function createUsers({ database, users, groups, sessionEnds, freshLogin, 
       const { group_ids, ...given } = { ...patch, ...(patch.name !== undefined && { name: requireName(patch.name) }) };
       return await change(id, async (trx, user) => {
         refuseUpdate(user, patch);
+        protectOwner(actor, user);
         await regroup(trx, id, group_ids);
         await users.update(trx, id, definedOnly(given));
-        if (given.is_active === false) await sessionEnds.endAll(trx, { user_id: id, now: clock() });
+        // Enabling ends what an older version of the program may have left.
+        if (given.is_active === false || (given.is_active === true && !user.is_active)) await endLogins(trx, id, actor);
         const detail = { ...definedOnly(given), ...(group_ids && { group_ids: [...group_ids] }) };
         await audit.insert(trx, { type: 'user.updated', ...doneBy(actor), target_user_id: id, detail });
       });
@@ -109,6 +117,7 @@ export function createUsers({ database, users, groups, sessionEnds, freshLogin, 
       requireApprover(actor, approvals_by);
       await freshLogin.require(actor);
       return await change(id, async (trx, user) => {
+        protectOwner(actor, user);
         if (!user.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
         await regroup(trx, id, group_ids);
         await users.update(trx, id, { is_active: true, is_pending: false });
@@ -130,7 +139,7 @@ export function createUsers({ database, users, groups, sessionEnds, freshLogin, 
         if (user.system_generated) throw new AuthError('cannot_modify_system_generated', 'Unable to delete system generated users.');
         if (user.is_owner) throw new AuthError('cannot_modify_owner', 'Unable to delete owner.');
         // First of all: their apps are still to be told.
-        await sessionEnds.endAll(trx, { user_id: id, now: clock() });
+        await signOut.sessions(trx, { user_id: id, except_id: null }, actor);
         await users.remove(trx, id);
         await audit.insert(trx, { type: 'user.deleted', ...doneBy(actor), target_user_id: id, detail: { name: user.name } });
       });

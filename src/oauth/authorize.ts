@@ -55,7 +55,7 @@ export interface AuthorizeDeps {
   par: Par;
   pushedRequests: Pick<PushedRequests, 'use'>;
   consents: Pick<Consents, 'find' | 'grant'>;
-  users: { find(id: string): Promise<{ group_ids: string[] } | undefined> };
+  users: { find(id: string): Promise<{ is_owner: boolean; group_ids: string[] } | undefined> };
   authorizationCodes: Pick<AuthorizationCodes, 'store'>;
   loginMarker: LoginMarker;
   keyring: Pick<Keyring, 'verify'>;
@@ -101,8 +101,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
     const { allowed_group_ids } = client;
     const consent = await consents.find(session.user_id, client.client_id);
     if (allowed_group_ids === null) return { consent, is_allowed: true };
-    const group_ids = (await deps.users.find(session.user_id))?.group_ids ?? [];
-    return { consent, is_allowed: allowed_group_ids.some((id) => group_ids.includes(id)) };
+    const user = await deps.users.find(session.user_id);
+    return { consent, is_allowed: user?.is_owner === true || allowed_group_ids.some((id) => user?.group_ids.includes(id)) };
   }
 
   async function issue(asked: Asked, session: AuthorizingSession, remote_address: string): Promise<string> {

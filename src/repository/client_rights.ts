@@ -9,11 +9,12 @@ export interface ClientRights {
   is_trusted: boolean;
 }
 
-/** A group that left the configuration lets nobody in. `user_id` is SQL. */
+/** A group that left the configuration lets nobody in; the owner is let in everywhere. `user_id` is SQL. */
 export function isInAllowedGroup(user_id: string, { allowed_group_ids }: Pick<ClientRights, 'allowed_group_ids'>): RawBuilder<boolean> {
   return sql<boolean>`(${allowed_group_ids}::text[] is null or exists (
     select from user_groups ug join groups g on g.id = ug.group_id
-    where ug.user_id = ${sql.raw(user_id)} and ug.group_id = any(${allowed_group_ids}) and g.is_enabled))`;
+    where ug.user_id = ${sql.raw(user_id)} and ug.group_id = any(${allowed_group_ids}) and g.is_enabled)
+    or exists (select from users o where o.id = ${sql.raw(user_id)} and o.is_owner))`;
 }
 
 /** A consent that was withdrawn is no consent. `user_id` and `client_id` are SQL. */

@@ -131,13 +131,22 @@ export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysel
       return numDeletedRows > 0n;
     },
 
-    /** Everything that was granted to a client, and what people remembered for it. */
-    async removeGrants(trx: Kysely<Schema>, client_id: string): Promise<void> {
+    /** Everything that was granted to a client, and what people remembered for it. `of_owner`: grants of the owner among it. */
+    async removeGrants(trx: Kysely<Schema>, client_id: string): Promise<{ of_owner: boolean }> {
       // Codes first: that waits for those that are being redeemed, so that their grants are seen.
       for (const table of ['authorization_codes', 'refresh_tokens'] as const)
         await lockInOrder(trx, table, sql<boolean>`client_id = ${client_id}`);
-      for (const table of ['refresh_tokens', 'authorization_codes', 'consents', 'device_codes'] as const)
+      const ended = await trx
+        .with('gone', (db) => db.deleteFrom('refresh_tokens').where('client_id', '=', client_id).returning('user_id'))
+        .selectFrom('gone')
+        .innerJoin('users', 'users.id', 'gone.user_id')
+        .select('users.id')
+        .where('users.is_owner', '=', true)
+        .limit(1)
+        .execute();
+      for (const table of ['authorization_codes', 'consents', 'device_codes'] as const)
         await trx.deleteFrom(table).where('client_id', '=', client_id).execute();
+      return { of_owner: ended.length > 0 };
     },
 
     /** Writes the configuration's clients as they should be, new or not; answers those that changed. One that somebody else made is not taken over. */

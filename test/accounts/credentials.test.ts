@@ -81,6 +81,6 @@ test("an administrator does not unlink the owner's logins", async () => {
   const owner = await addPerson(a.database, { is_owner: true, username: 'owner' });
   await linkTo(owner);
   const [id = ''] = await idsOf(owner);
-  await expect(a.credentials.unlink(owner.id, id, by(user))).rejects.toMatchObject({ code: 'unauthorized' });
+  await expect(a.credentials.unlink(owner.id, id, by(user))).rejects.toMatchObject({ code: 'cannot_modify_owner' });
   await a.credentials.unlink(owner.id, id, by(owner));
 });

@@ -51,7 +51,7 @@ describe('adding a login', () => {
   });
 
   test('to the owner is for the owner alone', async () => {
-    await expect(add('boss', PASSWORD, owner, by(user))).rejects.toMatchObject({ code: 'unauthorized' });
+    await expect(add('boss', PASSWORD, owner, by(user))).rejects.toMatchObject({ code: 'cannot_modify_owner' });
     await add('boss', PASSWORD, owner, by(owner));
   });
 
@@ -127,7 +127,7 @@ describe('removing a login', () => {
 
   test('of the owner is for the owner alone', async () => {
     await add('boss', PASSWORD, owner);
-    await expect(a.localLogins.remove(owner.id, by(user))).rejects.toMatchObject({ code: 'unauthorized' });
+    await expect(a.localLogins.remove(owner.id, by(user))).rejects.toMatchObject({ code: 'cannot_modify_owner' });
   });
 });
 

@@ -72,7 +72,7 @@ test('approvers merge, and nobody but the owner into the owner', async () => {
   const id = await newcomer();
   const outsider = { user_id: paula.id, is_owner: false, is_admin: false, remote_address: ADDRESS };
   await expect(a.mergeUsers.approveInto(id, paula.id, outsider)).rejects.toEqual(refusal('unauthorized'));
-  await expect(a.mergeUsers.approveInto(id, owner.id, by(admin))).rejects.toEqual(refusal('unauthorized'));
+  await expect(a.mergeUsers.approveInto(id, owner.id, by(admin))).rejects.toEqual(refusal('cannot_modify_owner'));
   expect(await ownerOf('ppaulsen')).toBe(id);
   expect(await a.mergeUsers.approveInto(id, paula.id, by(admin))).toMatchObject({ id: paula.id });
   expect(await a.mergeUsers.approveInto(await newcomer('ada'), owner.id, OPERATOR)).toMatchObject({ id: owner.id, is_owner: true });

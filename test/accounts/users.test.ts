@@ -76,11 +76,13 @@ describe('an update', () => {
     expect(await a.users.get(id)).toMatchObject({ name: 'Old', group_ids: ['system-users'] });
   });
 
-  test('may rename, regroup and restrict the owner, not deactivate', async () => {
-    expect(await a.users.update(owner.id, { name: 'Boss', group_ids: [], local_only: true }, by(admin))).toMatchObject({
-      name: 'Boss',
-      local_only: true,
-    });
+  // S8
+  test('may rename, regroup and restrict the owner only as the owner, and never deactivate them', async () => {
+    for (const patch of [{ name: 'Boss' }, { group_ids: [] }, { local_only: true }])
+      await expect(a.users.update(owner.id, patch, by(admin))).rejects.toEqual(refusal('cannot_modify_owner'));
+    const all = { name: 'Boss', group_ids: [], local_only: true };
+    for (const actor of [OPERATOR, by(owner)])
+      expect(await a.users.update(owner.id, all, actor)).toMatchObject({ name: 'Boss', local_only: true });
     await expect(a.users.update(owner.id, { is_active: false }, by(admin))).rejects.toEqual(
       refusal('cannot_deactivate_owner', 'Unable to deactivate owner.'),
     );
@@ -249,7 +251,8 @@ describe('as in Home Assistant', () => {
       const { id } = await addPerson(a.database, { system_generated: true });
       expect(await code(update(id, { is_active: false }))).toBe(byId('users-016').expect.error.code);
     },
-    'users-018': async () => expect(await update(owner.id, { name: 'New' })).toMatchObject({ name: 'New' }),
+    // Ours: nobody but the owner changes anything of the owner.
+    'users-018': async () => expect(await code(update(owner.id, { name: 'New' }))).toBe('cannot_modify_owner'),
     'users-019': async () =>
       expect(await update((await addPerson(a.database)).id, { is_active: false })).toMatchObject({ is_active: false }),
     'users-023': async () => expect(await a.users.create({ name: 'Hello 2' }, by(admin))).toMatchObject({ is_owner: false, group_ids: [] }),

@@ -56,12 +56,12 @@ async function someoneWaits(): Promise<void> {
   }
 }
 
-test.each<[string, 'refresh_tokens' | 'authorization_codes', string, (trx: Transaction) => Promise<void>]>([
+test.each<[string, 'refresh_tokens' | 'authorization_codes', string, (trx: Transaction) => Promise<unknown>]>([
   ['the grants of a client', 'refresh_tokens', 'id', removeGrants],
   ['the codes of a client', 'authorization_codes', 'code_hash', removeGrants],
   ['all grants', 'refresh_tokens', 'id', endAll],
 ])('%s go while a round trip locks the first and then the last of them', async (_story, table, key, remove) => {
-  let removing: Promise<void> | undefined;
+  let removing: Promise<unknown> | undefined;
   const lock = (trx: Transaction, order: 'asc' | 'desc') =>
     sql`select from ${sql.table(table)} where ${sql.ref(key)} = (
       select ${sql.ref(key)} from ${sql.table(table)} order by ${sql.ref(key)} ${sql.raw(order)} limit 1) for no key update`.execute(trx);
@@ -77,7 +77,7 @@ test.each<[string, 'refresh_tokens' | 'authorization_codes', string, (trx: Trans
 });
 
 test('a grant for which a code of the client is just being traded goes, too', async () => {
-  let removing: Promise<void> | undefined;
+  let removing: Promise<unknown> | undefined;
   await database.transaction(async (trx) => {
     await trx.updateTable('authorization_codes').set({ spent_at: NOON }).where('code_hash', '=', Buffer.alloc(32)).execute();
     await addGrant('8', trx);

@@ -60,7 +60,14 @@ const BY_TOKEN: Record<string, Rule> = {
   'POST /api/clients': { fresh: [{ client_name: 'App', redirect_uris: ['https://app.example.com/cb'] }] },
   [`GET ${CLIENTS}`]: OPEN,
   [`PATCH ${CLIENTS}`]: {
-    fresh: [{ trusted: true }, { redirect_uris: [] }, { token_endpoint_auth_method: 'none' }, { jwks: null }, { jwks_uri: null }],
+    fresh: [
+      { trusted: true },
+      { profile: 'fapi2' },
+      { redirect_uris: [] },
+      { token_endpoint_auth_method: 'none' },
+      { jwks: null },
+      { jwks_uri: null },
+    ],
     open: [{ client_name: 'App' }],
   },
   [`DELETE ${CLIENTS}`]: FRESH,
@@ -131,16 +138,14 @@ const NEITHER: Record<string, string> = {
   'GET /auth/register/:client_id': 'an app, by its registration access token',
   'PUT /auth/register/:client_id': 'an app, by its registration access token',
   'DELETE /auth/register/:client_id': 'an app, by its registration access token',
-  'GET /auth/verify': 'a proxy',
-  'GET /auth/forward': 'a proxy',
+  '* /auth/verify': 'a proxy',
+  '* /auth/forward': 'a proxy',
   'GET /auth/forward/login': 'a login at another host',
   'GET /.latchkey/login': 'a login at another host',
   'GET /.latchkey/callback': 'a login at another host',
-  'GET /.latchkey/logout': 'ends a login',
   'GET /device/qr': 'a picture',
   'GET /device': 'gives an app tokens, and no login method',
   'POST /device': 'gives an app tokens, and no login method',
-  'POST /device/confirm': 'gives an app tokens, and no login method',
   'GET /logout': 'ends a login',
   'GET /auth/end_session': 'ends a login',
   'POST /auth/end_session': 'ends a login',
@@ -197,7 +202,9 @@ async function expectEach(token: string, refuses: boolean, remote_address?: stri
 describe('a change that gives or takes a login method', () => {
   it('is every route that the table says, and every route is in it', () => {
     const all = routesOf(server).flatMap(({ url, methods }) =>
-      methods.filter((method) => method !== 'HEAD' && method !== 'OPTIONS').map((method) => `${method} ${url}`),
+      methods.length > 5
+        ? [`* ${url}`]
+        : methods.filter((method) => method !== 'HEAD' && method !== 'OPTIONS').map((method) => `${method} ${url}`),
     );
     const named = [...Object.keys(BY_TOKEN), ...Object.keys(BY_SESSION), ...Object.keys(NEITHER)];
     expect(all.filter((route) => !named.includes(route))).toEqual([]);

@@ -70,7 +70,7 @@ export async function createAccounts(differences: Differences = {}) {
     hasher,
     credentials,
     groups,
-    users: createUsers({ ...base, ...rows, approvals_by }),
+    users: createUsers({ ...base, ...rows, signOut, approvals_by }),
     mergeUsers: createMergeUsers({ ...base, ...rows, approvals_by }),
     localLogins: createLocalLogins({ ...base, ...rows, signOut, unlink: credentials.unlink }),
     newUsers: createNewUsers({ ...base, ...rows, max_pending }),

@@ -14,5 +14,6 @@ export const OVERRULED: Readonly<Record<string, string>> = {
   'onboarding-008': 'decision 34: there is no step integration',
   'onboarding-010': 'decision 34: there is no installation type',
   'token-code-017': 'decision 5: a new user is never an administrator, and waits unless the provider activates',
+  'users-018': 'decision 42: nobody but the owner changes anything of the owner',
   'users-026': 'decision 5: a new user is never an administrator, and waits unless the provider activates',
 };

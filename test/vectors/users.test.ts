@@ -102,11 +102,6 @@ runArea(
     'users-011': refused,
     'users-012': refused,
     'users-016': async (vector) => refused(vector, await person({ system_generated: true })),
-    'users-018': async ({ request }) => {
-      const renamed = await ask(request, 'admin', owner_id);
-      expect([renamed.statusCode, renamed.json().name]).toEqual([200, 'New']);
-      await call('PATCH', `/api/users/${owner_id}`, { name: OWNER.name });
-    },
     'users-019': async ({ request, expect: want }) => {
       expect((await ask(request, 'admin', await person())).json()).toMatchObject(want.user);
     },
