@@ -1,10 +1,10 @@
 // Bodies: Fastify hands every one over as bytes, whatever its Content-Type; a route says how it reads them.
 
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { z } from 'zod';
 import { AuthError } from '../domain/errors.ts';
 import { type Parameters, withoutEmpty } from '../domain/parameters.ts';
-import { parseForm } from './form_body.ts';
+import { firstField, parseForm } from './form_body.ts';
 import { parseStrictJson } from './strict_json.ts';
 import { validate } from './validate.ts';
 
@@ -16,6 +16,17 @@ export function installBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) => done(null, body));
 }
+
+/** RFC 9110 section 8.3.1: type, slash, subtype, perhaps with parameters after a semicolon. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[ \t]*(;|$)/;
+
+/** Takes a malformed or empty Content-Type for none, as Home Assistant does; Fastify would answer 415. */
+export const contentTypeHook: onRequestHookHandler = (request, _reply, done) => {
+  const { headers } = request.raw;
+  const type = headers['content-type'];
+  if (type !== undefined && !MEDIA_TYPE.test(type)) delete headers['content-type'];
+  done();
+};
 
 /** The body as JSON, whatever its Content-Type (HA contract 1.1), fitted to the schema. */
 export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema): z.output<Schema> {
@@ -30,6 +41,11 @@ export function formBody(request: FastifyRequest): Promise<Parameters> {
 /** The parameters of an endpoint of the standard profile alone: those that have a value. */
 export async function parameterBody(request: FastifyRequest): Promise<Parameters> {
   return withoutEmpty(await formBody(request));
+}
+
+/** The first field of that name in a body that `formBody` refuses. */
+export function firstFormField(request: FastifyRequest, name: string): string | undefined {
+  return firstField(name, bytesOf(request), request.headers['content-type']);
 }
 
 function bytesOf(request: FastifyRequest): Buffer | undefined {

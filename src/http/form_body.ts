@@ -4,15 +4,34 @@
 import { AuthError } from '../domain/errors.ts';
 
 const MAX_FIELDS = 100;
+const URLENCODED = 'application/x-www-form-urlencoded';
 /** What may be there several times (RFC 8707 section 2, RFC 8693 section 2.1): joined by blanks, which no URI has. */
 const LISTS = ['resource', 'audience'];
 
 /** The fields of a form. A field that comes twice is refused in every dialect (RFC 6749 section 3.2), but for lists. */
 export async function parseForm(body: Buffer | undefined, contentType: string | undefined): Promise<ReadonlyMap<string, string>> {
   if (!body || body.length === 0) return new Map();
-  const type = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  const type = mediaType(contentType);
   if (type === 'multipart/form-data') return unique(await multipart(body, contentType ?? ''));
-  return unique(type === '' || type === 'application/x-www-form-urlencoded' ? urlencoded(body) : []);
+  return unique(type === '' || type === URLENCODED ? urlencoded(body) : []);
+}
+
+/**
+ * The first field of that name in a form that `parseForm` refuses, so read leniently: later fields and broken encodings
+ * elsewhere do not matter. Undefined where there is none.
+ */
+export function firstField(name: string, body: Buffer | undefined, contentType: string | undefined): string | undefined {
+  const text = body?.toString('latin1') ?? '';
+  const type = mediaType(contentType);
+  if (type === 'multipart/form-data')
+    return new RegExp(`\\bname="?${name}"?\\r?\\n(?:[^\\r\\n]+\\r?\\n)*\\r?\\n([^\\r\\n]*)`, 'i').exec(text)?.[1];
+  if (type !== '' && type !== URLENCODED) return undefined;
+  const pair = text.split('&').find((candidate) => candidate.startsWith(`${name}=`));
+  return pair === undefined ? undefined : (new URLSearchParams(pair).get(name) ?? undefined);
+}
+
+function mediaType(contentType: string | undefined): string {
+  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 function unique(fields: readonly [string, string][]): ReadonlyMap<string, string> {

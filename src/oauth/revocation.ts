@@ -1,7 +1,8 @@
-// Ends tokens at their holder's wish (RFC 7009). Home Assistant's (contract 3.8): by the refresh token alone, and the answer never tells the
-// difference. In the standard profile the client proves who it is; a refresh token takes its grant along, an access token goes alone.
+// Revokes tokens (RFC 7009). Home Assistant's (contract 3.8): by the refresh token alone, whatever else the request carries.
+// In the standard profile the client authenticates; a refresh token takes its grant along, an access token goes alone.
 import type { Audit } from '../domain/audit_event.ts';
 import { type Client, isConfidential } from '../domain/client.ts';
+import { isUrlClientId } from '../domain/client_id.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Parameters, withoutEmpty } from '../domain/parameters.ts';
 import type { AccessTokenClaims } from '../domain/token.ts';
@@ -10,7 +11,7 @@ import type { RefreshTokens } from '../repository/refresh_tokens.ts';
 import type { RevokedAccessTokens } from '../repository/revoked_access_tokens.ts';
 import { type AccessTokens, endOf } from '../tokens/access_token.ts';
 import type { RequestContext } from '../tokens/grant.ts';
-import { type RotatingTokens, refreshTokenHash } from '../tokens/refresh_token.ts';
+import { isFixedToken, type RotatingTokens, refreshTokenHash } from '../tokens/refresh_token.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
 import { namesNobody } from './dialect.ts';
 
@@ -31,14 +32,33 @@ export type Revocation = ReturnType<typeof createRevocation>;
 export function createRevocation(deps: RevocationDeps) {
   const { refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication, audit } = deps;
 
-  /** As Home Assistant does, whose token whoever sends it may end. */
-  async function revokeBySecret(token: string | undefined, { remote_address }: Context): Promise<void> {
-    if (!token) return;
+  /** As in Home Assistant, where the token is all the proof that is needed. False when there is none of that text. */
+  async function revokeBySecret(token: string | undefined, { remote_address }: Context): Promise<boolean> {
+    if (!token) return false;
     const revoked = await refreshTokens.revokeBySecret(refreshTokenHash(token));
-    if (!revoked) return;
+    if (!revoked) return false;
     const { id, user_id, client_id } = revoked;
     const detail = { refresh_token_id: id };
     audit.record({ type: 'refresh_token.revoked', outcome: 'done', target_user_id: user_id, client_id, remote_address, detail });
+    return true;
+  }
+
+  /** The text as a rotating refresh token or an access token; null for Home Assistant's refresh tokens and for no token. */
+  function readStandard(token: string) {
+    const presented = rotatingTokens.read(token);
+    const claims = presented ? null : accessTokens.read(token, { for_anyone: true });
+    return presented || claims ? { presented, claims } : null;
+  }
+
+  async function authenticate(form: Parameters, { authorization, remote_address }: Context): Promise<Client> {
+    const parameters = withoutEmpty(form);
+    return await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint: '/auth/revoke' });
+  }
+
+  async function revokeAsClient(standard: NonNullable<ReturnType<typeof readStandard>>, parameters: Parameters, context: Context) {
+    const client = await authenticate(parameters, context);
+    if (standard.presented) await revokeGrant(standard.presented, client, context);
+    else if (standard.claims) await revokeAccessToken(standard.claims, client, context);
   }
 
   async function revokeGrant(presented: PresentedToken, client: Client, { remote_address }: Context): Promise<void> {
@@ -61,21 +81,37 @@ export function createRevocation(deps: RevocationDeps) {
   return {
     revokeBySecret,
 
-    /** Returns when the token is dead, whether it ever lived or not. Throws `invalid_client`, and what a client may know of others' tokens. */
-    async revoke(form: Parameters, context: Context): Promise<void> {
-      const token = form.get('token');
-      const presented = rotatingTokens.read(token ?? '');
-      const claims = presented ? null : accessTokens.read(token ?? '', { for_anyone: true });
-      const is_nobodys = namesNobody(form, context);
-      // Home Assistant's tokens, and what is no token; its access tokens are no business of this endpoint.
-      if (is_nobodys && !presented && (!claims || !form.get('client_id'))) return await revokeBySecret(token, context);
-      const { authorization, remote_address } = context;
-      const parameters = withoutEmpty(form);
-      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint: '/auth/revoke' });
-      if (presented) await revokeGrant(presented, client, context);
-      else if (claims) await revokeAccessToken(claims, client, context);
+    /** Returns when the token is not valid any more. Throws `invalid_client`, and `invalid_request` for another client's token. */
+    async revoke(parameters: Parameters, context: Context): Promise<void> {
+      const token = parameters.get('token') ?? '';
+      const standard = readStandard(token);
+      if (standard?.claims && isHomeAssistants(standard.claims)) {
+        // Its access tokens end with their refresh token; one of a client's own document looks the same.
+        if (parameters.get('client_id')) await revokeAsClient(standard, parameters, context).catch(ignoreRefusal);
+        return;
+      }
+      if (standard) return await revokeAsClient(standard, parameters, context);
+      if ((await revokeBySecret(token, context)) || isFixedToken(token) || namesNobody(parameters, context)) return;
+      await authenticate(parameters, context);
+    },
+
+    /** For a form that cannot be read but for its first token; false when that is of the standard profile, and nothing was done. */
+    async revokeMalformed(token: string | undefined, context: Context): Promise<boolean> {
+      const standard = readStandard(token ?? '');
+      if (standard) return standard.claims !== null && isHomeAssistants(standard.claims);
+      if (await revokeBySecret(token, context)) return true;
+      return isFixedToken(token ?? '') || namesNobody(new Map(), context);
     },
   };
+}
+
+/** Of an access token, as far as it shows: a URL client, and no scope. */
+function isHomeAssistants({ client_id, scope }: AccessTokenClaims): boolean {
+  return scope === '' && isUrlClientId(client_id);
+}
+
+function ignoreRefusal(error: unknown): void {
+  if (!(error instanceof AuthError) || error.status >= 500) throw error;
 }
 
 /** A client that is known to be itself may be told that it errs. */

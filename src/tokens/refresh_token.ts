@@ -66,6 +66,11 @@ export function isRotatingToken(text: string): boolean {
   return bytesOf(text) !== null;
 }
 
+/** Whether this looks like a token of Home Assistant's dialect, which never rotates. */
+export function isFixedToken(text: string): boolean {
+  return /^lk_rt_[\w-]{43}$/.test(text);
+}
+
 function bytesOf(text: string): Buffer | null {
   if (!text.startsWith(PREFIX) || text.length > 100) return null;
   const bytes = Buffer.from(text.slice(PREFIX.length), 'base64url');

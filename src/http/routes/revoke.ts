@@ -2,14 +2,22 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Revocation } from '../../oauth/revocation.ts';
-import { formBody } from '../body.ts';
+import { firstFormField, formBody } from '../body.ts';
 
 export function revokeRoute(revocation: Revocation): FastifyPluginAsync {
   return async (app) => {
     app.post('/auth/revoke', { config: { answers: 'oauth', cors: 'any' } }, async (request, reply) => {
-      const form = await formBody(request);
       const { remote_address } = request;
-      await revocation.revoke(form, { remote_address, authorization: request.headers.authorization });
+      const context = { remote_address, authorization: request.headers.authorization };
+      let form: ReadonlyMap<string, string>;
+      try {
+        form = await formBody(request);
+      } catch (malformed) {
+        // Home Assistant answers 200 to a repeated field and to a broken body as well: its first token counts.
+        if (!(await revocation.revokeMalformed(firstFormField(request, 'token'), context))) throw malformed;
+        return reply.send('');
+      }
+      await revocation.revoke(form, context);
       return reply.send('');
     });
   };
