@@ -123,7 +123,6 @@ function asAuthError(error: unknown): AuthError {
   const status = statusOf(error);
   if (status === 414) return new AuthError('not_found', 'Not Found'); // no path of ours has a part of that length
   if (status === 413) return new AuthError('payload_too_large', 'Body is too large');
-  if (status === 415) return new AuthError('unsupported_media_type', 'Content-Type is not a media type');
   if (status >= 400 && status < 500) return new AuthError('invalid_request', 'Bad Request', { cause: error });
   return new AuthError('server_error', '', { cause: error });
 }

@@ -15,7 +15,7 @@ import type { Audit } from '../domain/audit_event.ts';
 import { AuthError } from '../domain/errors.ts';
 import { randomBuffer } from '../domain/secret.ts';
 import { type BanDeps, banHook, countingHook } from './ban.ts';
-import { BODY_LIMIT, installBodies } from './body.ts';
+import { BODY_LIMIT, contentTypeHook, installBodies } from './body.ts';
 import { refuseBrokenRequests } from './client_error.ts';
 import { clientIpHook } from './client_ip.ts';
 import { corsHook } from './cors.ts';
@@ -113,6 +113,7 @@ function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Re
   app.addHook('onRequest', clientIpHook(parts.trusted_proxies));
   app.addHook('onRequest', banHook(parts));
   app.addHook('onRequest', boundsHook);
+  app.addHook('onRequest', contentTypeHook);
   app.addHook('onRequest', corsHook(routes, parts.cors_allowed_origins));
   app.addHook('onSend', countingHook(parts));
   app.addHook('onSend', drainingHook(parts.isDraining));

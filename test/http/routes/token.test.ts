@@ -53,14 +53,14 @@ describe('POST /auth/token', () => {
   it.each<[string, string | undefined, string, object]>([
     ['JSON', 'application/json', '{"grant_type":"refresh_token"}', { error: 'unsupported_grant_type' }],
     ['text', 'text/plain', 'grant_type=refresh_token', { error: 'unsupported_grant_type' }],
-    ['a type with a tab', 'application/json\ta', 'grant_type=refresh_token', {}],
+    ['a type with a tab', 'application/json\ta', 'grant_type=refresh_token', { error: 'invalid_request' }],
     ['no type', undefined, 'grant_type=a', { error: 'unsupported_grant_type' }],
     ['a field twice', 'application/x-www-form-urlencoded', 'grant_type=a&grant_type=b', { error: 'invalid_request' }],
     ['NUL', 'application/x-www-form-urlencoded', 'grant_type=refresh_token&refresh_token=%00', { error: 'invalid_request' }],
   ])('refuses %s', async (_story, type, payload, body) => {
     const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type };
     const answer = await server.inject({ method: 'POST', url: '/auth/token', headers, payload });
-    expect([400, 415]).toContain(answer.statusCode);
+    expect(answer.statusCode).toBe(400);
     expect(answer.headers['cache-control']).toBe('no-store'); // C20
     expect(answer.json()).toMatchObject(body);
   });
