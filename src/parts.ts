@@ -276,7 +276,7 @@ function createLoginParts(
   const callback_url = `${public_url}/auth/callback`;
   return {
     throttle,
-    login: createLogin({ providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, clock, audit, callback_url }),
+    login: createLogin({ providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, clock, audit, callback_url, public_url }),
     sessions: createSessions({
       ...ground,
       sessions: rows.sessions,

@@ -1,8 +1,8 @@
 // What arrives at the authorization endpoint, read and judged as far as that needs no database and no network.
 
-import { isUrlClientId } from './client_id.ts';
+import { isAcceptedClientId, isUrlClientId } from './client_id.ts';
 import { AuthError } from './errors.ts';
-import { isCodeChallenge } from './pkce.ts';
+import { CHALLENGE_REQUIRED, isCodeChallenge } from './pkce.ts';
 import { isForbiddenRedirectUri } from './redirect_uri.ts';
 
 /** The dialect of an authorization: decided once, when it starts, and kept with its code and its grant. */
@@ -47,8 +47,9 @@ function codeChallenge(query: URLSearchParams, client_id: string, redirect_uri: 
   const method = only(query, 'code_challenge_method');
   if (client_id === ANDROID_CLIENT && WEAR_REDIRECT.test(redirect_uri)) return null;
   if (challenge === null && method === null) return null;
+  if (challenge === null) throw new AuthError('unsupported_transform_algorithm', CHALLENGE_REQUIRED);
   if (method !== 'S256') throw new AuthError('unsupported_transform_algorithm', 'Transform algorithm not supported');
-  if (challenge === null || !isCodeChallenge(challenge)) throw new AuthError('invalid_request', 'code_challenge is not one of S256');
+  if (!isCodeChallenge(challenge)) throw new AuthError('invalid_request', 'code_challenge is not one of S256');
   return challenge;
 }
 
@@ -56,11 +57,11 @@ function codeChallenge(query: URLSearchParams, client_id: string, redirect_uri: 
  * Reads the query of the authorization endpoint. Every fault is thrown before a person is asked anything: as long as the redirect URI is
  * not known to be the client's, a fault is a page and never a redirect (RFC 6749 section 4.1.2.1).
  */
-export function readAuthorizationRequest(query: URLSearchParams): AuthorizationRequest {
+export function readAuthorizationRequest(query: URLSearchParams, public_url: string): AuthorizationRequest {
   const client_id = only(query, 'client_id');
   const redirect_uri = only(query, 'redirect_uri');
   const state = only(query, 'state');
-  if (client_id === null || !isUrlClientId(client_id)) throw new AuthError('invalid_client_id', 'Invalid client id');
+  if (client_id === null || !isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id', 'Invalid client id');
   if (redirect_uri === null || isForbiddenRedirectUri(redirect_uri) || redirect_uri.includes('#'))
     throw new AuthError('refused_redirect_uri', 'Invalid redirect URI'); // a fragment would swallow the code (RFC 6749 section 3.1.2)
   if (state !== null && state.length > MAX_STATE_LENGTH) throw new AuthError('invalid_request', `state is longer than ${MAX_STATE_LENGTH}`);

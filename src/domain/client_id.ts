@@ -1,5 +1,5 @@
 // A client that is named by a URL and registered nowhere: which strings are such names (HA contract 4.1), and what a page may show of them.
-import { isLocalAddress, parseAddress } from './network.ts';
+import { addressText, isLocalAddress, parseAddress, peerAddress } from './network.ts';
 import { remembered } from './remembered.ts';
 import { asciiAuthority, parseUri } from './uri.ts';
 
@@ -11,6 +11,8 @@ export interface ClientId {
   /** Without brackets and port. */
   readonly host: string;
   readonly path: string;
+  /** Whether the host is an IP literal outside the local networks: no client's name, unless it is this server's own. */
+  readonly has_public_address: boolean;
 }
 
 /** Longest client_id that is looked at; it has to fit a database index. */
@@ -23,12 +25,25 @@ export const parseClientId = remembered((text): ClientId | null => {
   const path = uri.path || '/';
   const authority = uri.authority?.toLowerCase() ?? '';
   const host = parseHost(authority);
-  return host === null || hasDotSegment(path) ? null : { scheme: uri.scheme, authority, host, path };
+  if (host === null || hasDotSegment(path)) return null;
+  const has_public_address = parseAddress(host) !== null && !isLocalAddress(host);
+  return { scheme: uri.scheme, authority, host, path, has_public_address };
 });
 
-/** Whether the text names a URL client. */
+/** Whether the text has the form of a URL client's name. */
 export function isUrlClientId(text: string): boolean {
   return parseClientId(text) !== null;
+}
+
+/** Whether the text may name a URL client here: an IP literal must be local, or the host of `public_url` at any port. */
+export function isAcceptedClientId(text: string, public_url: string): boolean {
+  const client = parseClientId(text);
+  return client !== null && (!client.has_public_address || isSameAddress(client.host, parseClientId(public_url)?.host ?? ''));
+}
+
+function isSameAddress(one: string, other: string): boolean {
+  const [a, b] = [peerAddress(one), peerAddress(other)];
+  return a !== null && b !== null && addressText(a) === addressText(b);
 }
 
 /** The host and port of a URL client as a page shows them: look-alike letters as `xn--…`. Null for a client of another kind. */
@@ -43,8 +58,6 @@ function parseHost(authority: string): string | null {
   if (host === undefined || Number(port ?? 0) > 65_535 || hidesDelimiter(authority)) return null;
   const address = parseAddress(host);
   if (bracketed !== undefined && address?.family !== 6) return null;
-  // A public address is refused only without a port: people reach their home by public address and port (HA contract 4.1).
-  if (address && port === undefined && !isLocalAddress(host)) return null;
   return host;
 }
 

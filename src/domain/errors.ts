@@ -43,6 +43,7 @@ const ERROR_STATUS = {
   invalid_client_id: 400,
   invalid_handler: 404,
   unknown_flow: 404,
+  flow_in_progress: 409,
   ip_address_changed: 400,
   invalid_input: 400,
   // Judged after the login in the JSON dialect, before anyone types a password on the page.

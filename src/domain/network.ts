@@ -72,7 +72,7 @@ export function unmapped(address: Address): Address {
 }
 
 const LOOPBACK = networks('127.0.0.0/8', '::1');
-const PRIVATE = networks('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fd00::/8');
+const PRIVATE = networks('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7');
 const LINK_LOCAL = networks('169.254.0.0/16', 'fe80::/10');
 
 /** Whether the address is this machine's own: 127/8, ::1 and ::ffff:127/104. */
@@ -81,7 +81,7 @@ export function isLoopback(address: string): boolean {
   return parsed !== null && within(LOOPBACK, unmapped(parsed));
 }
 
-/** Home Assistant's "local": loopback or private, also IPv4-mapped, or link-local. 100.64/10 and fc00::/8 are not, nor is what is no address. */
+/** Home Assistant's "local": loopback or private, also IPv4-mapped, or link-local. 100.64/10 is not, nor is what is no address. */
 export const isLocalAddress = remembered((address): boolean => {
   const parsed = parseAddress(address);
   if (!parsed) return false;

@@ -31,6 +31,7 @@ const HARMLESS: readonly ErrorCode[] = [
   'headers_too_large',
   'unsupported_media_type',
   'too_many_requests',
+  'flow_in_progress',
   // Of a device code that is known.
   'authorization_pending',
   'slow_down',

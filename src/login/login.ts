@@ -15,6 +15,7 @@ import { fitInput, type Input, type Values } from '../domain/form.ts';
 import type { FlowPage, FlowStep, FlowType } from '../domain/login_flow.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import type { Finish, LoggedIn } from './finish.ts';
+import { createFlowLock } from './flow_lock.ts';
 import { abortStep, externalStep, formStep } from './flow_step.ts';
 import type { MfaOutcome, MfaStep } from './mfa_step.ts';
 import type { Throttle } from './throttle.ts';
@@ -41,6 +42,7 @@ export interface LoginDeps {
   audit: Audit;
   /** Where external steps come back to: a path in which the provider's name is still to come. */
   callback_url: string;
+  public_url: string;
 }
 
 /** What becomes of a person who comes back from elsewhere. */
@@ -55,6 +57,7 @@ export type Login = ReturnType<typeof createLogin>;
 export function createLogin(deps: LoginDeps) {
   const { loginFlows, finish, mfaStep, throttle, audit, callback_url } = deps;
   const visits = createVisits(deps);
+  const flowLock = createFlowLock();
 
   /** Shows the step that the flow is at. `keep`: whether a form that nobody has answered is worth a row. */
   async function show(visit: Visit, keep: boolean): Promise<LoginResult> {
@@ -166,7 +169,11 @@ export function createLogin(deps: LoginDeps) {
       answer(visits.start(request), input),
 
     /** The answer to a stored flow's step (HA contract 3.6). */
-    submit: async (request: SubmitRequest): Promise<LoginResult> => answer(await visits.find(request), request.input),
+    async submit(request: SubmitRequest): Promise<LoginResult> {
+      const submitted = async () => await answer(await visits.find(request), request.input);
+      // On a page two answers at once are a double click; the version of the flow's row decides.
+      return request.browser_hash === null ? await flowLock.run(request.flow_id, submitted) : await submitted();
+    },
 
     /** Goes on with a flow whose person comes back from elsewhere. */
     async comeBack(request: ComeBackRequest & { confirmed: boolean }): Promise<CameBack> {

@@ -1,7 +1,7 @@
 // A request's flow: begun, found again, and stored for the next request. Who may go on with a flow is decided here.
 // A JSON flow belongs to the address that began it, a page's flow to the browser; neither can be gone on with in the other dialect.
 import { type AuthProvider, providerKeyText, providerPath } from '../domain/auth_provider.ts';
-import { isUrlClientId } from '../domain/client_id.ts';
+import { isAcceptedClientId } from '../domain/client_id.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { flowIdOf } from '../domain/external_state.ts';
@@ -10,6 +10,7 @@ import type { FlowPage, FlowType, LoginFlow } from '../domain/login_flow.ts';
 import { failureKey } from '../domain/network.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
+import { flowInProgress } from './flow_lock.ts';
 
 /** Where a request comes from: the browser for a page, the address for the JSON dialect. */
 interface From {
@@ -60,6 +61,7 @@ interface VisitDeps {
   providers: ReadonlyMap<string, AuthProvider>;
   loginFlows: LoginFlows;
   clock: Clock;
+  public_url: string;
 }
 
 /** Seconds from its start after which a flow is unknown. */
@@ -67,7 +69,11 @@ const FLOW_LIFETIME = 600;
 const MAX_REDIRECT_URI_LENGTH = 4096;
 const FLOW_ID = /^[0-9a-f]{32}$/;
 
-export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
+export function createVisits({ providers, loginFlows, clock, public_url }: VisitDeps) {
+  function judgeClientId(client_id: string): void {
+    if (!isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id', 'Invalid client id');
+  }
+
   return {
     /** A new flow, not stored yet (HA contract 3.5, in its order). */
     start(request: BeginRequest): Visit {
@@ -129,7 +135,10 @@ export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
         throw new AuthError('too_many_requests', 'Too many logins under way from this address', { retry_after: 60 });
       }
       // The same form again changes nothing: parallel wrong guesses do not get in each other's way.
-      if (!isSamePlace(flow, moved) && !(await loginFlows.advance(moved))) throw unknownFlow();
+      if (isSamePlace(flow, moved) || (await loginFlows.advance(moved))) return;
+      // Another replica has moved it meanwhile, or ended it.
+      const is_there = from.browser_hash === null && (await loginFlows.find({ id: flow.id, now: clock() })).length > 0;
+      throw is_there ? flowInProgress() : unknownFlow();
     },
 
     /** Notes that a person has answered a form of the flow: such a flow is the last to go when there are too many. */
@@ -150,10 +159,6 @@ export function createVisits({ providers, loginFlows, clock }: VisitDeps) {
 /** Nobody knows this flow, or it is over, or it is another browser's: all the same to whoever asks. */
 export function unknownFlow(): AuthError {
   return new AuthError('unknown_flow', 'Invalid flow specified');
-}
-
-function judgeClientId(client_id: string): void {
-  if (!isUrlClientId(client_id)) throw new AuthError('invalid_client_id', 'Invalid client id');
 }
 
 function isFlowId(text: string): boolean {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Client } from '../domain/client.ts';
-import { isUrlClientId, parseClientId } from '../domain/client_id.ts';
+import { isAcceptedClientId, isUrlClientId, parseClientId } from '../domain/client_id.ts';
 import { CLIENT_DEFAULTS, registeredId } from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -57,7 +57,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
 
   function urlClient(client_id: string): Client | null {
     // A document's name must be no two URLs to anybody, and a browser resolves these.
-    if (!isUrlClientId(client_id) || /%2e|#/i.test(client_id)) return null;
+    if (!isAcceptedClientId(client_id, public_url) || /%2e|#/i.test(client_id)) return null;
     return asUrlClient(client_id);
   }
 

@@ -8,7 +8,7 @@ test.each<[string, Record<string, string>, Profile]>([
   ['a URL client with PKCE, which is in both dialects', { client_id: URL_CLIENT, code_challenge: 'x' }, 'home_assistant'],
   ['no client', {}, 'home_assistant'],
   ['an empty client', { client_id: '', scope: 'openid' }, 'home_assistant'],
-  ['a URL that no client may have', { client_id: 'https://8.8.8.8/', scope: 'openid' }, 'home_assistant'],
+  ['a URL that no client may have', { client_id: 'https://ex.com/../', scope: 'openid' }, 'home_assistant'],
   ['a registered client', { client_id: 'grafana' }, 'standard'],
   ['a registered client whose name has a colon', { client_id: 'urn:example:app' }, 'standard'],
   ...['scope', 'resource', 'nonce', 'prompt', 'response_mode', 'request', 'request_uri'].map(

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { displayHost, isUrlClientId, parseClientId } from '../../src/domain/client_id.ts';
+import { displayHost, isAcceptedClientId, parseClientId } from '../../src/domain/client_id.ts';
 import { vectors } from '../support/vectors.ts';
+
+const isAccepted = (client_id: string) => isAcceptedClientId(client_id, 'https://auth.example.com');
 
 for (const { id, request, expect: want } of vectors('client-id')) {
   if (request.check === 'client_id') {
     test(`${id}: ${JSON.stringify(request.client_id)} is ${want.valid ? '' : 'not '}a client id`, () => {
-      expect(isUrlClientId(request.client_id)).toBe(want.valid);
+      expect(isAccepted(request.client_id)).toBe(want.valid);
     });
   } else {
     test(`${id}: ${request.url} has canonical parts`, () => {
@@ -27,14 +29,14 @@ const accepted = [
   'http://bücher.example/',
   'http://127.0.0.1/',
   'http://[::1]/',
-  'http://[2001:db8::1]:8123/',
   'http://[::FFFF:127.0.0.1]/',
-  'http://8.8.8.8:/',
+  'http://[fc00::1]:8123/',
+  'http://169.254.1.1:8123/',
   'http://127.1/',
   'http://2130706433/',
   'http://ex.com/a?b=/../c',
 ];
-for (const client_id of accepted) test(`${client_id} is a client id`, () => expect(isUrlClientId(client_id)).toBe(true));
+for (const client_id of accepted) test(`${client_id} is a client id`, () => expect(isAccepted(client_id)).toBe(true));
 
 const refused = [
   'http://ex.com/..',
@@ -52,6 +54,11 @@ const refused = [
   'http://ex.com:80:80/',
   'http://:80/',
   'http://8.8.8.8',
+  'http://8.8.8.8:8123/',
+  'http://8.8.8.8:/',
+  'http://[2001:db8::1]:8123/',
+  'http://[::ffff:8.8.8.8]/',
+  'http://100.64.0.1/',
   'http://[::1/',
   'http://::1]/',
   'http://::1/',
@@ -76,11 +83,34 @@ const refused = [
   `http://ex.com/${'x'.repeat(2048)}`,
 ];
 for (const client_id of refused)
-  test(`${JSON.stringify(client_id.slice(0, 40))} is no client id`, () => expect(isUrlClientId(client_id)).toBe(false));
+  test(`${JSON.stringify(client_id.slice(0, 40))} is no client id`, () => expect(isAccepted(client_id)).toBe(false));
 
 test('the canonical parts keep ports, brackets and the case of the path as written', () => {
-  expect(parseClientId('HTTPS://EX.com:443/A?b')).toEqual({ scheme: 'https', authority: 'ex.com:443', host: 'ex.com', path: '/A' });
-  expect(parseClientId('http://[FD00::1]:80')).toEqual({ scheme: 'http', authority: '[fd00::1]:80', host: 'fd00::1', path: '/' });
+  expect(parseClientId('HTTPS://EX.com:443/A?b')).toEqual({
+    scheme: 'https',
+    authority: 'ex.com:443',
+    host: 'ex.com',
+    path: '/A',
+    has_public_address: false,
+  });
+  const local = { scheme: 'http', authority: '[fd00::1]:80', host: 'fd00::1', path: '/', has_public_address: false };
+  expect(parseClientId('http://[FD00::1]:80')).toEqual(local);
+});
+
+// W4
+test('an IP literal is a client id when it is local, or the host of public_url at any port', () => {
+  const cases: [client_id: string, public_url: string, accepted: boolean][] = [
+    ['http://8.8.8.8:8123/', 'https://8.8.8.8', true],
+    ['http://8.8.8.8/', 'http://8.8.8.8:8420', true],
+    ['http://8.8.4.4:8123/', 'https://8.8.8.8', false],
+    ['http://[2001:DB8:0::1]:8123/', 'https://[2001:db8::1]', true],
+    ['http://[::ffff:8.8.8.8]/', 'https://8.8.8.8', true],
+    ['http://[2001:db8::2]/', 'https://[2001:db8::1]', false],
+    ['http://8.8.8.8:8123/', 'https://8.8.8.8.example', false],
+    ['http://[fc00::1]/', 'https://auth.example.com', true],
+  ];
+  for (const [client_id, public_url, accepted] of cases)
+    expect([client_id, public_url, isAcceptedClientId(client_id, public_url)]).toEqual([client_id, public_url, accepted]);
 });
 
 // A26

@@ -24,10 +24,10 @@ for (const { id, request, expect: want } of vectors('is-local')) {
 }
 
 test('local is loopback, private and link-local, and nothing else', () => {
-  const local = ['127.255.0.1', '::ffff:127.0.0.1', '172.31.255.255', '::ffff:10.1.2.3', 'fdff::1', 'fe80::1', 'febf::1'];
+  const local = ['127.255.0.1', '::ffff:127.0.0.1', '172.31.255.255', '::ffff:10.1.2.3', 'fc00::1', 'fdff::1', 'fe80::1', 'febf::1'];
   const other = [
     '172.32.0.0',
-    'fc00::1',
+    'fbff::1',
     'fec0::1',
     '::',
     '2001:db8::1',

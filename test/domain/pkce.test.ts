@@ -17,22 +17,24 @@ test('another verifier, the challenge itself, and what is no verifier do not mat
   expect(verifierMatches('', '')).toBe(false);
 });
 
-test('challenge and verifier have 43 to 128 characters of their alphabets', () => {
-  const lengths: [number, boolean][] = [
-    [42, false],
-    [43, true],
-    [128, true],
-    [129, false],
+// W6
+test('an S256 challenge has exactly 43 characters, a verifier 43 to 128, of their alphabets', () => {
+  const lengths: [number, boolean, boolean][] = [
+    [42, false, false],
+    [43, true, true],
+    [44, false, true],
+    [128, false, true],
+    [129, false, false],
   ];
-  for (const [length, good] of lengths) {
-    expect(isCodeChallenge('a'.repeat(length))).toBe(good);
-    expect(isCodeVerifier('a'.repeat(length))).toBe(good);
+  for (const [length, is_challenge, is_verifier] of lengths) {
+    expect([length, isCodeChallenge('a'.repeat(length))]).toEqual([length, is_challenge]);
+    expect([length, isCodeVerifier('a'.repeat(length))]).toEqual([length, is_verifier]);
   }
   expect(isCodeVerifier(`${'a'.repeat(43)}.~`)).toBe(true);
-  expect(isCodeChallenge(`${'a'.repeat(43)}.`)).toBe(false);
+  expect(isCodeChallenge(`${'a'.repeat(42)}.`)).toBe(false);
   expect(
     ['=', '+', '/', '\n', ' '].some(
-      (character) => isCodeChallenge('a'.repeat(43) + character) || isCodeVerifier('a'.repeat(43) + character),
+      (character) => isCodeChallenge('a'.repeat(42) + character) || isCodeVerifier('a'.repeat(43) + character),
     ),
   ).toBe(false);
 });

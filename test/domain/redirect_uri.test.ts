@@ -68,7 +68,7 @@ test('scheme, host and port are the client, and default ports are not equal to n
     ['https://app%2eexample.com/', false],
   ];
   for (const [redirect_uri, want] of table) expect(redirectUriMatches(client_id, redirect_uri)).toBe(want);
-  expect(redirectUriMatches('http://8.8.8.8/', 'http://8.8.8.8/cb')).toBe(false);
+  expect(redirectUriMatches('http://user@ex.com/', 'http://user@ex.com/cb')).toBe(false);
 });
 
 // A9

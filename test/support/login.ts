@@ -107,6 +107,7 @@ export function createLoginParts(database: Database, options: Options = {}) {
     clock,
     audit,
     callback_url: 'https://auth.example.com/callback',
+    public_url: 'https://auth.example.com',
   });
   return { ...mfa, login, throttle, resolveUser, credentials: rows, users, time, clock, events, providers, database };
 }

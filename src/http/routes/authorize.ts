@@ -39,7 +39,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   const logged_in = createHomeAssistantAuthorize(parts);
 
   async function judge(query: URLSearchParams, remote_address: string): Promise<AuthorizationRequest> {
-    const authorization = readAuthorizationRequest(query);
+    const authorization = readAuthorizationRequest(query, parts.public_url);
     if (await parts.acceptsRedirectUri(authorization.client_id, authorization.redirect_uri, remote_address)) return authorization;
     throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
   }

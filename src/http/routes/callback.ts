@@ -44,7 +44,7 @@ export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
     const query = new URLSearchParams(page.query);
     const admitted = [...providers.values()].filter((other) => other.refusal(request.remote_address) === null);
     const others = admitted.filter((other) => other !== provider);
-    const visited = { request, query, authorization: readAuthorizationRequest(query), provider, others, browser };
+    const visited = { request, query, authorization: readAuthorizationRequest(query, parts.public_url), provider, others, browser };
     return await answer.send(reply, visited, result, { flow_id: result.step.flow_id, keep: page.keep, input: {} });
   }
 

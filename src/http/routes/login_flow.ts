@@ -4,16 +4,20 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { AuthError } from '../../domain/errors.ts';
-import { isCodeChallenge } from '../../domain/pkce.ts';
+import { CHALLENGE_REQUIRED, isCodeChallenge } from '../../domain/pkce.ts';
 import type { Login } from '../../login/login.ts';
 import { jsonBody } from '../body.ts';
 import { type OriginRules, sameOriginHook } from '../same_origin.ts';
 
+const MAX_URI_LENGTH = 2048;
+
+/** The keys that Home Assistant's page sends (2026.11), and `type`, which older callers send. Any other key is refused. */
 const startSchema = z.strictObject({
-  client_id: z.string(),
+  client_id: z.string().max(MAX_URI_LENGTH),
   handler: z.tuple([z.string().nullable(), z.string().nullable()]),
-  redirect_uri: z.string(),
+  redirect_uri: z.string().max(MAX_URI_LENGTH),
   type: z.string().default('authorize'),
+  response_type: z.string().optional(),
   code_challenge: z.string().refine(isCodeChallenge).optional(),
   code_challenge_method: z.string().optional(),
 });
@@ -26,7 +30,8 @@ export function loginFlowRoute(login: Login, rules: OriginRules): FastifyPluginA
   const guarded = { config: { ...answers, counts_refusals: true }, onRequest: sameOriginHook(rules) };
   return async (app) => {
     app.post('/auth/login_flow', guarded, async (request) => {
-      const { client_id, handler, redirect_uri, type, ...pkce } = jsonBody(request, startSchema);
+      const { client_id, handler, redirect_uri, type, response_type = 'code', ...pkce } = jsonBody(request, startSchema);
+      if (response_type !== 'code') throw new AuthError('unsupported_response_type', 'Response type not supported');
       const { remote_address, error_ref } = request;
       const { step, failed } = await login.begin({
         client_id,
@@ -67,7 +72,7 @@ export function loginFlowRoute(login: Login, rules: OriginRules): FastifyPluginA
 function codeChallengeOf(pkce: { code_challenge?: string | undefined; code_challenge_method?: string | undefined }): string | null {
   const { code_challenge = null, code_challenge_method } = pkce;
   if (code_challenge === null && code_challenge_method !== undefined)
-    throw new AuthError('invalid_format', 'Message format incorrect: code_challenge required when code_challenge_method is provided');
+    throw new AuthError('unsupported_transform_algorithm', CHALLENGE_REQUIRED);
   if (code_challenge !== null && code_challenge_method !== 'S256')
     throw new AuthError('unsupported_transform_algorithm', 'Transform algorithm not supported');
   return code_challenge;

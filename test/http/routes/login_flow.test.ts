@@ -95,10 +95,31 @@ describe('refused at the start', () => {
       'a method without a challenge',
       { ...START, code_challenge_method: 'S256' },
       400,
-      'Message format incorrect: code_challenge required when code_challenge_method is provided',
+      'code_challenge required when code_challenge_method is provided',
     ],
     ['a challenge without a method', { ...START, code_challenge: 'a'.repeat(43) }, 400, 'Transform algorithm not supported'],
     ['plain', { ...START, code_challenge: 'a'.repeat(43), code_challenge_method: 'plain' }, 400, 'Transform algorithm not supported'],
+    [
+      'a challenge that is one character too long', // W6
+      { ...START, code_challenge: 'a'.repeat(44), code_challenge_method: 'S256' },
+      400,
+      "Message format incorrect: not a valid value for dictionary value @ data['code_challenge']",
+    ],
+    ['another response type', { ...START, response_type: 'token' }, 400, 'Response type not supported'], // W1
+    ['an empty response type', { ...START, response_type: '' }, 400, 'Response type not supported'],
+    [
+      'a long client_id',
+      { ...START, client_id: `https://e.test/${'x'.repeat(2048)}` },
+      400,
+      "Message format incorrect: not a valid value for dictionary value @ data['client_id']",
+    ],
+    [
+      'a long redirect_uri',
+      { ...START, redirect_uri: `${CLIENT_ID}${'x'.repeat(2048)}` },
+      400,
+      "Message format incorrect: not a valid value for dictionary value @ data['redirect_uri']",
+    ],
+    ['a public address', { ...START, client_id: 'http://8.8.8.8:8123/' }, 400, 'Invalid client id'], // W4
     [
       'a short challenge',
       { ...START, code_challenge: 'short', code_challenge_method: 'S256' },
@@ -115,6 +136,55 @@ describe('refused at the start', () => {
     const headers = { 'content-type': 'text/plain', origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
     const refused = await start(START, { headers });
     expect([refused.statusCode, refused.headers['set-cookie']]).toEqual([403, undefined]);
+  });
+});
+
+// W1
+describe("Home Assistant's own page", () => {
+  // Recorded from its front-end 20261125.1; JSON.stringify leaves out what the app did not send.
+  const PAGE = { 'content-type': 'text/plain;charset=UTF-8', origin: 'https://auth.example.com', 'sec-fetch-site': 'same-origin' };
+  const ORIGIN = { client_id: CLIENT_ID, handler: ['homeassistant', null], redirect_uri: REDIRECT_URI };
+  const PKCE = { code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' };
+  it.each<[string, object]>([
+    ['an app that sends response_type', { ...ORIGIN, response_type: 'code' }],
+    ['an app that sends none', ORIGIN],
+    ['an app with a challenge', { ...ORIGIN, ...PKCE, response_type: 'code' }],
+    ['a caller from before', { ...ORIGIN, type: 'authorize' }],
+  ])('logs in for %s', async (_story, json) => {
+    const begun = await start(json, { headers: PAGE });
+    expect([begun.statusCode, begun.json().type]).toEqual([200, 'form']);
+    const step = { username: OWNER.username, password: OWNER.password, client_id: CLIENT_ID };
+    const url = `/auth/login_flow/${begun.json().flow_id}`;
+    const ended = await server.inject({ method: 'POST', url, json: step, headers: PAGE });
+    expect([ended.statusCode, ended.json().type]).toEqual([200, 'create_entry']);
+  });
+
+  it('gives a flow up without a body', async () => {
+    const { flow_id } = (await start(ORIGIN, { headers: PAGE })).json();
+    const { 'content-type': _, ...headers } = PAGE;
+    expect((await server.inject({ method: 'DELETE', url: `/auth/login_flow/${flow_id}`, headers })).statusCode).toBe(200);
+  });
+});
+
+describe('answers at the same time', () => {
+  it('to one flow: one is looked at, the others are 409 and change nothing', async () => {
+    const { flow_id } = (await start()).json();
+    const json = { client_id: CLIENT_ID, username: OWNER.username, password: OWNER.password };
+    const send = () => server.inject({ method: 'POST', url: `/auth/login_flow/${flow_id}`, json });
+    const answers = await Promise.all([send(), send(), send()]);
+    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 409, 409]);
+    const refused = answers.find(({ statusCode }) => statusCode === 409);
+    expect(refused?.json()).toEqual({ message: 'Flow request already in progress' });
+    expect((await send()).json()).toEqual({ message: 'Invalid flow specified' });
+  });
+});
+
+describe('at the end', () => {
+  it('the redirect URI is judged before the user', async () => {
+    const begun = await start({ ...START, redirect_uri: 'https://evil.example/', handler: ['insecure_example', null] });
+    const json = { client_id: CLIENT_ID, username: 'bob', password: 'pw' };
+    const refused = await server.inject({ method: 'POST', url: `/auth/login_flow/${begun.json().flow_id}`, json });
+    expect([refused.statusCode, refused.json()]).toEqual([403, { message: 'Invalid redirect URI' }]);
   });
 });
 
