@@ -71,9 +71,9 @@ test('rel is exactly redirect_uri', () => {
   ]);
 });
 
-test('a tag without href publishes the client_id', () => {
-  expect(published('<link rel="redirect_uri">')).toEqual([client_id]);
-  expect(published('<link rel="redirect_uri" href="">')).toEqual([client_id]);
+test('a tag without href, or with an empty one, is skipped', () => {
+  expect(published('<link rel="redirect_uri">')).toEqual([]);
+  expect(published('<link rel="redirect_uri" href="">')).toEqual([]);
 });
 
 test('a base element has no say', () => {
