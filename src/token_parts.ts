@@ -92,7 +92,7 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
     userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     admissions: createAdmission(deps.providers.values()),
-    tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop }),
+    tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop, public_url }),
   };
 }
 

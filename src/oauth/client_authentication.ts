@@ -26,6 +26,8 @@ interface ClientAuthenticationRequest {
   remote_address: string;
   /** The path of the endpoint that is called: an assertion may be made for it. */
   endpoint: string;
+  /** Thrown instead of `invalid_client` for an unknown client that sent no proof of identity. */
+  unknown_client?: AuthError;
 }
 
 export interface ClientAuthentication {
@@ -43,8 +45,10 @@ type Proof =
 export function createClientAuthentication(deps: ClientAuthenticationDeps): ClientAuthentication {
   const { clientDirectory, clients, clientSecrets, clientSecretHash, clientAssertions, clock } = deps;
 
-  async function findClient(client_id: string, remote_address: string): Promise<Client> {
-    return (await clientDirectory.find(client_id, remote_address).catch(asUnknown)) ?? refuse('unknown client');
+  async function findClient(client_id: string, remote_address: string, unknown_client?: AuthError): Promise<Client> {
+    const client = await clientDirectory.find(client_id, remote_address).catch(asUnknown);
+    if (client === null && unknown_client) throw unknown_client;
+    return client ?? refuse('unknown client');
   }
 
   async function matchSecret({ client_id, client_secret }: BasicCredentials) {
@@ -78,10 +82,11 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
   }
 
   /** By each reading of its name. */
-  async function checkName([client_id = '', ...others]: readonly string[], remote_address: string): Promise<Client> {
+  async function checkName([client_id = '', ...others]: readonly string[], request: ClientAuthenticationRequest): Promise<Client> {
+    const { remote_address, unknown_client } = request;
     const found = others.length === 0 ? undefined : await clientDirectory.find(client_id, remote_address).catch(asUnknown);
-    if (found === null) return await checkName(others, remote_address);
-    const client = found ?? (await findClient(client_id, remote_address));
+    if (found === null) return await checkName(others, request);
+    const client = found ?? (await findClient(client_id, remote_address, unknown_client));
     return isConfidential(client) ? refuse('a client that proves itself came without a proof') : client;
   }
 
@@ -90,7 +95,7 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
       const proof = readProof(request, clientAssertions);
       if (proof.method === 'client_secret') return await checkSecret(proof.readings);
       if (proof.method === 'client_assertion') return await checkAssertion(proof, request);
-      return await checkName(proof.client_ids, request.remote_address);
+      return await checkName(proof.client_ids, request);
     },
   };
 }

@@ -1,7 +1,7 @@
 // POST /auth/token below HTTP (RFC 6749 section 3.2): which grant is asked for, by which client, and what it earns. The phases that every
 // grant shares are here, so that none can forget one. Repeated fields were refused when the body was read.
 import { type Client, isConfidential } from '../domain/client.ts';
-import { isUrlClientId } from '../domain/client_id.ts';
+import { isAcceptedClientId } from '../domain/client_id.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Parameters, withoutEmpty } from '../domain/parameters.ts';
 import type { TokenSet } from '../domain/token.ts';
@@ -9,7 +9,7 @@ import type { Dpop } from '../tokens/dpop.ts';
 import type { Grant, GrantRequest, RequestContext } from '../tokens/grant.ts';
 import type { Issuer } from '../tokens/issuer.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
-import { namesNobody } from './dialect.ts';
+import { namesNobody, provesNothing } from './dialect.ts';
 import type { Revocation } from './revocation.ts';
 
 export interface TokenEndpointDeps {
@@ -19,23 +19,32 @@ export interface TokenEndpointDeps {
   revocation: Pick<Revocation, 'revokeBySecret'>;
   clientAuthentication: ClientAuthentication;
   dpop: Dpop;
+  public_url: string;
 }
 
 const PATH = '/auth/token';
 
 export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>;
 
-export function createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop }: TokenEndpointDeps) {
+export function createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop, public_url }: TokenEndpointDeps) {
+  /** Home Assistant names its clients by URL, or not at all. */
+  const isNamedAsUrl = (client_id: string | undefined) => client_id === undefined || isAcceptedClientId(client_id, public_url);
+
   /** Who asks, and with which key. Home Assistant's clients prove neither, whatever else they send. */
   // Here and in the grants copies come last: adding to a copy takes V8 microseconds.
   async function readRequest(grant: Grant, form: Parameters, context: RequestContext): Promise<GrantRequest> {
     const profile = namesNobody(form, context) ? (grant.profileOf?.(form) ?? 'standard') : 'standard';
-    if (profile === 'home_assistant') {
-      return { parameters: form, client_id: homeAssistantClientId(form), client: null, dpop_jkt: null, ...context };
-    }
+    const client_id = form.get('client_id');
+    if (profile === 'home_assistant' && isNamedAsUrl(client_id))
+      return { parameters: form, client_id: client_id ?? null, client: null, dpop_jkt: null, ...context };
+    const is_without_proof = grant.profileOf !== undefined && provesNothing(form, context);
+    if (profile === 'home_assistant' && is_without_proof) throw unknownClient();
     const parameters = withoutEmpty(form);
     const { authorization, remote_address } = context;
-    const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint: PATH });
+    const request = { authorization, parameters, remote_address, endpoint: PATH };
+    const client = await clientAuthentication.authenticate(
+      is_without_proof ? { ...request, unknown_client: unknownClient() } : request,
+    );
     judgeGrant(client, parameters.get('grant_type') ?? '');
     const dpop_jkt = await dpop.prove({ proofs: context.dpop ?? [], method: 'POST', path: PATH, profile: client.profile });
     // RFC 9449 section 5.2
@@ -59,11 +68,12 @@ export function createTokenEndpoint({ grants, issuer, revocation, clientAuthenti
   };
 }
 
-function homeAssistantClientId(parameters: Parameters): string | null {
-  const client_id = parameters.get('client_id');
-  if (client_id === undefined) return null;
-  if (!isUrlClientId(client_id)) throw new AuthError('invalid_request', 'Invalid client id');
-  return client_id;
+/**
+ * Home Assistant's refusal, for its grants and a client that sent no secret or assertion: its client takes a 401
+ * for a temporary failure and tries again.
+ */
+function unknownClient(): AuthError {
+  return new AuthError('invalid_request', 'Invalid client id', { detail: 'unknown client' });
 }
 
 /** A client is given what it was registered for (RFC 6749 section 5.2); a public one cannot speak for itself (section 4.4). */

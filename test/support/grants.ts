@@ -80,8 +80,10 @@ export async function createTokenParts(
   const clients = new Map<string, Client>();
   // A secret is the client_id backwards: how a client proves itself is tested with the part that decides it.
   const clientAuthentication: ClientAuthentication = {
-    async authenticate({ parameters }) {
-      const client = clients.get(parameters.get('client_id') ?? '');
+    async authenticate({ parameters, unknown_client }) {
+      const client_id = parameters.get('client_id');
+      const client = clients.get(client_id ?? '');
+      if (!client && client_id !== undefined && !client_id.includes('://') && unknown_client) throw unknown_client;
       const proof = client && isConfidential(client) ? [...client.client_id].reverse().join('') : undefined;
       if (!client || parameters.get('client_secret') !== proof) throw new AuthError('invalid_client', 'Client authentication failed');
       return client;
@@ -146,7 +148,7 @@ export async function createTokenParts(
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     codes: createCodes({ authorizationCodes, clock, lifetime: 600 }),
     issuer,
-    endpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop }),
+    endpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop, public_url: ISSUER }),
     async close() {
       await keyring.close();
       await lastUsed.close();
