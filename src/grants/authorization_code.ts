@@ -124,10 +124,12 @@ function challengeOf(code_verifier: string | undefined): string | null {
 /** HA contract 3.7: what may have been a code once is told apart for us, not for the client. */
 function homeAssistantMissError(reason: Miss['reason']): AuthError {
   const options = { detail: reason };
-  if (reason === 'verifier_missing') return new AuthError('invalid_request', 'Missing code verifier', options);
+  if (reason === 'verifier_missing') return new AuthError('invalid_request', 'Code verifier required', options);
   // RFC 9700 section 2.1.1: a verifier without a challenge is a downgrade.
-  if (reason === 'verifier_wrong' || reason === 'verifier_unexpected')
-    return new AuthError('invalid_grant', 'Invalid code verifier', options);
+  if (reason === 'verifier_unexpected')
+    return new AuthError('invalid_request', 'Code verifier provided but no code challenge was present', options);
+  if (reason === 'verifier_wrong') return new AuthError('invalid_grant', 'Invalid code verifier', options);
+  if (reason === 'linked') return new AuthError('invalid_grant', 'Sign in again', options);
   return new AuthError('invalid_request', 'Invalid code', options);
 }
 

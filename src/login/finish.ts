@@ -79,7 +79,7 @@ export function createFinish(deps: FinishDeps): Finish {
     const { flow, provider, identity, remote_address } = ending;
     const found = await resolveUser.find(provider, identity);
     if (found) judgeUser(ending, found.user);
-    if (flow.flow_type === 'link_user') return { purpose: 'link_user', identity };
+    if (flow.flow_type === 'link_user') return { purpose: 'link_user', identity, credential_id: found?.credential_id ?? null };
     const { user, credential_id } = await resolveUser.settle(provider, identity, remote_address);
     judgeUser(ending, user);
     await judgeClient(ending);

@@ -71,7 +71,8 @@ export interface Redeemed {
 
 /** Why nothing was redeemed. Wrong proofs come before everything else: they learn nothing about the code. */
 export interface Miss {
-  reason: 'unknown' | WrongProof | 'replayed' | 'expired' | 'killed';
+  /** `linked`: a link_user code whose identity belongs to a user. */
+  reason: 'unknown' | WrongProof | 'replayed' | 'expired' | 'killed' | 'linked';
   user_id: string | null;
 }
 
@@ -132,13 +133,15 @@ export function createAuthorizationCodes(database: Database) {
       const code = await kysely
         .selectFrom('authorization_codes')
         .select(['user_id', 'code_challenge', 'redirect_uri', 'dpop_jkt', 'spent_at', 'expires_at', 'wrong_verifiers'])
+        .select('purpose')
         .select(fitsResource('resource', proof).as('fits_resource'))
+        .select(isIdentityLinked(now).as('is_linked'))
         .where('code_hash', '=', proof.code_hash)
         .where('client_id', '=', proof.client_id)
         .where('profile', '=', proof.profile)
-        .where('purpose', '=', 'authorize')
         .executeTakeFirst();
       if (!code) return { reason: 'unknown', user_id: null };
+      if (code.purpose === 'link_user') return { reason: code.is_linked ? 'linked' : 'unknown', user_id: null };
       return { reason: missReason(code, proof, now), user_id: code.user_id };
     },
 
@@ -167,6 +170,14 @@ export function createAuthorizationCodes(database: Database) {
       return counted?.wrong_verifiers ?? MAX_WRONG_VERIFIERS;
     },
   };
+}
+
+/** Of a code that is not spent and not expired. */
+function isIdentityLinked(now: Date) {
+  return sql<boolean>`spent_at is null and expires_at > ${now} and exists (
+    select from credentials k where k.auth_provider_type = authorization_codes.auth_provider_type
+      and coalesce(k.auth_provider_id, '') = coalesce(authorization_codes.auth_provider_id, '')
+      and k.subject = authorization_codes.identity ->> 'subject')`;
 }
 
 type Judged = Pick<Schema['authorization_codes'], 'code_challenge' | 'redirect_uri' | 'dpop_jkt' | 'spent_at' | 'expires_at'> & {

@@ -23,11 +23,13 @@ export interface SpentLinkCode extends ProviderKey {
 /** Undefined when there is no such code (any more). It is spent also when it links nothing, as in Home Assistant. */
 export async function spendLinkCode(trx: Kysely<Schema>, request: LinkRequest): Promise<SpentLinkCode | undefined> {
   const { code_hash, client_id, user_id, credential_id, now } = request;
+  // A code with a challenge was made for the token endpoint. One whose credential was removed since is gone.
   // A provider that picks among our users links nobody but the one it picked.
   const query = sql<SpentLinkCode>`
     with spent as (
       update authorization_codes set spent_at = ${now}
       where code_hash = ${code_hash} and client_id = ${client_id} and purpose = 'link_user' and spent_at is null and expires_at > ${now}
+        and code_challenge is null
       returning auth_provider_type, auth_provider_id, identity
     ), linked as (
       insert into credentials (id, user_id, auth_provider_type, auth_provider_id, subject, data, created_at)

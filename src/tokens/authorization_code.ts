@@ -35,7 +35,10 @@ export interface FinishedLogin extends ProviderKey {
   /** What the authorization request asked for beyond Home Assistant's dialect. */
   standard?: StandardFacts;
   /** Whose login it was; a `link_user` login is nobody's yet and carries the identity instead. */
-  subject: { purpose: 'authorize'; user_id: string; credential_id: string } | { purpose: 'link_user'; identity: Identity };
+  subject:
+    | { purpose: 'authorize'; user_id: string; credential_id: string }
+    /** `credential_id`: of the credential that the identity has already; the code goes with it. */
+    | { purpose: 'link_user'; identity: Identity; credential_id: string | null };
 }
 
 /** What a code of the standard profile hands on to its tokens. */
@@ -81,5 +84,5 @@ function standardColumns(standard: StandardFacts | undefined) {
 
 function columnsOf(subject: FinishedLogin['subject']) {
   if (subject.purpose === 'authorize') return { ...subject, identity: null };
-  return { purpose: subject.purpose, user_id: null, credential_id: null, identity: JSON.stringify(subject.identity) };
+  return { ...subject, user_id: null, identity: JSON.stringify(subject.identity) };
 }

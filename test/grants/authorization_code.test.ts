@@ -118,7 +118,7 @@ describe('a code', () => {
   test('is the only thing that buys tokens: no token, no id, no code of another purpose', async () => {
     const { refresh_token, access_token } = (await redeem(parts, await newCode())) as TokenSet;
     const identity = { subject: 'x', data: {}, name: null, amr: [] };
-    const link = await newCode({ subject: { purpose: 'link_user', identity } });
+    const link = await newCode({ subject: { purpose: 'link_user', credential_id: null, identity } });
     for (const other of [refresh_token!, access_token, link, ...(await grantIds()), user.id]) {
       expect(await redeem(parts, other)).toBe('invalid_request: Invalid code');
     }
@@ -199,7 +199,7 @@ describe('a code used twice', () => {
   for (const [story, proof, want] of [
     ['another client', { client_id: 'https://example.com/other' }, 'invalid_request: Invalid code'],
     ['a wrong verifier', { code_verifier: WRONG }, 'invalid_grant: Invalid code verifier'],
-    ['no verifier', { code_verifier: undefined }, 'invalid_request: Missing code verifier'],
+    ['no verifier', { code_verifier: undefined }, 'invalid_request: Code verifier required'],
   ] as const) {
     test(`harms nobody when it comes with ${story}`, async () => {
       const code = await newCode({ code_challenge: CHALLENGE });
@@ -210,19 +210,22 @@ describe('a code used twice', () => {
   }
 });
 
+// W6
 describe('a verifier', () => {
+  const UNEXPECTED = 'invalid_request: Code verifier provided but no code challenge was present';
+
   test('that fits its challenge buys the tokens', async () => {
     expect(await redeem(parts, await newCode({ code_challenge: CHALLENGE }), { code_verifier: VERIFIER })).toBeTypeOf('object');
   });
 
   for (const [story, code_challenge, code_verifier, want] of [
-    ['that is missing', CHALLENGE, undefined, 'invalid_request: Missing code verifier'],
-    ['that is empty', CHALLENGE, '', 'invalid_request: Missing code verifier'],
+    ['that is missing', CHALLENGE, undefined, 'invalid_request: Code verifier required'],
+    ['that is empty', CHALLENGE, '', 'invalid_request: Code verifier required'],
     ['that is wrong', CHALLENGE, WRONG, 'invalid_grant: Invalid code verifier'],
     ['that is the challenge itself', CHALLENGE, CHALLENGE, 'invalid_grant: Invalid code verifier'],
     ['that is too short to be one', CHALLENGE, 'short', 'invalid_grant: Invalid code verifier'],
-    ['without a challenge', null, VERIFIER, 'invalid_grant: Invalid code verifier'],
-    ['that is none, without a challenge', null, 'short', 'invalid_grant: Invalid code verifier'],
+    ['without a challenge', null, VERIFIER, UNEXPECTED],
+    ['that is none, without a challenge', null, 'short', UNEXPECTED],
   ] as const) {
     test(`${story} is refused, and the code stays good`, async () => {
       const code = await newCode({ code_challenge });

@@ -125,7 +125,7 @@ describe('redeeming', () => {
 
   test('a link_user code buys no tokens, and is not spent by the attempt', async () => {
     const identity = { subject: 'x', data: {}, name: null, amr: ['pwd'] };
-    const code_hash = await newCode({ subject: { purpose: 'link_user', identity } });
+    const code_hash = await newCode({ subject: { purpose: 'link_user', credential_id: null, identity } });
     expect(await missed(code_hash)).toBe('unknown');
     const row = db.database.kysely.selectFrom('authorization_codes').select('spent_at').where('code_hash', '=', code_hash);
     expect(await row.executeTakeFirst()).toEqual({ spent_at: null });

@@ -5,7 +5,7 @@ import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts
 import { addSomeone, example, logInAs } from '../../support/someone.ts';
 
 const TWENTY = Array.from({ length: 20 }, (_, n) => n);
-const PEOPLE = ['ann', 'ben', 'cid', 'dora', 'eve', ...TWENTY.map((n) => `claimant-${n}`)];
+const PEOPLE = ['ann', 'ben', 'cid', 'dora', 'eve', 'challenger', 'former', 'latter', 'buyer', ...TWENTY.map((n) => `claimant-${n}`)];
 const LOGINS = ['second', 'taken', 'other', 'late', 'wanted', 'free', 'moved', 'extra', ...TWENTY.map((n) => `login-${n}`)];
 const LINKED = [200, { message: 'User linked' }];
 const INVALID = [400, { message: 'Invalid code' }];
@@ -112,6 +112,40 @@ describe('link_user refuses', () => {
     expect(await as((await server.parts.refreshTokens.createSystem(machine.id, by)).access_token)).toBe(403);
     await server.parts.database.kysely.updateTable('users').set({ local_only: false }).where('id', '=', user_id).execute();
     expect(await answerTo(access_token, code)).toEqual(LINKED);
+    await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+  });
+});
+
+describe('a code', () => {
+  it('that was made with a challenge links nothing', async () => {
+    const { user_id, access_token } = await addSomeone(server, 'challenger');
+    const challenged = await linkCode(server, 'login-1', { id: 'second', code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM' });
+    expect(await answerTo(access_token, challenged)).toEqual(INVALID);
+    await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+  });
+
+  it('whose credential was removed since links nothing', async () => {
+    const [one, other] = [await addSomeone(server, 'former'), await addSomeone(server, 'latter')];
+    expect(await answerTo(one.access_token, await second('login-2'))).toEqual(LINKED);
+    const code = await second('login-2');
+    await server.parts.database.kysely.deleteFrom('credentials').where('subject', '=', 'login-2').execute();
+    expect(await answerTo(other.access_token, code)).toEqual(INVALID);
+    for (const { user_id } of [one, other]) await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+  });
+
+  it('buys no tokens; where its credential is somebody’s, the person is told to sign in again', async () => {
+    const { user_id, access_token } = await addSomeone(server, 'buyer');
+    const [used, kept] = [await second('login-3'), await second('login-3')];
+    const buy = async (code: string) => {
+      const form = { grant_type: 'authorization_code', client_id: CLIENT_ID, code };
+      const answer = await server.inject({ method: 'POST', url: '/auth/token', form });
+      return [answer.statusCode, answer.json()];
+    };
+    const unknown = [400, { error: 'invalid_request', error_description: 'Invalid code' }];
+    expect(await buy(kept)).toEqual(unknown);
+    expect(await answerTo(access_token, used)).toEqual(LINKED);
+    expect(await buy(kept)).toEqual([400, { error: 'invalid_grant', error_description: 'Sign in again' }]);
+    expect(await buy(used)).toEqual(unknown);
     await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
   });
 });
