@@ -26,8 +26,8 @@ interface ClientAuthenticationRequest {
   remote_address: string;
   /** The path of the endpoint that is called: an assertion may be made for it. */
   endpoint: string;
-  /** Thrown instead of `invalid_client` for an unknown client that sent no proof of identity. */
-  unknown_client?: AuthError;
+  /** Makes what is thrown instead of `invalid_client` for an unknown client that sent no proof of identity. */
+  unknown_client?: () => AuthError;
 }
 
 export interface ClientAuthentication {
@@ -45,9 +45,9 @@ type Proof =
 export function createClientAuthentication(deps: ClientAuthenticationDeps): ClientAuthentication {
   const { clientDirectory, clients, clientSecrets, clientSecretHash, clientAssertions, clock } = deps;
 
-  async function findClient(client_id: string, remote_address: string, unknown_client?: AuthError): Promise<Client> {
+  async function findClient(client_id: string, remote_address: string, unknown_client?: () => AuthError): Promise<Client> {
     const client = await clientDirectory.find(client_id, remote_address).catch(asUnknown);
-    if (client === null && unknown_client) throw unknown_client;
+    if (client === null && unknown_client) throw unknown_client();
     return client ?? refuse('unknown client');
   }
 

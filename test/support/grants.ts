@@ -83,7 +83,7 @@ export async function createTokenParts(
     async authenticate({ parameters, unknown_client }) {
       const client_id = parameters.get('client_id');
       const client = clients.get(client_id ?? '');
-      if (!client && client_id !== undefined && !client_id.includes('://') && unknown_client) throw unknown_client;
+      if (!client && client_id !== undefined && !client_id.includes('://') && unknown_client) throw unknown_client();
       const proof = client && isConfidential(client) ? [...client.client_id].reverse().join('') : undefined;
       if (!client || parameters.get('client_secret') !== proof) throw new AuthError('invalid_client', 'Client authentication failed');
       return client;
