@@ -42,7 +42,13 @@ export function createTokenEndpoint({ grants, issuer, revocation, clientAuthenti
     const parameters = withoutEmpty(form);
     const { authorization, remote_address } = context;
     const unknown_client = is_without_proof ? { unknown_client: unknownClient } : undefined;
-    const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint: PATH, ...unknown_client });
+    const client = await clientAuthentication.authenticate({
+      authorization,
+      parameters,
+      remote_address,
+      endpoint: PATH,
+      ...unknown_client,
+    });
     judgeGrant(client, parameters.get('grant_type') ?? '');
     const dpop_jkt = await dpop.prove({ proofs: context.dpop ?? [], method: 'POST', path: PATH, profile: client.profile });
     // RFC 9449 section 5.2
