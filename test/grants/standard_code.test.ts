@@ -107,7 +107,6 @@ describe('a code is refused, and stays good,', () => {
       { redirect_uri: 'https://evil.example/' },
       'invalid_grant: redirect_uri is not the one the code was sent to',
     ], // C5
-    ['with an empty redirect_uri', CONFIDENTIAL, { redirect_uri: '' }, 'invalid_grant: redirect_uri is not the one the code was sent to'],
     ['by another client', CONFIDENTIAL, credentialsOf(other), UNKNOWN], // C4
     ['by a client without its secret', CONFIDENTIAL, { client_secret: undefined }, 'invalid_client: Client authentication failed'], // C17
     [
