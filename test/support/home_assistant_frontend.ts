@@ -56,7 +56,7 @@ async function fetchInto(kept: string): Promise<void> {
 }
 
 /** A request of the page, as the proxy saw it pass. */
-export interface SeenRequest {
+interface SeenRequest {
   method: string;
   path: string;
   headers: Record<string, string | undefined>;
