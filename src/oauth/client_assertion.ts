@@ -42,7 +42,7 @@ const MAX_JWKS_BYTES = 64 * 1024;
 export function createClientAssertions({ issuer, usedProofs, clock, allow_private_addresses, fetch }: ClientAssertionDeps) {
   const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
   const getJson = createGuardedJson({ isAllowed, max_bytes: MAX_JWKS_BYTES, ...fetch });
-  const remoteKeys = createDocumentCache(async (url) => keysOf(await getJson(url)), clock);
+  const remoteKeys = createDocumentCache(async (url, signal) => keysOf(await getJson(url, signal)), clock);
 
   /** What an assertion may be made for: us by our issuer, or the endpoint that takes it. FAPI 2.0 section 5.3.2.1: the issuer alone. */
   const audiencesOf = (profile: Client['profile'], endpoint: string) =>

@@ -45,7 +45,7 @@ export function createMetadataDocuments(deps: MetadataDocumentDeps): MetadataDoc
   const { clock, allow_private_addresses, fetch } = deps;
   const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
   const get = createGuardedJson({ isAllowed, max_bytes: MAX_BYTES, ...fetch });
-  const cache = createDocumentCache(async (url) => clientOf(url, await get(url), deps), clock);
+  const cache = createDocumentCache(async (url, signal) => clientOf(url, await get(url, signal), deps), clock);
   return {
     async find(client_id, remote_address) {
       return mayHaveDocument(client_id, allow_private_addresses) ? await cache.get(client_id, remote_address) : null;

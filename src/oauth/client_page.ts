@@ -4,10 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isUrlClientId } from '../domain/client_id.ts';
 import { publishedRedirectUris } from '../domain/client_page.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
-import { AuthError } from '../domain/errors.ts';
-import { failureKey, isLocalAddress, isSpecialUse } from '../domain/network.ts';
+import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { acceptsRedirectUri, isForbiddenRedirectUri, redirectUriMatches } from '../domain/redirect_uri.ts';
-import { createFetchBudget } from './fetch_budget.ts';
+import { createFetchPool } from './fetch_pool.ts';
 import { createGuardedFetch, type GuardedFetchOptions } from './guarded_fetch.ts';
 
 export interface ClientPageDeps {
@@ -30,18 +29,17 @@ export interface ClientPages {
 const BUCKET_MS = 1_000;
 const CACHE_SECONDS = 60;
 const MAX_CACHED = 500;
-const MAX_FETCHES = 32;
 
 export function createClientPages({ allow_private_addresses, clock, fetch, bucket_ms = BUCKET_MS }: ClientPageDeps): ClientPages {
   const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
   const get = createGuardedFetch({ isAllowed, ...fetch });
-  const budget = createFetchBudget(clock);
+  const pool = createFetchPool(clock);
   const cache = new Map<string, { uris: string[]; expires_at: Date }>();
   const running = new Map<string, Promise<string[]>>();
 
-  async function ask(client_id: string): Promise<string[]> {
+  async function ask(client_id: string, signal: AbortSignal): Promise<string[]> {
     const began = performance.now();
-    const body = await get(client_id);
+    const body = await get(client_id, signal);
     if (body === null) {
       const elapsed = performance.now() - began;
       await pause(Math.ceil(elapsed / bucket_ms) * bucket_ms - elapsed);
@@ -56,9 +54,7 @@ export function createClientPages({ allow_private_addresses, clock, fetch, bucke
   }
 
   function start(client_id: string, remote_address: string): Promise<string[]> {
-    if (running.size >= MAX_FETCHES) throw new AuthError('unavailable', 'Too many client pages are being read', { retry_after: 1 });
-    budget.spend(failureKey(remote_address));
-    const asked = ask(client_id).finally(() => running.delete(client_id));
+    const asked = pool.run(remote_address, (signal) => ask(client_id, signal)).finally(() => running.delete(client_id));
     running.set(client_id, asked);
     return asked;
   }

@@ -1,9 +1,7 @@
 // Documents of clients, kept for as long as they may be: one fetch for all who ask at the same time, few at a time, few for one address, few kept.
 // What could not be had, or was wrong, is not kept.
 import { addSeconds, type Clock } from '../domain/clock.ts';
-import { AuthError } from '../domain/errors.ts';
-import { failureKey } from '../domain/network.ts';
-import { createFetchBudget } from './fetch_budget.ts';
+import { createFetchPool } from './fetch_pool.ts';
 
 export interface LoadedDocument<Value> {
   value: Value;
@@ -29,19 +27,18 @@ const UNSAID = 300;
 const LONGEST = 86_400;
 const FRESH = 30;
 const MAX_KEPT = 500;
-const MAX_FETCHES = 32;
 
 /** `load` answers null for what is not to be kept. */
 export function createDocumentCache<Value>(
-  load: (url: string) => Promise<LoadedDocument<Value> | null>,
+  load: (url: string, signal: AbortSignal) => Promise<LoadedDocument<Value> | null>,
   clock: Clock,
 ): DocumentCache<Value | null> {
-  const budget = createFetchBudget(clock);
+  const pool = createFetchPool(clock);
   const cache = new Map<string, Kept<Value>>();
   const running = new Map<string, Promise<Value | null>>();
 
-  async function fetchNow(url: string): Promise<Value | null> {
-    const loaded = await load(url);
+  async function fetchNow(url: string, signal: AbortSignal): Promise<Value | null> {
+    const loaded = await load(url, signal);
     cache.delete(url);
     if (loaded === null) return null;
     const lifetime = Math.min(Math.max(loaded.max_age ?? UNSAID, SHORTEST), LONGEST);
@@ -53,9 +50,7 @@ export function createDocumentCache<Value>(
   }
 
   function start(url: string, remote_address: string): Promise<Value | null> {
-    if (running.size >= MAX_FETCHES) throw new AuthError('unavailable', 'Too many client documents are being read', { retry_after: 1 });
-    budget.spend(failureKey(remote_address));
-    const fetched = fetchNow(url).finally(() => running.delete(url));
+    const fetched = pool.run(remote_address, (signal) => fetchNow(url, signal)).finally(() => running.delete(url));
     running.set(url, fetched);
     return fetched;
   }

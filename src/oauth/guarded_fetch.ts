@@ -1,12 +1,13 @@
 // A GET of a URL that a stranger named: never at an address inside, never for long, never much. Called by client_page.ts.
 import type { Dispatcher } from 'undici';
+import { deadline } from '../domain/deadline.ts';
 import { type Guard, guardedRequest, resolveHost } from './guarded_request.ts';
 
 /** Without more, DNS is asked. `deadline_ms` is for everything together: names, connections, redirects and body. */
 export type GuardedFetchOptions = Pick<Guard, 'isAllowed'> & Partial<Guard>;
 
 /** The start of the body, whatever the status; what had come when time was up counts. Null when no answer came at all. */
-export type GuardedFetch = (url: string) => Promise<Buffer | null>;
+export type GuardedFetch = (url: string, signal?: AbortSignal) => Promise<Buffer | null>;
 
 const DEADLINE_MS = 5_000;
 const MAX_BYTES = 10_240;
@@ -16,8 +17,8 @@ const HEADERS = { accept: 'text/html', 'accept-encoding': 'identity', 'user-agen
 
 export function createGuardedFetch({ isAllowed, resolve = resolveHost, deadline_ms = DEADLINE_MS }: GuardedFetchOptions): GuardedFetch {
   const guard = { isAllowed, resolve, deadline_ms };
-  return async (start) => {
-    const signal = AbortSignal.timeout(deadline_ms);
+  return async (start, stop) => {
+    const signal = deadline(deadline_ms, stop);
     let url = start;
     try {
       for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {

@@ -1,6 +1,7 @@
 // A GET of a JSON document whose URL a stranger named: under the guard of guarded_fetch.ts, no redirect, one status, a few kilobytes.
 // Called for clients' metadata and for their keys.
 import type { Dispatcher } from 'undici';
+import { deadline } from '../domain/deadline.ts';
 import type { GuardedFetchOptions } from './guarded_fetch.ts';
 import { guardedRequest, isForbiddenAddress, resolveHost } from './guarded_request.ts';
 
@@ -12,7 +13,8 @@ export type JsonAnswer =
   | { outcome: 'json'; value: unknown; max_age: number | null }
   | { outcome: 'other' | 'broken' | 'inside' | 'unreachable' };
 
-export type GuardedJson = (url: string) => Promise<JsonAnswer>;
+/** `signal`: another reason to stop than the time limit. */
+export type GuardedJson = (url: string, signal?: AbortSignal) => Promise<JsonAnswer>;
 
 export interface GuardedJsonOptions extends GuardedFetchOptions {
   max_bytes: number;
@@ -24,8 +26,8 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 export function createGuardedJson(options: GuardedJsonOptions): GuardedJson {
   const { isAllowed, max_bytes, resolve = resolveHost, deadline_ms = DEADLINE_MS } = options;
-  return async (url) => {
-    const asked = { signal: AbortSignal.timeout(deadline_ms), headers: HEADERS };
+  return async (url, signal) => {
+    const asked = { signal: deadline(deadline_ms, signal), headers: HEADERS };
     try {
       return await guardedRequest(url, { isAllowed, resolve, deadline_ms }, asked, (answer) => read(answer, max_bytes));
     } catch (error) {

@@ -1,0 +1,71 @@
+// The fetches of documents whose URLs strangers name: so many at a time, few of them and few a minute for one
+// address. When all places are taken, the slowest fetch of the address that has most of them makes room.
+import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { failureKey } from '../domain/network.ts';
+import { createFetchBudget } from './fetch_budget.ts';
+
+export interface FetchPool {
+  /**
+   * Runs a fetch for an address; `signal` aborts when it must make room. Throws `too_many_requests` for an address that asks for too much and
+   * `unavailable` when every place is taken by another address that has no more than this one and has not been slow.
+   */
+  run<Answer>(remote_address: string, fetch: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
+}
+
+interface Running {
+  key: string;
+  started_ms: number;
+  abort: AbortController;
+}
+
+const PLACES = 32;
+/** Of one IPv4 address or one IPv6 /64. */
+const PLACES_OF_ADDRESS = 4;
+/** Milliseconds after which a fetch may be aborted for an address that has as many as its own. */
+const SLOW_MS = 1_000;
+
+export function createFetchPool(clock: Clock): FetchPool {
+  const budget = createFetchBudget(clock);
+  const running = new Set<Running>();
+
+  function placesOf(key: string): number {
+    return [...running].filter((fetch) => fetch.key === key).length;
+  }
+
+  /** The oldest fetch of the address that has most; it is slow, or its address has more than `key` would have. */
+  function victim(key: string): Running | undefined {
+    const counted = [...running].map((fetch) => ({ fetch, places: placesOf(fetch.key) }));
+    const most = Math.max(...counted.map(({ places }) => places));
+    const oldest = counted.find(({ places }) => places === most)?.fetch;
+    const is_slow = oldest !== undefined && performance.now() - oldest.started_ms >= SLOW_MS;
+    return most > placesOf(key) + 1 || is_slow ? oldest : undefined;
+  }
+
+  function takePlace(key: string): Running {
+    if (placesOf(key) >= PLACES_OF_ADDRESS)
+      throw new AuthError('too_many_requests', 'Too many client documents are being read for this address', { retry_after: 1 });
+    const evicted = running.size >= PLACES ? victim(key) : undefined;
+    if (running.size >= PLACES && !evicted)
+      throw new AuthError('unavailable', 'Too many client documents are being read', { retry_after: 1 });
+    budget.spend(key);
+    if (evicted) {
+      running.delete(evicted);
+      evicted.abort.abort();
+    }
+    const place = { key, started_ms: performance.now(), abort: new AbortController() };
+    running.add(place);
+    return place;
+  }
+
+  return {
+    async run(remote_address, fetch) {
+      const place = takePlace(failureKey(remote_address));
+      try {
+        return await fetch(place.abort.signal);
+      } finally {
+        running.delete(place);
+      }
+    },
+  };
+}
