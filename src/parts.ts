@@ -25,6 +25,7 @@ import type { AuthProviderType } from './domain/auth_provider.ts';
 import type { Clock } from './domain/clock.ts';
 import { createForwardAuthParts } from './forward_auth_parts.ts';
 import { createFinish } from './login/finish.ts';
+import { createKnownDevices } from './login/known_devices.ts';
 import { createLogin } from './login/login.ts';
 import { createMfaStep } from './login/mfa_step.ts';
 import { createResolveUser } from './login/resolve_user.ts';
@@ -42,6 +43,7 @@ import { createConsents as createConsentRows } from './repository/consents.ts';
 import { createCredentials as createCredentialRows } from './repository/credentials.ts';
 import type { Database } from './repository/database.ts';
 import { createDatabaseClock } from './repository/database_clock.ts';
+import { createDeviceCookies } from './repository/device_cookies.ts';
 import { createJanitor } from './repository/expire.ts';
 import { createFailedLogins } from './repository/failed_logins.ts';
 import { createFinishLogin } from './repository/finish_login.ts';
@@ -273,10 +275,12 @@ function createLoginParts(
   const { authorization_code_lifetime } = config.tokens;
   const finish = createFinish({ ...rows, resolveUser, clientPages, clientDirectory, clock, audit, authorization_code_lifetime });
   const mfaStep = createMfaStep({ ...accounts, resolveUser, sealer, clock });
+  const knownDevices = createKnownDevices({ deviceCookies: createDeviceCookies(database), clock });
   const callback_url = `${public_url}/auth/callback`;
   return {
     throttle,
-    login: createLogin({ providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, clock, audit, callback_url, public_url }),
+    knownDevices,
+    login: createLogin({ ...ground, providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, knownDevices, callback_url }),
     sessions: createSessions({
       ...ground,
       sessions: rows.sessions,

@@ -10,6 +10,7 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import { violates } from '../repository/constraint.ts';
 import type { Credential, Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
+import { removeDeviceCookies } from '../repository/device_cookies.ts';
 import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, protectOwner, requireOwner } from './actor.ts';
@@ -64,6 +65,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
       const changed = await localLogins.setPassword(trx, { ...change, now: clock() });
       if (!changed) return false;
+      await removeDeviceCookies(trx, user_id);
       await audit.insert(trx, { type: 'local_login.password_changed', ...doneBy(actor), target_user_id: user_id });
       await ends?.(trx);
       return true;

@@ -3,10 +3,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /**
- * `session`: the browser's single sign-on; `login`: the browser before it logged in. At a protected host `host_session` and `host_login`, with
+ * `session`: the browser's single sign-on; `login`: the browser before it logged in; `device`: one that somebody
+ * has logged in from before. At a protected host `host_session` and `host_login`, with
  * the port if there is one: cookies are shared by all ports of a host.
  */
-type CookieName = 'session' | 'login' | `host_${'session' | 'login'}${'' | `_${number}`}`;
+type CookieName = 'session' | 'login' | 'device' | `host_${'session' | 'login'}${'' | `_${number}`}`;
 
 export interface Cookies {
   read(request: FastifyRequest, name: CookieName): string | null;

@@ -6,6 +6,7 @@ import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
 import type { AuthorizationRequest } from '../domain/authorization_request.ts';
 import type { FlowStep } from '../domain/login_flow.ts';
 import { joinRedirect } from '../domain/redirect_uri.ts';
+import type { KnownDevices } from '../login/known_devices.ts';
 import type { LoginResult } from '../login/login.ts';
 import type { Sessions } from '../login/session.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
@@ -29,6 +30,7 @@ const COMPANION_APPS: Readonly<Record<string, 'login.home_assistant_ios' | 'logi
 
 export interface LoginAnswerParts {
   sessions: Sessions;
+  knownDevices: KnownDevices;
   cookies: Cookies;
   assets: Assets;
   clientDirectory: ClientDirectory;
@@ -57,7 +59,7 @@ export interface Sent {
 /** What a form shows. */
 export type ShownForm = Pick<FlowStep & { type: 'form' }, 'step_id' | 'data_schema' | 'errors' | 'description_placeholders'>;
 
-export function createLoginAnswer({ sessions, cookies, assets, clientDirectory, public_url }: LoginAnswerParts) {
+export function createLoginAnswer({ sessions, knownDevices, cookies, assets, clientDirectory, public_url }: LoginAnswerParts) {
   const stylesheet = assets.href('style.css');
 
   /** Which app the login is for: behind a login of our own there may be one that asked for it. */
@@ -112,6 +114,8 @@ export function createLoginAnswer({ sessions, cookies, assets, clientDirectory, 
     const replaces = cookies.read(request, 'session');
     const cookie = await sessions.start(result.login, { remote_address, user_agent: request.headers['user-agent'] ?? null, replaces });
     cookies.set(reply, 'session', cookie, keep ? sessions.lifetime : undefined);
+    const device = await knownDevices.remember(result.login, cookies.read(request, 'device'));
+    if (device !== null) cookies.set(reply, 'device', device, knownDevices.lifetime);
     // A login of our own goes on by path: people may know this server by another name than public_url.
     const own = ownLoginTarget(authorization, public_url);
     if (own !== null) return reply.redirect(own, 303);

@@ -17,9 +17,18 @@ import type { LoginFlows } from '../repository/login_flows.ts';
 import type { Finish, LoggedIn } from './finish.ts';
 import { createFlowLock } from './flow_lock.ts';
 import { abortStep, externalStep, formStep } from './flow_step.ts';
+import type { KnownDevices } from './known_devices.ts';
 import type { MfaOutcome, MfaStep } from './mfa_step.ts';
 import type { Throttle } from './throttle.ts';
-import { type BeginRequest, type ComeBackRequest, createVisits, type SubmitRequest, unknownFlow, type Visit } from './visit.ts';
+import {
+  type BeginRequest,
+  type ComeBackRequest,
+  createVisits,
+  provenAddress,
+  type SubmitRequest,
+  unknownFlow,
+  type Visit,
+} from './visit.ts';
 
 export interface LoginResult {
   step: FlowStep;
@@ -38,6 +47,7 @@ export interface LoginDeps {
   finish: Finish;
   mfaStep: MfaStep;
   throttle: Pick<Throttle, 'attempt'>;
+  knownDevices: Pick<KnownDevices, 'mayGuess'>;
   clock: Clock;
   audit: Audit;
   /** Where external steps come back to: a path in which the provider's name is still to come. */
@@ -55,7 +65,7 @@ export type CameBack =
 export type Login = ReturnType<typeof createLogin>;
 
 export function createLogin(deps: LoginDeps) {
-  const { loginFlows, finish, mfaStep, throttle, audit, callback_url } = deps;
+  const { loginFlows, finish, mfaStep, throttle, knownDevices, audit, callback_url } = deps;
   const visits = createVisits(deps);
   const flowLock = createFlowLock();
 
@@ -94,20 +104,22 @@ export function createLogin(deps: LoginDeps) {
   /** One step of the provider. `onAttempt` is told when it looks at a guess, which is counted then. */
   async function ask(visit: Visit, values: Values | null, onAttempt = () => {}): Promise<ProviderStep> {
     const { flow, provider, from } = visit;
-    if (provider.refusal(from.remote_address) !== null) return { type: 'abort', reason: 'not_allowed' };
+    if (provider.refusal(provenAddress(from)) !== null) return { type: 'abort', reason: 'not_allowed' };
     const attempt: StepContext['attempt'] = (name, guess) => {
       onAttempt();
       return attemptFor(visit, name, guess);
     };
     const back = `${callback_url}/${providerPath(provider)}`;
-    const context = { flow_id: flow.id, remote_address: from.remote_address, callback_url: back, attempt };
+    const context = { flow_id: flow.id, remote_address: provenAddress(from), callback_url: back, attempt };
     return await provider.step({ values, state: flow.provider_state, context });
   }
 
   async function attemptFor({ provider, from }: Visit, name: string, guess: () => Promise<boolean>): Promise<boolean> {
     try {
       const key = providerKeyText(provider);
-      return await throttle.attempt(from.remote_address, `${key}:${name}`, guess, key);
+      const { device_cookie } = from;
+      const isKnownDevice = device_cookie ? () => knownDevices.mayGuess(device_cookie, provider, name) : undefined;
+      return await throttle.attempt(from.remote_address, `${key}:${name}`, guess, { queue: key, isKnownDevice });
     } catch (error) {
       // Home Assistant's clients know no 429 here, so in their dialect a guess that was not looked at reads as a wrong one.
       if (from.browser_hash === null && error instanceof AuthError && error.code === 'too_many_requests') return false;

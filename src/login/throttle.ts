@@ -6,7 +6,7 @@ import { AuthError } from '../domain/errors.ts';
 import { failureKey, isLoopback, networkContains, parseAddress, parseNetwork } from '../domain/network.ts';
 import { sha256 } from '../domain/secret.ts';
 import type { FailedLogins, Standing } from '../repository/failed_logins.ts';
-import type { IpBans } from '../repository/ip_bans.ts';
+import { CROSS_SITE_PREFIX, type IpBans } from '../repository/ip_bans.ts';
 import { createBans } from './bans.ts';
 import { createTurns } from './turns.ts';
 
@@ -19,6 +19,8 @@ export interface ThrottleDeps {
   threshold: number;
   /** Seconds that a ban lasts, and that a failure is remembered. */
   ban_duration: number;
+  /** Instead of 4 s, for tests. */
+  max_wait_ms?: number;
   /** Networks of our own proxies; what fails behind one is never held against it. */
   trusted_proxies: readonly string[];
 }
@@ -30,10 +32,24 @@ const NAME_FAILURES = 30;
 const NAME_WINDOW = 300;
 /** Guesses of one address, or at one name, that may wait for their turn. */
 const MAX_WAITING = 64;
+/** Milliseconds that a guess may wait for its turns; it never starts later. */
+const MAX_WAIT_MS = 4_000;
+/** Milliseconds after its turn within which a guess is answered, whatever becomes of it. */
+const MAX_GUESS_MS = 10_500;
 const NOBODY = Buffer.alloc(0);
+/** Failures of an address in so many seconds, by requests that other sites' pages made, after which such requests are refused for as long. */
+const CROSS_SITE_FAILURES = 5;
+const CROSS_SITE_WINDOW = 60;
+
+interface AttemptOptions {
+  /** Guesses of one address wait for each other only in the same queue, so that a provider that hangs holds up no other. */
+  queue?: string;
+  /** Whether the browser is one that the person behind the name has logged in from: it skips the block by name. Counts a guess of its own. */
+  isKnownDevice?: (() => Promise<boolean>) | undefined;
+}
 
 export function createThrottle(deps: ThrottleDeps) {
-  const { failedLogins, ipBans, clock, audit, threshold, ban_duration } = deps;
+  const { failedLogins, ipBans, clock, audit, threshold, ban_duration, max_wait_ms = MAX_WAIT_MS } = deps;
   const bans = createBans(deps);
   const addressTurns = createTurns(MAX_WAITING);
   const nameTurns = createTurns(MAX_WAITING);
@@ -53,23 +69,31 @@ export function createThrottle(deps: ThrottleDeps) {
     audit.record({ type: 'address.banned', outcome: 'done', remote_address: key, detail: { expires_at: expires_at.toISOString() } });
   }
 
-  /** Refuses before the guess is looked at; what is refused for the address's own failures is one more of them. */
-  async function admit(key: string, subject: Buffer): Promise<Standing> {
+  /** Refuses before the guess is looked at. Each refusal is one more failure of the address, so that nobody keeps a block up by polling. */
+  async function admit(key: string, subject: Buffer, isKnownDevice: () => Promise<boolean>): Promise<Standing> {
     const now = clock();
+    // Guesses that waited while the address was banned.
+    if (await bans.has(key)) throw await refuse(key, 'Too many failed logins from this address', ban_duration);
     const standing = await failedLogins.standing({ address: key, subject, since: since(now), lately: addSeconds(now, -NAME_WINDOW) });
-    if (threshold >= 1 && standing.of_address >= threshold) throw await refuse(key, ban_duration);
+    if (threshold >= 1 && standing.of_address >= threshold)
+      throw await refuse(key, 'Too many failed logins from this address', ban_duration);
     const wait = secondsToWait(standing, now);
-    if (wait > 0) throw tooMany('Too many failed logins with this name', wait);
+    if (wait > 0 && !(await isKnownDevice())) throw await refuse(key, 'Too many failed logins with this name', wait);
     return standing;
   }
 
-  async function refuse(key: string, retry_after: number): Promise<AuthError> {
+  async function refuse(key: string, description: string, retry_after: number): Promise<AuthError> {
     await count(key, NOBODY);
-    return tooMany('Too many failed logins from this address', retry_after);
+    return new AuthError('too_many_requests', description, { retry_after });
   }
 
-  async function judge(key: string, subject: Buffer, guess: () => Promise<boolean>): Promise<boolean> {
-    const standing = await admit(key, subject);
+  async function judge(
+    key: string,
+    subject: Buffer,
+    guess: () => Promise<boolean>,
+    isKnownDevice: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const standing = await admit(key, subject, isKnownDevice);
     const right = await guess();
     if (!right) await count(key, subject);
     // This address at this name alone: logging in as oneself makes no other failure forgotten.
@@ -89,21 +113,52 @@ export function createThrottle(deps: ThrottleDeps) {
     },
 
     /**
-     * Runs a guess at the secret behind `name` unless too many failed, and counts it when it is wrong.
-     * Throws `too_many_requests` without looking at the guess; no two of one address, or at one name, run at once.
-     * `queue`: guesses of one address wait for each other only in the same one, so that a provider that hangs holds up no other.
+     * Counts a failure of a request that the page of another site made. Such failures never ban the address: too many only refuse further
+     * requests of that kind.
      */
-    async attempt(address: string, name: string, guess: () => Promise<boolean>, queue = ''): Promise<boolean> {
-      if (isExempt(address)) return await guess();
-      const key = failureKey(address);
-      const subject = sha256(name);
-      const inTurn = () => nameTurns.take(name, () => judge(key, subject, guess));
-      const turn = `${key} ${queue}`;
-      if (addressTurns.isFull(turn)) throw await refuse(key, 1);
-      return await addressTurns.take(turn, inTurn);
+    async failedCrossSite(address: string): Promise<void> {
+      if (isExempt(address) || threshold < 1) return;
+      const now = clock();
+      const key = crossSiteKey(address);
+      const failures = await failedLogins.add({ address: key, subject: NOBODY, now, since: addSeconds(now, -CROSS_SITE_WINDOW) });
+      if (failures < CROSS_SITE_FAILURES) return;
+      const expires_at = addSeconds(now, CROSS_SITE_WINDOW);
+      await ipBans.ban({ address: key, now, expires_at });
+      bans.note(key, expires_at);
     },
 
-    listBans: (limit: number) => ipBans.list({ now: clock(), limit }),
+    /** Whether requests that pages of other sites make are refused for this address; at most two seconds behind the truth. */
+    refusesCrossSite: async (address: string): Promise<boolean> => !isExempt(address) && (await bans.has(crossSiteKey(address))),
+
+    /**
+     * Runs a guess at the secret behind `name` unless too many failed, and counts it when it is wrong. No two of one address, or at one name,
+     * run at once. Throws without looking at the guess: `too_many_requests`, or `unavailable` when others keep it waiting.
+     */
+    async attempt(address: string, name: string, guess: () => Promise<boolean>, options: AttemptOptions = {}): Promise<boolean> {
+      if (isExempt(address)) return await guess();
+      const { queue = '', isKnownDevice = async () => false } = options;
+      const key = failureKey(address);
+      const subject = sha256(name);
+      const turn = `${key} ${queue}`;
+      const until = performance.now() + max_wait_ms;
+      const wait = () => Math.max(0, until - performance.now());
+      if (addressTurns.isFull(turn)) throw await refuse(key, 'Too many attempts at once', 1);
+      const judged = addressTurns.take(
+        turn,
+        async () => {
+          // A browser of the person's own does not wait behind the guesses of others.
+          const is_known = nameTurns.isBusy(name) && (await isKnownDevice());
+          const line = is_known ? `${name}\0` : name;
+          if (nameTurns.isFull(line)) throw await refuse(key, 'Too many attempts at once', 1);
+          return await nameTurns.take(line, () => judge(key, subject, guess, is_known ? async () => true : isKnownDevice), wait());
+        },
+        wait(),
+      );
+      return await inTime(judged, max_wait_ms + MAX_GUESS_MS);
+    },
+
+    /** Bans of addresses that hold now, newest first. */
+    listBans: (limit: number) => ipBans.list({ now: clock(), limit, kind: 'address' }),
 
     /** Lifts the ban of an address or of the network it is in, and forgets its failures; answers whether there was one. */
     async lift(address: string): Promise<boolean> {
@@ -122,8 +177,23 @@ function secondsToWait({ at_subject, subject_failed_at }: Standing, now: Date): 
   return Math.ceil((next.getTime() - now.getTime()) / 1000);
 }
 
-function tooMany(description: string, retry_after: number): AuthError {
-  return new AuthError('too_many_requests', description, { retry_after });
+/** The result of `work`, or `unavailable` when it takes longer; the work goes on and is still counted. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new AuthError('unavailable', 'The login takes too long', { retry_after: 5, detail: `no answer in ${ms} ms` });
+    timer = setTimeout(() => reject(error), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Not an address, so that nothing held there is held against one. */
+function crossSiteKey(address: string): string {
+  return `${CROSS_SITE_PREFIX}${failureKey(address)}`;
 }
 
 function exemptions(trusted_proxies: readonly string[]): (address: string) => boolean {

@@ -16,8 +16,12 @@ import { flowInProgress } from './flow_lock.ts';
 interface From {
   client_id: string;
   remote_address: string;
+  /** The address as a provider may trust it, empty for none; absent: `remote_address`. */
+  proven_address?: string;
   /** SHA-256 of the pre-login cookie; null in the JSON dialect. */
   browser_hash: Buffer | null;
+  /** The cookie of a browser that somebody has logged in from before; only on pages. */
+  device_cookie?: string | null;
   /** What the page must know when the person comes back to it from elsewhere. */
   page?: FlowPage;
   /** The reference under which a refusal of this request can be explained. */
@@ -83,6 +87,8 @@ export function createVisits({ providers, loginFlows, clock, public_url }: Visit
       const provider = providers.get(providerKeyText({ auth_provider_type: auth_provider_type ?? '', auth_provider_id }));
       const is_known = provider?.auth_provider_id === auth_provider_id && !(flow_type === 'link_user' && provider.is_unlisted);
       if (!provider || !is_known) throw new AuthError('invalid_handler', 'Invalid handler specified');
+      const refusal = provider.refusal(provenAddress(request));
+      if (refusal !== null) throw new AuthError('invalid_handler', 'Invalid handler specified', { detail: refusal });
       if (!isStorable(redirect_uri)) throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI');
       const now = clock();
       const asked = { client_id, redirect_uri, flow_type, code_challenge, remote_address, browser_hash };
@@ -154,6 +160,11 @@ export function createVisits({ providers, loginFlows, clock, public_url }: Visit
       return isFlowId(flow_id) && (await loginFlows.abort({ id: flow_id, now: clock() }));
     },
   };
+}
+
+/** The address that providers judge. */
+export function provenAddress({ proven_address, remote_address }: Pick<From, 'proven_address' | 'remote_address'>): string {
+  return proven_address ?? remote_address;
 }
 
 /** Nobody knows this flow, or it is over, or it is another browser's: all the same to whoever asks. */

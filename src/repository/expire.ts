@@ -128,6 +128,7 @@ export const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   // A device that asks late is told so.
   ['device_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
   ['sessions', (now) => sql`expires_at <= ${now}`],
+  ['device_cookies', (now) => sql`expires_at <= ${now}`],
   ['host_codes', (now) => sql`expires_at <= ${now}`],
   ['host_sessions', (now) => sql`expires_at <= ${now}`],
   ['link_tickets', (now) => sql`expires_at <= ${now}`],

@@ -2,6 +2,9 @@
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
+/** Begins the keys of requests that other sites' pages make from an address. */
+export const CROSS_SITE_PREFIX = 'cross-site ';
+
 export type IpBans = ReturnType<typeof createIpBans>;
 
 export function createIpBans(database: Database) {
@@ -18,9 +21,13 @@ export function createIpBans(database: Database) {
       return banned !== undefined;
     },
 
-    /** Bans that hold now, newest first. */
-    async list({ now, limit }: { now: Date; limit: number }) {
-      const query = kysely.selectFrom('ip_bans').select(['address', 'banned_at', 'expires_at']).where('expires_at', '>', now);
+    /** Bans that hold now, newest first; of kind `address` without those of requests that other sites' pages make. */
+    async list({ now, limit, kind }: { now: Date; limit: number; kind?: 'address' }) {
+      const query = kysely
+        .selectFrom('ip_bans')
+        .select(['address', 'banned_at', 'expires_at'])
+        .where('expires_at', '>', now)
+        .$if(kind === 'address', (bans) => bans.where('address', 'not like', `${CROSS_SITE_PREFIX}%`));
       return await query.orderBy('banned_at', 'desc').orderBy('address').limit(limit).execute();
     },
 

@@ -280,6 +280,7 @@ export interface Schema {
     expires_at: Date;
     refresh_token_id: string | null;
   };
+  device_cookies: { cookie_hash: Buffer; user_id: string; guesses: Generated<number>; created_at: Date; expires_at: Date };
   cut_off: { id: Generated<boolean>; not_before: Date };
   revoked_access_tokens: { jti: string; expires_at: Date };
   used_proofs: { proof_hash: Buffer; expires_at: Date };

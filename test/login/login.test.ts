@@ -124,16 +124,9 @@ describe('beginning', () => {
     await begin({ redirect_uri: 'https://evil.example/' });
   });
 
-  it('at a provider that lets nobody in from there is aborted', async () => {
-    const { step } = await parts.login.begin({ ...json, ...asked, handler: ['refusing', null] });
-    expect(step).toEqual({
-      type: 'abort',
-      flow_id: expect.any(String),
-      handler: ['refusing', null],
-      reason: 'not_allowed',
-      description_placeholders: null,
-    });
-    expect(await openFlows()).toEqual([]);
+  it('at a provider that lets nobody in from there finds no such handler', async () => {
+    const begun = parts.login.begin({ ...json, ...asked, handler: ['refusing', null] });
+    await expect(begun).rejects.toMatchObject({ code: 'invalid_handler', status: 404 });
   });
 
   it('may end at once', async () => {

@@ -28,7 +28,7 @@ beforeEach(async () => {
 function createReplica(differs: Partial<ThrottleDeps> = {}): Throttle {
   const tables = { failedLogins: createFailedLogins(db.database), ipBans: createIpBans(db.database) };
   const audit = { record: (event: AuditEvent) => void events.push(event) };
-  const limits = { threshold: 10, ban_duration: HOUR, trusted_proxies: ['10.0.0.0/8'] };
+  const limits = { threshold: 10, ban_duration: HOUR, trusted_proxies: ['10.0.0.0/8'], max_wait_ms: 25_000 };
   return createThrottle({ ...tables, ...limits, clock: time.clock, audit, ...differs });
 }
 
@@ -158,11 +158,43 @@ describe('a name', () => {
     expect(await guessRight()).toBe(true);
   });
 
-  it('that is refused for others costs an address nothing', async () => {
+  // S10
+  it('that is refused is polled at the cost of the address that polls, which cannot keep others out for long', async () => {
     for (const address of from(31)) await guessWrong(address);
-    for (const _ of from(12)) await guessRight().catch(() => {});
-    expect(await counted()).toBe(31);
-    expect(await throttle.isBanned(ADDRESS)).toBe(false);
+    const poller = '203.0.113.66';
+    await repeat(10, () => guessWrong(poller).catch(() => {}));
+    expect(await throttle.isBanned(poller)).toBe(true);
+    time.advance(10);
+    expect(await guessRight()).toBe(true);
+  });
+
+  // S10
+  it('that is refused may still be guessed at in a browser that its person has logged in from, without waiting for others', async () => {
+    for (const address of from(31)) await guessWrong(address);
+    const options = (isKnownDevice: () => Promise<boolean>) => ({ isKnownDevice });
+    const known = options(async () => true);
+    expect(await throttle.attempt(ADDRESS, 'victim', async () => true, known)).toBe(true);
+    await expect(
+      throttle.attempt(
+        ADDRESS,
+        'victim',
+        async () => true,
+        options(async () => false),
+      ),
+    ).rejects.toMatchObject(refused);
+    time.advance(10);
+    let finish = () => {};
+    let slow: Promise<boolean> | undefined;
+    await new Promise<void>((started) => {
+      slow = throttle.attempt('203.0.113.1', 'victim', () => {
+        started();
+        return new Promise((resolve) => (finish = () => resolve(false)));
+      });
+    });
+    const waiting = Promise.allSettled(from(70).map((address) => throttle.attempt(address, 'victim', async () => false)));
+    expect(await throttle.attempt(ADDRESS, 'victim', async () => true, known)).toBe(true);
+    finish();
+    await Promise.all([slow, waiting]);
   });
 
   it('is guessed at one at a time, so a slot is taken once', async () => {
@@ -177,6 +209,26 @@ describe('a name', () => {
     time.advance(300);
     expect(await guessWrong()).toBe(false);
     expect(await guessRight()).toBe(true);
+  });
+});
+
+// S9
+describe('requests that pages of other sites make', () => {
+  it('are refused after a few failures, for a minute, and ban nobody', async () => {
+    await repeat(4, () => throttle.failedCrossSite(ADDRESS));
+    expect(await throttle.refusesCrossSite(ADDRESS)).toBe(false);
+    await repeat(20, () => throttle.failedCrossSite(ADDRESS));
+    expect([await throttle.refusesCrossSite(ADDRESS), await throttle.refusesCrossSite('198.51.100.8')]).toEqual([true, false]);
+    expect([await throttle.isBanned(ADDRESS), await throttle.listBans(10), await guessRight()]).toEqual([false, [], true]);
+    time.advance(60);
+    expect(await throttle.refusesCrossSite(ADDRESS)).toBe(false);
+    await throttle.failedCrossSite(ADDRESS);
+    expect(await throttle.refusesCrossSite(ADDRESS)).toBe(false);
+  });
+
+  it.each(['127.0.0.1', '10.1.2.3'])('are not counted from %s', async (address) => {
+    await repeat(12, () => throttle.failedCrossSite(address));
+    expect([await throttle.refusesCrossSite(address), await counted()]).toEqual([false, 0]);
   });
 });
 

@@ -9,6 +9,7 @@ import type { MfaModule } from '../../src/domain/mfa_module.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createFinish } from '../../src/login/finish.ts';
+import { createKnownDevices } from '../../src/login/known_devices.ts';
 import { createLogin } from '../../src/login/login.ts';
 import { createMfaStep } from '../../src/login/mfa_step.ts';
 import { createResolveUser } from '../../src/login/resolve_user.ts';
@@ -20,6 +21,7 @@ import { createAuditEvents } from '../../src/repository/audit_events.ts';
 import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
 import { createCredentials as createCredentialRows } from '../../src/repository/credentials.ts';
 import type { Database } from '../../src/repository/database.ts';
+import { createDeviceCookies } from '../../src/repository/device_cookies.ts';
 import { createFailedLogins } from '../../src/repository/failed_logins.ts';
 import { createFinishLogin } from '../../src/repository/finish_login.ts';
 import { createGroups } from '../../src/repository/groups.ts';
@@ -98,12 +100,14 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const mfa = createMfaParts({ ...ground, modules: options.mfa_modules ?? [], providers: configured });
   const { providers } = mfa;
   const mfaStep = createMfaStep({ ...mfa, resolveUser, sealer: SEALER, clock });
+  const knownDevices = createKnownDevices({ deviceCookies: createDeviceCookies(database), clock });
   const login = createLogin({
     providers,
     loginFlows,
     finish,
     mfaStep,
     throttle,
+    knownDevices,
     clock,
     audit,
     callback_url: 'https://auth.example.com/callback',

@@ -104,7 +104,7 @@ export function meRoutes({ me, refreshTokens, localLogins, throttle }: Parts): A
       body: z.strictObject({ current_password: z.string(), new_password: z.string(), sign_out_others: z.boolean().default(false) }),
       handle: ({ caller, body, actor }) =>
         localLogins.changeOwnPassword(caller.user.id, { ...body, current_id: caller.refresh_token_id }, actor, (username, guess) =>
-          throttle.attempt(actor.remote_address ?? '', `${LOCAL_KEY}:${username}`, guess, LOCAL_KEY),
+          throttle.attempt(actor.remote_address ?? '', `${LOCAL_KEY}:${username}`, guess, { queue: LOCAL_KEY }),
         ),
     }),
   ];

@@ -12,6 +12,7 @@ import { blocked } from '../../login/resolve_user.ts';
 import { formBody } from '../body.ts';
 import type { Browser, Csrf } from '../csrf.ts';
 import { createHomeAssistantAuthorize } from '../home_assistant_authorize.ts';
+import type { HostRule } from '../host_rule.ts';
 import { createLoginAnswer, type LoginAnswerParts, PROVIDER, type Sent, type ShownForm, type Visit } from '../login_answer.ts';
 import { queryText } from '../page.ts';
 import { CONSENT } from '../pages/consent_page.tsx';
@@ -26,6 +27,7 @@ export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts
   acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean>;
   providers: ReadonlyMap<string, AuthProvider>;
   csrf: Csrf;
+  hostRule: HostRule;
   public_url: string;
 }
 
@@ -47,7 +49,8 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   async function visit(request: FastifyRequest, browser: Browser): Promise<Visit> {
     const query = new URLSearchParams(queryText(request));
     const authorization = await judge(query, request.remote_address);
-    const admitted = [...providers.values()].filter((provider) => provider.refusal(request.remote_address) === null);
+    const address = parts.hostRule.addressOf(request);
+    const admitted = [...providers.values()].filter((provider) => provider.refusal(address) === null);
     const chosen = admitted.find((candidate) => providerKeyText(candidate) === query.get(PROVIDER));
     const provider = chosen ?? admitted.find(({ is_unlisted }) => !is_unlisted);
     if (!provider) throw new AuthError('forbidden', 'No way to log in from here');
@@ -64,7 +67,9 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       flow_type: 'authorize' as const,
       handler: [provider.auth_provider_type, provider.auth_provider_id] as [string, string | null],
       remote_address: request.remote_address,
+      proven_address: parts.hostRule.addressOf(request),
       browser_hash: browser.browser_hash,
+      device_cookie: parts.cookies.read(request, 'device'),
       page: { query: query.toString(), keep },
     };
   }
