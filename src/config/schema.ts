@@ -6,7 +6,7 @@ import { clientSchema, registrationSchema, scopeSchema, urlClientsSchema } from 
 import { duration, lifetime } from './duration.ts';
 import { forwardAuthSchema } from './forward_auth.ts';
 import { groupSchema } from './group.ts';
-import { countOrNever, databaseUrl, integer, network, origin, path, publicUrl, secretText } from './value.ts';
+import { countOrNever, databaseUrl, hostName, integer, network, origin, path, publicUrl, secretText } from './value.ts';
 
 const listen = z.strictObject({
   /** The address to listen on. */
@@ -55,6 +55,8 @@ const http = z.strictObject({
   ip_ban_enabled: z.boolean().default(true),
   /** Seconds that a ban lasts. */
   ip_ban_duration: duration('1m', '3650d').prefault('1h'),
+  /** Names of this server besides public_url's, for trusted networks. */
+  allowed_hosts: z.array(hostName()).max(100).default([]),
   /** Pages of other origins that may call us from a browser. */
   cors_allowed_origins: z.array(origin()).max(1000).default([]),
   /** Seconds between "not ready" and the end of listening, for balancers to notice. */

@@ -77,6 +77,15 @@ export function bearerText(shortest: number) {
 }
 
 /** A network such as `10.0.0.0/8`, or a single address. */
+/** A host name without port, in lower case. */
+export function hostName() {
+  return z
+    .string()
+    .regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, 'must be a host name such as auth.local, without port')
+    .max(253)
+    .transform((name) => name.toLowerCase());
+}
+
 export function network() {
   const error = 'must be an address or network such as 10.0.0.0/8: host bits zero, and IPv4 written as IPv4';
   return z.string({ error }).refine((text) => parseNetwork(text) !== null, { error });

@@ -5,11 +5,14 @@ import type { z } from 'zod';
 import { AuthError } from '../domain/errors.ts';
 import { type Parameters, withoutEmpty } from '../domain/parameters.ts';
 import { firstField, parseForm } from './form_body.ts';
+import { refuseForeignCredentials } from './same_origin.ts';
 import { parseStrictJson } from './strict_json.ts';
 import { validate } from './validate.ts';
 
 /** Bytes that a request may carry. */
 export const BODY_LIMIT = 64 * 1024;
+
+const CLIENT_FIELDS = ['client_id', 'client_secret', 'client_assertion'];
 
 /** Takes Fastify's own parsers away. */
 export function installBodies(app: FastifyInstance): void {
@@ -30,12 +33,20 @@ export const contentTypeHook: onRequestHookHandler = (request, _reply, done) => 
 
 /** The body as JSON, whatever its Content-Type (HA contract 1.1), fitted to the schema. */
 export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema): z.output<Schema> {
-  return validate(schema, parsed(bytesOf(request)));
+  const value = parsed(bytesOf(request));
+  if (typeof value === 'object' && value !== null) refuseForeignCredentials(request, Object.entries(value));
+  return validate(schema, value);
 }
 
-/** The body as a form: every field that it has, the empty ones included. For pages, and where the dialect is yet to be told. */
-export function formBody(request: FastifyRequest): Promise<Parameters> {
-  return parseForm(bytesOf(request), request.headers['content-type']);
+/**
+ * The body as a form: every field that it has, the empty ones included. For pages, and where the dialect is yet to be told. Throws
+ * `cross_site_request` for credentials that the page of another site sends.
+ */
+export async function formBody(request: FastifyRequest): Promise<Parameters> {
+  const form = await parseForm(bytesOf(request), request.headers['content-type']);
+  refuseForeignCredentials(request, form);
+  request.presents_client = CLIENT_FIELDS.some((name) => form.has(name)) || /^basic\b/i.test(request.headers.authorization ?? '');
+  return form;
 }
 
 /** The parameters of an endpoint of the standard profile alone: those that have a value. */

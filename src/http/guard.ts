@@ -1,9 +1,10 @@
 // Who calls a JSON route (HA contract 1.7 and 1.8): `Bearer`, exactly that word, one space, the token. Nothing else authenticates a call.
 
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import { type Clock, epochSeconds } from '../domain/clock.ts';
+import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { Caller } from '../tokens/bearer.ts';
+import { isForged } from './forged_token.ts';
 import { headerValues } from './header_values.ts';
 
 /** Who may call a route, each including those before it. */
@@ -31,7 +32,7 @@ export function createGuard({ bearer, keyring, clock, public_url }: Deps): Guard
     if (caller?.profile === 'standard') throw new AuthError('unauthorized', 'Unauthorized', { detail: 'a token of the standard profile' });
     if (caller) return caller;
     // A missing, expired or revoked token is everyday life; one that we never signed is somebody's guess.
-    const forged = token !== null && !keyring.verify(token) && !callsItselfExpired(token, clock());
+    const forged = token !== null && isForged(token, { keyring, clock });
     request.counts_as_failure = forged;
     reply.header('www-authenticate', challenge); // RFC 9728 section 5.1
     throw new AuthError('unauthenticated', 'Unauthorized', { detail: whyNot(token, forged) });
@@ -51,16 +52,6 @@ function tokenOf(request: FastifyRequest): string | null {
   const [value = '', ...others] = headerValues(request, 'authorization');
   if (others.length > 0) throw new AuthError('invalid_request', 'More than one Authorization header');
   return /^Bearer ([^\s]+)$/.exec(value)?.[1] ?? null;
-}
-
-/** Of a token whose key is long gone nothing can be proven; one that is expired anyway wins its bearer nothing. */
-function callsItselfExpired(token: string, now: Date): boolean {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split('.', 2)[1] ?? '', 'base64url').toString());
-    return typeof claims === 'object' && claims !== null && 'exp' in claims && Number(claims.exp) <= epochSeconds(now);
-  } catch {
-    return false;
-  }
 }
 
 function whyNot(token: string | null, forged: boolean): string {

@@ -10,6 +10,7 @@ import type { AuthProvider } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { STANDARD_SCOPES } from '../domain/scope.ts';
 import type { ForwardAuth } from '../login/forward_auth.ts';
+import type { KnownDevices } from '../login/known_devices.ts';
 import type { Login } from '../login/login.ts';
 import type { Sessions } from '../login/session.ts';
 import type { Authorize } from '../oauth/authorize.ts';
@@ -37,6 +38,7 @@ import { createCookies } from './cookies.ts';
 import { createCsrf } from './csrf.ts';
 import type { RenderErrorPage } from './errors.ts';
 import { createGuard } from './guard.ts';
+import { createHostRule } from './host_rule.ts';
 import { createMetrics, metricsRoute } from './metrics.ts';
 import { createErrorPage } from './page.ts';
 import { LANGUAGE_TAGS } from './pages/language.ts';
@@ -95,6 +97,7 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
   loginMarker: LoginMarker;
   login: Login;
   sessions: Sessions;
+  knownDevices: KnownDevices;
   endSession: EndSession;
   clientPages: ClientPages;
   onboarding: Onboarding;
@@ -116,8 +119,10 @@ export function createPlugins(parts: HttpParts): Plugins {
   const cookies = createCookies(public_url);
   const guard = createGuard(parts);
   const assets = loadAssets();
+  const hostRule = createHostRule({ ...parts, allowed_hosts: config.http.allowed_hosts });
   const pages = {
     ...parts,
+    hostRule,
     ...parts.clientPages,
     cookies,
     csrf: createCsrf({ ...parts, cookies }),
@@ -134,7 +139,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       healthRoute(ready),
       ...(config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : []),
       wellKnownRoute({ ...parts, facts }),
-      tokenRoute(parts),
+      tokenRoute({ ...parts, hostRule }),
       parRoute(parts),
       deviceAuthorizationRoute(parts),
       revokeRoute(parts.revocation),
@@ -144,8 +149,8 @@ export function createPlugins(parts: HttpParts): Plugins {
       forwardRoute(pages, config.http.trusted_proxies),
       hostSessionRoute(pages, config.http.trusted_proxies),
       ...(parts.registration ? [registerRoute(parts.registration)] : []),
-      providersRoute(parts),
-      loginFlowRoute(parts.login, rules),
+      providersRoute({ ...parts, hostRule }),
+      loginFlowRoute(parts.login, rules, hostRule),
       linkUserRoute(parts, guard),
       onboardingRoute(parts.onboarding, rules),
       apiRootRoute(guard),

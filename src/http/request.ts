@@ -38,5 +38,9 @@ declare module 'fastify' {
     refusal: Refusal | null;
     /** The answer counts against the address, whatever its status. */
     counts_as_failure: boolean;
+    /** The form names a client or carries its credentials; set where forms are read. */
+    presents_client: boolean;
+    /** The page of another site made the browser send this, as the request itself says; set by same_origin.ts. */
+    is_cross_site: boolean;
   }
 }

@@ -15,6 +15,27 @@ export function sameOriginHook(rules: OriginRules): onRequestHookHandler {
   return (request, _reply, done) => done(isCrossSite(request.headers, rules) ? crossSite('a page of another origin') : undefined);
 }
 
+/** Sets `is_cross_site`. A page of ours proves where its forms come from by a token, so there `Origin: null` says nothing. */
+export function crossSiteHook(rules: OriginRules): onRequestHookHandler {
+  return (request, _reply, done) => {
+    const { headers, routeOptions } = request;
+    if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined)
+      request.is_cross_site =
+        routeOptions.config.answers === 'page' ? isForeignForm(request, rules.public_url) : isCrossSite(headers, rules);
+    done();
+  };
+}
+
+/** What proves a person or a client; codes and refresh tokens are sent by apps that run in a browser, too. */
+const CREDENTIALS = ['password', 'current_password', 'new_password', 'client_secret', 'client_assertion'];
+
+/** Refuses a body with a credential that the page of another site made the browser send, before it is looked at. */
+export function refuseForeignCredentials({ is_cross_site }: FastifyRequest, fields: Iterable<readonly [string, unknown]>): void {
+  if (!is_cross_site) return;
+  for (const [name, value] of fields)
+    if (value !== '' && CREDENTIALS.includes(name)) throw crossSite(`a ${name} in a request of another site`);
+}
+
 /** The refusal of a cross-site request; `detail` says what gave it away. */
 export function crossSite(detail: string): AuthError {
   return new AuthError('cross_site_request', 'Cross-site request refused', { detail });

@@ -24,6 +24,7 @@ import { boundsHook, drainingHook, headersHook, securityHeaders } from './header
 import { LOG_SERIALIZERS } from './log.ts';
 import { requestLogHook } from './request_log.ts';
 import { createRouteTable, type RouteTable } from './route_table.ts';
+import { crossSiteHook } from './same_origin.ts';
 import './request.ts';
 
 export interface ServerParts extends BanDeps {
@@ -106,11 +107,14 @@ function decorate(app: FastifyInstance): void {
   app.decorateRequest('caller', null);
   app.decorateRequest('refusal', null);
   app.decorateRequest('counts_as_failure', false);
+  app.decorateRequest('is_cross_site', false);
+  app.decorateRequest('presents_client', false);
 }
 
 function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Record<string, string>>, routes: RouteTable): void {
   app.addHook('onRequest', headersHook(headers));
   app.addHook('onRequest', clientIpHook(parts.trusted_proxies));
+  app.addHook('onRequest', crossSiteHook({ public_url: parts.public_url, allowed: parts.cors_allowed_origins }));
   app.addHook('onRequest', banHook(parts));
   app.addHook('onRequest', boundsHook);
   app.addHook('onRequest', contentTypeHook);

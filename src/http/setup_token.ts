@@ -8,6 +8,7 @@ import { AuthError } from '../domain/errors.ts';
 export function requireSetupToken(request: FastifyRequest, isSetupToken: (text: string) => boolean): void {
   const token = request.headers['x-setup-token'];
   if (typeof token === 'string' && isSetupToken(token)) return;
+  request.counts_as_failure = token !== undefined;
   throw new AuthError('setup_token_required', 'The setup token that the server printed is needed');
 }
 

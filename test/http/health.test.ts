@@ -15,7 +15,14 @@ function server({ outage = false, draining = false, token = undefined as string 
       await app.register(healthRoute({ ping, isDraining: () => draining }));
       await app.register(metricsRoute(metrics, token));
     },
-    { throttle: { isBanned: async () => true, failed: async () => {} } },
+    {
+      throttle: {
+        isBanned: async () => true,
+        failed: async () => {},
+        failedCrossSite: async () => {},
+        refusesCrossSite: async () => false,
+      },
+    },
   );
 }
 

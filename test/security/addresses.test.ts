@@ -42,7 +42,7 @@ describe('who somebody is by their address', () => {
     expect(providers.map(({ type }: { type: string }) => type)).toEqual(['homeassistant']);
     const json = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler: ['trusted_networks', null] };
     const refused = await server.inject({ method: 'POST', url: '/auth/login_flow', json, remote_address: '10.0.0.1' });
-    expect([refused.statusCode, refused.json()]).toEqual([200, expect.objectContaining({ type: 'abort', reason: 'not_allowed' })]);
+    expect([refused.statusCode, refused.json()]).toEqual([404, { message: 'Invalid handler specified' }]);
   });
 
   // H16

@@ -22,6 +22,8 @@ export function createBareServer(plugin: FastifyPluginAsync = async () => {}, pa
       failed: async (address) => {
         failures.push(address);
       },
+      failedCrossSite: async () => {},
+      refusesCrossSite: async () => false,
     },
     isOwnersBrowser: async () => false,
     isDraining: () => false,

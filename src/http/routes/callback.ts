@@ -10,6 +10,7 @@ import type { Values } from '../../domain/form.ts';
 import type { CameBack, Login } from '../../login/login.ts';
 import { formBody } from '../body.ts';
 import type { Browser, Csrf } from '../csrf.ts';
+import type { HostRule } from '../host_rule.ts';
 import { createLinkAnswer, type LinkAnswerParts } from '../link_answer.ts';
 import { createLoginAnswer, type LoginAnswerParts } from '../login_answer.ts';
 import { languageOf, queryText, sendPage } from '../page.ts';
@@ -20,6 +21,7 @@ export interface CallbackParts extends LoginAnswerParts, LinkAnswerParts {
   login: Login;
   providers: ReadonlyMap<string, AuthProvider>;
   csrf: Csrf;
+  hostRule: HostRule;
 }
 
 interface Route {
@@ -42,7 +44,8 @@ export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
     const { flow_type, page, provider, result } = came_back;
     if (flow_type === 'link_user') return await linkAnswer.comeBack(reply, request, browser, page, result);
     const query = new URLSearchParams(page.query);
-    const admitted = [...providers.values()].filter((other) => other.refusal(request.remote_address) === null);
+    const address = parts.hostRule.addressOf(request);
+    const admitted = [...providers.values()].filter((other) => other.refusal(address) === null);
     const others = admitted.filter((other) => other !== provider);
     const visited = { request, query, authorization: readAuthorizationRequest(query, parts.public_url), provider, others, browser };
     return await answer.send(reply, visited, result, { flow_id: result.step.flow_id, keep: page.keep, input: {} });

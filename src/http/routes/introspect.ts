@@ -8,7 +8,7 @@ const SIGNED = 'application/token-introspection+jwt';
 
 export function introspectRoute(introspection: Introspection): FastifyPluginAsync {
   return async (app) => {
-    app.post('/auth/introspect', { config: { answers: 'oauth', counts_refusals: true } }, async (request, reply) => {
+    app.post('/auth/introspect', { config: { answers: 'oauth' } }, async (request, reply) => {
       const form = await parameterBody(request);
       const { remote_address, headers } = request;
       const context = { remote_address, authorization: headers.authorization };

@@ -7,6 +7,7 @@ import { AuthError } from '../../domain/errors.ts';
 import { CHALLENGE_REQUIRED, isCodeChallenge } from '../../domain/pkce.ts';
 import type { Login } from '../../login/login.ts';
 import { jsonBody } from '../body.ts';
+import type { HostRule } from '../host_rule.ts';
 import { type OriginRules, sameOriginHook } from '../same_origin.ts';
 
 const MAX_URI_LENGTH = 2048;
@@ -25,7 +26,7 @@ const startSchema = z.strictObject({
 /** Every key beside client_id is what the person typed. */
 const stepSchema = z.looseObject({ client_id: z.string() });
 
-export function loginFlowRoute(login: Login, rules: OriginRules): FastifyPluginAsync {
+export function loginFlowRoute(login: Login, rules: OriginRules, hostRule: HostRule): FastifyPluginAsync {
   const answers = { answers: 'home_assistant' } as const;
   const guarded = { config: { ...answers, counts_refusals: true }, onRequest: sameOriginHook(rules) };
   return async (app) => {
@@ -40,6 +41,7 @@ export function loginFlowRoute(login: Login, rules: OriginRules): FastifyPluginA
         handler,
         code_challenge: codeChallengeOf(pkce),
         remote_address,
+        proven_address: hostRule.addressOf(request),
         error_ref,
         browser_hash: null,
       });
@@ -51,7 +53,8 @@ export function loginFlowRoute(login: Login, rules: OriginRules): FastifyPluginA
       const { client_id, ...input } = jsonBody(request, stepSchema);
       const { remote_address, error_ref } = request;
       const { flow_id } = request.params;
-      const { step, failed } = await login.submit({ flow_id, client_id, input, remote_address, error_ref, browser_hash: null });
+      const from = { remote_address, proven_address: hostRule.addressOf(request), error_ref, browser_hash: null };
+      const { step, failed } = await login.submit({ flow_id, client_id, input, ...from });
       request.counts_as_failure = failed;
       return step;
     });

@@ -19,7 +19,7 @@ const PATH = '/auth/par';
 const CREDENTIALS = ['client_secret', 'client_assertion', 'client_assertion_type'];
 
 export function parRoute({ par, clientAuthentication, dpop }: ParParts): FastifyPluginAsync {
-  const config = { answers: 'oauth', cors: 'any', counts_refusals: true } as const;
+  const config = { answers: 'oauth', cors: 'any' } as const;
   return async (app) => {
     app.post(PATH, { config }, async (request, reply) => {
       const parameters = await parameterBody(request);

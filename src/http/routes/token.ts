@@ -6,14 +6,16 @@ import type { Admissions } from '../../tokens/admission.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
 import { formBody } from '../body.ts';
 import { dpopProofs } from '../dpop_proofs.ts';
+import type { HostRule } from '../host_rule.ts';
 
 interface Parts {
   tokenEndpoint: TokenEndpoint;
   admissions: Admissions;
   dpop: Dpop;
+  hostRule: HostRule;
 }
 
-export function tokenRoute({ tokenEndpoint, admissions, dpop }: Parts): FastifyPluginAsync {
+export function tokenRoute({ tokenEndpoint, admissions, dpop, hostRule }: Parts): FastifyPluginAsync {
   const config = { answers: 'oauth', cors: 'any', counts_refusals: true } as const;
   return async (app) => {
     app.post('/auth/token', { config }, async (request, reply) => {
@@ -22,7 +24,7 @@ export function tokenRoute({ tokenEndpoint, admissions, dpop }: Parts): FastifyP
       const answer = await tokenEndpoint.answer(form, {
         remote_address,
         error_ref,
-        admission: admissions(remote_address),
+        admission: admissions(hostRule.addressOf(request)),
         authorization: request.headers.authorization,
         dpop: dpopProofs(request, reply, dpop),
       });

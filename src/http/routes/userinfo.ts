@@ -7,13 +7,14 @@ import type { Dpop } from '../../tokens/dpop.ts';
 import { challenge, presentedAccessToken } from '../access_token.ts';
 import { parameterBody } from '../body.ts';
 import { dpopProofs } from '../dpop_proofs.ts';
+import { type ForgedTokenDeps, isForged } from '../forged_token.ts';
 
-interface Parts {
+interface Parts extends ForgedTokenDeps {
   userinfo: Userinfo;
   dpop: Dpop;
 }
 
-export function userinfoRoute({ userinfo, dpop }: Parts): FastifyPluginAsync {
+export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPluginAsync {
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const presented = presentedAccessToken(request, request.method === 'POST' ? await parameterBody(request) : undefined);
     if (!presented) {
@@ -25,6 +26,7 @@ export function userinfoRoute({ userinfo, dpop }: Parts): FastifyPluginAsync {
       return await userinfo.answer({ method, remote_address, proofs: dpopProofs(request, reply, dpop), ...presented });
     } catch (error) {
       if (!(error instanceof AuthError) || error.status >= 500) throw error;
+      request.counts_as_failure = error.code === 'invalid_token' && isForged(presented.access_token, deps);
       reply.header('www-authenticate', challenge(presented.scheme, error));
       // RFC 9449 section 9
       if (error.code === 'use_dpop_nonce') throw new AuthError('resource_needs_nonce', error.description);
