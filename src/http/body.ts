@@ -45,7 +45,7 @@ export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, sche
 export async function formBody(request: FastifyRequest): Promise<Parameters> {
   const form = await parseForm(bytesOf(request), request.headers['content-type']);
   refuseForeignCredentials(request, form);
-  request.presents_client = CLIENT_FIELDS.some((name) => form.has(name)) || /^basic\b/i.test(request.headers.authorization ?? '');
+  request.presents_client = CLIENT_FIELDS.some((name) => form.get(name)) || /^basic\b/i.test(request.headers.authorization ?? '');
   return form;
 }
 
