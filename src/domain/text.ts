@@ -10,6 +10,14 @@ export function strip(text: string): string {
   return text.replace(PYTHON_EDGES, '');
 }
 
+/**
+ * The readings of a typed text: as it came, else in Unicode form NFC. Machines differ in whether they send `ü` as one character or as two.
+ */
+export function typedReadings(text: string): string[] {
+  const composed = text.normalize('NFC');
+  return composed === text ? [text] : [text, composed];
+}
+
 const CHEROKEE = /\p{Script=Cherokee}/u;
 
 /** Python's `str.casefold()`: Unicode full case folding, one code point at a time, so that no neighbour (final sigma) matters. */

@@ -9,6 +9,7 @@ import {
 } from '../domain/auth_provider.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { Field } from '../domain/form.ts';
+import { typedReadings } from '../domain/text.ts';
 import { normaliseUsername } from '../domain/user.ts';
 
 const FORM: Field[] = [
@@ -33,9 +34,16 @@ export const provider: AuthProviderType<CommonProviderConfig & z.infer<typeof co
       async step({ values, context }) {
         if (!values) return form({});
         const { username: typed = '', password = '' } = values;
-        const username = normaliseUsername(typed);
-        const ok = await context.attempt(username, () => verify(deps, username, password));
-        if (!ok) return form({ base: 'invalid_auth' });
+        const names = typedReadings(typed).map(normaliseUsername);
+        const found: { username: string | null } = { username: null };
+        // Every spelling of a name counts as one.
+        const guessed = normaliseUsername(typed.normalize('NFC'));
+        await context.attempt(guessed, async () => {
+          found.username = await verify(deps, names, typedReadings(password));
+          return found.username !== null;
+        });
+        const { username } = found;
+        if (username === null) return form({ base: 'invalid_auth' });
         return { type: 'identity', identity: { subject: username, data: { username }, name: username, amr: ['pwd'] } };
       },
     };
@@ -46,15 +54,27 @@ function form(errors: { base?: 'invalid_auth' }): ProviderStep {
   return { type: 'form', step_id: 'init', data_schema: FORM, errors };
 }
 
-async function verify(deps: ProviderDeps, username: string, password: string): Promise<boolean> {
-  const login = await deps.localLogins.find(username);
-  if (!login) {
-    await deps.hasher.verifyNothing(password);
-    return false;
+/** The name of the login that one of the readings opens; null where none does. Both cases take the same work. */
+async function verify(deps: ProviderDeps, names: readonly string[], passwords: readonly string[]): Promise<string | null> {
+  const login = await firstLogin(deps, names);
+  for (const password of passwords) {
+    if (!login) {
+      await deps.hasher.verifyNothing(password);
+      continue;
+    }
+    const { ok, outdated } = await deps.hasher.verify(password, login.password_hash);
+    if (ok && outdated) await rehash(deps, login, password);
+    if (ok) return login.username;
   }
-  const { ok, outdated } = await deps.hasher.verify(password, login.password_hash);
-  if (ok && outdated) await rehash(deps, login, password);
-  return ok;
+  return null;
+}
+
+async function firstLogin({ localLogins }: ProviderDeps, names: readonly string[]) {
+  for (const name of names) {
+    const login = await localLogins.find(name);
+    if (login) return login;
+  }
+  return undefined;
 }
 
 async function rehash({ clock, hasher, localLogins }: ProviderDeps, login: { username: string; password_hash: string }, password: string) {

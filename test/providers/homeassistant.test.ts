@@ -125,3 +125,40 @@ it('a password is asked to have eight characters unless the operator says otherw
   expect(type.config.parse({})).toEqual({ minimum_password_length: 8 });
   expect(type.config.safeParse({ minimum_password_length: 0 }).success).toBe(false);
 });
+
+// W17: `ü` is one character on some machines and two on others.
+describe('a name and a password typed on another machine', () => {
+  const COMPOSED = 'm\u00fcller';
+  const DECOMPOSED = 'mu\u0308ller';
+  const subjectOf = async (username: string, password: string) => {
+    const step = await login(username, password);
+    return step.type === 'identity' ? step.identity.subject : null;
+  };
+
+  it('are compared as they came, else in form NFC', async () => {
+    await store(COMPOSED, await hasher.hash('pa\u00df \u00fc'));
+    await store('zoe\u0308', await hasher.hash('u\u0308 stored by an earlier version'));
+    expect(await subjectOf(DECOMPOSED, 'pa\u00df u\u0308')).toBe(COMPOSED);
+    expect(await subjectOf(COMPOSED, 'pa\u00df u\u0308')).toBe(COMPOSED);
+    expect(await subjectOf('Zoe\u0308', 'u\u0308 stored by an earlier version')).toBe('zoe\u0308');
+    expect(await subjectOf(DECOMPOSED, 'pass u')).toBeNull();
+  });
+
+  it('count as one name, and take as much work where there is no such login', async () => {
+    attempted.splice(0);
+    const works: string[] = [];
+    const counting: PasswordHasher = {
+      ...hasher,
+      verify: async () => {
+        works.push('verify');
+        return { ok: false, outdated: false };
+      },
+      verifyNothing: async () => void works.push('nothing'),
+    };
+    await login(DECOMPOSED, 'u\u0308', createProvider(counting));
+    await login('nobo\u0308dy', 'u\u0308', createProvider(counting));
+    expect(works).toEqual(['verify', 'verify', 'nothing', 'nothing']);
+    await login(COMPOSED, 'x');
+    expect(attempted).toEqual([COMPOSED, 'nob\u00f6dy', COMPOSED]);
+  });
+});
