@@ -30,10 +30,10 @@ const wiring: Wiring = {
       grant_types,
     });
   },
-  async openParts(config) {
+  async openParts(config, { create }) {
     const { createParts } = await import('./app.ts');
     // What goes well is told by the command itself.
-    return await createParts({ config, log: await createStderrLog('warn'), join: true });
+    return await createParts({ config, log: await createStderrLog('warn'), join: true, create });
   },
   async createApp(config) {
     const { createApp } = await import('./app.ts');

@@ -2,10 +2,12 @@
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from './config/load.ts';
 import { type TlsOptions, withPassword } from './repository/connection.ts';
 import { createDatabase, type Database } from './repository/database.ts';
 import { startEmbeddedPostgres } from './repository/embedded_postgres.ts';
+import { findPlace } from './repository/embedded_postgres_place.ts';
 import { secretKeyPath } from './repository/secret_key_file.ts';
 
 export interface OpenDatabase {
@@ -20,11 +22,13 @@ export interface OpenDatabaseOptions {
   log: { info(message: string): void; warn(message: string): void };
   /** Whether to join an embedded server that already runs. */
   join: boolean;
+  /** Whether an embedded server is made where there is none yet. */
+  create: boolean;
   /** Told of connections that died while nobody used them. */
   on_error: (error: unknown) => void;
 }
 
-export async function openDatabase(config: Config, { log, join, on_error }: OpenDatabaseOptions): Promise<OpenDatabase> {
+export async function openDatabase(config: Config, { log, join: joins, create, on_error }: OpenDatabaseOptions): Promise<OpenDatabase> {
   const { pool_size, prepared_statements, tls, direct_url, password } = config.database;
   const settings = { pool_size, prepared_statements, on_error };
   if (config.database_url !== undefined) {
@@ -35,7 +39,8 @@ export async function openDatabase(config: Config, { log, join, on_error }: Open
     return { database, gone: new Promise(() => {}), close: database.close };
   }
   const { data_dir } = config;
-  const server = await startEmbeddedPostgres({ data_dir, log: (message) => log.info(message), join });
+  if (!create) await requireCluster(data_dir);
+  const server = await startEmbeddedPostgres({ data_dir, log: (message) => log.info(message), join: joins });
   if (server.created !== undefined && existsSync(secretKeyPath(data_dir))) log.warn(databaseLost(data_dir, server.created));
   const database = createDatabase({ connection: server.connection, ...settings });
   const close = async () => {
@@ -50,6 +55,16 @@ function databaseLost(data_dir: string, folder: string): string {
   return (
     `${secretKeyPath(data_dir)} is there but ${folder} held no database, so this server starts EMPTY and its setup link makes a new owner. ` +
     'If there should be data, stop it now and restore that folder from a backup'
+  );
+}
+
+/** Changes nothing on disk. */
+async function requireCluster(data_dir: string): Promise<void> {
+  const { folder } = await findPlace(data_dir);
+  if (existsSync(join(folder, 'cluster'))) return;
+  throw new Error(
+    `There is no database in ${data_dir}: no server was started with this configuration. ` +
+      'Run the command in the folder of the server, or name its configuration with --config',
   );
 }
 

@@ -12,6 +12,7 @@ import { createMergeUsers } from './accounts/merge_users.ts';
 import { createNewUsers } from './accounts/new_users.ts';
 import { createOnboarding } from './accounts/onboarding.ts';
 import { createPermissions } from './accounts/permissions.ts';
+import { createProfiles } from './accounts/profiles.ts';
 import { createRefreshTokens } from './accounts/refresh_tokens.ts';
 import { createRevokeAll } from './accounts/revoke_all.ts';
 import { createSignOut } from './accounts/sign_out.ts';
@@ -23,6 +24,7 @@ import type { Config } from './config/load.ts';
 import { createDeviceParts } from './device_parts.ts';
 import type { AuthProviderType } from './domain/auth_provider.ts';
 import type { Clock } from './domain/clock.ts';
+import type { Mailer } from './domain/smtp_config.ts';
 import { createForwardAuthParts } from './forward_auth_parts.ts';
 import { createFinish } from './login/finish.ts';
 import { createKnownDevices } from './login/known_devices.ts';
@@ -33,35 +35,25 @@ import { createSessions } from './login/session.ts';
 import { createSyncGroups } from './login/sync_groups.ts';
 import { createThrottle } from './login/throttle.ts';
 import { createLogoutParts } from './logout_parts.ts';
+import { createMailer } from './mail_parts.ts';
 import { createMfaParts } from './mfa_parts.ts';
 import { openDatabase } from './open_database.ts';
 import { createProviderParts } from './provider_parts.ts';
 import { createMfaModules, type Registry, readRegistry } from './registry.ts';
 import { createAuditEvents } from './repository/audit_events.ts';
-import { createAuthorizationCodes } from './repository/authorization_codes.ts';
-import { createConsents as createConsentRows } from './repository/consents.ts';
-import { createCredentials as createCredentialRows } from './repository/credentials.ts';
 import type { Database } from './repository/database.ts';
 import { createDatabaseClock } from './repository/database_clock.ts';
 import { createDeviceCookies } from './repository/device_cookies.ts';
 import { createJanitor } from './repository/expire.ts';
 import { createFailedLogins } from './repository/failed_logins.ts';
-import { createFinishLogin } from './repository/finish_login.ts';
-import { createGroups as createGroupRows } from './repository/groups.ts';
 import { createIpBans } from './repository/ip_bans.ts';
-import { createLinkTickets as createLinkTicketRows } from './repository/link_tickets.ts';
-import { createLocalLogins as createLocalLoginRows } from './repository/local_logins.ts';
-import { createLoginFlows } from './repository/login_flows.ts';
 import { migrate } from './repository/migrate.ts';
 import { createPasswordHasher } from './repository/password_hash.ts';
-import { createRefreshTokens as createRefreshTokenRows } from './repository/refresh_tokens.ts';
 import { resealSecrets } from './repository/reseal.ts';
 import { createSealer, type Sealer } from './repository/seal.ts';
 import { checkSecretKey, hasSecretKeyCanary } from './repository/secret_key_canary.ts';
 import { readOrCreateSecretKey } from './repository/secret_key_file.ts';
-import { createSessionEnds } from './repository/session_ends.ts';
-import { createSessions as createSessionRows } from './repository/sessions.ts';
-import { createUsers as createUserRows } from './repository/users.ts';
+import { createRows, type Rows } from './rows.ts';
 import { createTokenParts } from './token_parts.ts';
 
 export interface AppOptions {
@@ -75,6 +67,8 @@ export interface AppOptions {
   extra_provider_types?: readonly AuthProviderType[];
   /** Whether to join an embedded PostgreSQL that already runs. */
   join?: boolean;
+  /** Whether an embedded PostgreSQL that is not there yet is made; default: true. */
+  create?: boolean;
 }
 
 export type Parts = Awaited<ReturnType<typeof createParts>>;
@@ -108,12 +102,12 @@ export async function createParts(options: AppOptions) {
 }
 
 async function build(options: AppOptions, closers: Closers) {
-  const { config, log, extra_provider_types, join = false } = options;
+  const { config, log, extra_provider_types, join = false, create = true } = options;
   const registry = await readRegistry(extra_provider_types);
   const on_error = (err: unknown) => log.error({ err }, 'in the background');
   const { database, gone, close } = options.database
     ? { database: options.database, gone: new Promise<void>(() => {}), close: () => {} }
-    : await openDatabase(config, { log, join, on_error });
+    : await openDatabase(config, { log, join, create, on_error });
   closers.add(close);
   const { applied } = await migrate(database, { log: (line) => log.info(line) });
   const clock = options.clock ?? (await startClock(database, closers));
@@ -123,7 +117,8 @@ async function build(options: AppOptions, closers: Closers) {
   const public_url = config.public_url ?? `http://localhost:${config.listen.port}`;
   const audit = createAuditEvents({ database, clock, on_error });
   closers.add(() => audit.close().catch(on_error));
-  const ground = { config, log, database, clock, sealer, audit, public_url, registry, rows: createRows(database) };
+  const mail = createMailer(config.mail);
+  const ground = { config, log, database, clock, sealer, audit, public_url, registry, mail, rows: createRows(database) };
   const accounts = createAccounts(ground);
   // A command that runs with another configuration than the server must not switch groups off.
   if (!join) await accounts.groups.reconcile(config.groups);
@@ -178,24 +173,8 @@ interface Ground {
   audit: ReturnType<typeof createAuditEvents>;
   public_url: string;
   registry: Registry;
-  rows: ReturnType<typeof createRows>;
-}
-
-function createRows(database: Database) {
-  return {
-    users: createUserRows(database),
-    groups: createGroupRows(database),
-    consents: createConsentRows(database),
-    credentials: createCredentialRows(database),
-    localLogins: createLocalLoginRows(database),
-    refreshTokens: createRefreshTokenRows(database),
-    authorizationCodes: createAuthorizationCodes(database),
-    loginFlows: createLoginFlows(database),
-    linkTickets: createLinkTicketRows(database),
-    finishLogin: createFinishLogin(database),
-    sessions: createSessionRows(database),
-    sessionEnds: createSessionEnds(database),
-  };
+  mail: Mailer;
+  rows: Rows;
 }
 
 function createAccounts(ground: Ground) {
@@ -211,6 +190,7 @@ function createAccounts(ground: Ground) {
   const signOut = createSignOut(deps);
   const credentials = createCredentials({ ...deps, providers, signOut, freshLogin });
   const linkUser = createLinkUser({ ...deps, providers, freshLogin });
+  const users = createUsers({ ...deps, signOut, freshLogin, approvals_by: config.approvals.by });
   return {
     ...mfa,
     credentials,
@@ -219,7 +199,7 @@ function createAccounts(ground: Ground) {
     consents: createConsents(deps),
     minimum_password_length,
     onboarding: createOnboarding(deps),
-    users: createUsers({ ...deps, signOut, freshLogin, approvals_by: config.approvals.by }),
+    users,
     mergeUsers: createMergeUsers({ ...deps, freshLogin, approvals_by: config.approvals.by }),
     newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
     tryProvider,
@@ -228,13 +208,13 @@ function createAccounts(ground: Ground) {
     localLogins: createLocalLogins({ ...deps, signOut, freshLogin, unlink: credentials.unlink }),
     groups: createGroups(deps),
     permissions: createPermissions(rows),
-    me: createMe({ ...rows, mfa: mfa.mfa }),
+    me: createMe({ ...rows, update: users.update, mfa: mfa.mfa }),
   };
 }
 
 /** One that cannot work at this address is told of: people who have it are not asked for it. */
-function createConfiguredModules({ registry, config, public_url, log }: Ground) {
-  const modules = createMfaModules(registry, config.auth_mfa_modules, { public_url });
+function createConfiguredModules({ registry, config, public_url, log, mail }: Ground) {
+  const modules = createMfaModules(registry, config.auth_mfa_modules, { public_url, mail });
   for (const { id } of config.auth_mfa_modules)
     if (!modules.some((module) => module.id === id))
       log.warn(`The second factor ${id} cannot work at ${public_url}: nobody is asked for it`);
@@ -270,6 +250,7 @@ function createLoginParts(
     users: rows.users,
     newUsers,
     syncGroups: createSyncGroups({ ...ground, ...rows }),
+    profiles: createProfiles({ ...ground, ...rows }),
     clock,
   });
   const { authorization_code_lifetime } = config.tokens;

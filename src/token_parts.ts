@@ -56,7 +56,8 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
   const keyring = await createKeyring({ signingKeys, sealer, clock, audit, signing_key_lifetime });
   closers.add(() => keyring.close());
   const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
-  const idTokens = createIdTokens({ keyring, userFacts: createUserFacts(database), issuer: public_url, clock });
+  const userFacts = createUserFacts(database);
+  const idTokens = createIdTokens({ keyring, userFacts, issuer: public_url, clock });
   const issuer = createIssuer({ accessTokens, idTokens });
   const lastUsed = createLastUsed({ refreshTokens, clock });
   closers.add(() => lastUsed.close().catch((err: unknown) => deps.log.error({ err }, 'the last uses were not written')));
@@ -89,6 +90,7 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
     revocation,
     dpop,
     introspection,
+    userFacts,
     userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     admissions: createAdmission(deps.providers.values()),

@@ -20,7 +20,12 @@ beforeAll(async () => {
 afterAll(() => db.close());
 
 async function open(config: Record<string, unknown>) {
-  return await openDatabase(await testConfig(config), { log: { info: () => {}, warn: () => {} }, join: false, on_error: () => {} });
+  return await openDatabase(await testConfig(config), {
+    log: { info: () => {}, warn: () => {} },
+    join: false,
+    create: true,
+    on_error: () => {},
+  });
 }
 
 describe('a database of one’s own', () => {

@@ -8,6 +8,7 @@ import type { Database } from '../repository/database.ts';
 import type { UrlClient, UrlClients } from '../repository/url_clients.ts';
 import type { UserEntry, Users } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, cannotModifyOwner, doneBy, requireApprover } from './actor.ts';
+import { suggestionFor } from './profiles.ts';
 
 export interface ApprovalsDeps {
   database: Pick<Database, 'transaction'>;
@@ -31,9 +32,9 @@ export type Approvals = ReturnType<typeof createApprovals>;
 export function createApprovals({ database, users, urlClients, clients, audit, clock, approvals_by }: ApprovalsDeps) {
   return {
     /** Those that wait the longest. */
-    async pending(): Promise<{ users: UserEntry[]; url_clients: UrlClient[] }> {
+    async pending(): Promise<{ users: (UserEntry & { suggested_username: string | null })[]; url_clients: UrlClient[] }> {
       const [pending_users, url_clients] = await Promise.all([users.pending(MAX_PAGE), urlClients.pending(MAX_PAGE)]);
-      return { users: pending_users, url_clients };
+      return { users: pending_users.map((user) => ({ ...user, suggested_username: suggestionFor(user) })), url_clients };
     },
 
     /** Lets a URL client in, or keeps it out for good; one that was in loses what it was granted. */

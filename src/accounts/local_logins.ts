@@ -3,15 +3,25 @@
 import type { PasswordHasher } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { MAX_PASSWORD_LENGTH, requireNewPassword, requireNewUsername, usernameTaken } from '../domain/local_login.ts';
+import {
+  MAX_PASSWORD_LENGTH,
+  newPassword,
+  newUsername,
+  requireNewPassword,
+  requireNewUsername,
+  usernameRetired,
+  usernameTaken,
+} from '../domain/local_login.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import { randomId } from '../domain/secret.ts';
+import { typedReadings } from '../domain/text.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import { violates } from '../repository/constraint.ts';
 import type { Credential, Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
 import { removeDeviceCookies } from '../repository/device_cookies.ts';
 import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
+import { type Renaming, USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, protectOwner, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
@@ -24,6 +34,7 @@ export interface LocalLoginsDeps {
   database: Pick<Database, 'transaction'>;
   users: Pick<Users, 'find' | 'lock'>;
   localLogins: LocalLoginRows;
+  usernames: Pick<Usernames, 'rename'>;
   credentials: Pick<Credentials, 'ofUserAt' | 'insert'>;
   signOut: SignOut;
   freshLogin: FreshLogin;
@@ -40,7 +51,7 @@ type Transaction = Parameters<Users['lock']>[0];
 export type LocalLogins = ReturnType<typeof createLocalLogins>;
 
 export function createLocalLogins(deps: LocalLoginsDeps) {
-  const { database, users, localLogins, credentials, signOut, freshLogin, hasher, audit, clock, minimum_password_length } = deps;
+  const { database, users, localLogins, usernames, credentials, signOut, freshLogin, hasher, audit, clock, minimum_password_length } = deps;
 
   async function loginOf(user_id: string): Promise<Credential> {
     return (await credentials.ofUserAt(user_id, LOCAL_PROVIDER)) ?? credentialsNotFound();
@@ -50,7 +61,8 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     return (await users.find(user_id)) ?? userNotFound();
   }
 
-  async function hashNew(password: string, username: string): Promise<string> {
+  async function hashNew(typed: string, username: string): Promise<string> {
+    const password = newPassword(typed);
     requireNewPassword(password, { username, minimum_length: minimum_password_length });
     return await hasher.hash(password);
   }
@@ -82,25 +94,33 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
   }
 
   return {
-    /** Gives a user a name and a password. */
-    async add(user_id: string, { username, password }: { username: string; password: string }, actor: Actor): Promise<void> {
+    /** Gives a user a name, which becomes their username, and a password. Answers the name as it is stored. */
+    async add(
+      user_id: string,
+      { reuse_username = false, ...login }: { username: string; password: string; reuse_username?: boolean | undefined },
+      actor: Actor,
+    ): Promise<string> {
+      if (reuse_username) requireOwner(actor);
       await freshLogin.require(actor);
       const user = await requireUser(user_id);
       if (user.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
       protectOwner(actor, user);
-      requireNewUsername(username);
-      if (user.username !== null) throw credentialExists();
+      const username = newUsername(login.username);
+      if (await credentials.ofUserAt(user_id, LOCAL_PROVIDER)) throw credentialExists();
+      if (user.username !== null && user.username !== username) requireOwner(actor);
       if (await localLogins.find(username)) throw usernameTaken(username);
-      const password_hash = await hashNew(password, username);
-      await database.transaction(async (trx) => {
+      const password_hash = await hashNew(login.password, username);
+      await naming(username, async (trx) => {
         const now = clock();
         // Ownership may have changed hands meanwhile.
         protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
+        requireRenamed(username, await usernames.rename(trx, { user_id, to: username, now, reuse_retired: reuse_username }));
         if (!(await localLogins.insert(trx, { username, password_hash, now }))) throw usernameTaken(username);
         const credential = { id: randomId(), user_id, ...LOCAL_PROVIDER, subject: username, data: { username }, created_at: now };
         if (!(await credentials.insert(trx, credential))) throw credentialExists();
         await audit.insert(trx, { type: 'local_login.created', ...doneBy(actor), target_user_id: user_id, detail: { username } });
       });
+      return username;
     },
 
     /** Name and password go; never the last way in. */
@@ -122,10 +142,11 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     ): Promise<void> {
       await freshLogin.require(actor);
       const { subject: username } = await loginOf(user_id);
-      requireNewPassword(sent.new_password, { username, minimum_length: minimum_password_length });
+      const new_password = newPassword(sent.new_password);
+      requireNewPassword(new_password, { username, minimum_length: minimum_password_length });
       const { password_hash: old_hash } = (await localLogins.find(username)) ?? credentialsNotFound();
       if (!(await attempt(username, () => isRight(sent.current_password, old_hash)))) throw invalidCurrentPassword();
-      const password_hash = await hasher.hash(sent.new_password);
+      const password_hash = await hasher.hash(new_password);
       const { sign_out_others = false, current_id = null } = sent;
       const ends = (trx: Transaction) => endLogins(trx, { user_id, except_id: current_id, grants: true }, actor);
       const change = { username, password_hash, old_hash, ...(sign_out_others && { ends }) };
@@ -147,33 +168,45 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       if (!(await storePassword(user_id, { username, password_hash, ends }, actor))) credentialsNotFound();
     },
 
-    /** Credential and tokens stay what they are. */
-    async setUsername(user_id: string, username: string, actor: Actor): Promise<void> {
+    /** Credential and tokens stay what they are; the former name is retired. In Home Assistant's words (HA contract 6.1). */
+    async setUsername(user_id: string, typed: string, actor: Actor, reuse_username = false): Promise<void> {
       requireOwner(actor);
       await freshLogin.require(actor);
       await requireUser(user_id);
       const { subject: from } = await loginOf(user_id);
-      requireNewUsername(username);
+      requireNewUsername(typed);
+      const username = newUsername(typed);
       if (username === from) throw usernameTaken(username);
-      try {
-        await database.transaction(async (trx) => {
-          protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
-          if (!(await localLogins.rename(trx, { from, to: username, now: clock() }))) credentialsNotFound();
-          const detail = { from, to: username };
-          await audit.insert(trx, { type: 'local_login.username_changed', ...doneBy(actor), target_user_id: user_id, detail });
-        });
-      } catch (error) {
-        throw NAME_INDEXES.some((index) => violates(error, index)) ? usernameTaken(username) : error;
-      }
+      await naming(username, async (trx) => {
+        protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
+        requireRenamed(username, await usernames.rename(trx, { user_id, to: username, now: clock(), reuse_retired: reuse_username }));
+        const detail = { from, to: username };
+        await audit.insert(trx, { type: 'local_login.username_changed', ...doneBy(actor), target_user_id: user_id, detail });
+      });
     },
   };
 
+  /** A transaction in which a parallel call can take the name. */
+  async function naming(username: string, work: (trx: Transaction) => Promise<void>): Promise<void> {
+    try {
+      await database.transaction(work);
+    } catch (error) {
+      throw USERNAME_INDEXES.some((index) => violates(error, index)) ? usernameTaken(username) : error;
+    }
+  }
+
   async function isRight(password: string, hash: string): Promise<boolean> {
-    return password.length <= MAX_PASSWORD_LENGTH && (await hasher.verify(password, hash)).ok;
+    if (password.length > MAX_PASSWORD_LENGTH) return false;
+    for (const reading of typedReadings(password)) if ((await hasher.verify(reading, hash)).ok) return true;
+    return false;
   }
 }
 
-const NAME_INDEXES = ['local_logins_pkey', 'credentials_one_user_per_identity'];
+function requireRenamed(username: string, outcome: Renaming): void {
+  if (outcome === 'taken') throw usernameTaken(username);
+  if (outcome === 'retired') throw usernameRetired(username);
+  if (outcome === 'unknown_user') userNotFound();
+}
 
 function userNotFound(): never {
   throw new AuthError('not_found', 'User not found');

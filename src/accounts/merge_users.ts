@@ -1,5 +1,6 @@
 // Two users, one person: whoever waits for approval turns out to be somebody we know. Their logins move to that user, and nobody waits any more.
 // Called where users are approved: by the API, the pages and the CLI.
+import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { User } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
@@ -16,12 +17,13 @@ export interface MergeUsersDeps {
   credentials: Pick<Credentials, 'moveAll'>;
   audit: Pick<AuditEvents, 'insert'>;
   freshLogin: FreshLogin;
+  clock: Clock;
   approvals_by: ApprovalsBy;
 }
 
 export type MergeUsers = ReturnType<typeof createMergeUsers>;
 
-export function createMergeUsers({ database, users, credentials, freshLogin, audit, approvals_by }: MergeUsersDeps) {
+export function createMergeUsers({ database, users, credentials, freshLogin, audit, clock, approvals_by }: MergeUsersDeps) {
   type Transaction = Parameters<typeof users.lock>[0];
 
   /** Both, locked in the order of their ids, so that two merges never wait for each other. */
@@ -39,7 +41,7 @@ export function createMergeUsers({ database, users, credentials, freshLogin, aud
     if (into.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
     if (into.is_pending) throw new AuthError('conflict', 'User is waiting for approval');
     const moved = await credentials.moveAll(trx, id, into_id);
-    await users.remove(trx, id);
+    await users.remove(trx, id, clock());
     const logins = moved.map(({ auth_provider_type, auth_provider_id, subject }) => ({ auth_provider_type, auth_provider_id, subject }));
     const detail = { merged_user_id: id, name: waiting.name, credentials: logins };
     await audit.insert(trx, { type: 'user.merged', ...doneBy(actor), target_user_id: into_id, detail });

@@ -4,25 +4,31 @@ import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { newUserGroups } from '../domain/group_mapping.ts';
+import { suggestedUsername, usernameCandidates } from '../domain/profile.ts';
 import { randomId } from '../domain/secret.ts';
 import { cleanText } from '../domain/text.ts';
 import type { User } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Credentials, NewPerson } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
+import type { Usernames } from '../repository/usernames.ts';
 import type { Users } from '../repository/users.ts';
+import { NO_PROFILE, retryTaken, statedChange } from './profiles.ts';
 
 const MAX_NAME_LENGTH = 256;
 
 export interface NewUsersDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'find' | 'countPending'>;
+  users: Pick<Users, 'find' | 'countPending' | 'updateProfile'>;
+  usernames: Pick<Usernames, 'assign'>;
   credentials: Pick<Credentials, 'findIdentity' | 'insertWithUser'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   /** Users that may wait for approval at the same time. */
   max_pending: number;
 }
+
+type Transaction = Parameters<Usernames['assign']>[0];
 
 type Origin = Pick<AuthProvider, 'auth_provider_type' | 'auth_provider_id' | 'new_users' | 'default_groups' | 'groups'>;
 
@@ -32,11 +38,18 @@ export interface Admitted {
   credential_id: string;
 }
 
-export function createNewUsers({ database, users, credentials, audit, clock, max_pending }: NewUsersDeps) {
+export function createNewUsers({ database, users, usernames, credentials, audit, clock, max_pending }: NewUsersDeps) {
   async function find(provider: Origin, subject: string): Promise<Admitted | undefined> {
     const credential = await credentials.findIdentity(provider, subject);
     const user = credential && (await users.find(credential.user_id));
     return user && { user, credential_id: credential.id };
+  }
+
+  const inTransaction: NewUsersDeps['database']['transaction'] = (work) => retryTaken(() => database.transaction(work));
+
+  async function name(trx: Transaction, user_id: string, identity: Identity): Promise<string | null> {
+    const base = suggestedUsername({ ...identity, email: identity.email ?? identity.unverified_email });
+    return base === null ? null : await usernames.assign(trx, { user_id, candidates: usernameCandidates(base, user_id) });
   }
 
   /** Undefined when somebody has made this identity's user meanwhile. */
@@ -46,10 +59,14 @@ export function createNewUsers({ database, users, credentials, audit, clock, max
     const user = { id: randomId(), is_active: person.is_active, local_only: person.local_only };
     const origin = { auth_provider_type, auth_provider_id };
     const credential = { id: randomId(), user_id: user.id, ...origin, subject: identity.subject, data: identity.data };
-    return await database.transaction(async (trx) => {
+    return await inTransaction(async (trx) => {
       if (person.is_pending && (await users.countPending(trx)) >= max_pending) throw blocked('Too many users are waiting for approval');
       if (!(await credentials.insertWithUser(trx, { ...credential, created_at: clock() }, person, group_ids))) return undefined;
-      const detail = { name: person.name, is_pending: person.is_pending, group_ids, ...origin };
+      const profile = statedChange(NO_PROFILE, identity, credential.id);
+      await users.updateProfile(trx, user.id, profile);
+      // Somebody who waits reserves no name.
+      const username = person.is_active ? await name(trx, user.id, identity) : null;
+      const detail = { name: person.name, is_pending: person.is_pending, group_ids, username, ...profile, ...origin };
       await audit.insert(trx, {
         type: 'user.created',
         outcome: 'done',

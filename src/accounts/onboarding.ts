@@ -4,8 +4,9 @@ import { createHmac } from 'node:crypto';
 import type { PasswordHasher } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { requireNewPassword, requireNewUsername, usernameTaken } from '../domain/local_login.ts';
+import { newPassword, newUsername, requireNewPassword, usernameTaken } from '../domain/local_login.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import { requireEmail } from '../domain/profile.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
 import { ADMIN_GROUP } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
@@ -14,6 +15,7 @@ import type { Credentials } from '../repository/credentials.ts';
 import type { Database } from '../repository/database.ts';
 import type { LocalLogins } from '../repository/local_logins.ts';
 import type { Sealer } from '../repository/seal.ts';
+import type { Usernames } from '../repository/usernames.ts';
 import type { Users } from '../repository/users.ts';
 import { createCodes } from '../tokens/authorization_code.ts';
 import { requireName } from './names.ts';
@@ -22,7 +24,8 @@ const MAX_CLIENT_ID_LENGTH = 2048;
 
 export interface OnboardingDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'ownerExists' | 'create'>;
+  users: Pick<Users, 'ownerExists' | 'create' | 'updateProfile'>;
+  usernames: Pick<Usernames, 'rename'>;
   localLogins: Pick<LocalLogins, 'insert'>;
   credentials: Pick<Credentials, 'insert'>;
   authorizationCodes: Pick<AuthorizationCodes, 'store'>;
@@ -42,12 +45,14 @@ export interface NewOwner {
   /** Whose code it is. Not looked at here; the token endpoint does. */
   client_id: string;
   language: string;
+  /** Verified, as the owner says so; absent or empty: none. */
+  email?: string | undefined;
 }
 
 export type Onboarding = ReturnType<typeof createOnboarding>;
 
 export function createOnboarding(deps: OnboardingDeps) {
-  const { database, users, localLogins, credentials, authorizationCodes, hasher, audit, clock } = deps;
+  const { database, users, usernames, localLogins, credentials, authorizationCodes, hasher, audit, clock } = deps;
   // The same on every replica and after every start, as long as the secret key is.
   const setup_token = `lk_st_${createHmac('sha256', deps.sealer.subKey('setup_token')).update('owner').digest('base64url')}`;
   let done = false;
@@ -58,14 +63,17 @@ export function createOnboarding(deps: OnboardingDeps) {
     return done;
   }
 
-  function check({ username, password, client_id, ...owner }: NewOwner): { name: string } {
+  /** The owner as they are stored. A username in upper case is folded: people type their name as they write it. */
+  function check({ client_id, ...owner }: NewOwner): { name: string; username: string; password: string; email: string | null } {
     const name = requireName(owner.name);
-    requireNewUsername(username);
+    const username = newUsername(owner.username);
+    const password = newPassword(owner.password);
+    const email = owner.email ? requireEmail(owner.email) : null;
     requireNewPassword(password, { username, minimum_length: deps.minimum_password_length });
     if (client_id === '' || client_id.length > MAX_CLIENT_ID_LENGTH || /[\p{Cc}\p{Cs}]/u.test(client_id)) {
       throw new AuthError('invalid_client_id', 'Invalid client id');
     }
-    return { name };
+    return { name, username, password, email };
   }
 
   return {
@@ -78,10 +86,10 @@ export function createOnboarding(deps: OnboardingDeps) {
     isSetupToken: (text: string): boolean => safeEqual(text, setup_token),
 
     async createOwner(owner: NewOwner, { remote_address }: { remote_address: string }): Promise<{ auth_code: string; user_id: string }> {
-      const { name } = check(owner);
+      const { name, username, password, email } = check(owner);
       if (await isDone()) throw alreadyDone();
-      const { username, client_id } = owner;
-      const password_hash = await hasher.hash(owner.password);
+      const { client_id } = owner;
+      const password_hash = await hasher.hash(password);
       const [user_id, credential_id] = [randomId(), randomId()];
       return await database.transaction(async (trx) => {
         const now = clock();
@@ -97,6 +105,9 @@ export function createOnboarding(deps: OnboardingDeps) {
         const outcome = await users.create(trx, { ...person, created_at: now }, [ADMIN_GROUP]);
         if (outcome === 'unmade') throw alreadyDone();
         if (outcome === 'unknown_group') throw new Error(`The group ${ADMIN_GROUP} is missing`);
+        if (email !== null) await users.updateProfile(trx, user_id, { email, email_verified: true });
+        const naming = await usernames.rename(trx, { user_id, to: username, now, reuse_retired: false });
+        if (naming !== 'renamed') throw usernameTaken(username);
         if (!(await localLogins.insert(trx, { username, password_hash, now }))) throw usernameTaken(username);
         const credential = { id: credential_id, user_id, ...LOCAL_PROVIDER, subject: username, data: { username }, created_at: now };
         if (!(await credentials.insert(trx, credential))) throw usernameTaken(username);

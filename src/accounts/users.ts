@@ -2,21 +2,26 @@
 // It does not know how anybody logs in; see local_logins.ts and credentials.ts.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { newUsername, usernameRetired, usernameTaken } from '../domain/local_login.ts';
 import type { PageRequest } from '../domain/page.ts';
+import { type ProfilePatch, usernameCandidates } from '../domain/profile.ts';
 import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Database } from '../repository/database.ts';
 import type { Groups } from '../repository/groups.ts';
-import type { UserEntry, Users as UserRows } from '../repository/users.ts';
+import type { Usernames } from '../repository/usernames.ts';
+import type { LockedUser, UserChange, UserEntry, Users as UserRows } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, doneBy, protectOwner, requireApprover, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import { requireName } from './names.ts';
+import { NO_PROFILE, profileChange, retryTaken, suggestionFor } from './profiles.ts';
 import type { SignOut } from './sign_out.ts';
 
 export interface UsersDeps {
   database: Pick<Database, 'transaction'>;
   users: UserRows;
+  usernames: Usernames;
   groups: Pick<Groups, 'replaceMemberships'>;
   signOut: Pick<SignOut, 'sessions' | 'grants'>;
   freshLogin: FreshLogin;
@@ -25,14 +30,20 @@ export interface UsersDeps {
   approvals_by: ApprovalsBy;
 }
 
-export interface NewUser {
+export interface NewUser extends ProfilePatch, Naming {
   name: string;
   group_ids?: readonly string[] | undefined;
   local_only?: boolean | undefined;
 }
 
-/** What is not given stays; groups are replaced as a whole. */
-export interface UserPatch {
+interface Naming {
+  username?: string | undefined;
+  /** Takes a username that belonged to another person: the owner's decision. */
+  reuse_username?: boolean | undefined;
+}
+
+/** What is not given stays; groups are replaced as a whole. A username is changed by the owner alone. */
+export interface UserPatch extends ProfilePatch, Naming {
   name?: string | undefined;
   is_active?: boolean | undefined;
   group_ids?: readonly string[] | undefined;
@@ -43,7 +54,7 @@ type Transaction = Parameters<UserRows['lock']>[0];
 
 export type Users = ReturnType<typeof createUsers>;
 
-export function createUsers({ database, users, groups, signOut, freshLogin, audit, clock, approvals_by }: UsersDeps) {
+export function createUsers({ database, users, usernames, groups, signOut, freshLogin, audit, clock, approvals_by }: UsersDeps) {
   async function get(id: string, trx?: Transaction): Promise<UserEntry> {
     return (await users.find(id, trx)) ?? notFound();
   }
@@ -52,22 +63,43 @@ export function createUsers({ database, users, groups, signOut, freshLogin, audi
     const { group_ids = [], local_only = false, system_generated } = user;
     const id = randomId();
     const row = { id, name: requireName(user.name), is_owner: false, is_active: true, is_pending: false, local_only, system_generated };
-    return await database.transaction(async (trx) => {
+    const profile = profileChange(user, NO_PROFILE, actor);
+    return await inTransaction(async (trx) => {
       const outcome = await users.create(trx, { ...row, created_at: clock() }, unique(group_ids));
       if (outcome === 'unknown_group') throw unknownGroup();
+      await users.updateProfile(trx, id, profile);
+      await rename(trx, id, user, actor);
       await audit.insert(trx, {
         type: 'user.created',
         ...doneBy(actor),
         target_user_id: id,
-        detail: { name: row.name, group_ids: [...group_ids] },
+        detail: { name: row.name, group_ids: [...group_ids], ...profile },
       });
       return await get(id, trx);
     });
   }
 
+  /** Two parallel changes can find the same name or address free; the second one then looks again. */
+  const inTransaction = <T>(work: (trx: Transaction) => Promise<T>): Promise<T> => retryTaken(() => database.transaction(work));
+
+  async function rename(trx: Transaction, user_id: string, { username, reuse_username = false }: Naming, actor: Actor): Promise<void> {
+    if (reuse_username) requireOwner(actor);
+    if (username === undefined) return;
+    const to = newUsername(username);
+    const outcome = await usernames.rename(trx, { user_id, to, now: clock(), reuse_retired: reuse_username });
+    if (outcome === 'taken') throw usernameTaken(to);
+    if (outcome === 'retired') throw usernameRetired(to);
+  }
+
+  /** By the first of the person's logins that says what they are called. */
+  async function nameByLogins(trx: Transaction, user_id: string): Promise<string | null> {
+    const base = suggestionFor(await get(user_id, trx));
+    return base === null ? null : await usernames.assign(trx, { user_id, candidates: usernameCandidates(base, user_id) });
+  }
+
   /** Runs a change while nobody else changes this user, and answers what became of it. */
-  async function change(id: string, work: (trx: Transaction, user: User) => Promise<void>): Promise<UserEntry> {
-    return await database.transaction(async (trx) => {
+  async function change(id: string, work: (trx: Transaction, user: LockedUser) => Promise<void>): Promise<UserEntry> {
+    return await inTransaction(async (trx) => {
       await work(trx, (await users.lock(trx, id)) ?? notFound());
       return await get(id, trx);
     });
@@ -100,14 +132,19 @@ export function createUsers({ database, users, groups, signOut, freshLogin, audi
       // Being active is what every login method of a person depends on.
       if (patch.is_active !== undefined) await freshLogin.require(actor);
       const { group_ids, ...given } = { ...patch, ...(patch.name !== undefined && { name: requireName(patch.name) }) };
+      // Mail and usernames lead into an account, here and at apps.
+      if ([patch.username, patch.email, patch.email_verified].some((value) => value !== undefined)) await freshLogin.require(actor);
       return await change(id, async (trx, user) => {
         refuseUpdate(user, patch);
         protectOwner(actor, user);
+        if (patch.username !== undefined) requireOwner(actor);
+        const columns = { ...definedOnly(given), ...profileChange(patch, user, actor) };
         await regroup(trx, id, group_ids);
-        await users.update(trx, id, definedOnly(given));
+        await users.update(trx, id, columns);
+        await rename(trx, id, patch, actor);
         // Enabling ends what an older version of the program may have left.
         if (given.is_active === false || (given.is_active === true && !user.is_active)) await endLogins(trx, id, actor);
-        const detail = { ...definedOnly(given), ...(group_ids && { group_ids: [...group_ids] }) };
+        const detail = { ...columns, ...(group_ids && { group_ids: [...group_ids] }), ...(patch.username && { username: patch.username }) };
         await audit.insert(trx, { type: 'user.updated', ...doneBy(actor), target_user_id: id, detail });
       });
     },
@@ -121,12 +158,9 @@ export function createUsers({ database, users, groups, signOut, freshLogin, audi
         if (!user.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
         await regroup(trx, id, group_ids);
         await users.update(trx, id, { is_active: true, is_pending: false });
-        await audit.insert(trx, {
-          type: 'user.approved',
-          ...doneBy(actor),
-          target_user_id: id,
-          ...(group_ids && { detail: { group_ids: [...group_ids] } }),
-        });
+        const username = await nameByLogins(trx, id);
+        const detail = { username, ...(group_ids && { group_ids: [...group_ids] }) };
+        await audit.insert(trx, { type: 'user.approved', ...doneBy(actor), target_user_id: id, detail });
       });
     },
 
@@ -140,7 +174,7 @@ export function createUsers({ database, users, groups, signOut, freshLogin, audi
         if (user.is_owner) throw new AuthError('cannot_modify_owner', 'Unable to delete owner.');
         // First of all: their apps are still to be told.
         await signOut.sessions(trx, { user_id: id, except_id: null }, actor);
-        await users.remove(trx, id);
+        await users.remove(trx, id, clock());
         await audit.insert(trx, { type: 'user.deleted', ...doneBy(actor), target_user_id: id, detail: { name: user.name } });
       });
     },
@@ -185,7 +219,7 @@ function unique(group_ids: readonly string[]): string[] {
   return [...new Set(group_ids)];
 }
 
-function definedOnly(given: Omit<UserPatch, 'group_ids'>): { name?: string; is_active?: boolean; local_only?: boolean } {
+function definedOnly(given: Pick<UserPatch, 'name' | 'is_active' | 'local_only'>): UserChange {
   const { name, is_active, local_only } = given;
   return {
     ...(name !== undefined && { name }),

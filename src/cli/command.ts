@@ -26,8 +26,8 @@ export interface Io {
 export interface Wiring {
   /** Throws a `ConfigError` with all complaints. */
   loadConfig(file: string | undefined): Promise<Config>;
-  /** Everything but the HTTP server, beside a running one or alone. */
-  openParts(config: Config): Promise<CliParts>;
+  /** Everything but the HTTP server, beside a running one or alone. Without `create` it fails where there is no database yet. */
+  openParts(config: Config, options: { create: boolean }): Promise<CliParts>;
   /** The whole server, not listening yet. */
   createApp(config: Config): Promise<RunningApp>;
 }
@@ -42,9 +42,14 @@ export interface ConfigOption {
   config?: string;
 }
 
+export const CONFIG_OPTION = [
+  '--config <file>',
+  'configuration file (default: $LATCHKEY_CONFIG, else config.yaml where there is one)',
+] as const;
+
 /** Gives a command its `--config`. */
 export function withConfig(command: Command): Command {
-  return command.option('--config <file>', 'configuration file (default: $LATCHKEY_CONFIG, else config.yaml where there is one)');
+  return command.option(...CONFIG_OPTION);
 }
 
 /** The configuration that `--config`, the environment or the working directory names. */
@@ -52,9 +57,17 @@ export function loadConfig({ io, wiring }: CliContext, { config }: ConfigOption)
   return wiring.loadConfig(config ?? findConfigFile(io.env));
 }
 
-/** Opens the configured server's parts, works with them, and closes them whatever happens. */
-export async function withParts<T>(context: CliContext, options: ConfigOption, work: (parts: CliParts) => Promise<T>): Promise<T> {
-  const parts = await context.wiring.openParts(await loadConfig(context, options));
+/**
+ * Opens the configured server's parts, works with them, and closes them whatever happens. `create`: makes the embedded database where there is
+ * none; otherwise a command in the wrong folder is refused and leaves nothing there.
+ */
+export async function withParts<T>(
+  context: CliContext,
+  options: ConfigOption,
+  work: (parts: CliParts) => Promise<T>,
+  { create = false }: { create?: boolean } = {},
+): Promise<T> {
+  const parts = await context.wiring.openParts(await loadConfig(context, options), { create });
   try {
     return await work(parts);
   } finally {

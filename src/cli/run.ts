@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { debuglog } from 'node:util';
 import { Command, CommanderError } from 'commander';
-import type { CliCommand, CliContext } from './command.ts';
+import { type CliCommand, type CliContext, CONFIG_OPTION } from './command.ts';
 import { EXIT, failureOf } from './exit.ts';
 
 const FOLDER = new URL('./commands/', import.meta.url);
@@ -13,7 +13,8 @@ const EXTENSION = extname(import.meta.url);
 
 /** `argv` is what was typed after `latchkey`; nothing, or options alone, means `serve`. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
-  const words = argv[0] === undefined || /^-(?!h$|-help$|V$|-version$)/.test(argv[0]) ? ['serve', ...argv] : argv;
+  const moved = configLast(argv);
+  const words = moved[0] === undefined || /^-(?!h$|-help$|V$|-version$)/.test(moved[0]) ? ['serve', ...moved] : moved;
   const program = await createProgram(context);
   for (const name of await namesToLoad(words[0])) (await loadCommand(name)).declare(program, context);
   try {
@@ -24,14 +25,32 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   }
 }
 
+/** `--config` may stand anywhere; commander reads it where the command that uses it declares it, behind the command's name. */
+function configLast(argv: readonly string[]): string[] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const before: string[] = [];
+  const config: string[] = [];
+  for (let index = 0; index < end; index += 1) {
+    const word = argv[index] ?? '';
+    if (word === '--config' && index + 1 < end) config.push(word, argv[++index] ?? '');
+    else (word.startsWith('--config=') ? config : before).push(word);
+  }
+  return [...before, ...config, ...argv.slice(end)];
+}
+
 async function createProgram({ io }: CliContext): Promise<Command> {
   const { version, description } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
-  return new Command('latchkey')
-    .description(`${description}. Without a command it serves.`)
-    .version(version)
-    .exitOverride()
-    .configureOutput({ writeOut: io.out, writeErr: io.err })
-    .showHelpAfterError('(--help shows what there is)');
+  return (
+    new Command('latchkey')
+      .description(`${description}. Without a command it serves.`)
+      .version(version)
+      // For the help alone: each command reads it; see configLast.
+      .option(...CONFIG_OPTION)
+      .enablePositionalOptions()
+      .exitOverride()
+      .configureOutput({ writeOut: io.out, writeErr: io.err })
+      .showHelpAfterError('(--help shows what there is)')
+  );
 }
 
 async function namesToLoad(named: string | undefined): Promise<string[]> {

@@ -2,6 +2,7 @@
 // What plug-ins add to their blocks stands in their own files; see block.ts.
 
 import { z } from 'zod';
+import { smtpConfig } from '../domain/smtp_config.ts';
 import { clientSchema, registrationSchema, scopeSchema, urlClientsSchema } from './client.ts';
 import { duration, lifetime } from './duration.ts';
 import { forwardAuthSchema } from './forward_auth.ts';
@@ -108,6 +109,11 @@ const audit = z.strictObject({
   retention: duration('1d', '3650d').prefault('30d'),
 });
 
+const mail = z.strictObject({
+  /** The mail server that every message leaves through. */
+  smtp: smtpConfig.optional(),
+});
+
 const metrics = z.strictObject({
   enabled: z.boolean().default(true),
   /** What a scraper must send as bearer; absent: nothing. */
@@ -151,6 +157,7 @@ export const configSchema = z.strictObject({
   dpop: dpop.prefault({}),
   /** Other hosts whose reverse proxy asks us who may in. */
   forward_auth: forwardAuthSchema.prefault({}),
+  mail: mail.prefault({}),
   audit: audit.prefault({}),
   metrics: metrics.prefault({}),
 });

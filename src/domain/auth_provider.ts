@@ -29,11 +29,21 @@ type GroupMapping = Readonly<Record<string, readonly string[]>>;
 export interface Identity {
   /** Unique and stable within this provider instance; what the credential is found by. */
   subject: string;
+  /** The subject as it was typed, where it is a typed name: credentials of earlier versions are stored under that. */
+  typed_subject?: string;
   /** Kept with the credential and shown to its owner, e.g. `{ "username": … }`. Never a secret. */
   data: JsonObject;
   /** The name a new user gets. */
   name: string | null;
+  /** The address that the provider vouches for; null: none. */
   email?: string | null;
+  /** Whether the operator trusts the provider in that: a person's own entry proves nothing. */
+  email_verified?: boolean;
+  /** An address that the provider states and vouches for in no way. */
+  unverified_email?: string | null;
+  picture?: string | null;
+  locale?: string | null;
+  zoneinfo?: string | null;
   /** Groups as the provider names them, for the `groups` mapping. */
   groups?: string[];
   /** A new user may be restricted to the local network. */

@@ -73,6 +73,7 @@ const ERROR_STATUS = {
   last_credential: 409,
   username_already_exists: 409,
   username_not_normalized: 400,
+  username_retired: 409,
   system_generated: 409,
   cannot_modify_system_generated: 409,
   cannot_deactivate_owner: 409,

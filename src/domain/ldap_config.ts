@@ -40,6 +40,8 @@ const settings = z.object({
   group_filter: filter().default('(member={dn})'),
   group_name: attribute().default('cn'),
   nested_groups: z.boolean().default(false),
+  /** Whether `attributes.email` counts as verified: not where people edit their own entry. */
+  trust_email: z.boolean().default(false),
   /** Only its members may log in. */
   required_group: text().optional(),
 });

@@ -1,6 +1,7 @@
-// What the name and the password of a new local login must be like. A password counts exactly as it is typed: no trimming, no cutting, no Unicode normalisation.
+// What the name and the password of a new local login must be like. Both are stored in Unicode form NFC; a password is neither trimmed nor cut.
 import { COMMON_PASSWORDS } from './common_passwords.ts';
 import { AuthError } from './errors.ts';
+import { foldedUsername, isLikeAnId } from './profile.ts';
 import { isNormalisedUsername, normaliseUsername, usernameComplaint } from './user.ts';
 
 /** Most characters of a password; hashing a longer one would be work for nothing. */
@@ -17,8 +18,26 @@ export function requireNewUsername(username: string): void {
   );
 }
 
+/** The form in which a new username is stored. Throws `invalid_format`. */
+export function newUsername(text: string): string {
+  const complaint = usernameComplaint(text);
+  if (complaint !== null) throw new AuthError('invalid_format', complaint);
+  const username = foldedUsername(text);
+  if (isLikeAnId(username)) throw new AuthError('invalid_format', 'Username must not look like the id of a user');
+  return username;
+}
+
+export function usernameRetired(username: string): AuthError {
+  return new AuthError('username_retired', `Username "${username}" belonged to another person: apps may still know them by it`);
+}
+
 export function usernameTaken(username: string): AuthError {
   return new AuthError('username_already_exists', `Username "${username}" already exists`);
+}
+
+/** The form in which a new password is hashed. */
+export function newPassword(text: string): string {
+  return text.normalize('NFC');
 }
 
 /** Refuses a password that is not worth having. `minimum_length` counts characters as people see them typed, not bytes. */

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { ProviderKey } from './auth_provider.ts';
 import type { Field, Values } from './form.ts';
 import type { JsonObject } from './json.ts';
+import type { Mailer } from './smtp_config.ts';
 
 /** Whose factor it is, as labels and messages name them. */
 export interface MfaUser {
@@ -96,6 +97,7 @@ export interface OnlyFactor {
 export interface MfaModuleDeps {
   /** The issuer: scheme, host and port. */
   public_url: string;
+  mail: Mailer;
 }
 
 /** The settings every module has, beside its own. */

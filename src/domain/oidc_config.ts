@@ -48,6 +48,8 @@ const settings = z.object({
   authorization_endpoint: url().optional(),
   token_endpoint: url().optional(),
   userinfo_endpoint: url().optional(),
+  /** Whether an address counts as verified when the server says so; absent: as the preset says, else not. */
+  trust_email: z.boolean().optional(),
   /** Whether endpoints on other hosts than those named here may lie on this machine or in the home network. */
   allow_private_addresses: z.boolean().default(false),
 });
@@ -82,16 +84,17 @@ export interface OidcSettings {
   /** Null: they are discovered. */
   endpoints: Record<(typeof ENDPOINTS)[number], string> | null;
   allow_private_addresses: boolean;
+  trust_email: boolean;
 }
 
 export function oidcSettings(config: OidcConfig): OidcSettings {
   const preset = presetOf(config);
   const { issuer = '', client_id, client_secret = '', allow_private_addresses, ...rest } = merged(config);
-  const { token_endpoint_auth_method = 'client_secret_basic', scopes = STANDARD_SCOPES } = rest;
+  const { token_endpoint_auth_method = 'client_secret_basic', scopes = STANDARD_SCOPES, trust_email = false } = rest;
   const claims = { ...STANDARD_CLAIMS, ...preset.claims, ...config.claims };
   const endpoints = endpointsOf(config);
   const asked = { issuer, client_id, client_secret, token_endpoint_auth_method, scopes, claims };
-  return { default_name: preset.name, ...asked, endpoints, allow_private_addresses };
+  return { default_name: preset.name, ...asked, endpoints, allow_private_addresses, trust_email };
 }
 
 function presetOf({ preset }: OidcConfig): Partial<OidcPreset> {

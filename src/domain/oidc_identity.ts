@@ -1,6 +1,7 @@
 // What another server says of a person, made into an identity. Nothing here is believed beyond that server's own people.
 import type { Identity } from './auth_provider.ts';
 import type { OidcClaims } from './oidc_presets.ts';
+import { isLocale, isPicture, isZoneinfo } from './profile.ts';
 import { cleanText } from './text.ts';
 
 /** Claims as they came; of none is known what it is. */
@@ -13,16 +14,39 @@ const PLAIN = /^[^\p{Cc}\p{Cs}]+$/u;
 /** The values of RFC 8176 section 2. */
 const METHODS = 'face fpt geo hwk iris kba mca mfa otp pin pop pwd rba retina sc sms swk tel user vbm wia'.split(' ');
 
-/** The identity, or why there is none. `issuer`: who says so; a subject is unique with it only. */
-export function oidcIdentity(issuer: string, claims: Claims, names: OidcClaims): Identity | { refused: string } {
+/**
+ * The identity, or why there is none. `issuer`: who says so; a subject is unique with it only. `trust_email`: whether an address that it calls
+ * verified counts as verified here.
+ */
+export function oidcIdentity(
+  issuer: string,
+  claims: Claims,
+  { names, trust_email }: { names: OidcClaims; trust_email: boolean },
+): Identity | { refused: string } {
   const sub = subjectOf(claimOf(claims, names.subject));
   if (sub === null) return { refused: `no usable ${names.subject} among the claims` };
   const username = textOf(claimOf(claims, names.username));
   const name = textOf(claimOf(claims, names.name)) ?? username;
-  // An address that nobody checked is whatever the person typed there.
-  const email = isTrue(claimOf(claims, names.email_verified)) ? textOf(claimOf(claims, names.email)) : null;
   const data = { sub, ...(username !== null && { preferred_username: username }) };
-  return { subject: `${issuer} ${sub}`, data, name, email, groups: groupsOf(claimOf(claims, names.groups)), amr: methodsOf(claims.amr) };
+  const profile = { ...emailOf(claims, names, trust_email), ...profileOf(claims) };
+  const groups = groupsOf(claimOf(claims, names.groups));
+  return { subject: `${issuer} ${sub}`, data, name, ...profile, groups, amr: methodsOf(claims.amr) };
+}
+
+/** An address that nobody checked is whatever the person typed there. */
+function emailOf(claims: Claims, names: OidcClaims, trust_email: boolean): Pick<Identity, 'email' | 'email_verified' | 'unverified_email'> {
+  const email = textOf(claimOf(claims, names.email));
+  if (isTrue(claimOf(claims, names.email_verified))) return { email, email_verified: trust_email };
+  return { email: null, ...(email !== null && { unverified_email: email }) };
+}
+
+/** OpenID Connect Core section 5.1. */
+function profileOf({ picture, locale, zoneinfo }: Claims): Pick<Identity, 'picture' | 'locale' | 'zoneinfo'> {
+  return {
+    ...(typeof picture === 'string' && isPicture(picture) && { picture }),
+    ...(typeof locale === 'string' && isLocale(locale) && { locale }),
+    ...(typeof zoneinfo === 'string' && isZoneinfo(zoneinfo) && { zoneinfo }),
+  };
 }
 
 /** The claims that `names` asks for and that are not there. */

@@ -13,6 +13,8 @@ export interface OidcPreset {
   authorization_endpoint?: string;
   token_endpoint?: string;
   userinfo_endpoint?: string;
+  /** Whether an address that it calls verified is; see `trust_email` in oidc_config.ts. */
+  trust_email?: boolean;
 }
 
 export const TOKEN_ENDPOINT_AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'none'] as const;
@@ -65,7 +67,7 @@ export const OIDC_PRESETS = {
     userinfo_endpoint: 'https://api.github.com/user',
   },
   gitlab: { name: 'GitLab', issuer: 'https://gitlab.com' },
-  google: { name: 'Google', issuer: 'https://accounts.google.com' },
+  google: { name: 'Google', issuer: 'https://accounts.google.com', trust_email: true },
   keycloak: { name: 'Keycloak' },
   /** Its issuer names the tenant: anybody can make one and be whoever they like in it. */
   microsoft: { name: 'Microsoft' },

@@ -23,7 +23,7 @@ export function isScope(text: string): boolean {
 
 /** The claims that a scope stands for (OpenID Connect Core section 5.4). */
 export const CLAIMS_OF_SCOPE = {
-  profile: ['name', 'preferred_username', 'updated_at'],
+  profile: ['name', 'preferred_username', 'picture', 'zoneinfo', 'locale', 'updated_at'],
   email: ['email', 'email_verified'],
   groups: ['groups'],
 } as const satisfies Record<string, readonly string[]>;

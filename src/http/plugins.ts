@@ -28,6 +28,7 @@ import type { TokenEndpoint } from '../oauth/token_endpoint.ts';
 import type { Userinfo } from '../oauth/userinfo.ts';
 import type { Database } from '../repository/database.ts';
 import type { Sealer } from '../repository/seal.ts';
+import type { UserFactsRows } from '../repository/user_facts.ts';
 import type { Admissions } from '../tokens/admission.ts';
 import type { Bearer } from '../tokens/bearer.ts';
 import type { Keyring } from '../tokens/keyring.ts';
@@ -91,6 +92,7 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
   registration: Registration | null;
   introspection: Introspection;
   userinfo: Userinfo;
+  userFacts: UserFactsRows;
   forwardAuth: ForwardAuth;
   deviceAuthorization: DeviceAuthorization;
   deviceApproval: DeviceApproval;

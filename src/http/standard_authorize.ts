@@ -10,6 +10,7 @@ import type { StandardRequest } from '../domain/standard_request.ts';
 import type { Authorize, Opened } from '../oauth/authorize.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
 import { LOGIN_AFTER, type LoginMarker } from '../oauth/login_marker.ts';
+import type { UserFactsRows } from '../repository/user_facts.ts';
 import type { Assets } from './assets.ts';
 import type { BrowserSession, BrowserSessions } from './browser_session.ts';
 import type { Csrf } from './csrf.ts';
@@ -17,6 +18,7 @@ import { languageOf, sendPage } from './page.ts';
 import { consentPage } from './pages/consent_page.tsx';
 import { formPostPage } from './pages/form_post_page.tsx';
 import { messagePage } from './pages/message_page.tsx';
+import { promisedScopes } from './promised_scopes.ts';
 import { loginHref } from './routes/login.ts';
 import { scopeTexts } from './scope_texts.ts';
 import { shownClient } from './shown_client.ts';
@@ -30,6 +32,7 @@ export interface StandardAuthorizeParts {
   assets: Assets;
   audit: Audit;
   scopes: readonly ConfiguredScope[];
+  userFacts: UserFactsRows;
   public_url: string;
 }
 
@@ -91,13 +94,14 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     );
   }
 
-  function ask(
+  async function ask(
     reply: FastifyReply,
     request: FastifyRequest,
     asked: StandardRequest,
     session: BrowserSession,
     query: URLSearchParams,
-  ): FastifyReply {
+  ): Promise<FastifyReply> {
+    const promised = await promisedScopes(asked.asked_scope, session.user_id, parts.userFacts.find);
     const language = languageOf(request);
     const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = consentPage({
@@ -106,7 +110,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
       client: shownClient(asked.client, asked.redirect_uri),
       account: session.name ?? session.user_id,
       sid: session.sid,
-      scopes: scopeTexts(asked.asked_scope, parts.scopes, language),
+      scopes: scopeTexts(promised, parts.scopes, language),
       resources: asked.asked_resource,
       action: `${PATH}/consent?${query}`,
       csrf: csrf_token,

@@ -49,7 +49,8 @@ export function createForesight({ credentials, users }: ForesightDeps): Foresigh
   }
 
   return async (provider, identity, remote_address) => {
-    const credential = await credentials.findIdentity(provider, identity.subject);
+    const { subject, typed_subject = subject } = identity;
+    const credential = (await credentials.findIdentity(provider, typed_subject)) ?? (await credentials.findIdentity(provider, subject));
     const user_id = credential?.user_id ?? identity.user_id;
     const found = user_id === undefined ? undefined : await users.find(user_id);
     if (found) return await known(provider, identity, remote_address, found, credential !== undefined);

@@ -1,10 +1,12 @@
 // From what a provider found out to the user it is. Looking changes nothing; a first login is settled only once nothing else can refuse it.
+import type { Profiles } from '../accounts/profiles.ts';
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
 import type { Credential } from '../repository/credentials.ts';
+import type { UserEntry } from '../repository/users.ts';
 import type { SyncGroups } from './sync_groups.ts';
 
 /** The user an identity belongs to, as far as it decides whether they may log in. */
@@ -23,20 +25,27 @@ export interface ResolveDeps {
     link(credential: Credential): Promise<boolean>;
     keepEmail(known: { id: string; email: string | null }): Promise<void>;
   };
-  users: { find(id: string): Promise<User | undefined> };
+  users: { find(id: string): Promise<UserEntry | undefined> };
   newUsers: {
     /** Makes the user whom no credential knows, as `new_users` of the provider says; throws `login_blocked` when it says no. */
     admit(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled>;
   };
   syncGroups: SyncGroups;
+  profiles: Pick<Profiles, 'follow'>;
   clock: Clock;
 }
 
 export type ResolveUser = ReturnType<typeof createResolveUser>;
 
-export function createResolveUser({ credentials, users, newUsers, syncGroups, clock }: ResolveDeps) {
-  async function find(provider: AuthProvider, identity: Identity): Promise<Resolved | null> {
-    const credential = await credentials.findIdentity(provider, identity.subject);
+export function createResolveUser({ credentials, users, newUsers, syncGroups, profiles, clock }: ResolveDeps) {
+  /** Under the subject as it came, else in its stored form. */
+  async function credentialOf(provider: AuthProvider, { typed_subject, subject }: Identity): Promise<Credential | undefined> {
+    const typed = typed_subject === undefined ? undefined : await credentials.findIdentity(provider, typed_subject);
+    return typed ?? (await credentials.findIdentity(provider, subject));
+  }
+
+  async function find(provider: AuthProvider, identity: Identity): Promise<(Resolved & { user: UserEntry }) | null> {
+    const credential = await credentialOf(provider, identity);
     const user_id = credential?.user_id ?? identity.user_id;
     const user = user_id === undefined ? undefined : await users.find(user_id);
     // A machine account has no login, whatever the tables say.
@@ -61,6 +70,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, cl
       const { user, credential_id } = found;
       const settled = credential_id === null ? await link(provider, identity, user) : { user, credential_id };
       await syncGroups(provider, identity, user.id, remote_address);
+      await profiles.follow(provider, identity, found.user, settled.credential_id, remote_address);
       return settled;
     }
     // A provider that picks among our users makes none (HA contract 6.3): this one is gone meanwhile.
@@ -72,7 +82,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, cl
     /** The user behind an identity; null when nobody is. */
     find,
 
-    /** The same, with what a login has to write: the credential and the user of a first one, the groups of any other, the e-mail address. */
+    /** The same, with what a login has to write: the credential and the user of a first one, the groups and the profile of any other. */
     async settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled> {
       const settled = await settle(provider, identity, remote_address);
       // Most providers say nothing of it.

@@ -2,7 +2,6 @@
 // which lives as long as its flow. A message that cannot be delivered within a few seconds ends the flow.
 
 import { randomInt } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import { HOTP, Secret } from 'otpauth';
 import { z } from 'zod';
 import type { Field } from '../domain/form.ts';
@@ -17,6 +16,7 @@ import {
   WRONG,
 } from '../domain/mfa_module.ts';
 import { safeEqual } from '../domain/secret.ts';
+import { type Mailer, smtpConfig } from '../domain/smtp_config.ts';
 
 const CODE: Field[] = [{ type: 'string', name: 'code', required: true }];
 const SEND_MS = 5_000;
@@ -26,20 +26,9 @@ const ADDRESS = /^[^\s@<>,;:"()[\]\\]{1,64}@[a-z0-9.-]{1,253}$/i;
 
 const names = z.array(z.string().min(1).max(64)).max(100);
 
-const smtp = z.strictObject({
-  host: z.string().min(1).max(253),
-  port: z.int().min(1).max(65_535).default(587),
-  /** starttls, tls from the first byte, or none. */
-  security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
-  username: z.string().max(256).optional(),
-  password: z.string().max(4096).meta({ secret: true }).optional(),
-  /** Whom messages come from. */
-  from: z.string().min(3).max(320),
-});
-
 const config = z.object({
-  /** Makes the service `email`. */
-  smtp: smtp.optional(),
+  /** Another mail server than that of `mail.smtp`; either makes the service `email`. */
+  smtp: smtpConfig.optional(),
   /** By name, URLs that are posted `target` and `message` as JSON. */
   webhooks: z
     .record(z.string().regex(/^[a-z0-9_-]{1,64}$/, 'must be named by 1 to 64 of a-z, 0-9, _ and -'), z.url({ protocol: /^https?$/ }))
@@ -65,8 +54,8 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig & Config> = {
   type: 'notify',
   default_name: 'Notify One-Time Password',
   config,
-  create({ id, type, name = mfa_module.default_name, ...settings }) {
-    const services = servicesOf(settings);
+  create({ id, type, name = mfa_module.default_name, ...settings }, { mail }) {
+    const services = servicesOf(settings, mail);
     const offered = [...services.keys()].filter((service) => isOffered(service, settings));
 
     /** Sends a new code; `state` is what its answer is judged by. */
@@ -148,9 +137,10 @@ function codeOf({ secret, counter }: JsonObject): string {
   return HOTP.generate({ secret: Secret.fromBase32(String(secret)), counter: Number(counter) });
 }
 
-function servicesOf({ smtp, webhooks }: Config): ReadonlyMap<string, Service> {
+function servicesOf({ smtp, webhooks }: Config, mail: Mailer): ReadonlyMap<string, Service> {
   const services = Object.entries(webhooks).map(([name, url]) => [name, webhook(url)] as const);
-  return new Map([...(smtp ? [[EMAIL, email(smtp)] as const] : []), ...services]);
+  const email: Service = (to, text) => mail.send({ to, subject: text, text }, smtp);
+  return new Map([...(smtp || mail.is_configured ? [[EMAIL, email] as const] : []), ...services]);
 }
 
 function webhook(url: string): Service {
@@ -165,29 +155,6 @@ function webhook(url: string): Service {
     await answer.body?.cancel();
     if (!answer.ok) throw new Error(`the webhook answered ${answer.status}`);
   };
-}
-
-function email({ host, port, security, username, password, from }: z.infer<typeof smtp>): Service {
-  return async (to, text) => {
-    const { createTransport } = await import('nodemailer');
-    const tls = { secure: security === 'tls', requireTLS: security === 'starttls', ignoreTLS: security === 'none' };
-    const limits = { connectionTimeout: SEND_MS, greetingTimeout: SEND_MS, socketTimeout: SEND_MS, dnsTimeout: SEND_MS };
-    const auth = username === undefined ? {} : { auth: { user: username, pass: password ?? '' } };
-    const transport = createTransport({ host, port, ...tls, ...limits, ...auth, disableFileAccess: true, disableUrlAccess: true });
-    const sent = transport.sendMail({ from, to: { name: '', address: to }, subject: text, text });
-    // Each limit is for one wait; a server that trickles is given up all the same.
-    await inTime(sent, 2 * SEND_MS).finally(() => transport.close());
-  };
-}
-
-/** The result of `work`, unless it takes longer. */
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  const timeout = new AbortController();
-  const late = pause(ms, undefined, { signal: timeout.signal }).then(() => Promise.reject(new Error(`no answer within ${ms} ms`)));
-  // Whichever of the two comes second has nobody who waits for it.
-  late.catch(() => {});
-  work.catch(() => {});
-  return await Promise.race([work, late]).finally(() => timeout.abort());
 }
 
 function messageOf(error: unknown): string {

@@ -80,10 +80,13 @@ export const provider: AuthProviderType<CommonProviderConfig & Command> = {
         if (!values) return form({});
         const { username: typed = '', password = '' } = values;
         const username = strip(typed);
+        const composed = { username: username.normalize('NFC'), password: password.normalize('NFC') };
+        const is_composed = composed.username === username && composed.password === password;
         const said: { output: Buffer | null } = { output: null };
         try {
-          await context.attempt(username, async () => {
+          await context.attempt(composed.username, async () => {
             said.output = await ask(username, password);
+            if (said.output === null && !is_composed) said.output = await ask(composed.username, composed.password);
             return said.output !== null;
           });
         } catch (error) {
@@ -91,7 +94,8 @@ export const provider: AuthProviderType<CommonProviderConfig & Command> = {
           throw error;
         }
         if (said.output === null) return form({ base: 'invalid_auth' });
-        return { type: 'identity', identity: identityOf(username, readMeta(said.output)) };
+        const identity = identityOf(composed.username, readMeta(said.output));
+        return { type: 'identity', identity: is_composed ? identity : { ...identity, typed_subject: username } };
       },
     };
   },

@@ -77,6 +77,14 @@ export const provider: AuthProviderType<CommonProviderConfig & LdapConfig> = {
       }
     }
 
+    /** As it came, else in Unicode form NFC, which most directories hold. */
+    async function loginAsTyped(username: string, password: string): Promise<Outcome> {
+      const outcome = await login(username, password);
+      const [name, secret] = [username.normalize('NFC'), password.normalize('NFC')];
+      if ('identity' in outcome || isUnavailable(outcome) || (name === username && secret === password)) return outcome;
+      return await login(name, secret);
+    }
+
     return {
       ...configured,
       support_mfa: true,
@@ -87,7 +95,7 @@ export const provider: AuthProviderType<CommonProviderConfig & LdapConfig> = {
         let outcome = refused('there were too many failed logins');
         try {
           await context.attempt(comparableName(username), async () => {
-            outcome = await login(username, values.password ?? '');
+            outcome = await loginAsTyped(username, values.password ?? '');
             // A guess that nobody judged is not a wrong one: it throws, and is not counted.
             if (isUnavailable(outcome)) throw new AuthError('unavailable', 'The directory is not available');
             return 'identity' in outcome;
@@ -175,7 +183,7 @@ async function isPassword(client: Client, dn: string, password: string): Promise
 }
 
 async function identify(client: Client, config: LdapConfig, typed: string, entry: Entry): Promise<Outcome> {
-  const { attributes, group_base_dn, required_group } = config;
+  const { attributes, group_base_dn, required_group, trust_email } = config;
   const [subject, ...others] = valuesOf(entry, attributes.subject);
   // Never another attribute in its place: who had that name before is not who has it now.
   if (!subject || others.length > 0)
@@ -189,7 +197,8 @@ async function identify(client: Client, config: LdapConfig, typed: string, entry
   if (required_group !== undefined && !known.has(foldCase(required_group))) return refused(`${entry.dn} is not in ${required_group}`);
   const [name = ''] = valuesOf(entry, attributes.name);
   const [email = null] = valuesOf(entry, attributes.email);
-  return { identity: { subject, data: { username }, name: cleanText(name) || null, email, groups, amr: ['pwd'] } };
+  const mail = trust_email ? { email, email_verified: true } : { unverified_email: email };
+  return { identity: { subject, data: { username }, name: cleanText(name) || null, ...mail, groups, amr: ['pwd'] } };
 }
 
 /** The groups that name the person as a member, and where `nested_groups` says so those that name such a group, and so on. */

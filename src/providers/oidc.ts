@@ -136,7 +136,7 @@ async function identify(
     const found = settings.endpoints
       ? await askWho(server, settings.endpoints.userinfo_endpoint, response, checks)
       : await readIdToken(server, settings, response, { ...checks, expectedNonce: pending.nonce });
-    const identity = oidcIdentity(found.issuer, found.claims, settings.claims);
+    const identity = oidcIdentity(found.issuer, found.claims, { names: settings.claims, trust_email: settings.trust_email });
     return 'refused' in identity ? identity : { identity };
   } catch (error) {
     const silence = silenceIn(error);

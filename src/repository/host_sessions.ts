@@ -1,13 +1,13 @@
 // Sessions at protected hosts: the one-time codes that open them, and who stands behind a cookie or a bearer that a host is shown.
 // Everything hangs on the browser's session: when that ends, so do they.
-import { type Insertable, type RawBuilder, sql } from 'kysely';
-import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import { type Insertable, sql } from 'kysely';
 import type { Database } from './database.ts';
 import { hasLivingClient, isAlive } from './refresh_tokens.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
 import type { Schema } from './schema.ts';
 import { isUsed } from './sessions.ts';
-import { email, groupIds } from './user_facts.ts';
+import { groupIds } from './user_facts.ts';
+import { usernameOf } from './usernames.ts';
 
 export type HostSessions = ReturnType<typeof createHostSessions>;
 
@@ -17,6 +17,7 @@ export interface VisitorRow {
   name: string | null;
   /** One that nobody else has. */
   username: string | null;
+  /** A verified address. */
   email: string | null;
   group_ids: string[];
   is_active: boolean;
@@ -62,7 +63,7 @@ export function createHostSessions(database: Database) {
         .innerJoin('sessions as s', 's.sid', 'h.sid')
         .innerJoin('users as u', 'u.id', 's.user_id')
         .select(['s.sid', 's.last_used_at', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
-        .select([uniqueUsername().as('username'), email().as('email'), groupIds().as('group_ids')])
+        .select([usernameOf('u').as('username'), verifiedEmail().as('email'), groupIds().as('group_ids')])
         .where('h.id_hash', '=', p.id_hash)
         .where('h.host', '=', p.host)
         .where('h.expires_at', '>', p.now)
@@ -76,7 +77,7 @@ export function createHostSessions(database: Database) {
         .selectFrom('refresh_tokens as r')
         .innerJoin('users as u', 'u.id', 'r.user_id')
         .select(['r.profile', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
-        .select([uniqueUsername().as('username'), email().as('email'), groupIds().as('group_ids')])
+        .select([usernameOf('u').as('username'), verifiedEmail().as('email'), groupIds().as('group_ids')])
         .where('r.id', '=', p.id)
         .where(isAlive(p.now))
         .where(isNotRevoked(p.jti))
@@ -90,16 +91,7 @@ export function createHostSessions(database: Database) {
   };
 }
 
-/**
- * Apps at a host know people by this name, so no two may have the same: a local login's, which is unique, else what another provider calls
- * them, unless anybody else is called that or it looks like an id, which stands for those without a name. For the rows of a table called `u`.
- */
-function uniqueUsername(): RawBuilder<string | null> {
-  const { auth_provider_type } = LOCAL_PROVIDER;
-  return sql<string | null>`coalesce(
-    (select c.subject from credentials c
-      where c.user_id = u.id and c.auth_provider_type = ${sql.lit(auth_provider_type)} and c.auth_provider_id is null),
-    (select min(c.data ->> 'username') from credentials c
-      where c.user_id = u.id and c.data ->> 'username' !~* '^[0-9a-f]{32}$'
-        and not exists (select from credentials o where lower(o.data ->> 'username') = lower(c.data ->> 'username') and o.user_id <> u.id)))`;
+/** A header says nothing of who checked an address, and apps join accounts by it. For the rows of a table called `u`. */
+function verifiedEmail() {
+  return sql<string | null>`case when u.email_verified then u.email end`;
 }

@@ -1,6 +1,5 @@
 // The table `local_logins`: the names and passwords of the local provider. Names arrive normalised, passwords hashed.
-import { type Kysely, sql } from 'kysely';
-import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import type { Kysely } from 'kysely';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -49,23 +48,6 @@ export function createLocalLogins({ kysely, prepare }: Pick<Database, 'kysely' |
         .returning('username')
         .executeTakeFirst();
       return changed !== undefined;
-    },
-
-    /** Renames a login and the credential that points at it. Breaks `local_logins_pkey` when the new name is taken. */
-    async rename(trx: Kysely<Schema>, { from, to, now }: { from: string; to: string; now: Date }): Promise<boolean> {
-      const renamed = await trx
-        .with('renamed', (query) =>
-          query.updateTable('local_logins').set({ username: to, changed_at: now }).where('username', '=', from).returning('username'),
-        )
-        .updateTable('credentials')
-        .from('renamed')
-        .set({ subject: to, data: sql<string>`jsonb_set(data, '{username}', to_jsonb(${to}::text))` })
-        .where('auth_provider_type', '=', LOCAL_PROVIDER.auth_provider_type)
-        .where('auth_provider_id', 'is', null)
-        .where('subject', '=', from)
-        .returning('credentials.id')
-        .executeTakeFirst();
-      return renamed !== undefined;
     },
 
     async remove(trx: Kysely<Schema>, username: string): Promise<boolean> {

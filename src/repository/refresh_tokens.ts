@@ -6,7 +6,8 @@ import { ADMIN_GROUP } from '../domain/user.ts';
 import type { Database } from './database.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
 import type { Schema } from './schema.ts';
-import { email, groupIds, username } from './user_facts.ts';
+import { groupIds, PROFILE_COLUMNS } from './user_facts.ts';
+import { usernameOf } from './usernames.ts';
 
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
 
@@ -66,7 +67,9 @@ export function createRefreshTokens(database: Database) {
 
     /** The same, with what may be told of the user, and what the client wants to be told. */
     findForUserinfo: database.prepareTogether('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
-      forBearer(kysely, p).select(['r.claims', 'u.created_at', username().as('username'), email().as('email'), groupIds().as('group_ids')]),
+      forBearer(kysely, p)
+        .select(['r.claims', 'u.created_at', ...PROFILE_COLUMNS])
+        .select([usernameOf('u').as('username'), groupIds().as('group_ids')]),
     ),
 
     /** Makes a grant if its user is active, of the right kind, and has no other long-lived one of that name. */

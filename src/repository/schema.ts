@@ -8,21 +8,14 @@ import type { Values } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { FlowPage, FlowType } from '../domain/login_flow.ts';
 import type { TokenType } from '../domain/token.ts';
+import type { UsersTable } from './users_table.ts';
 
 /** A jsonb column: read as a value, written as JSON text. */
 type Json<Value> = ColumnType<Value, string, string>;
 
 export interface Schema {
-  users: {
-    id: string;
-    name: string | null;
-    is_owner: Generated<boolean>;
-    is_active: Generated<boolean>;
-    is_pending: Generated<boolean>;
-    system_generated: Generated<boolean>;
-    local_only: Generated<boolean>;
-    created_at: Date;
-  };
+  users: UsersTable;
+  retired_usernames: { username: string; user_id: string; retired_at: Date };
   groups: {
     id: string;
     name: string;

@@ -1,22 +1,34 @@
 // The table `users`: people, machines and the one owner. A user is read with the groups and logins that hang on it.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
+import type { JsonObject } from '../domain/json.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/page.ts';
+import type { PersonProfile } from '../domain/profile.ts';
 import type { User } from '../domain/user.ts';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
+import { usernameOf } from './usernames.ts';
 
 /** A user as lists show it. */
-export interface UserEntry extends User {
-  /** The name of its login at the local provider. */
-  username: string | null;
+export interface UserEntry extends User, PersonProfile {
+  /** The login whose provider stated the e-mail address; null: a person entered it. */
+  email_credential_id: string | null;
+  /** Whether the username is in its column, and that of the local login where there is one. */
+  is_username_stored: boolean;
   group_ids: string[];
-  credentials: { type: string; id: string | null }[];
+  /** `data`: what the provider says of the person. Never a secret. */
+  credentials: { type: string; id: string | null; data: JsonObject }[];
 }
 
+/** A user as `lock` reads it. */
+export type LockedUser = User & PersonProfile;
+
 /** The columns an update may change. */
-export type UserChange = Partial<Pick<User, 'name' | 'is_active' | 'is_pending' | 'local_only'>>;
+export type UserChange = Partial<Pick<User, 'name' | 'is_active' | 'is_pending' | 'local_only'>> & ProfileChange;
+
+/** `email_verified` holds only while nobody else has the address verified; see `verified`. */
+export type ProfileChange = Partial<Omit<PersonProfile, 'username'>> & { email_credential_id?: string | null };
 
 export type Users = ReturnType<typeof createUsers>;
 
@@ -31,12 +43,6 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
     },
 
     find: (id: string, trx = kysely): Promise<UserEntry | undefined> => selectUsers(trx).where('id', '=', id).executeTakeFirst(),
-
-    /** Whose login at the local provider has this name, as it is stored. */
-    findByUsername: (username: string): Promise<UserEntry | undefined> =>
-      selectUsers(kysely)
-        .where('id', 'in', (query) => query.selectFrom('credentials').select('user_id').where(isLocal).where('subject', '=', username))
-        .executeTakeFirst(),
 
     /** Oldest first, machines included. */
     async page(request: PageRequest): Promise<Page<UserEntry>> {
@@ -68,7 +74,7 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
         .execute(),
 
     /** Reads a user and keeps everyone else from changing it until the transaction ends. */
-    lock: (trx: Kysely<Schema>, id: string): Promise<User | undefined> =>
+    lock: (trx: Kysely<Schema>, id: string): Promise<LockedUser | undefined> =>
       trx.selectFrom('users').selectAll().where('id', '=', id).forUpdate().executeTakeFirst(),
 
     /** Makes a user with its groups; `unmade` when it would be the second owner. After `unknown_group` roll back: the user is made without it. */
@@ -112,13 +118,19 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
     async update(trx: Kysely<Schema>, id: string, change: UserChange): Promise<boolean> {
       const updated = await trx
         .updateTable('users')
-        .set(({ ref }) => ({ id: ref('id'), ...change }))
+        .set(({ ref }) => ({ id: ref('id'), ...change, ...verified(id, change) }))
         .where('id', '=', id)
         .where('system_generated', '=', false)
         .where(({ or, eb }) => or([eb('is_owner', '=', false), eb.val(change.is_active ?? true)]))
         .returning('id')
         .executeTakeFirst();
       return updated !== undefined;
+    },
+
+    /** Changes the profile of anybody but a machine, as `update` does. */
+    async updateProfile(trx: Kysely<Schema>, id: string, change: ProfileChange): Promise<void> {
+      const query = trx.updateTable('users').set(({ ref }) => ({ id: ref('id'), ...change, ...verified(id, change) }));
+      await query.where('id', '=', id).where('system_generated', '=', false).execute();
     },
 
     /** Makes someone the owner in place of the one there is. `from`: only if that user is the owner. The target must be an active person. */
@@ -154,8 +166,8 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
       return crowned !== undefined;
     },
 
-    /** Everything of theirs goes too, passwords included. Never the owner or a machine. */
-    async remove(trx: Kysely<Schema>, id: string): Promise<boolean> {
+    /** Everything of theirs goes too, passwords included; the username is retired. Never the owner or a machine. */
+    async remove(trx: Kysely<Schema>, id: string, now: Date): Promise<boolean> {
       const gone = await trx
         .with('gone', (query) =>
           query
@@ -163,7 +175,19 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
             .where('id', '=', id)
             .where('is_owner', '=', false)
             .where('system_generated', '=', false)
-            .returning('id'),
+            .returning(['id', usernameOf('users').as('username')]),
+        )
+        .with('retired', (query) =>
+          query
+            .insertInto('retired_usernames')
+            .columns(['username', 'user_id', 'retired_at'])
+            .expression(
+              query
+                .selectFrom('gone')
+                .select([sql<string>`gone.username`.as('username'), 'gone.id', sql.val(now).as('retired_at')])
+                .where('gone.username', 'is not', null),
+            )
+            .onConflict((conflict) => conflict.column('username').doNothing()),
         )
         .with('logins', (query) =>
           query
@@ -183,6 +207,16 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
 /** Any number will do, as long as it stays. */
 const PENDING_LOCK_KEY = 4_207_849_311;
 
+/** A verified address is one person's: a second one stays unverified. */
+function verified(id: string, { email, email_verified }: ProfileChange) {
+  if (email_verified !== true) return {};
+  const address = email === undefined ? sql.ref('users.email') : sql.val(email);
+  return {
+    email_verified: sql<boolean>`not exists (
+      select from users o where o.email_verified and lower(o.email) = lower(${address}) and o.id <> ${id})`,
+  };
+}
+
 const isLocal = sql<SqlBool>`auth_provider_type = ${sql.lit(LOCAL_PROVIDER.auth_provider_type)} and auth_provider_id is null`;
 
 const groupIds = sql<string[]>`array(select group_id from user_groups where user_id = users.id order by group_id)`.as('group_ids');
@@ -195,9 +229,16 @@ function selectUsers(kysely: Kysely<Schema>) {
       const credentials = selectFrom('credentials').whereRef('user_id', '=', 'users.id');
       return [
         groupIds,
-        credentials.select('subject').where(isLocal).as('username'),
+        // Takes the place of the column, which `selectAll` reads.
+        usernameOf('users').as('username'),
+        sql<boolean>`users.username is not null and users.username = coalesce(${credentials.select('subject').where(isLocal)}, users.username)`.as(
+          'is_username_stored',
+        ),
         jsonArrayFrom(
-          credentials.select(['auth_provider_type as type', 'auth_provider_id as id']).orderBy('created_at').orderBy('credentials.id'),
+          credentials
+            .select(['auth_provider_type as type', 'auth_provider_id as id', 'data'])
+            .orderBy('created_at')
+            .orderBy('credentials.id'),
         ).as('credentials'),
       ];
     });

@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from '../domain/json.ts';
 import { CLAIMS_OF_SCOPE, scopeOfClaim } from '../domain/scope.ts';
 import type { UserFacts } from '../repository/user_facts.ts';
 
-type ClaimName = 'name' | 'preferred_username' | 'updated_at' | 'email' | 'email_verified' | 'groups';
+type ClaimName = (typeof CLAIMS_OF_SCOPE)[keyof typeof CLAIMS_OF_SCOPE][number];
 
 /** Where a claim was asked for by name. */
 export type ClaimsPlace = 'id_token' | 'userinfo';
@@ -34,14 +34,17 @@ export function namesUserClaims(claims: JsonObject | null, place: ClaimsPlace): 
   return namedClaims(claims, place).some((name) => all.includes(name));
 }
 
-function known({ name, username, email, group_ids, created_at }: UserFacts): Record<ClaimName, JsonValue> {
+function known({ name, username, picture, zoneinfo, locale, ...facts }: UserFacts): Record<ClaimName, JsonValue> {
+  const { email, email_verified, group_ids, created_at } = facts;
   return {
     name,
     preferred_username: username,
+    picture,
+    zoneinfo,
+    locale,
     updated_at: epochSeconds(created_at),
     email,
-    // Only addresses that a provider vouches for are kept.
-    email_verified: email === null ? null : true,
+    email_verified: email === null ? null : email_verified,
     groups: group_ids,
   };
 }

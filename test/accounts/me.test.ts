@@ -14,6 +14,7 @@ test('callers are told who they are, how they may log in, and which second facto
     ...{ id: user.id, name: 'Paulus', is_owner: false, is_admin: true },
     credentials: [{ auth_provider_type: 'homeassistant', auth_provider_id: null }],
     mfa_modules: [{ id: 'totp', name: 'Authenticator app', enabled: false }],
+    ...{ username: 'paulus', email: null, email_verified: false, picture: null, locale: null, zoneinfo: null },
   });
   await a.close();
 });

@@ -63,7 +63,8 @@ describe('nothing is made when', () => {
   test.each([
     ['the name is empty', { name: ' ' }, 'invalid_format'],
     ['the name is too long', { name: 'x'.repeat(257) }, 'invalid_format'],
-    ['the username is not normalised', { username: 'Test-User' }, 'username_not_normalized'],
+    ['the username looks like the id of a user', { username: 'c'.repeat(32) }, 'invalid_format'],
+    ['the e-mail address is none', { email: 'paula' }, 'invalid_format'],
     ['the username is empty', { username: '' }, 'invalid_format'],
     ['the password is too short', { password: 'short' }, 'invalid_password'],
     ['the password is huge', { password: 'x'.repeat(1_000_000) }, 'invalid_password'],

@@ -265,7 +265,7 @@ describe('as in Home Assistant', () => {
       const { id } = await addPerson(a.database, { username: 'paulus' });
       await a.database
         .transaction(async (trx) => {
-          await a.rows.users.remove(trx, id);
+          await a.rows.users.remove(trx, id, NOON);
           throw new Error('no');
         })
         .catch(() => {});

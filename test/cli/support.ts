@@ -69,7 +69,7 @@ function wiringOf(env: Io['env']): Wiring {
         new Map([...types].map(([type, { config }]) => [type, config]));
       return await loadConfig({ file, env, provider_types: schemas(providers), mfa_module_types: schemas(mfa_modules) });
     },
-    openParts: (config) => createParts({ config, log, join: true }),
+    openParts: (config, { create }) => createParts({ config, log, join: true, create }),
     createApp: (config) => createApp({ config, log }),
   };
 }

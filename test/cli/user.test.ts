@@ -1,3 +1,6 @@
+import { mkdtemp, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLocalLogins } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/repository/password_hash.ts';
@@ -13,7 +16,7 @@ beforeAll(async () => {
   expect((await cli.run(['migrate'])).code).toBe(0);
 });
 beforeEach(async () => {
-  for (const table of ['users', 'local_logins'] as const) await cli.database.kysely.deleteFrom(table).execute();
+  for (const table of ['users', 'local_logins', 'retired_usernames'] as const) await cli.database.kysely.deleteFrom(table).execute();
 });
 afterAll(() => cli.close());
 
@@ -46,7 +49,7 @@ test('a system user has no login', async () => {
 for (const [story, words, stdin, complaint] of [
   ['an unknown group', ['--username', 'nina', '--group', 'no-such-group'], PASSWORD, /Unknown group/],
   ['a taken username', ['--username', 'taken'], PASSWORD, /already exists/],
-  ['a username that is not normalised', ['--username', 'Nina'], PASSWORD, /not normalized/],
+  ['an address that is none', ['--username', 'nina', '--email', 'nina'], PASSWORD, /e-mail address is not valid/],
   ['a short password', ['--username', 'nina'], 'short', /at least 8/],
 ] as const) {
   test(`${story} is refused in one line and leaves nobody behind`, async () => {
@@ -123,10 +126,70 @@ test('ownership is handed over, and the owner is neither disabled nor deleted', 
   expect([await stateOf(owner.id), await stateOf(heir.id)]).toMatchObject([{ is_owner: false, is_active: true }, { is_owner: true }]);
 });
 
+// U1, U9
+test('a person is added with a profile and edited, and a username in upper case is folded', async () => {
+  const words = ['user', 'add', 'Paula', '--username', 'Paula', '--email', 'paula@example.com', '--locale', 'de-CH', '--password-stdin'];
+  expect(await cli.run(words, { stdin: PASSWORD })).toMatchObject({ code: 0, out: expect.stringContaining('(paula, ') });
+  const first = { username: 'paula', email: 'paula@example.com', email_verified: true, locale: 'de-CH' };
+  expect(await cli.list('user', 'list')).toMatchObject([first]);
+  expect((await cli.run(['user', 'edit', 'paula', '--username', 'Pia', '--locale', '', '--email-unverified'])).code).toBe(0);
+  expect(await cli.list('user', 'list')).toMatchObject([{ username: 'pia', email_verified: false, locale: null }]);
+  expect(await isPassword('pia', PASSWORD)).toBe(true);
+  expect(await cli.run(['user', 'edit', 'pia'])).toMatchObject({ code: 2, out: '' });
+});
+
+test('an address that is verified for somebody else stays unverified, and the operator is told', async () => {
+  const add = (name: string) =>
+    cli.run(['user', 'add', name, '--username', name, '--email', 'same@example.com', '--password-stdin'], { stdin: PASSWORD });
+  expect(await add('paula')).toMatchObject({ code: 0, err: '' });
+  expect(await add('pia')).toMatchObject({ code: 0, err: 'same@example.com stays unverified: it is verified for somebody else\n' });
+});
+
+// U5
+test('somebody who waits is shown with what their provider said', async () => {
+  const { id } = await addPerson(cli.database, { name: 'Olivia Oak', is_active: false, is_pending: true });
+  const credential = { id: '1'.repeat(32), user_id: id, auth_provider_type: 'ldap', auth_provider_id: 'office', subject: 'x' };
+  await cli.database.kysely
+    .insertInto('credentials')
+    .values({ ...credential, data: '{"username":"Olivia"}', created_at: new Date(0) })
+    .execute();
+  await cli.database.kysely.updateTable('users').set({ email: 'o@example.com' }).where('id', '=', id).execute();
+  const { out } = await cli.run(['user', 'list']);
+  expect(out.split('\n')[1]).toMatch(
+    / olivia +Olivia Oak +o@example.com \(unverified\) +person +waits for approval +ldap:office \(Olivia\)/,
+  );
+});
+
+// U5
+test.each([
+  [['--config', 'CONFIG', 'user', 'list']],
+  [['user', '--config', 'CONFIG', 'list']],
+  [['user', 'list', '--config', 'CONFIG']],
+  [['--config=CONFIG', 'user', 'list']],
+])('the configuration is named anywhere: %j', async (words) => {
+  const { code, err } = await cli.run(words.map((word) => word.replace('CONFIG', '/no/such/config.yaml')));
+  expect([code, err]).toEqual([78, expect.stringContaining('/no/such/config.yaml')]);
+});
+
+// U5
+test('a command in a folder where no server runs is refused, says what is missing and leaves nothing there', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-wrong-folder-'));
+  const env = { LATCHKEY_DATABASE_URL: '', LATCHKEY_DATA_DIR: join(folder, 'data') };
+  for (const words of [
+    ['user', 'list'],
+    ['client', 'list'],
+    ['user', 'add', 'Paula', '--username', 'paula', '--password-stdin'],
+  ]) {
+    const { code, out, err } = await cli.run(words, { env, stdin: PASSWORD });
+    expect([code, out, err]).toEqual([1, '', expect.stringContaining(`There is no database in ${join(folder, 'data')}`)]);
+  }
+  expect(await readdir(folder)).toEqual([]);
+});
+
 test('the list for people shows each user in a line, and no name can move the cursor', async () => {
   await addPerson(cli.database, { name: 'Evil\u001b[2J\u202e name', username: 'evil', is_owner: true });
   const { out } = await cli.run(['user', 'list']);
-  expect(out.split('\n')[0]).toMatch(/^ID +USERNAME +NAME +KIND +STATE/);
+  expect(out.split('\n')[0]).toMatch(/^ID +USERNAME +NAME +E-MAIL +KIND +STATE +LOGS IN BY/);
   expect(out.split('\n')[1]).toMatch(/evil +Evil name +owner +active/);
   expect(out.split('\n')).toHaveLength(3);
 });

@@ -3,7 +3,8 @@ import { missingClaims, oidcIdentity } from '../../src/domain/oidc_identity.ts';
 import { STANDARD_CLAIMS } from '../../src/domain/oidc_presets.ts';
 
 const ISSUER = 'https://op.example';
-const identityOf = (claims: object, names = STANDARD_CLAIMS) => oidcIdentity(ISSUER, { sub: 's', ...claims }, names);
+const identityOf = (claims: object, names = STANDARD_CLAIMS, trust_email = false) =>
+  oidcIdentity(ISSUER, { sub: 's', ...claims }, { names, trust_email });
 
 it('is found by issuer and subject together', () => {
   expect(identityOf({ name: 'Ann', preferred_username: 'ann', email: 'a@b.example' })).toEqual({
@@ -11,6 +12,7 @@ it('is found by issuer and subject together', () => {
     data: { sub: 's', preferred_username: 'ann' },
     name: 'Ann',
     email: null,
+    unverified_email: 'a@b.example',
     groups: [],
     amr: [],
   });
@@ -39,6 +41,10 @@ test.each<[unknown, string | null]>([
   [undefined, null],
 ])('with email_verified %j the e-mail address is %j', (email_verified, email) => {
   expect(identityOf({ email: 'ann@b.example', email_verified })).toMatchObject({ email });
+  // S11: what the upstream vouches for counts as verified only where the operator trusts it.
+  const trusted = identityOf({ email: 'ann@b.example', email_verified }, STANDARD_CLAIMS, true);
+  expect('refused' in trusted ? trusted : (trusted.email_verified ?? false)).toBe(email !== null);
+  expect(identityOf({ email: 'ann@b.example', email_verified })).not.toMatchObject({ email_verified: true });
 });
 
 test.each<[string, unknown, string[]]>([

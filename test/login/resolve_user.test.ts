@@ -53,6 +53,15 @@ it('the e-mail address follows what the provider vouches for; who says nothing o
   }
 });
 
+// W17
+it('a credential that an earlier version stored as it was typed is found by that; new ones are stored in form NFC', async () => {
+  const { user_id } = await addUser(db.database, 'mu\u0308ller');
+  expect(await settle(identity('m\u00fcller', { typed_subject: 'mu\u0308ller' }))).toMatchObject({ user: { id: user_id } });
+  const { user } = await settle(identity('zo\u00eb', { typed_subject: 'zoe\u0308' }));
+  expect(await credentialsOf(user.id)).toMatchObject([{ subject: 'zo\u00eb' }]);
+  expect(await settle(identity('zo\u00eb'))).toMatchObject({ user: { id: user.id } });
+});
+
 it('a user whom the provider picks is linked by the first login', async () => {
   const { user_id } = await addUser(db.database, 'picked', {}, 'elsewhere');
   const who = identity(user_id, { user_id });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import type { Enrolment, MfaModule } from '../../src/domain/mfa_module.ts';
+import { createMailer } from '../../src/mail_parts.ts';
 import { mfa_module } from '../../src/mfa_modules/passkey.ts';
 import { type Authenticator, createAuthenticator } from '../support/authenticator.ts';
 import { made } from '../support/insecure_mfa.ts';
@@ -66,7 +67,7 @@ test.each([
   ['https://[2001:db8::1]', false],
   ['http://127.0.0.1:8420', false],
 ])('under %s passkeys are offered: %s', (public_url, offered) => {
-  expect(mfa_module.create({ type: 'passkey', id: 'passkey' }, { public_url }) !== null).toBe(offered);
+  expect(mfa_module.create({ type: 'passkey', id: 'passkey' }, { public_url, mail: createMailer({}) }) !== null).toBe(offered);
 });
 
 test('a device is enrolled under its own id, by the name that its owner gives it', async () => {

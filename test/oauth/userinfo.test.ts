@@ -12,6 +12,8 @@ let db: TestDatabase;
 let parts: TokenParts;
 let user: User;
 
+const PROFILE = { email: 'ada@example.com', email_verified: false, picture: 'https://example.com/a.png', locale: 'en-GB' };
+
 beforeAll(async () => {
   db = await createTestDatabase();
   await addSystemGroups(db.database);
@@ -25,10 +27,12 @@ beforeEach(async () => {
     .insertInto('credentials')
     .values({
       ...{ id: randomId(), user_id: user.id, auth_provider_type: 'ldap', auth_provider_id: 'office', subject: randomId() },
-      data: JSON.stringify({ username: 'lovelace', email: 'ada@example.com' }),
+      data: JSON.stringify({ username: 'lovelace', email: 'ada@directory.example' }),
       created_at: NOON,
     })
     .execute();
+  // The profile is told, not what a provider says.
+  await db.database.kysely.updateTable('users').set(PROFILE).where('id', '=', user.id).execute();
   return () => parts.close();
 });
 
@@ -49,6 +53,7 @@ function change(columns: { is_active?: boolean; local_only?: boolean }) {
   return db.database.kysely.updateTable('users').set(columns).where('id', '=', user.id).execute();
 }
 
+// U1, S11
 test('tells what the scopes stand for, from one look at the database', async () => {
   const { access_token } = await tokens({ scope: ['openid', 'profile', 'email', 'groups'] });
   const { subject } = await db.database.kysely
@@ -62,8 +67,7 @@ test('tells what the scopes stand for, from one look at the database', async () 
     name: 'Paulus',
     preferred_username: subject,
     updated_at: NOON.getTime() / 1000,
-    email: 'ada@example.com',
-    email_verified: true,
+    ...PROFILE,
     groups: ['system-admin', 'system-users'],
   });
 });

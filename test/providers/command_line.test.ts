@@ -297,3 +297,16 @@ describe('a configuration', () => {
     });
   }
 });
+
+// W17
+describe('a name and a password typed on another machine', () => {
+  const TOLD = { username: 'mu\u0308ller', password: 'u\u0308' };
+  const program = () => script('[ "$username" = m\u00fcller ] && [ "$password" = \u00fc ]');
+
+  it('are told as they came, then in form NFC; the credential is stored under that', async () => {
+    const step = await login(create(program()), TOLD.username, TOLD.password);
+    expect(step).toMatchObject({ identity: { subject: 'm\u00fcller', typed_subject: 'mu\u0308ller', data: { username: 'm\u00fcller' } } });
+    expect(await login(create(program()), 'm\u00fcller', '\u00fc')).toMatchObject({ identity: { subject: 'm\u00fcller' } });
+    expect(await login(create(program()), TOLD.username, 'o\u0308')).toEqual(form('invalid_auth'));
+  });
+});

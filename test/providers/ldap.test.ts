@@ -75,11 +75,26 @@ describe.skipIf(missing !== null)('ldap', () => {
     expect(await office.asked()).toEqual([]);
   });
 
+  // S11: people edit their own entry.
+  it('an address counts as verified only where the operator trusts the directory in that', async () => {
+    const trusted = { email: 'alice@example.org', email_verified: true };
+    expect(await login(create())).not.toHaveProperty('identity.email');
+    expect(await login(create({ trust_email: true }))).toMatchObject({ identity: trusted });
+  });
+
+  // W17
+  it('asks in form NFC where the name or the password as it came is refused', async () => {
+    await office.asked();
+    expect(await login(create(), 'mu\u0308ller')).toMatchObject(form('invalid_auth'));
+    const filters = (await office.asked()).filter((line) => line.startsWith('SRCH'));
+    expect(filters).toHaveLength(2);
+  });
+
   it('a login says what the directory knows, in three binds and one search of one connection', async () => {
     await office.asked();
     const uuid = expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     const data = { username: 'alice' };
-    const identity = { subject: uuid, data, name: 'Alice Archer', email: 'alice@example.org', groups: [], amr: ['pwd'] };
+    const identity = { subject: uuid, data, name: 'Alice Archer', unverified_email: 'alice@example.org', groups: [], amr: ['pwd'] };
     expect(await login(create())).toEqual({ type: 'identity', identity });
     // One thread of the directory writes who connects, another what they ask: only the latter stand in order.
     const lines = await office.asked();

@@ -73,7 +73,7 @@ describe('a secret_key without its database', () => {
     const config_of_embedded = { ...config, database_url: undefined, secret_key: undefined };
     const warnings: string[] = [];
     const log = { info: () => {}, warn: (message: string) => void warnings.push(message) };
-    const open = async () => await (await openDatabase(config_of_embedded, { log, join: false, on_error: () => {} })).close();
+    const open = async () => await (await openDatabase(config_of_embedded, { log, join: false, create: true, on_error: () => {} })).close();
     await open();
     expect(warnings).toEqual([]);
     await writeFile(join(folder, 'secret_key'), 'x'.repeat(40), { mode: 0o600 });

@@ -76,39 +76,38 @@ describe('a session at a host', () => {
   });
 });
 
-// A name that two people had would let one pass for the other at the app.
+// S12: apps at a host know people by this name alone.
 describe('the name of a visitor', () => {
-  async function nameOf(user: User): Promise<string | null | undefined> {
+  async function visitorOf(user: User) {
     const cookie = randomId();
     await redeem(await addCode(await addSession(user)), { cookie });
-    return (await find(cookie))?.username;
+    return await find(cookie);
   }
-  async function addLdapPerson(username: string, auth_provider_id = 'office') {
+  const setProfile = (user: User, profile: { username?: string; email?: string; email_verified?: boolean }) =>
+    db.database.kysely.updateTable('users').set(profile).where('id', '=', user.id).execute();
+
+  it('is the username of the profile, never what a provider calls them', async () => {
     const user = await addPerson(db.database);
-    const key = { auth_provider_type: 'ldap', auth_provider_id, subject: randomId() };
+    const key = { auth_provider_type: 'ldap', auth_provider_id: 'office', subject: randomId() };
     await db.database.kysely
       .insertInto('credentials')
-      .values({ id: randomId(), user_id: user.id, ...key, data: JSON.stringify({ username }), created_at: NOON })
+      .values({ id: randomId(), user_id: user.id, ...key, data: JSON.stringify({ username: 'grace' }), created_at: NOON })
       .execute();
-    return user;
-  }
-
-  it('is what their provider calls them', async () => {
-    expect(await nameOf(await addLdapPerson('grace'))).toBe('grace');
+    expect(await visitorOf(user)).toMatchObject({ username: null });
+    await setProfile(user, { username: 'grace-2' });
+    expect(await visitorOf(user)).toMatchObject({ username: 'grace-2' });
   });
 
-  it('is not what somebody with a local login is called, in any case', async () => {
-    const ada = await addPerson(db.database, { username: 'ada' });
-    expect(await nameOf(await addLdapPerson('Ada'))).toBeNull();
-    expect(await nameOf(ada)).toBe('ada');
+  it('is the name of the local login in rows of the version before', async () => {
+    expect(await visitorOf(await addPerson(db.database, { username: 'ada' }))).toMatchObject({ username: 'ada' });
   });
 
-  it('is neither of two whom their providers call the same', async () => {
-    const [one, other] = [await addLdapPerson('grace'), await addLdapPerson('grace', 'lab')];
-    expect([await nameOf(one), await nameOf(other)]).toEqual([null, null]);
-  });
-
-  it('is not what could be the id of somebody else', async () => {
-    expect(await nameOf(await addLdapPerson(randomId()))).toBeNull();
+  // S11
+  it('comes with an address only where that is verified: the header could not say which it is', async () => {
+    const user = await addPerson(db.database, { username: 'ada' });
+    await setProfile(user, { email: 'boss@example.com' });
+    expect(await visitorOf(user)).toMatchObject({ email: null });
+    await setProfile(user, { email_verified: true });
+    expect(await visitorOf(user)).toMatchObject({ email: 'boss@example.com' });
   });
 });

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { violates } from '../../src/repository/constraint.ts';
 import { createLocalLogins, type LocalLogins } from '../../src/repository/local_logins.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, later, NOON } from '../support/people.ts';
+import { later, NOON } from '../support/people.ts';
 
 let test_database: TestDatabase;
 let local_logins: LocalLogins;
@@ -40,15 +39,4 @@ test('a password changes, and where asked only while the old one still holds', a
   expect(await local_logins.setPassword(kysely(), { username: 'alice', password_hash: 'new', now: later(1) })).toBe(true);
   expect(await local_logins.setPassword(kysely(), { username: 'bob', password_hash: 'new', now: later(1) })).toBe(false);
   expect(await local_logins.find('alice')).toMatchObject({ password_hash: 'new' });
-});
-
-test('renaming moves the credential along, and never onto a name that is taken', async () => {
-  await addPerson(test_database.database, { username: 'alice' });
-  await addPerson(test_database.database, { username: 'bob' });
-  expect(await local_logins.rename(kysely(), { from: 'alice', to: 'carol', now: later(1) })).toBe(true);
-  expect(await local_logins.rename(kysely(), { from: 'alice', to: 'dave', now: later(1) })).toBe(false);
-  const credential = await kysely().selectFrom('credentials').select(['subject', 'data']).where('subject', '=', 'carol').executeTakeFirst();
-  expect(credential).toEqual({ subject: 'carol', data: { username: 'carol' } });
-  const refusal = await local_logins.rename(kysely(), { from: 'carol', to: 'bob', now: later(2) }).catch((error: unknown) => error);
-  expect(violates(refusal, 'local_logins_pkey')).toBe(true);
 });

@@ -24,6 +24,7 @@ const OPEN: Rule = { open: [{}] };
 const BY_TOKEN: Record<string, Rule> = {
   'GET /api/': OPEN,
   'GET /api/me': OPEN,
+  'PATCH /api/me': { fresh: [{ email: 'ada@example.com' }, { email: null }], open: [{ name: 'Ada' }, { locale: 'de' }] },
   'GET /api/me/refresh_tokens': OPEN,
   'DELETE /api/me/refresh_tokens/:refresh_token_id': OPEN,
   'PATCH /api/me/refresh_tokens/:refresh_token_id': { open: [{ enable_expiry: false }] },
@@ -45,7 +46,10 @@ const BY_TOKEN: Record<string, Rule> = {
   'GET /api/users': OPEN,
   'POST /api/users': { open: [{ name: 'Ben' }] },
   'GET /api/users/:user_id': OPEN,
-  'PATCH /api/users/:user_id': { fresh: [{ is_active: true }, { is_active: false }], open: [{ name: 'Ben' }, { local_only: true }] },
+  'PATCH /api/users/:user_id': {
+    fresh: [{ is_active: true }, { is_active: false }, { email: 'ben@example.com' }, { email_verified: false }, { username: 'benno' }],
+    open: [{ name: 'Ben' }, { local_only: true }],
+  },
   'DELETE /api/users/:user_id': FRESH,
   'POST /api/users/:user_id/approve': { fresh: [{}, { merge_into: NOBODY }] },
   'POST /api/users/:user_id/login': { fresh: [{ username: 'ben', password: 'another good password' }] },

@@ -7,6 +7,7 @@ import { createMergeUsers } from '../../src/accounts/merge_users.ts';
 import { createNewUsers } from '../../src/accounts/new_users.ts';
 import { createOnboarding } from '../../src/accounts/onboarding.ts';
 import { createPermissions } from '../../src/accounts/permissions.ts';
+import { createProfiles } from '../../src/accounts/profiles.ts';
 import { createRefreshTokens } from '../../src/accounts/refresh_tokens.ts';
 import { createSignOut } from '../../src/accounts/sign_out.ts';
 import { createUsers } from '../../src/accounts/users.ts';
@@ -16,6 +17,7 @@ import { createGroups as createGroupRows } from '../../src/repository/groups.ts'
 import { createLocalLogins as createLocalLoginRows } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/repository/password_hash.ts';
 import { createSessionEnds } from '../../src/repository/session_ends.ts';
+import { createUsernames } from '../../src/repository/usernames.ts';
 import { createUsers as createUserRows } from '../../src/repository/users.ts';
 import type { GrantDeps } from '../../src/tokens/grant.ts';
 import { createTestClock } from './clock.ts';
@@ -47,6 +49,7 @@ export async function createAccounts(differences: Differences = {}) {
   const audit = createAuditEvents({ database, clock, on_error: (error) => console.error(error) });
   const rows = {
     users: createUserRows(database),
+    usernames: createUsernames(),
     groups: createGroupRows(database),
     credentials: createCredentialRows(database),
     localLogins: createLocalLoginRows(database),
@@ -61,6 +64,7 @@ export async function createAccounts(differences: Differences = {}) {
   const credentials = createCredentials({ ...base, ...rows, signOut, providers: new Map(ways_in) });
   const groups = createGroups({ ...base, groups: rows.groups });
   await groups.reconcile([]);
+  const users = createUsers({ ...base, ...rows, signOut, approvals_by });
   return {
     database,
     kysely: database.kysely,
@@ -70,13 +74,14 @@ export async function createAccounts(differences: Differences = {}) {
     hasher,
     credentials,
     groups,
-    users: createUsers({ ...base, ...rows, signOut, approvals_by }),
+    users,
     mergeUsers: createMergeUsers({ ...base, ...rows, approvals_by }),
     localLogins: createLocalLogins({ ...base, ...rows, signOut, unlink: credentials.unlink }),
     newUsers: createNewUsers({ ...base, ...rows, max_pending }),
     onboarding: createOnboarding({ ...base, ...rows, authorizationCodes: tokens.authorizationCodes, authorization_code_lifetime: 600 }),
+    profiles: createProfiles({ ...base, ...rows }),
     permissions: createPermissions({ groups: rows.groups }),
-    me: createMe({ credentials: rows.credentials, mfa: { list: async () => ({ modules: [TOTP], enrolments: [] }) } }),
+    me: createMe({ ...rows, update: users.update, mfa: { list: async () => ({ modules: [TOTP], enrolments: [] }) } }),
     refreshTokens: createRefreshTokens({
       ...base,
       users: rows.users,
@@ -96,7 +101,8 @@ export async function createAccounts(differences: Differences = {}) {
     /** Nobody is there any more, and nothing has happened. */
     async clear(): Promise<void> {
       await audit.flush();
-      for (const table of ['users', 'local_logins', 'audit_events'] as const) await database.kysely.deleteFrom(table).execute();
+      for (const table of ['users', 'local_logins', 'retired_usernames', 'audit_events'] as const)
+        await database.kysely.deleteFrom(table).execute();
       time.set(NOON);
     },
     async close(): Promise<void> {

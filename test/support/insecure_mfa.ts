@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Field } from '../../src/domain/form.ts';
 import { type CommonMfaModuleConfig, type MfaModule, type MfaModuleType, WRONG } from '../../src/domain/mfa_module.ts';
 import { safeEqual } from '../../src/domain/secret.ts';
+import { createMailer } from '../../src/mail_parts.ts';
 
 const PIN: Field[] = [{ type: 'string', name: 'pin', required: true }];
 
@@ -37,9 +38,14 @@ export function insecureMfa(id = 'insecure_example'): MfaModule {
 }
 
 /** A module as the registry would make it. */
-export function made(type: MfaModuleType, id = type.type, settings: object = {}, public_url = 'https://auth.example.com'): MfaModule {
+export function made(
+  type: MfaModuleType,
+  id = type.type,
+  settings: object = {},
+  { public_url = 'https://auth.example.com', mail = createMailer({}) } = {},
+): MfaModule {
   const config = { ...type.config.parse(settings), type: type.type, id };
-  const module = type.create(config, { public_url });
+  const module = type.create(config, { public_url, mail });
   if (!module) throw new Error(`${type.type} cannot work at ${public_url}`);
   return module;
 }

@@ -2,6 +2,7 @@
 
 import { createCredentials } from '../../src/accounts/credentials.ts';
 import { createNewUsers } from '../../src/accounts/new_users.ts';
+import { createProfiles } from '../../src/accounts/profiles.ts';
 import { createSignOut } from '../../src/accounts/sign_out.ts';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { type AuthProvider, type CommonProviderConfig, type ProviderDeps, providerKeyText } from '../../src/domain/auth_provider.ts';
@@ -30,6 +31,7 @@ import { createLocalLogins } from '../../src/repository/local_logins.ts';
 import { createLoginFlows } from '../../src/repository/login_flows.ts';
 import { createRefreshTokens } from '../../src/repository/refresh_tokens.ts';
 import { createSessionEnds } from '../../src/repository/session_ends.ts';
+import { createUsernames } from '../../src/repository/usernames.ts';
 import { createUsers } from '../../src/repository/users.ts';
 import { createTestClock } from './clock.ts';
 import { freshLoginOver } from './fresh_login.ts';
@@ -76,10 +78,12 @@ export function createLoginParts(database: Database, options: Options = {}) {
     audit: auditEvents,
     providers: new Map(),
   });
-  const newUsers = createNewUsers({ database, users, credentials: rows, audit: auditEvents, clock, max_pending: 100 });
+  const usernames = createUsernames();
+  const newUsers = createNewUsers({ database, users, usernames, credentials: rows, audit: auditEvents, clock, max_pending: 100 });
   const loginFlows = createLoginFlows(database);
   const syncGroups = createSyncGroups({ database, groups: createGroups(database), audit: auditEvents });
-  const resolveUser = createResolveUser({ credentials, users, newUsers, syncGroups, clock });
+  const profiles = createProfiles({ database, users, usernames, audit: auditEvents, clock });
+  const resolveUser = createResolveUser({ credentials, users, newUsers, syncGroups, profiles, clock });
   const finish = createFinish({
     resolveUser,
     clientPages: createClientPages({ allow_private_addresses, clock, bucket_ms: 1 }),

@@ -9,10 +9,14 @@ const FACTS: UserFacts = {
   name: 'Ada Lovelace',
   username: 'ada',
   email: 'ada@example.com',
+  email_verified: true,
+  picture: null,
+  locale: 'en-GB',
+  zoneinfo: null,
   group_ids: ['family', 'system-users'],
   created_at: NOON,
 };
-const PROFILE = { name: 'Ada Lovelace', preferred_username: 'ada', updated_at: NOON.getTime() / 1000 };
+const PROFILE = { name: 'Ada Lovelace', preferred_username: 'ada', locale: 'en-GB', updated_at: NOON.getTime() / 1000 };
 const EMAIL = { email: 'ada@example.com', email_verified: true };
 const GROUPS = { groups: ['family', 'system-users'] };
 
@@ -57,6 +61,6 @@ describe('claims that are named', () => {
 });
 
 test('what is not known is left out', () => {
-  const facts = { ...FACTS, name: null, username: null, email: null };
+  const facts = { ...FACTS, name: null, username: null, email: null, locale: null };
   expect(userClaims(['profile', 'email'], null, 'userinfo', facts)).toEqual({ updated_at: PROFILE.updated_at });
 });

@@ -165,6 +165,7 @@ runArea(
 /** Whose local login is test-user. */
 let user_id: string;
 beforeEach(async () => {
+  await kysely().deleteFrom('retired_usernames').execute();
   await kysely().deleteFrom('local_logins').where('username', '!=', OWNER.username).execute();
   await kysely().deleteFrom('users').where('name', '=', 'Paulus').execute();
   user_id = await person();

@@ -6,11 +6,16 @@ export const command: CliCommand = {
     withConfig(program.command('migrate'))
       .description('bring the database up to date, tables and configured groups; serve does so too')
       .action((options: ConfigOption) =>
-        withParts(context, options, async ({ applied_migrations, config, groups }) => {
-          await groups.reconcile(config.groups);
-          for (const name of applied_migrations) context.io.out(`applied ${name}\n`);
-          if (applied_migrations.length === 0) context.io.out('The database was up to date\n');
-        }),
+        withParts(
+          context,
+          options,
+          async ({ applied_migrations, config, groups }) => {
+            await groups.reconcile(config.groups);
+            for (const name of applied_migrations) context.io.out(`applied ${name}\n`);
+            if (applied_migrations.length === 0) context.io.out('The database was up to date\n');
+          },
+          { create: true },
+        ),
       );
   },
 };

@@ -1,15 +1,17 @@
 // latchkey user: people and machines, from the operator's side. Whoever can run this may do what the owner may.
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
+import { suggestionFor } from '../../accounts/profiles.ts';
 import type { UserEntry } from '../../repository/users.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
 import { usageError } from '../exit.ts';
 import { findUser, labelOf } from '../find_user.ts';
 import type { CliParts } from '../parts.ts';
 import { type PasswordOption, readNewPassword, withPassword } from '../password.ts';
+import { noteUnverified, type ProfileOptions, profileOf, withProfile } from '../profile_options.ts';
 import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
 
-interface AddOptions extends ConfigOption, PasswordOption {
+interface AddOptions extends ConfigOption, PasswordOption, ProfileOptions {
   username?: string;
   group?: string[];
   localOnly?: boolean;
@@ -18,10 +20,13 @@ interface AddOptions extends ConfigOption, PasswordOption {
 
 const COLUMNS: Columns<UserEntry> = {
   id: ({ id }) => id,
-  username: ({ username }) => username,
+  // Of somebody who waits, what they will be called.
+  username: (user) => (user.is_pending ? suggestionFor(user) : user.username),
   name: ({ name }) => name,
+  'e-mail': ({ email, email_verified }) => (email === null || email_verified ? email : `${email} (unverified)`),
   kind: kindOf,
   state: stateOf,
+  'logs in by': ({ credentials }) => credentials.map(loginOf).join(', '),
   'local only': ({ local_only }) => local_only,
   groups: ({ group_ids }) => group_ids.join(', '),
 };
@@ -33,6 +38,7 @@ export const command: CliCommand = {
     const user = program.command('user').description('people and machines');
     declareList(user, context);
     declareAdd(user, context);
+    declareEdit(user, context);
     declareApprove(user, context);
     declareChanges(user, context);
     declareSetPassword(user, context);
@@ -48,7 +54,7 @@ function declareList(user: Command, context: CliContext): void {
 }
 
 function declareAdd(user: Command, context: CliContext): void {
-  withConfig(withPassword(user.command('add')))
+  withConfig(withProfile(withPassword(user.command('add'))))
     .description('a person who logs in with a username and a password, or a machine')
     .argument('<name>', 'what the user is called')
     .option('--username <username>', 'what the person logs in with')
@@ -60,6 +66,7 @@ function declareAdd(user: Command, context: CliContext): void {
 
 async function addSystem(context: CliContext, name: string, options: AddOptions): Promise<void> {
   if (options.username !== undefined || options.passwordStdin === true) throw usageError('A system user has no username and no password');
+  if (Object.keys(profileOf(options)).length > 0) throw usageError('A system user has no profile');
   const user = { name, group_ids: options.group ?? [], local_only: options.localOnly };
   const made = await withParts(context, options, ({ users }) => users.createSystem(user, OPERATOR));
   context.io.out(`Made the system user ${labelOf(made)}\n`);
@@ -70,16 +77,41 @@ async function addPerson(context: CliContext, name: string, options: AddOptions)
   if (username === undefined) throw usageError('A person needs --username');
   const password = await readNewPassword(context.io, options);
   await withParts(context, options, async (parts) => {
-    const { id } = await parts.users.create({ name, group_ids: options.group ?? [], local_only: options.localOnly }, OPERATOR);
+    const profile = profileOf(options);
+    const made = await parts.users.create({ name, group_ids: options.group ?? [], local_only: options.localOnly, ...profile }, OPERATOR);
+    const { id } = made;
     try {
-      await parts.localLogins.add(id, { username, password }, OPERATOR);
+      const login = { username, password, reuse_username: options.reuseUsername };
+      const stored = await parts.localLogins.add(id, login, OPERATOR);
+      context.io.out(`Made ${labelOf({ id, name, username: stored })}\n`);
     } catch (error) {
       // Without a login nobody would miss this user.
       await parts.users.delete(id, OPERATOR);
       throw error;
     }
-    context.io.out(`Made ${labelOf({ id, name, username })}\n`);
+    noteUnverified(context, profile, made);
   });
+}
+
+function declareEdit(user: Command, context: CliContext): void {
+  withConfig(withProfile(user.command('edit')))
+    .description('change what a user is called and their profile; an empty text removes a value')
+    .argument('<user>', WHICH)
+    .option('--name <name>', 'what the user is called')
+    .option('--username <username>', 'what apps know the person by, and what they log in with')
+    .action((word: string, options: ConfigOption & ProfileOptions & { name?: string; username?: string }) => {
+      const { name, username, reuseUsername } = options;
+      const profile = profileOf(options);
+      const naming = { ...(username !== undefined && { username }), ...(reuseUsername && { reuse_username: true }) };
+      const patch = { ...(name !== undefined && { name }), ...naming, ...profile };
+      if (Object.keys(patch).length === 0) throw usageError('Say what to change, such as --email; --help shows what there is');
+      return withParts(context, options, async (parts) => {
+        const { id } = await findUser(parts, word);
+        const changed = await parts.users.update(id, patch, OPERATOR);
+        context.io.out(`Changed ${labelOf(changed)}\n`);
+        noteUnverified(context, profile, changed);
+      });
+    });
 }
 
 function declareApprove(user: Command, context: CliContext): void {
@@ -145,4 +177,10 @@ function kindOf({ is_owner, system_generated }: UserEntry): string {
 function stateOf({ is_active, is_pending }: UserEntry): string {
   if (is_pending) return 'waits for approval';
   return is_active ? 'active' : 'disabled';
+}
+
+/** `ldap:office (olivia)`: a login, and what its provider calls the person. */
+function loginOf({ type, id, data }: UserEntry['credentials'][number]): string {
+  const called = data.username ?? data.preferred_username ?? data.sub;
+  return `${id === null ? type : `${type}:${id}`}${typeof called === 'string' ? ` (${called})` : ''}`;
 }

@@ -16,8 +16,12 @@ const pending = z.object({
       id: z.string(),
       name: z.string().nullable(),
       username: z.string().nullable(),
+      /** What they will be called, unless somebody is called so by then. */
+      suggested_username: z.string().nullable(),
+      email: z.string().nullable(),
+      email_verified: z.boolean(),
       group_ids: z.array(z.string()),
-      credentials: z.array(z.object({ type: z.string(), id: z.string().nullable() })),
+      credentials: z.array(z.object({ type: z.string(), id: z.string().nullable(), data: z.record(z.string(), z.unknown()) })),
       created_at: z.date(),
     }),
   ),

@@ -8,6 +8,7 @@ import { providerKeyText } from '../../domain/auth_provider.ts';
 import { LOCAL_PROVIDER } from '../../domain/local_provider.ts';
 import type { Throttle } from '../../login/throttle.ts';
 import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
+import { profilePatch, shownProfile } from './profile.ts';
 
 interface Parts {
   me: Me;
@@ -26,7 +27,12 @@ const profile = z.object({
   is_admin: z.boolean(),
   credentials: z.array(z.object({ auth_provider_type: z.string(), auth_provider_id: z.string().nullable() })),
   mfa_modules: z.array(z.object({ id: z.string(), name: z.string(), enabled: z.boolean() })),
+  username: z.string().nullable(),
+  ...shownProfile,
 });
+
+/** A username is for the owner to change, under /api/users. */
+const ownPatch = z.strictObject({ name: z.string().min(1).max(256), ...profilePatch }).partial();
 
 const refreshToken = z.object({
   id: z.string(),
@@ -58,6 +64,14 @@ const newLongLived = z.strictObject({
 export function meRoutes({ me, refreshTokens, localLogins, throttle }: Parts): ApiRoute[] {
   return [
     apiRoute({ method: 'GET', url: '/api/me', who: 'anyone', answer: profile, handle: ({ caller }) => me.get(caller) }),
+    apiRoute({
+      method: 'PATCH',
+      url: '/api/me',
+      who: 'anyone',
+      body: ownPatch,
+      answer: profile,
+      handle: ({ caller, body, actor }) => me.update(caller, body, actor),
+    }),
     apiRoute({
       method: 'GET',
       url: '/api/me/refresh_tokens',

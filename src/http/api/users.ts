@@ -5,6 +5,7 @@ import type { LocalLogins } from '../../accounts/local_logins.ts';
 import type { MergeUsers } from '../../accounts/merge_users.ts';
 import type { Users } from '../../accounts/users.ts';
 import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
+import { profilePatch, shownProfile } from './profile.ts';
 
 interface Parts {
   users: Users;
@@ -25,13 +26,23 @@ const user = z.object({
   system_generated: z.boolean(),
   group_ids: z.array(z.string()),
   credentials: z.array(z.object({ type: z.string(), id: z.string().nullable() })),
+  ...shownProfile,
 });
 
 const name = z.string().min(1).max(256);
 const group_ids = z.array(z.string().max(64)).max(100);
 
-const newUser = z.strictObject({ name, group_ids: group_ids.default([]), local_only: z.boolean().default(false) });
-const patch = z.strictObject({ name, is_active: z.boolean(), group_ids, local_only: z.boolean() }).partial();
+/** `reuse_username` takes a name that belonged to another person. */
+const naming = { username: z.string().max(256), reuse_username: z.boolean() };
+const entered = { ...profilePatch, email_verified: z.boolean() };
+
+const newUser = z.strictObject({
+  name,
+  group_ids: group_ids.default([]),
+  local_only: z.boolean().default(false),
+  ...z.object({ ...naming, ...entered }).partial().shape,
+});
+const patch = z.strictObject({ name, is_active: z.boolean(), group_ids, local_only: z.boolean(), ...naming, ...entered }).partial();
 
 /** Let in as they are, or as somebody who is there already and keeps their own groups. */
 const approval = z
@@ -92,13 +103,10 @@ function loginRoutes(localLogins: LocalLogins): ApiRoute[] {
       method: 'POST',
       url,
       who: 'admin',
-      body: z.strictObject({ username: z.string(), password: z.string() }),
+      body: z.strictObject({ username: z.string(), password: z.string(), reuse_username: z.boolean().optional() }),
       status: 201,
       answer: z.object({ username: z.string() }),
-      handle: async ({ id, body, actor }) => {
-        await localLogins.add(id('user_id'), body, actor);
-        return { username: body.username };
-      },
+      handle: async ({ id, body, actor }) => ({ username: await localLogins.add(id('user_id'), body, actor) }),
     }),
     apiRoute({ method: 'DELETE', url, who: 'admin', handle: ({ id, actor }) => localLogins.remove(id('user_id'), actor) }),
     apiRoute({
@@ -112,8 +120,8 @@ function loginRoutes(localLogins: LocalLogins): ApiRoute[] {
       method: 'PUT',
       url: `${url}/username`,
       who: 'owner',
-      body: z.strictObject({ username: z.string() }),
-      handle: ({ id, body, actor }) => localLogins.setUsername(id('user_id'), body.username, actor),
+      body: z.strictObject({ username: z.string(), reuse_username: z.boolean().optional() }),
+      handle: ({ id, body, actor }) => localLogins.setUsername(id('user_id'), body.username, actor, body.reuse_username),
     }),
   ];
 }

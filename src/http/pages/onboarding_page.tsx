@@ -11,7 +11,7 @@ export interface OnboardingPage {
   csrf: string;
   /** The setup token of the printed link; null shows a field to paste it into. */
   token: string | null;
-  values: { name: string; username: string };
+  values: { name: string; username: string; email: string };
   minimum_password_length: number;
   complaint: string | undefined;
 }
@@ -56,6 +56,19 @@ export function onboardingPage(page: OnboardingPage): string {
         />
         <p class="hint" id="username-hint">
           {language.t('onboarding.username_hint')}
+        </p>
+        <label for="email">{language.t('field.email')}</label>
+        <input
+          id="email"
+          name="email"
+          type="email"
+          autocomplete="email"
+          maxlength={320}
+          value={values.email}
+          aria-describedby="email-hint"
+        />
+        <p class="hint" id="email-hint">
+          {language.t('onboarding.email_hint')}
         </p>
         <label for="password">{language.t('field.password')}</label>
         <input

@@ -13,6 +13,7 @@ import { readUserCode, showUserCode } from '../../domain/user_code.ts';
 import type { DeviceApproval, DeviceRequest } from '../../oauth/device_approval.ts';
 import { verificationUri } from '../../oauth/device_authorization.ts';
 import { LOGIN_AFTER, type LoginMarker } from '../../oauth/login_marker.ts';
+import type { UserFactsRows } from '../../repository/user_facts.ts';
 import type { Assets } from '../assets.ts';
 import { formBody } from '../body.ts';
 import type { BrowserSession, BrowserSessions } from '../browser_session.ts';
@@ -21,6 +22,7 @@ import { languageOf, queryText, sendPage } from '../page.ts';
 import { DEVICE, deviceCodePage, devicePage } from '../pages/device_page.tsx';
 import { messagePage } from '../pages/message_page.tsx';
 import type { ShownClient } from '../pages/shown_client.tsx';
+import { promisedScopes } from '../promised_scopes.ts';
 import { scopeTexts } from '../scope_texts.ts';
 import { loginHref } from './login.ts';
 
@@ -31,6 +33,7 @@ export interface DeviceRouteParts {
   csrf: Csrf;
   assets: Assets;
   scopes: readonly ConfiguredScope[];
+  userFacts: UserFactsRows;
   public_url: string;
 }
 
@@ -64,7 +67,11 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
     return sendPage(reply.code(wrong === null ? 200 : 400), page, { any_form_target: true });
   }
 
-  function askForAnswer({ request, reply, session, query }: Visit, { client, user_code, scope, resource }: DeviceRequest): FastifyReply {
+  async function askForAnswer(
+    { request, reply, session, query }: Visit,
+    { client, user_code, scope, resource }: DeviceRequest,
+  ): Promise<FastifyReply> {
+    const promised = await promisedScopes(scope, session.user_id, parts.userFacts.find);
     const language = languageOf(request);
     const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = devicePage({
@@ -72,7 +79,7 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
       client: shownOf(client),
       account: session.name ?? session.user_id,
       user_code: showUserCode(user_code),
-      scopes: scopeTexts(scope, parts.scopes, language),
+      scopes: scopeTexts(promised, parts.scopes, language),
       resources: resource.filter((uri) => uri !== parts.public_url),
       action: `${PATH}?${query}`,
       csrf: csrf_token,

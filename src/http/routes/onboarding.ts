@@ -14,6 +14,8 @@ const ownerSchema = z.strictObject({
   password: z.string(),
   client_id: z.string(),
   language: z.string(),
+  /** Ours alone: Home Assistant's page does not ask for it. */
+  email: z.string().max(320).optional(),
 });
 
 export function onboardingRoute(onboarding: Onboarding, rules: OriginRules): FastifyPluginAsync {

@@ -22,7 +22,7 @@ export interface OnboardingPageParts {
 
 /** The owner's first code would belong to nobody: the page hands out no tokens, the person logs in like everybody else. */
 const NO_CLIENT = 'latchkey';
-const NO_VALUES = { name: '', username: '' };
+const NO_VALUES = { name: '', username: '', email: '' };
 
 export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAsync {
   const { onboarding, csrf, assets } = parts;
@@ -35,7 +35,7 @@ export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAs
   function form(
     reply: FastifyReply,
     request: FastifyRequest,
-    page: { csrf: string; token: string | null; complaint?: string | undefined; values: { name: string; username: string } },
+    page: { csrf: string; token: string | null; complaint?: string | undefined; values: { name: string; username: string; email: string } },
   ) {
     const language = languageOf(request);
     const { minimum_password_length } = parts;
@@ -73,7 +73,7 @@ export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAs
       const { csrf_token } = csrf.check(request, sent);
       const field = (name: string) => sent.get(name) ?? '';
       const token = pastedSetupToken(field('token'));
-      const values = { name: field('name'), username: field('username') };
+      const values = { name: field('name'), username: field('username'), email: field('email') };
       const language = languageOf(request);
       if (!onboarding.isSetupToken(token))
         return form(reply.code(403), request, { csrf: csrf_token, token: null, complaint: language.t('onboarding.token_wrong'), values });

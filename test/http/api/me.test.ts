@@ -32,6 +32,12 @@ describe('GET /api/me', () => {
       is_admin: false,
       credentials: [{ auth_provider_type: 'homeassistant', auth_provider_id: null }],
       mfa_modules: [],
+      username: person.username,
+      email: null,
+      email_verified: false,
+      picture: null,
+      locale: null,
+      zoneinfo: null,
     });
   });
 });

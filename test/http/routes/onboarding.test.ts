@@ -30,6 +30,25 @@ describe('the first owner', () => {
     expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 403, 403, 403]);
   });
 
+  // U9
+  it('is called by the folded name, whatever the case they typed it in', async () => {
+    server = await startServer();
+    const answer = await make({ ...withToken(), json: { ...OWNER_BODY, username: 'Pa\u0308ula ' } });
+    expect(answer.statusCode).toBe(200);
+    const { access_token: token } = await server.redeem(answer.json().auth_code);
+    expect((await server.inject({ url: '/api/me', token })).json()).toMatchObject({ username: 'p\u00e4ula' });
+    expect(await server.login({ username: 'P\u00c4ULA', password: OWNER.password })).toBeTypeOf('string');
+  });
+
+  // U1
+  it('may have an e-mail address, which is verified', async () => {
+    server = await startServer();
+    const answer = await make({ ...withToken(), json: { ...OWNER_BODY, email: 'ada@example.com' } });
+    const { access_token: token } = await server.redeem(answer.json().auth_code);
+    const me = (await server.inject({ url: '/api/me', token })).json();
+    expect(me).toMatchObject({ username: OWNER.username, email: 'ada@example.com', email_verified: true });
+  });
+
   // S2
   it('is refused without the token, wherever the request seems to come from', async () => {
     server = await startServer({ config: { http: { trusted_proxies: ['127.0.0.1', '172.17.0.0/16'] } } });
@@ -60,7 +79,8 @@ describe('the first owner', () => {
       expect([answer.statusCode, answer.json()]).toEqual([400, { message }]);
     }
     for (const json of [
-      { ...OWNER_BODY, username: 'Ada ' },
+      { ...OWNER_BODY, username: ' ' },
+      { ...OWNER_BODY, email: 'ada' },
       { ...OWNER_BODY, password: 'short' },
       { ...OWNER_BODY, name: ' ' },
     ]) {

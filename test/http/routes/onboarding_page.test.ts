@@ -58,3 +58,14 @@ it('keeps the token when something else is to be corrected', async () => {
   expect(again).not.toMatch(FIELD);
   expect((await person.submit(url, again, PERSON)).status).toBe(200);
 });
+
+// U1, U9
+it('folds a username in upper case, and takes an e-mail address where one is given', async () => {
+  const { person, url, html } = await open(`/onboarding?token=${token()}`);
+  const wrong = await person.submit(url, html, { ...PERSON, username: 'Paula', email: 'paula' });
+  const again = await wrong.text();
+  expect([wrong.status, again]).toEqual([400, expect.stringContaining('value="Paula"')]);
+  expect((await person.submit(url, again, { ...PERSON, username: 'Paula', email: 'paula@example.com' })).status).toBe(200);
+  const { items } = await server.parts.users.list({ limit: 1, cursor: null });
+  expect(items).toMatchObject([{ username: 'paula', email: 'paula@example.com', email_verified: true }]);
+});

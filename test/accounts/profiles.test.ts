@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { OPERATOR } from '../../src/accounts/actor.ts';
+import { suggestionFor } from '../../src/accounts/profiles.ts';
+import type { AuthProvider, Identity } from '../../src/domain/auth_provider.ts';
+import { randomId } from '../../src/domain/secret.ts';
+import type { User } from '../../src/domain/user.ts';
+import { type Accounts, createAccounts } from '../support/accounts.ts';
+import { loginAt } from '../support/fresh_login.ts';
+import { addPerson, NOON } from '../support/people.ts';
+
+const PASSWORD = 'a long pass phrase';
+const by = ({ id, is_owner }: User, is_admin = true) => ({
+  user_id: id,
+  is_owner,
+  is_admin,
+  remote_address: '192.0.2.1',
+  login: loginAt(NOON),
+});
+
+let a: Accounts;
+let owner: User;
+let admin: User;
+beforeAll(async () => {
+  a = await createAccounts();
+});
+beforeEach(async () => {
+  await a.clear();
+  owner = await addPerson(a.database, { is_owner: true, name: 'Olga', group_ids: ['system-admin'] });
+  admin = await addPerson(a.database, { name: 'Adam', group_ids: ['system-admin'] });
+});
+afterAll(() => a.close());
+
+const make = (fields: object = {}, actor = OPERATOR) => a.users.create({ name: 'Paula', ...fields }, actor);
+const addLogin = (id: string, username: string, reuse_username = false) =>
+  a.localLogins.add(id, { username, password: PASSWORD, reuse_username }, OPERATOR);
+const code = (work: Promise<unknown>) =>
+  work.then(
+    () => 'done',
+    (error: { code?: string }) => error.code,
+  );
+
+function admit(
+  username: string,
+  provider: Partial<{ auth_provider_id: string; new_users: 'approve' | 'activate' }> = {},
+  identity: Partial<Identity> = {},
+) {
+  const origin = {
+    auth_provider_type: 'ldap',
+    auth_provider_id: 'office',
+    new_users: 'activate' as const,
+    default_groups: [],
+    ...provider,
+  };
+  const who = { subject: randomId(), data: { username }, name: 'Olivia Oak', amr: ['pwd'], ...identity };
+  return a.newUsers.admit(origin, who, '192.0.2.1');
+}
+const entryOf = (id: string) => a.users.get(id);
+
+// S12
+describe('a username', () => {
+  test('is unique across providers and case-folded: the second olivia gets a number', async () => {
+    const { id } = await make();
+    await addLogin(id, 'Olivia');
+    const directory = await admit('OLIVIA');
+    const other = await admit('olivia', { auth_provider_id: 'lab' });
+    const names = await Promise.all([id, directory.user.id, other.user.id].map(async (user_id) => (await entryOf(user_id)).username));
+    expect(names).toEqual(['olivia', 'olivia-2', 'olivia-3']);
+  });
+
+  test('of parallel first logins is given to one of them', async () => {
+    const admitted = await Promise.all(Array.from({ length: 8 }, (_, n) => admit('olivia', { auth_provider_id: `p${n}` })));
+    const names = await Promise.all(admitted.map(async ({ user }) => (await entryOf(user.id)).username));
+    expect(new Set(names).size).toBe(8);
+  });
+
+  test("of the local login is the username: naming, renaming and the owner's edit change both", async () => {
+    const { id } = await make();
+    await addLogin(id, 'paula');
+    await a.localLogins.setUsername(id, 'paula2', OPERATOR);
+    expect([(await entryOf(id)).username, (await a.rows.localLogins.find('paula2'))?.username]).toEqual(['paula2', 'paula2']);
+    await a.users.update(id, { username: 'Paula3' }, OPERATOR);
+    const login = await a.rows.localLogins.find('paula3');
+    const [credential] = await a.rows.credentials.ofUser(id);
+    expect([(await entryOf(id)).username, login?.username, credential?.subject, credential?.data]).toEqual([
+      'paula3',
+      'paula3',
+      'paula3',
+      { username: 'paula3' },
+    ]);
+  });
+
+  test('of somebody with a directory login becomes the name of the local login they get', async () => {
+    const { user } = await admit('olivia');
+    await addLogin(user.id, 'livia');
+    expect((await entryOf(user.id)).username).toBe('livia');
+  });
+
+  test("that was given up returns to the same person, and to another by the owner's explicit act alone", async () => {
+    const [paula, other] = [await make(), await make()];
+    await addLogin(paula.id, 'paula');
+    await a.users.update(paula.id, { username: 'pauline' }, OPERATOR);
+    expect(await code(addLogin(other.id, 'paula'))).toBe('username_retired');
+    expect((await entryOf((await admit('paula')).user.id)).username).toBe('paula-2');
+    expect(await code(a.users.update(other.id, { username: 'paula' }, OPERATOR))).toBe('username_retired');
+    await a.users.update(paula.id, { username: 'paula' }, OPERATOR);
+    await a.users.delete(paula.id, OPERATOR);
+    expect(await code(addLogin(other.id, 'paula'))).toBe('username_retired');
+    expect(await code(a.localLogins.add(other.id, { username: 'paula', password: PASSWORD, reuse_username: true }, by(admin)))).toBe(
+      'unauthorized',
+    );
+    await addLogin(other.id, 'paula', true);
+    expect((await entryOf(other.id)).username).toBe('paula');
+  });
+
+  test('is changed by the owner alone, and never to one that somebody has', async () => {
+    const { id } = await make({ username: 'paula' });
+    await make({ username: 'olivia' });
+    expect(await code(a.users.update(id, { username: 'eve' }, by(admin)))).toBe('unauthorized');
+    expect(await code(a.users.update(id, { username: 'OLIVIA' }, by(owner)))).toBe('username_already_exists');
+    expect(await code(a.users.update(id, { username: randomId() }, by(owner)))).toBe('invalid_format');
+    expect((await entryOf(id)).username).toBe('paula');
+  });
+
+  test('is suggested to who waits, and reserved only when they become active', async () => {
+    const { user } = await admit('olivia', { new_users: 'approve' });
+    const waiting = await entryOf(user.id);
+    expect([waiting.username, suggestionFor(waiting)]).toEqual([null, 'olivia']);
+    await addLogin((await make()).id, 'olivia');
+    expect((await a.users.approve(user.id, {}, OPERATOR)).username).toBe('olivia-2');
+  });
+
+  for (const [called, identity, username] of [
+    ['nothing but an address', { data: {}, email: 'livia.oak@example.com' }, 'livia.oak'],
+    ['nothing but a name', { data: {} }, 'olivia-oak'],
+    ['preferred_username', { data: { sub: '5', preferred_username: 'Livia' } }, 'livia'],
+    ['what looks like the id of a user', { data: { username: 'c'.repeat(32) } }, 'olivia-oak'],
+    ['a name of two code points', { data: { username: 'Zoe\u0308' } }, 'zo\u00eb'],
+  ] as const) {
+    test(`of a person whose provider says ${called}`, async () => {
+      const { user } = await admit('', {}, identity);
+      expect((await entryOf(user.id)).username).toBe(username);
+    });
+  }
+});
+
+// U1
+describe('a local person', () => {
+  test('has an address and whatever else apps ask for', async () => {
+    const profile = { email: 'paula@example.com', picture: 'https://example.com/p.png', locale: 'de-CH', zoneinfo: 'Europe/Zurich' };
+    const { id } = await make({ username: 'paula', ...profile });
+    expect(await entryOf(id)).toMatchObject({ ...profile, username: 'paula', email_verified: true });
+    await a.users.update(id, { email: null, picture: null, locale: null, zoneinfo: null }, OPERATOR);
+    expect(await entryOf(id)).toMatchObject({ email: null, email_verified: false, picture: null, locale: null, zoneinfo: null });
+  });
+
+  for (const [field, value] of [
+    ['email', 'paula'],
+    ['email', 'paula@example.com, boss@example.com'],
+    ['email', 'Paula <paula@example.com>'],
+    ['picture', 'http://example.com/p.png'],
+    ['picture', 'https://me:secret@example.com/p.png'],
+    ['picture', 'javascript:alert(1)'],
+    ['locale', 'no language'],
+    ['zoneinfo', 'Mars/Olympus'],
+  ] as const) {
+    test(`has no ${field} such as ${value}`, async () => {
+      expect(await code(make({ [field]: value }))).toBe('invalid_format');
+    });
+  }
+});
+
+// S11
+describe('an address', () => {
+  test("that the owner or the operator enters is verified unless they say otherwise; an administrator's or one's own is not", async () => {
+    const verified = async (fields: object, actor = OPERATOR) =>
+      (await make({ email: `${randomId()}@example.com`, ...fields }, actor)).email_verified;
+    expect([await verified({}), await verified({}, by(owner)), await verified({ email_verified: false })]).toEqual([true, true, false]);
+    expect(await verified({}, by(admin))).toBe(false);
+    expect(await code(verified({ email_verified: true }, by(admin)))).toBe('unauthorized');
+    const { id } = await make({ email: 'paula@example.com' });
+    expect(await a.users.update(id, { email: 'PAULA@example.com' }, by(admin))).toMatchObject({ email_verified: true });
+    expect(await a.users.update(id, { email: 'boss@example.com' }, by(admin))).toMatchObject({ email_verified: false });
+  });
+
+  test("that is verified is one person's, in any case; a second claimant stays unverified", async () => {
+    await make({ email: 'boss@example.com' });
+    expect(await make({ email: 'BOSS@example.com' })).toMatchObject({ email: 'BOSS@example.com', email_verified: false });
+    const claims = await Promise.all(Array.from({ length: 6 }, () => make({ email: 'new@example.com' })));
+    expect(claims.filter(({ email_verified }) => email_verified)).toHaveLength(1);
+  });
+
+  const provider = { auth_provider_type: 'ldap', auth_provider_id: 'office' } as AuthProvider;
+  const login = async (user_id: string, identity: Partial<Identity>) => {
+    const [credential] = await a.rows.credentials.ofUser(user_id);
+    const who = { subject: 'x', data: {}, name: null, amr: ['pwd'], ...identity };
+    await a.profiles.follow(provider, who, (await a.rows.users.find(user_id))!, credential!.id, '192.0.2.1');
+    return await entryOf(user_id);
+  };
+
+  test('from a directory is unverified unless the operator trusts it, and follows the directory', async () => {
+    const { user } = await admit('olivia', {}, { unverified_email: 'olivia@example.com' });
+    expect(await entryOf(user.id)).toMatchObject({ email: 'olivia@example.com', email_verified: false });
+    expect(await login(user.id, { unverified_email: 'boss@example.com' })).toMatchObject({
+      email: 'boss@example.com',
+      email_verified: false,
+    });
+    expect(await login(user.id, { email: 'boss@example.com', email_verified: true })).toMatchObject({ email_verified: true });
+    // Whoever verified it, the person cannot take the mark to another address.
+    expect(await login(user.id, { unverified_email: 'chief@example.com' })).toMatchObject({
+      email: 'chief@example.com',
+      email_verified: false,
+    });
+  });
+
+  test('that a person entered stays whatever a provider states', async () => {
+    const { user } = await admit('olivia', {}, { unverified_email: 'olivia@example.com' });
+    await a.users.update(user.id, { email: 'mine@example.com' }, OPERATOR);
+    expect(await login(user.id, { email: 'boss@example.com', email_verified: true })).toMatchObject({
+      email: 'mine@example.com',
+      email_verified: true,
+    });
+  });
+});
+
+describe('a row of the version before', () => {
+  const follow = async (id: string, type: string, identity: Partial<Identity>) => {
+    const provider = { auth_provider_type: type, auth_provider_id: type === 'homeassistant' ? null : 'office' } as AuthProvider;
+    const [credential] = await a.rows.credentials.ofUser(id);
+    const who = { subject: 'x', data: {}, name: null, amr: ['pwd'], ...identity };
+    await a.profiles.follow(provider, who, (await a.rows.users.find(id))!, credential!.id, '192.0.2.1');
+    return (await a.kysely.selectFrom('users').select('username').where('id', '=', id).executeTakeFirstOrThrow()).username;
+  };
+
+  test('gets its username at the next login, by the local login or by what the provider says', async () => {
+    const local = await addPerson(a.database, { username: 'paula' });
+    expect(await follow(local.id, 'homeassistant', { subject: 'paula', data: { username: 'paula' } })).toBe('paula');
+    const { user } = await admit('olivia');
+    await a.kysely.updateTable('users').set({ username: null }).where('id', '=', user.id).execute();
+    expect(await follow(user.id, 'ldap', { data: { username: 'paula' } })).toBe('paula-2');
+  });
+
+  test('that the version before renamed follows its login', async () => {
+    const { id } = await make();
+    await addLogin(id, 'paula');
+    await a.kysely.updateTable('local_logins').set({ username: 'pia' }).where('username', '=', 'paula').execute();
+    await a.kysely.updateTable('credentials').set({ subject: 'pia', data: '{"username":"pia"}' }).where('user_id', '=', id).execute();
+    expect(await follow(id, 'homeassistant', { subject: 'pia', data: { username: 'pia' } })).toBe('pia');
+  });
+});
