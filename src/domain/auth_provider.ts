@@ -106,6 +106,8 @@ export interface AuthProvider extends ProviderKey {
   default_groups: string[];
   /** What its groups are among ours; see group_mapping.ts. */
   groups?: GroupMapping | undefined;
+  /** One text for all spellings of a group's name at this provider; absent: names are compared exactly. */
+  comparableGroup?: (name: string) => string;
   /** Whether the mapping is applied again at each login, not only to new users. */
   sync_groups?: boolean | undefined;
   require_mfa: boolean;

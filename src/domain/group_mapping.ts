@@ -3,17 +3,17 @@
 import type { AuthProvider, Identity } from './auth_provider.ts';
 import { ADMIN_GROUP } from './user.ts';
 
-type Mapped = Pick<AuthProvider, 'groups'>;
+type Mapped = Pick<AuthProvider, 'groups' | 'comparableGroup'>;
 
 /** Every group that the mapping can give or take away; other memberships are nobody's business but the owner's. */
-export function managedGroups({ groups = {} }: Mapped): string[] {
+export function managedGroups({ groups = {} }: Pick<Mapped, 'groups'>): string[] {
   return unique(Object.values(groups).flat());
 }
 
-/** Our groups for the provider's groups that the person is in. Names are compared exactly. */
-export function mappedGroups({ groups = {} }: Mapped, identity: Pick<Identity, 'groups'>): string[] {
-  const names = new Set(identity.groups);
-  return unique(Object.entries(groups).flatMap(([name, ids]) => (names.has(name) ? ids : [])));
+/** Our groups for the provider's groups that the person is in. Names are compared as that provider compares them. */
+export function mappedGroups({ groups = {}, comparableGroup = exactly }: Mapped, identity: Pick<Identity, 'groups'>): string[] {
+  const names = new Set(identity.groups?.map(comparableGroup));
+  return unique(Object.entries(groups).flatMap(([name, ids]) => (names.has(comparableGroup(name)) ? ids : [])));
 }
 
 /**
@@ -21,7 +21,7 @@ export function mappedGroups({ groups = {} }: Mapped, identity: Pick<Identity, '
  * Only the mapping, which an operator wrote, makes an administrator.
  */
 export function newUserGroups(
-  provider: Pick<AuthProvider, 'groups' | 'default_groups'>,
+  provider: Mapped & Pick<AuthProvider, 'default_groups'>,
   identity: Pick<Identity, 'groups' | 'group_ids'>,
 ): string[] {
   const named = withoutAdmins(identity.group_ids ?? []);
@@ -31,12 +31,16 @@ export function newUserGroups(
 
 /** The groups that a login will put the person into. */
 export function groupsToCome(
-  provider: Pick<AuthProvider, 'groups' | 'sync_groups' | 'default_groups'>,
+  provider: Mapped & Pick<AuthProvider, 'sync_groups' | 'default_groups'>,
   identity: Pick<Identity, 'groups' | 'group_ids'>,
   { is_new }: { is_new: boolean },
 ): string[] {
   if (is_new) return newUserGroups(provider, identity);
   return provider.sync_groups && identity.groups ? mappedGroups(provider, identity) : [];
+}
+
+function exactly(name: string): string {
+  return name;
 }
 
 function unique(ids: readonly string[]): string[] {

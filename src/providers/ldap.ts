@@ -18,6 +18,7 @@ import {
 } from '../domain/auth_provider.ts';
 import { createCircuitBreaker } from '../domain/circuit_breaker.ts';
 import { deadline } from '../domain/deadline.ts';
+import { comparableGroup } from '../domain/directory_group.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { Field } from '../domain/form.ts';
 import { type LdapConfig, ldapConfig } from '../domain/ldap_config.ts';
@@ -87,6 +88,7 @@ export const provider: AuthProviderType<CommonProviderConfig & LdapConfig> = {
 
     return {
       ...configured,
+      comparableGroup,
       support_mfa: true,
       refusal: () => null,
       async step({ values, context }) {
@@ -193,8 +195,9 @@ async function identify(client: Client, config: LdapConfig, typed: string, entry
   const named = attributes.groups === undefined ? [] : valuesOf(entry, attributes.groups);
   const found = group_base_dn === undefined ? [] : await searchGroups(client, config, group_base_dn, { dn: entry.dn, username });
   const groups = [...new Set([...named, ...found.map(({ name }) => name)])].slice(0, MAX_GROUPS);
-  const known = new Set([...groups, ...found.map(({ dn }) => dn)].map(foldCase));
-  if (required_group !== undefined && !known.has(foldCase(required_group))) return refused(`${entry.dn} is not in ${required_group}`);
+  const known = new Set([...groups, ...found.map(({ dn }) => dn)].map(comparableGroup));
+  if (required_group !== undefined && !known.has(comparableGroup(required_group)))
+    return refused(`${entry.dn} is not in ${required_group}`);
   const [name = ''] = valuesOf(entry, attributes.name);
   const [email = null] = valuesOf(entry, attributes.email);
   const mail = trust_email ? { email, email_verified: true } : { unverified_email: email };
@@ -212,7 +215,7 @@ async function searchGroups(client: Client, config: LdapConfig, base: string, pe
       const filters = batch.map((dn) => fillTemplate(config.group_filter, { ...person, dn }, escapeFilterValue));
       const options: SearchOptions = { scope: 'sub', sizeLimit: MAX_GROUPS, attributes: attributesOf([config.group_name]) };
       for (const entry of await search(client, base, { ...options, filter: `(|${filters.map(inParentheses).join('')})` })) {
-        const key = foldCase(entry.dn);
+        const key = comparableGroup(entry.dn);
         if (groups.has(key) || groups.size >= MAX_GROUPS) continue;
         groups.set(key, { dn: entry.dn, name: valuesOf(entry, config.group_name)[0] ?? entry.dn });
         above.push(entry.dn);

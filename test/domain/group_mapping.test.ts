@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { comparableGroup } from '../../src/domain/directory_group.ts';
 import { managedGroups, mappedGroups, newUserGroups } from '../../src/domain/group_mapping.ts';
 
 const groups = { Staff: ['system-users', 'office'], 'cn=Admins,dc=example': ['system-admin'], Guests: [], Cleaners: ['office', 'cellar'] };
@@ -18,6 +19,12 @@ describe('the mapping', () => {
       expect(mappedGroups({ groups }, names ? { groups: [...names] } : {})).toEqual(expected);
     });
   }
+
+  // W18
+  test('compares names as the provider does', () => {
+    const identity = { groups: ['staff', 'CN=admins, DC=Example'] };
+    expect(mappedGroups({ groups, comparableGroup }, identity)).toEqual(['system-users', 'office', 'system-admin']);
+  });
 
   test('manages every group it can give, and no other', () => {
     expect(managedGroups({ groups })).toEqual(['system-users', 'office', 'system-admin', 'cellar']);

@@ -217,6 +217,13 @@ describe.skipIf(missing !== null)('ldap', () => {
     test.each<[string, Settings, string, boolean]>([
       ['lets its members in', { required_group: 'staff' }, 'alice', true],
       ['lets nobody else in', { required_group: 'staff' }, 'dave', false],
+      // W18
+      [
+        'can be named by its entry, with blanks',
+        { required_group: groupDn('STAFF').replaceAll(',', ' ,  ').replaceAll('=', ' = ') },
+        'alice',
+        true,
+      ],
       ['can be named by its entry, in any case', { required_group: groupDn('STAFF') }, 'alice', true],
       ['does not know the members of its groups', { required_group: 'everyone' }, 'alice', false],
       ['knows them when told', { required_group: 'everyone', nested_groups: true }, 'alice', true],
