@@ -1,5 +1,6 @@
 // What leaves the authorization endpoint in the standard profile: a code or an error, always with `iss` (RFC 9207) and the client's own `state`.
 
+import { errorDescription } from './error_description.ts';
 import { AuthError, type ErrorCode } from './errors.ts';
 import type { ResponseTarget } from './standard_request.ts';
 import { asciiOnly } from './uri.ts';
@@ -33,7 +34,7 @@ export function codeResponse({ state }: Pick<ResponseTarget, 'state'>, issuer: s
 export function errorResponse({ state }: Pick<ResponseTarget, 'state'>, issuer: string, error: unknown): ResponseParameters {
   const told =
     error instanceof AuthError ? { code: wordFor(error), description: error.description } : { code: 'server_error', description: '' };
-  const error_description = told.description.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
+  const error_description = errorDescription(told.description);
   return { error: told.code, ...(error_description !== '' && { error_description }), ...(state !== null && { state }), iss: issuer };
 }
 

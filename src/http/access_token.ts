@@ -2,6 +2,7 @@
 // in any case, or in a form body; never in the query, and never twice.
 
 import type { FastifyRequest } from 'fastify';
+import { errorDescription } from '../domain/error_description.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { PresentedAccessToken } from '../oauth/userinfo.ts';
 import { headerValues } from './header_values.ts';
@@ -27,7 +28,7 @@ function readHeader(header: string): PresentedAccessToken | null {
 export function challenge(scheme: 'Bearer' | 'DPoP', error?: AuthError): string {
   const { code, description } = error ?? {};
   const parameters = [
-    ...(code ? [`error="${code}"`, `error_description="${description}"`] : []),
+    ...(code ? [`error="${code}"`, `error_description="${errorDescription(description ?? '')}"`] : []),
     ...(code === 'insufficient_scope' ? ['scope="openid"'] : []),
   ];
   return [scheme, parameters.join(', ')].filter(Boolean).join(' ');

@@ -1,5 +1,6 @@
 // An error as RFC 6749 section 5.2 writes it: one of its codes, and a description in its alphabet.
 
+import { errorDescription } from '../domain/error_description.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Refusal } from './request.ts';
 
@@ -34,7 +35,7 @@ export function oauthBody({ code, status, description }: Refusal): { error?: str
   // RFC 6750 section 3.1: who presents no token is told of no error.
   if (code === 'unauthenticated') return {};
   const error = CODES.includes(code) ? wireCode(code) : codeOf(status);
-  const error_description = allowed(description);
+  const error_description = errorDescription(description);
   return error_description === '' ? { error } : { error, error_description };
 }
 
@@ -55,9 +56,4 @@ function codeOf(status: number): string {
   if (status >= 500) return 'server_error';
   if (status === 401) return 'invalid_token'; // RFC 6750 section 3.1
   return status === 403 ? 'access_denied' : 'invalid_request';
-}
-
-/** RFC 6749 section 5.2: error_description is %x20-21 / %x23-5B / %x5D-7E. */
-function allowed(description: string): string {
-  return description.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 }

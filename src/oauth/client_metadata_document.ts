@@ -4,6 +4,7 @@ import type { Client } from '../domain/client.ts';
 import { parseClientId } from '../domain/client_id.ts';
 import { CLIENT_DEFAULTS, type ClientRules, clientComplaints, completeClient, ownFields } from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
+import { metadataWording } from '../domain/error_description.ts';
 import { AuthError } from '../domain/errors.ts';
 import { pathText } from '../domain/json.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
@@ -71,7 +72,7 @@ function clientOf(client_id: string, answer: JsonAnswer, deps: MetadataDocumentD
 
 /** The client that a document describes; throws `invalid_client_id` saying what is wrong with it. */
 export function readDocument(client_id: string, value: unknown, rules: ClientRules & { scopes: readonly string[] }): Client {
-  const read = document.safeParse(value);
+  const read = document.safeParse(value, { error: metadataWording });
   if (!read.success) throw invalid(`${pathText(read.error.issues[0]?.path ?? [])}: ${read.error.issues[0]?.message}`);
   const unsupported = unsupportedField(value);
   if (unsupported !== null) throw invalid(`${unsupported}: asks for what this server does not do`);

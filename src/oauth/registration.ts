@@ -12,6 +12,7 @@ import {
   ownFields,
 } from '../domain/client_metadata.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
+import { metadataWording } from '../domain/error_description.ts';
 import { AuthError } from '../domain/errors.ts';
 import { pathText } from '../domain/json.ts';
 import { randomId, randomToken, safeEqual, sha256 } from '../domain/secret.ts';
@@ -149,7 +150,7 @@ export function createRegistration(deps: RegistrationDeps) {
 
 /** What a client asks to be, without what it may not be (RFC 7591 section 2: the server may replace what it does not support). */
 function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
-  const read = request.safeParse(metadata);
+  const read = request.safeParse(metadata, { error: metadataWording });
   if (!read.success) {
     const { path = [], message = '' } = read.error.issues[0] ?? {};
     throw invalid(`${pathText(path)} ${message}`, path[0] === 'redirect_uris');

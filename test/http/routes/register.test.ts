@@ -117,6 +117,22 @@ test.each<[string, unknown, string]>([
   expect(told(await register(metadata as object))).toEqual([400, error]);
 });
 
+// W19: RFC 6749 section 5.2 has an alphabet for it, and people read it.
+test.each<[object, string]>([
+  [{ id_token_signed_response_alg: 'HS256' }, 'id_token_signed_response_alg must be one of RS256, ES256, EdDSA'],
+  [{ response_types: ['token'] }, 'response_types[0] must be code'],
+  [{ redirect_uris: 'x' }, 'redirect_uris must be a list'],
+  [{ client_name: 7 }, 'client_name must be a text'],
+  [{ client_name: '\u00e4\n"\\' }, 'client_name must be one line of text'],
+  [{ jwks: 'x' }, 'jwks must be an object'],
+  [{ dpop_bound_access_tokens: 'yes' }, 'dpop_bound_access_tokens must be true or false'],
+  [{ grant_types: [] }, 'grant_types must not be empty'],
+  [{ client_uri: `https://a.test/${'x'.repeat(3000)}` }, 'client_uri must be at most 2048 characters long'],
+  [{ scope: ['"'] }, 'scope must be scopes: words with blanks between them, or a list'],
+])('what is wrong with %j is told in plain words', async (metadata, description) => {
+  expect((await register(metadata)).json().error_description).toBe(description);
+});
+
 // W12
 test.each<[string, unknown]>([
   ['subject_type', 'pairwise'],

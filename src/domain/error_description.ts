@@ -1,0 +1,35 @@
+// Texts of refusals as clients may be told them.
+
+import type { z } from 'zod';
+
+/** In the alphabet of RFC 6749 section 5.2 (%x20-21 / %x23-5B / %x5D-7E): quotes become single ones, whatever else is foreign a question mark. */
+export function errorDescription(text: string): string {
+  return text.replaceAll('"', "'").replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+  never: 'left out',
+};
+
+/** What is wrong with a value in a client's own metadata. A schema's own wording goes first; hand it to `safeParse` as `error`. */
+export const metadataWording: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'custom') return undefined;
+  if (issue.input === undefined) return 'is required';
+  if (issue.code === 'invalid_type') return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value') return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small') return Number(issue.minimum) === 1 ? 'must not be empty' : `must be at least ${issue.minimum}`;
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}${sizeOf(issue.origin)}`;
+  return 'has a form that is not allowed';
+};
+
+function sizeOf(origin: string): string {
+  if (origin === 'string') return ' characters long';
+  return origin === 'array' ? ' entries long' : '';
+}
