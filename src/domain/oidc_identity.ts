@@ -29,8 +29,8 @@ export function oidcIdentity(
   const name = textOf(claimOf(claims, names.name)) ?? username;
   const data = { sub, ...(username !== null && { preferred_username: username }) };
   const profile = { ...emailOf(claims, names, trust_email), ...profileOf(claims) };
-  const groups = groupsOf(claimOf(claims, names.groups));
-  return { subject: `${issuer} ${sub}`, data, name, ...profile, groups, amr: methodsOf(claims.amr) };
+  const groups = groupsOf(claims, names.groups);
+  return { subject: `${issuer} ${sub}`, data, name, ...profile, ...(groups && { groups }), amr: methodsOf(claims.amr) };
 }
 
 /** An address that nobody checked is whatever the person typed there. */
@@ -75,8 +75,14 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' ? cleanText(value) || null : null;
 }
 
-/** A text, a list of texts, or a list of objects with a name; others are left out. */
-function groupsOf(value: unknown): string[] {
+/**
+ * A text, a list of texts, or a list of objects with a name; others are left out. Null where nothing is said of groups, or only where they can
+ * be asked for (OpenID Connect Core section 5.6.2; Microsoft Entra for people in very many): that is not the same as none.
+ */
+function groupsOf(claims: Claims, name: string): string[] | null {
+  const value = claimOf(claims, name);
+  const elsewhere = claims._claim_names;
+  if (value === undefined || (isClaims(elsewhere) && Object.hasOwn(elsewhere, name) && [value].flat().length === 0)) return null;
   const list = Array.isArray(value) ? value : [value];
   const names = list.slice(0, MAX_GROUPS).map((group) => (isClaims(group) ? group.name : group));
   return [...new Set(names.filter((name) => typeof name === 'string' && name.length <= MAX_TEXT && PLAIN.test(name)))];

@@ -28,6 +28,31 @@ export function silenceIn(error: unknown): AuthError | null {
   return error instanceof Error && error.cause !== undefined ? silenceIn(error.cause) : null;
 }
 
+/** The HTTP status that a failure of the library is about; null for any other failure. */
+export function statusIn(error: unknown): number | null {
+  if (error instanceof Response) return error.status;
+  if (!(error instanceof Error)) return null;
+  return 'status' in error && typeof error.status === 'number' ? error.status : statusIn(error.cause);
+}
+
+/** Whether no key that is known made the signature. */
+export function isUnknownKey(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const is_one =
+    ('code' in error && error.code === 'OAUTH_KEY_SELECTION_FAILED') || error.message.includes('signature verification failed');
+  return is_one || isUnknownKey(error.cause);
+}
+
+/** The issuer that a server's metadata names, where that is why they were refused. */
+export function otherIssuerIn(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  if ('attribute' in error && error.attribute === 'issuer' && 'body' in error) {
+    const { body } = error;
+    return typeof body === 'object' && body !== null && 'issuer' in body ? cleanText(String(body.issuer)) : null;
+  }
+  return 'cause' in error ? otherIssuerIn(error.cause) : null;
+}
+
 /** A failure in words, for the log. */
 export function reasonOf(error: unknown): string {
   const silence = silenceIn(error);

@@ -13,7 +13,6 @@ it('is found by issuer and subject together', () => {
     name: 'Ann',
     email: null,
     unverified_email: 'a@b.example',
-    groups: [],
     amr: [],
   });
 });
@@ -52,17 +51,27 @@ test.each<[string, unknown, string[]]>([
   ['a text', 'a', ['a']],
   ['objects with names', [{ name: 'a' }, { id: 1 }], ['a']],
   ['a mixture', ['a', 1, null, '', 'b\0', ['c']], ['a']],
-  ['nothing', undefined, []],
+  ['null', null, []],
+  ['an empty list', [], []],
   ['very many', Array.from({ length: 2000 }, (_, index) => `g${index}`), Array.from({ length: 1000 }, (_, index) => `g${index}`)],
 ])('groups are read from %s', (_story, groups, read) => {
   expect(identityOf({ groups })).toMatchObject({ groups: read });
+});
+
+// W13
+test.each([
+  {},
+  { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint: 'https://graph.example' } } },
+  { groups: [], _claim_names: { groups: 'src1' } },
+])('of %j nothing is known about groups, which is not that there are none', (claims) => {
+  expect(identityOf(claims)).not.toHaveProperty('groups');
 });
 
 it('a name with dots looks into objects, unless a claim is called so', () => {
   const names = { ...STANDARD_CLAIMS, groups: 'realm_access.roles' };
   expect(identityOf({ realm_access: { roles: ['a'] } }, names)).toMatchObject({ groups: ['a'] });
   expect(identityOf({ 'realm_access.roles': ['b'], realm_access: { roles: ['a'] } }, names)).toMatchObject({ groups: ['b'] });
-  expect(identityOf({ realm_access: ['a'] }, names)).toMatchObject({ groups: [] });
+  expect(identityOf({ realm_access: ['a'] }, names)).not.toHaveProperty('groups');
 });
 
 it('how the person proved it is carried on if it was several things', () => {
