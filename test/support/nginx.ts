@@ -2,13 +2,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const BINARY = '/usr/sbin/nginx';
+
+/** The one block of the README in that language. */
+export function readmeBlock(language: string): string {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [block, ...others] = [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
+  if (block === undefined || others.length > 0) throw new Error(`README.md has not one block of ${language}`);
+  return block;
+}
 
 /** Why there is no nginx to test with; null when there is one. On CI it must be there. */
 export function nginxMissing(): string | null {
@@ -22,11 +30,8 @@ export interface Nginx {
 }
 
 /** Protects the hosts as the README tells; `latchkey` is our server's origin. */
-export async function startNginx(latchkey: string, hosts: readonly string[]): Promise<Nginx> {
-  const app = createServer((request, response) => {
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ url: request.url, headers: request.headers }));
-  });
+export async function startNginx(latchkey: string, hosts: readonly string[], handler: RequestListener = tell): Promise<Nginx> {
+  const app = createServer(handler);
   const app_url = `http://127.0.0.1:${await listening(app)}`;
   const nginx = await runNginx((port) => hosts.map((host) => protectedHost({ host, port, app: app_url, latchkey })).join(''));
   return {
@@ -38,6 +43,12 @@ export async function startNginx(latchkey: string, hosts: readonly string[]): Pr
     },
   };
 }
+
+/** What reached the app. */
+export const tell: RequestListener = (request, response) => {
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify({ url: request.url, headers: request.headers }));
+};
 
 /** Forwards everything to `latchkey` by one line without headers: the Host is rewritten, the client's address is lost. */
 export function startOneLineProxy(latchkey: string): Promise<Nginx> {
@@ -80,52 +91,18 @@ ${servers}
 `;
 }
 
+/** The block of the README, in the clear and with the names of this machine. */
 function protectedHost({ host, port, app, latchkey }: { host: string; port: number; app: string; latchkey: string }): string {
-  return `
-  server {
-    listen 127.0.0.1:${port};
-    server_name ${host};
-
-    location /.latchkey/ {
-      proxy_pass ${latchkey};
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Host $host;
-    }
-    location = /.latchkey/verify {
-      internal;
-      proxy_pass ${latchkey}/auth/verify;
-      proxy_pass_request_body off;
-      proxy_set_header Content-Length "";
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Host $host;
-      proxy_set_header X-Original-URI $request_uri;
-      proxy_set_header X-Original-Method $request_method;
-    }
-    location @latchkey_login {
-      if ($latchkey_login = "") { return 403; }
-      return 302 $latchkey_login;
-    }
-    location / {
-      auth_request /.latchkey/verify;
-      auth_request_set $latchkey_login $upstream_http_x_latchkey_login;
-      auth_request_set $latchkey_user $upstream_http_remote_user;
-      auth_request_set $latchkey_name $upstream_http_remote_name;
-      auth_request_set $latchkey_email $upstream_http_remote_email;
-      auth_request_set $latchkey_groups $upstream_http_remote_groups;
-      error_page 401 = @latchkey_login;
-      proxy_set_header Remote-User $latchkey_user;
-      proxy_set_header Remote-Name $latchkey_name;
-      proxy_set_header Remote-Email $latchkey_email;
-      proxy_set_header Remote-Groups $latchkey_groups;
-      proxy_pass ${app};
-    }
-  }
-`;
+  return readmeBlock('nginx')
+    .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
+    .replace('wiki.example.com', host)
+    .replaceAll('http://latchkey:8420', latchkey)
+    .replaceAll('http://wiki:3000', app);
 }
 
-async function started(nginx: ChildProcess, port: number, log: () => string): Promise<void> {
+export async function started(nginx: ChildProcess, port: number, log: () => string): Promise<void> {
   for (let tries = 0; !(await answers(port)); tries += 1) {
-    if (nginx.exitCode !== null || tries > 200) throw new Error(`nginx did not start:\n${log()}`);
+    if (nginx.exitCode !== null || tries > 200) throw new Error(`it did not start:\n${log()}`);
     await sleep(25);
   }
 }
@@ -142,7 +119,7 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer();
   const port = await listening(server);
   server.close();
@@ -150,7 +127,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function listening(server: net.Server): Promise<number> {
+export async function listening(server: net.Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
