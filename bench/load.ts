@@ -1,84 +1,72 @@
-// One measured run: 16 clients on keep-alive connections, latencies from autocannon, CPU time of the server from /proc.
+// One measured run against one server: keep-alive clients, latencies from autocannon, CPU time from /proc.
 
 import autocannon from 'autocannon';
-import { cpuSeconds, type Server } from './servers.ts';
+import { cpuSeconds, type Server } from './processes.ts';
+
+/** What one request adds to the load it belongs to. */
+export interface NextRequest {
+  body?: string;
+  headers?: Record<string, string>;
+}
 
 export interface Load {
   path: string;
   method?: 'GET' | 'POST';
   headers?: Record<string, string>;
-  /** The body of each request; called once a request. Answers undefined when there is nothing left to send. */
-  body?: () => string | undefined;
+  /** Called once a request, so that no two ask the same. */
+  next?: () => NextRequest;
   /** Told of each answer's body. */
   onBody?: (body: string) => void;
   /** Requests to send; left out, the run goes by time. */
   amount?: number;
-  /** The status every answer must have. */
+  /** The status every answer must have; with `steps` the last one. */
   status: number;
-  /** Each answer is a redirect, with cookies, to what the client wants, which is asked for next and must answer 200: two requests count as one. */
-  follow?: boolean;
+  /** The requests that count as one: each but the first goes where the answer before it redirects, with its cookies. */
+  steps?: number;
+  /** Connections at a time; default CLIENTS. */
+  clients?: number;
 }
 
 export interface Figures {
   requests_per_second: number;
+  /** Milliseconds. */
   p50: number;
   p99: number;
   /** CPU seconds of the server process per 1,000 requests. */
   cpu: number;
+  /** The same of PostgreSQL; NaN when unknown. */
+  database_cpu: number;
 }
 
 export const CLIENTS = 16;
+const REDIRECTS = [301, 302, 303, 307, 308];
 
 interface Redirect {
   path?: string;
-  cookie?: string;
+  cookies?: Map<string, string>;
 }
 
-function requestsOf({ path, method, body, onBody, follow }: Load): autocannon.Request[] {
-  if (body) {
-    const setupRequest = (request: autocannon.Request) => ({ ...request, body: body() ?? '' });
-    return [{ setupRequest, ...(onBody && { onResponse: (_status: number, answer: string) => onBody(answer) }) }];
-  }
-  if (!follow) return [{ path, method: method ?? 'GET' }];
-  return [
-    {
-      path,
-      onResponse(_status, _body, context: Redirect, headers = {}) {
-        const { location, 'set-cookie': cookies } = Object.fromEntries(
-          Object.entries(headers as Record<string, string | string[]>).map(([name, value]) => [name.toLowerCase(), value]),
-        );
-        context.path = String(location);
-        context.cookie = [cookies ?? []]
-          .flat()
-          .map((cookie) => cookie.split(';', 1)[0])
-          .join('; ');
-      },
-    },
-    {
-      setupRequest: (request, context: Redirect) => ({ ...request, path: context.path ?? '/', headers: { cookie: context.cookie ?? '' } }),
-    },
-  ];
-}
-
-export async function measure(server: Server, load: Load, seconds: number): Promise<Figures> {
-  const before = cpuSeconds(server.pid);
+/** Runs the load for so many seconds, or until `amount` is sent. Throws when an answer has another status. */
+export async function measure(server: Server, load: Load, seconds: number, databaseCpu: () => number): Promise<Figures> {
+  const before = { server: cpuSeconds(server.pid), database: databaseCpu() };
   const started = performance.now();
   let last_answer = started;
   const wrong = new Map<number, number>();
-  const good = load.follow ? [load.status, 200] : [load.status];
+  const { steps = 1 } = load;
+  const expected = steps === 1 ? [load.status] : [load.status, ...REDIRECTS];
   const options: autocannon.Options = {
     url: server.url + load.path,
     method: load.method ?? 'GET',
     headers: load.headers ?? {},
-    connections: CLIENTS,
+    connections: Math.min(load.clients ?? CLIENTS, load.amount ?? Number.POSITIVE_INFINITY),
     ...(load.amount === undefined ? { duration: seconds } : { amount: load.amount }),
-    requests: requestsOf(load),
+    requests: requestsOf(load, steps),
   };
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const run = autocannon(options, (error, outcome) => (error ? reject(error) : resolve(outcome)));
     run.on('response', (_client, status) => {
       last_answer = performance.now();
-      if (!good.includes(status)) wrong.set(status, (wrong.get(status) ?? 0) + 1);
+      if (!expected.includes(status)) wrong.set(status, (wrong.get(status) ?? 0) + 1);
     });
   });
   // autocannon itself ends a run of a given amount on the next full second.
@@ -86,22 +74,54 @@ export async function measure(server: Server, load: Load, seconds: number): Prom
   if (wrong.size > 0 || result.errors > 0) {
     throw new Error(`${server.name} ${load.path}: ${JSON.stringify([...wrong])} instead of ${load.status}, ${result.errors} errors`);
   }
-  const total = result.requests.total / good.length;
+  const total = result.requests.total / steps;
   return {
     requests_per_second: total / elapsed,
     p50: result.latency.p50,
     p99: result.latency.p99,
-    cpu: ((cpuSeconds(server.pid) - before) / total) * 1000,
+    cpu: ((cpuSeconds(server.pid) - before.server) / total) * 1000,
+    database_cpu: ((databaseCpu() - before.database) / total) * 1000,
   };
 }
 
-/** The middle run of several, figure by figure. */
-export function median(runs: readonly Figures[]): Figures {
-  const middle = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-  return {
-    requests_per_second: middle(runs.map((run) => run.requests_per_second)),
-    p50: middle(runs.map((run) => run.p50)),
-    p99: middle(runs.map((run) => run.p99)),
-    cpu: middle(runs.map((run) => run.cpu)),
+function requestsOf({ path, method = 'GET', next, onBody }: Load, steps: number): autocannon.Request[] {
+  if (steps > 1) return Array.from({ length: steps }, (_, step) => followingRequest(step === 0 ? path : undefined));
+  if (!next && !onBody) return [{ path, method }];
+  const setupRequest = (request: autocannon.Request) => {
+    const { body, headers } = next?.() ?? {};
+    return { ...request, ...(body !== undefined && { body }), headers: { ...request.headers, ...headers } };
   };
+  return [{ setupRequest, ...(onBody && { onResponse: (_status: number, answer: string) => onBody(answer) }) }];
+}
+
+/** The first one goes to `path`; the others where the answer before them redirects. */
+function followingRequest(path: string | undefined): autocannon.Request {
+  return {
+    setupRequest(request, context: Redirect) {
+      if (path !== undefined) context.cookies = new Map();
+      const cookie = [...(context.cookies ?? [])].map(([name, value]) => `${name}=${value}`).join('; ');
+      return { ...request, path: path ?? context.path ?? '/', headers: cookie === '' ? {} : { cookie } };
+    },
+    onResponse(_status, _body, context: Redirect, headers = {}) {
+      const { location, 'set-cookie': set = [] } = lowerCase(headers as Record<string, string | string[]>);
+      if (location !== undefined) context.path = pathOf(String(location));
+      for (const text of [set].flat()) keepCookie(context.cookies, text);
+    },
+  };
+}
+
+function lowerCase(headers: Record<string, string | string[]>): Record<string, string | string[]> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** The path and query of a Location, absolute or not. */
+export function pathOf(location: string): string {
+  const { pathname, search } = new URL(location, 'http://localhost');
+  return pathname + search;
+}
+
+/** Adds what a Set-Cookie header says to the cookies by name. */
+export function keepCookie(cookies: Map<string, string> | undefined, header: string): void {
+  const [, name = '', value = ''] = /^([^=;]+)=([^;]*)/.exec(header) ?? [];
+  cookies?.set(name, value);
 }

@@ -1,137 +1,162 @@
-// `npm run bench`: what the server does most, beside npm's oidc-provider, on one database server, in alternating runs, and the ratios between the
-// two. Options by environment: BENCH_ROUNDS, BENCH_SECONDS, BENCH_CODES, BENCH_GRANTS,
-// BENCH_ONLY (part of a name), BENCH_DATABASE_URL.
+// `npm run bench`: this version beside other servers, and beside an older build of ours, on one database server, in rounds whose order
+// changes. `npm run bench -- --help` names the options.
 
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
-import { startEmbeddedPostgres } from '../src/repository/embedded_postgres.ts';
-import { CLIENTS, type Figures, measure, median } from './load.ts';
-import { refreshOfAny, type Scenario, scenarios } from './scenarios.ts';
-import { seedClients, seedGrants, seedOwner } from './seed.ts';
-import { rssMiB, type Server, startLatchkey, startPeer } from './servers.ts';
+import { parseArgs } from 'node:util';
+import { type Contender, ROUTES, type Route } from './contender.ts';
+import { contenders, OURS } from './contenders/index.ts';
+import { openBenchDatabase } from './database.ts';
+import { measureGrowth } from './growth.ts';
+import { CLIENTS, type Figures, measure } from './load.ts';
+import { rssMiB } from './processes.ts';
+import { boundText, HEADER, reportRoute } from './report.ts';
+import { median, medians } from './statistics.ts';
+import { BOUNDS } from './targets.ts';
 
-const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
-const seconds = Number(process.env.BENCH_SECONDS ?? 5);
-const codes = Number(process.env.BENCH_CODES ?? 5000);
-/** Among how many a grant is found in the end. */
-const grants = Number(process.env.BENCH_GRANTS ?? 1_000_000);
-const only = process.env.BENCH_ONLY ?? '';
-const TOKENS = 200;
-const FEW_GRANTS = 100_000;
-/** Seconds of load before anything is measured. */
-const WARM_UP = 2;
-const PORTS = { latchkey: 18_520, peer: 18_521 };
+const HELP = `npm run bench -- [options]
+  --older <folder>       another checkout of ours, built: measured in the same rounds
+  --seconds <n>          of each measured run (5)
+  --rounds <n>           of each route (3)
+  --tokens <n>           distinct tokens of each route (5000)
+  --codes <n>            codes of each exchange (1000 for each second)
+  --only <text>          routes whose name contains one of these, separated by ";"; "tokens" stands for refresh, exchange, introspection,
+                         userinfo, verify and client credentials
+  --against <names>      contenders beside us, separated by "," (all that are there)
+  --grants <n>           also measure refreshes among so many grants (left out)
+  --database-url <url>   a PostgreSQL of your own; its CPU is not told
+`;
+const { values } = parseArgs({
+  options: {
+    help: { type: 'boolean', default: false },
+    older: { type: 'string' },
+    seconds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '3' },
+    tokens: { type: 'string', default: '5000' },
+    codes: { type: 'string' },
+    only: { type: 'string', default: '' },
+    against: { type: 'string' },
+    grants: { type: 'string' },
+    'database-url': { type: 'string' },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit();
+}
+const TOKEN_ROUTES = 'refresh;exchange;introspection;userinfo;verify;client credentials';
+const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
+const tokens = Number(values.tokens);
+const codes = Number(values.codes ?? Math.max(100, Math.round(1000 * seconds)));
+const wanted = (values.only === 'tokens' ? TOKEN_ROUTES : values.only).split(';');
+const routes = ROUTES.filter((route) => wanted.some((text) => route.includes(text)));
+/** Before anything is measured. */
+const WARM_UP_SECONDS = Math.min(2, seconds);
+const FIRST_PORT = 18_520;
+const COLD_STARTS = 3;
 
-async function databases(): Promise<{ ours: string; peers: string; close(): Promise<void> }> {
-  const given = process.env.BENCH_DATABASE_URL;
-  const data_dir = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
-  await chmod(data_dir, 0o711);
-  const server = given === undefined ? await startEmbeddedPostgres({ data_dir, log: () => {} }) : undefined;
-  const admin = server?.superuser;
-  const base =
-    given ?? `postgres://${admin?.user}:${admin?.password}@localhost:${admin?.port}/postgres?host=${encodeURIComponent(admin?.host ?? '')}`;
-  const client = new pg.Client({ connectionString: base });
-  await client.connect();
-  const named = (name: string) => base.replace(/\/[^/?]*(\?|$)/, `/${name}$1`);
-  for (const name of ['bench_latchkey', 'bench_peer']) {
-    await client.query(`drop database if exists ${name}`);
-    await client.query(`create database ${name}`);
+const database = await openBenchDatabase(values['database-url']);
+const folder = await mkdtemp(join(tmpdir(), 'latchkey-bench-data-'));
+const running: Contender[] = [];
+
+async function startAll(): Promise<void> {
+  const beside = values.against?.split(',');
+  for (const [index, { name, start }] of contenders(values.older).entries()) {
+    if (name !== OURS && name !== 'older' && beside?.includes(name) === false) continue;
+    const started = await start({ database, folder, port: FIRST_PORT + index, tokens, codes });
+    if ('skipped' in started) console.log(`skipped: ${name}: ${started.skipped}`);
+    else running.push(started);
   }
-  await client.end();
-  return {
-    ours: named('bench_latchkey'),
-    peers: named('bench_peer'),
-    async close() {
-      await server?.stop();
-      await rm(data_dir, { recursive: true, force: true });
-    },
-  };
 }
 
-function row(name: string, ours: Figures, peers: Figures | undefined): string {
-  const figures = (f: Figures | undefined) =>
-    f === undefined ? ['-', '-', '-', '-'] : [f.requests_per_second.toFixed(0), f.p50.toFixed(0), f.p99.toFixed(0), f.cpu.toFixed(3)];
-  const ratio =
-    peers === undefined
-      ? ['-', '-']
-      : [`${(ours.requests_per_second / peers.requests_per_second).toFixed(1)}x`, `1/${(peers.cpu / ours.cpu).toFixed(1)}`];
-  return [name.padEnd(18), ...[...figures(ours), ...figures(peers), ...ratio].map((text) => text.padStart(9))].join(' ');
+async function measureRound(contender: Contender, route: Route, run_seconds: number): Promise<Figures | undefined> {
+  const load = await contender.loads[route]?.();
+  if (load === undefined) return undefined;
+  const other = await contender.meanwhile?.[route]?.();
+  const [figures] = await Promise.all([
+    measure(contender.server, load, run_seconds, database.cpuSeconds),
+    other && measure(contender.server, other, run_seconds, database.cpuSeconds),
+  ]);
+  return figures;
 }
 
-async function run(scenario: Scenario, ours: Server, peer: Server): Promise<string> {
-  const runs: { ours: Figures[]; peers: Figures[] } = { ours: [], peers: [] };
-  // Neither is measured before its code is warm.
-  await measure(ours, await scenario.ours(), WARM_UP);
-  if (scenario.peers) await measure(peer, await scenario.peers(), WARM_UP);
+/** The order turns by one with each round and is reversed in every other one: nobody is always first, or always after the same one. */
+function orderOf(round: number): Contender[] {
+  const first = round % running.length;
+  const turned = [...running.slice(first), ...running.slice(0, first)];
+  return round % 2 === 0 ? turned : turned.reverse();
+}
+
+async function measureRoute(route: Route): Promise<Map<string, Figures[]>> {
+  for (const contender of running) await measureRound(contender, route, WARM_UP_SECONDS);
+  const results = new Map<string, Figures[]>();
+  for (const { name, loads } of running) if (loads[route]) results.set(name, []);
   for (let round = 0; round < rounds; round += 1) {
-    const load = await scenario.ours();
-    const [figures] = await Promise.all([measure(ours, load, seconds), scenario.meanwhile?.(seconds)]);
-    runs.ours.push(figures);
-    if (scenario.peers) runs.peers.push(await measure(peer, await scenario.peers(), seconds));
+    for (const contender of orderOf(round)) {
+      const figures = await measureRound(contender, route, seconds);
+      if (figures) results.get(contender.name)?.push(figures);
+    }
   }
-  return row(scenario.name, median(runs.ours), scenario.peers ? median(runs.peers) : undefined);
+  return results;
 }
 
-/** Refreshes of any of so many grants, few and many: what they take must not grow with their number. */
-async function growth(server: Server, database_url: string): Promise<string> {
-  const measured: string[] = [];
-  const rates: number[] = [];
-  let seeded = 0;
-  for (const count of [FEW_GRANTS, grants]) {
-    await seedGrants(database_url, seeded + 1, count);
-    seeded = count;
-    await measure(server, refreshOfAny(count), WARM_UP);
-    const runs: Figures[] = [];
-    for (let round = 0; round < rounds; round += 1) runs.push(await measure(server, refreshOfAny(count), seconds));
-    const { requests_per_second, p50, p99 } = median(runs);
-    rates.push(requests_per_second);
-    measured.push(`among ${count} grants ${requests_per_second.toFixed(0)} req/s, p50 ${p50}, p99 ${p99}`);
-  }
-  const [few = Number.NaN, many = Number.NaN] = rates;
-  return `refresh ${measured.join('; ')}: ${(few / many).toFixed(2)}x the time`;
-}
-
-async function coldStarts(start: () => Promise<Server>): Promise<number> {
+async function coldStart({ server, restart }: Contender): Promise<number> {
+  await server.stop();
   const times: number[] = [];
-  for (let round = 0; round < 3; round += 1) {
-    const server = await start();
-    times.push(server.cold_start);
-    await server.stop();
+  for (let count = 0; count < COLD_STARTS; count += 1) {
+    const again = await restart();
+    times.push(again.cold_start);
+    await again.stop();
   }
-  return times.toSorted((a, b) => a - b)[1] ?? Number.NaN;
+  return median(times);
 }
 
-const urls = await databases();
-const data_dir = await mkdtemp(join(tmpdir(), 'latchkey-bench-data-'));
-const startOurs = () => startLatchkey(PORTS.latchkey, urls.ours, data_dir);
-const startTheirs = () => startPeer(PORTS.peer, urls.peers);
+function reportBounds(route: Route, own: readonly Figures[], steps: number): string[] {
+  const { requests_per_second, p99 } = medians(own);
+  const { steps_to_login_page, logins_per_second, refresh_during_logins_p99 } = BOUNDS;
+  if (route === 'way to the login page')
+    return [boundText('  requests on the way', steps, steps <= steps_to_login_page, `${steps_to_login_page}`)];
+  if (route === 'password login')
+    return [boundText('  logins a second', requests_per_second, requests_per_second >= logins_per_second, `≥ ${logins_per_second}`)];
+  if (route === 'refresh during logins')
+    return [boundText('  p99', p99, p99 <= refresh_during_logins_p99, `≤ ${refresh_during_logins_p99} ms`)];
+  return [];
+}
+
 try {
-  const [ours, peer] = [await startOurs(), await startTheirs()];
-  await seedOwner(ours);
-  const client_secret = await seedClients(urls.ours, data_dir);
-  const memory = () => [ours, peer].map(({ pid }) => rssMiB(pid).toFixed(0));
+  await startAll();
+  const memory = () => running.map(({ name, server }) => `${name} ${rssMiB(server.pid).toFixed(0)}`).join(', ');
   console.log(
-    `Node ${process.version}, ${CLIENTS} clients, ${rounds} alternating rounds of ${seconds} s; middle round; ms; CPU seconds per 1,000 requests`,
+    `Node ${process.version}, ${availableParallelism()} cores, ${CLIENTS} clients, ${rounds} rounds of ${seconds} s, ` +
+      `${tokens} distinct tokens, ${codes} codes, log at its default level\n${HEADER}\n`,
   );
-  const heads = ['req/s', 'p50', 'p99', 'CPU', 'peer', 'p50', 'p99', 'CPU', 'req/s', 'CPU'];
-  console.log(['route'.padEnd(18), ...heads.map((text) => text.padStart(9))].join(' '));
-  const memories = [memory()];
-  const chosen = scenarios({ ours, peer, database_url: urls.ours, client_secret, tokens: TOKENS, codes });
-  for (const scenario of chosen.filter(({ name }) => name.includes(only))) {
-    // Hashing a password takes memory that nothing else does.
-    if (scenario.name === 'login') memories.push(memory());
-    console.log(await run(scenario, ours, peer));
+  const idle = memory();
+  const ours = running.find(({ name }) => name === OURS);
+  for (const route of routes) {
+    const results = await measureRoute(route);
+    const steps = (await ours?.loads[route]?.())?.steps ?? 1;
+    console.log([...reportRoute(route, results, OURS), ...reportBounds(route, results.get(OURS) ?? [], steps)].join('\n'));
   }
-  memories.push(memory());
-  console.log(`memory (MiB), latchkey and oidc-provider: ${memories.map((both) => both.join(' and ')).join('; under load ')}`);
-  if (grants > FEW_GRANTS && 'refresh'.includes(only)) console.log(await growth(ours, urls.ours));
-  await Promise.all([ours.stop(), peer.stop()]);
   console.log(
-    `cold start (ms): latchkey ${(await coldStarts(startOurs)).toFixed(0)}, oidc-provider ${(await coldStarts(startTheirs)).toFixed(0)}`,
+    `\nmemory (MiB; target ≤ ${BOUNDS.rss_idle} idle, ≤ ${BOUNDS.rss_after_load} after load): idle ${idle}; after load ${memory()}`,
   );
+  if (values.grants !== undefined && ours)
+    console.log(
+      await measureGrowth(ours, {
+        database_url: ours.database_url ?? '',
+        grants: Number(values.grants),
+        seconds,
+        rounds,
+        databaseCpu: database.cpuSeconds,
+      }),
+    );
+  const starts: string[] = [];
+  for (const contender of running) starts.push(`${contender.name} ${(await coldStart(contender)).toFixed(0)}`);
+  console.log(`cold start (ms, median of ${COLD_STARTS}; target ≤ ${BOUNDS.cold_start}): ${starts.join(', ')}`);
 } finally {
-  await urls.close();
-  await rm(data_dir, { recursive: true, force: true });
+  for (const { server } of running) await server.stop();
+  await database.close();
+  await rm(folder, { recursive: true, force: true });
 }

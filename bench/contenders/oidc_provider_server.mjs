@@ -1,10 +1,10 @@
-// The peer: npm's oidc-provider with an adapter of one PostgreSQL table, named prepared statements and a pool as large as ours; access tokens
-// are its default kind, stored and opaque. As it comes, its refresh tokens rotate for a public client and an ID token goes along; the scope `api`
-// alone spares it both, and `api offline_access` the ID token, so that each way of ours has one of its own beside it.
-// `POST /seed?codes=N&scope=…&client_id=…` makes authorization codes without a browser, so that only the token endpoint is measured.
+// npm's oidc-provider with an adapter of one PostgreSQL table, named prepared statements and a pool as large as ours; access tokens are its
+// default kind, stored and opaque. `POST /seed?codes=N&scope=…&client_id=…` makes authorization codes with PKCE without a browser, so that
+// only the token endpoint is measured.
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 import pg from 'pg';
 
@@ -57,21 +57,24 @@ class Adapter {
 }
 
 const port = Number(process.env.BENCH_PORT);
-const redirect_uri = 'https://app.example.com/callback';
-const common = { redirect_uris: [redirect_uri], grant_types: ['authorization_code', 'refresh_token'] };
+const clients = JSON.parse(process.env.BENCH_CLIENTS);
+const [redirect_uri] = clients[0].redirect_uris;
+const newKey = async (alg) => ({ ...(await exportJWK((await generateKeyPair(alg, { extractable: true })).privateKey)), alg, use: 'sig' });
+const DAY = 86_400;
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   adapter: Adapter,
-  clients: [
-    { ...common, client_id: 'bench', token_endpoint_auth_method: 'none' },
-    { ...common, client_id: 'bench-api', client_secret: 'bench-api', token_endpoint_auth_method: 'client_secret_basic' },
-  ],
+  clients,
+  jwks: { keys: [await newKey('RS256'), await newKey('ES256')] },
   cookies: { keys: [randomBytes(16).toString('hex')] },
   scopes: ['api'],
+  // As a client that sends PKCE needs it; ours demands it of public clients.
   pkce: { required: () => false },
+  ttl: { AccessToken: DAY, ClientCredentials: DAY, AuthorizationCode: 600 },
+  // The scope `api` alone keeps its refresh token; `offline_access` makes it rotate.
   rotateRefreshToken: (context) => context.oidc.entities.RefreshToken.scopes.has('offline_access'),
   issueRefreshToken: () => true,
   findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-  features: { introspection: { enabled: true } },
+  features: { introspection: { enabled: true }, clientCredentials: { enabled: true } },
 });
 
 async function seed(count, scope, client_id) {
@@ -81,16 +84,19 @@ async function seed(count, scope, client_id) {
   const grantId = await grant.save();
   const codes = [];
   for (let made = 0; made < count; made += 1) {
+    const verifier = randomBytes(32).toString('base64url');
     const code = new provider.AuthorizationCode({
       accountId: 'user',
       client,
       grantId,
       gty: 'authorization_code',
       redirectUri: redirect_uri,
+      codeChallenge: createHash('sha256').update(verifier).digest('base64url'),
+      codeChallengeMethod: 'S256',
       scope,
       authTime: Math.floor(Date.now() / 1000),
     });
-    codes.push(await code.save());
+    codes.push({ code: await code.save(), verifier });
   }
   return codes;
 }

@@ -1,0 +1,43 @@
+// Who is measured. To add a peer: write a file beside this one that answers a Contender, and give it an entry here; one that is not
+// on this machine answers the reason, and the benchmark goes on without it.
+
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { Contender, ContenderOptions } from '../contender.ts';
+import { startLatchkey } from './latchkey.ts';
+import { startOidcProvider } from './oidc_provider.ts';
+
+export interface Entry {
+  name: string;
+  /** A running server, or why there is none. */
+  start(options: ContenderOptions): Promise<Contender | { skipped: string }>;
+}
+
+/** The name of this version in the report. */
+export const OURS = 'latchkey';
+export const OLDER = 'older';
+const CHECKOUT = join(import.meta.dirname, '../..');
+
+/** Us first; `older` is the folder of another checkout of ours. */
+export function contenders(older: string | undefined): Entry[] {
+  return [
+    { name: OURS, start: (options) => startBuilt(OURS, CHECKOUT, options) },
+    ...(older === undefined ? [] : [{ name: OLDER, start: (options: ContenderOptions) => startBuilt(OLDER, older, options) }]),
+    { name: 'oidc-provider', start: (options) => startOidcProvider('oidc-provider', options) },
+    absent('hydra', 'hydra'),
+    absent('dex', 'dex'),
+    absent('home-assistant', 'hass'),
+  ];
+}
+
+async function startBuilt(name: string, checkout: string, options: ContenderOptions): Promise<Contender | { skipped: string }> {
+  if (!existsSync(join(checkout, 'dist/main.js'))) return { skipped: `${checkout} is not built: run npm run build there` };
+  return await startLatchkey(name, checkout, options);
+}
+
+/** A peer for which nobody has written a contender yet. */
+function absent(name: string, program: string): Entry {
+  const found = (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+  const skipped = found ? `${program} is installed, but bench/contenders has no file for it yet` : `no program ${program} in PATH`;
+  return { name, start: async () => ({ skipped }) };
+}
