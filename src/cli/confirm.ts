@@ -1,10 +1,22 @@
 // Asks before what cannot be undone.
+import type { Command } from 'commander';
 import type { Io } from './command.ts';
 import { refusal, usageError } from './exit.ts';
 
+/** An option of a command that destroys something. */
+export interface YesOption {
+  yes?: boolean;
+}
+
+/** Adds `--yes`, for where nobody can be asked. */
+export function withYes(command: Command): Command {
+  return command.option('--yes', 'do not ask');
+}
+
 /** Returns after a yes; throws after anything else, and a usage error where nobody can be asked. */
-export async function confirm(io: Io, message: string): Promise<void> {
-  if (io.stdin.isTTY !== true) throw usageError('There is no terminal to ask at: say --yes');
+export async function confirm(io: Io, message: string, { yes }: YesOption = {}): Promise<void> {
+  if (yes === true) return;
+  if (io.stdin.isTTY !== true) throw usageError('stdin is not a terminal; pass --yes');
   const prompts = await import('@clack/prompts');
   const answer = await prompts.confirm({ message, initialValue: false });
   if (answer !== true) throw refusal('Nothing was changed');

@@ -134,7 +134,9 @@ test('a secret is changed while the old one is still good, and an app is forgott
   expect([await isGood(client_secret), await isGood(out.trim())]).toEqual([true, true]);
   expect((await cli.run(['client', 'show', 'grafana'])).out).toMatch(/secret [0-9a-f]{8}: +since .*, until /);
   expect((await cli.run(['client', 'rotate-secret', 'grafana', '--overlap', 'soon'])).code).toBe(2);
-  expect(await cli.run(['client', 'remove', 'grafana'])).toMatchObject({ code: 0, out: 'Removed grafana\n' });
+  // U4
+  expect(await cli.run(['client', 'remove', 'grafana'])).toEqual({ code: 2, out: '', err: 'stdin is not a terminal; pass --yes\n' });
+  expect(await cli.run(['client', 'remove', 'grafana', '--yes'])).toMatchObject({ code: 0, out: 'Removed grafana\n' });
   expect(await cli.run(['client', 'remove', 'grafana'])).toMatchObject({ code: 1, err: 'Client not found\n' });
 });
 

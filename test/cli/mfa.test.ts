@@ -21,7 +21,11 @@ test('a person who has lost their second factors is listed with them, and then w
   const { out } = await cli.run(['mfa', 'list', 'paula']);
   expect(out).toContain(`${ID}  totp`);
   expect(out).not.toContain('AAAA');
-  expect(await cli.run(['mfa', 'reset', 'paula'])).toMatchObject({
+  // U4
+  const unasked = await cli.run(['mfa', 'reset', 'paula']);
+  expect(unasked).toEqual({ code: 2, out: '', err: 'stdin is not a terminal; pass --yes\n' });
+  expect(await cli.list('mfa', 'list', 'paula')).toHaveLength(1);
+  expect(await cli.run(['mfa', 'reset', 'paula', '--yes'])).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^Took 1 away from Paula \(paula, /),
   });

@@ -79,7 +79,7 @@ test('a user is found by id, username or name, and never by a guess among severa
   const paula = await addPerson(cli.database, { name: 'Paula', username: 'paula' });
   const other = await addPerson(cli.database, { name: 'paula', username: 'other' });
   for (const word of [paula.id, 'Paula']) expect((await cli.run(['user', 'disable', word])).out).toContain(paula.id);
-  const { code, err } = await cli.run(['user', 'delete', 'paula']);
+  const { code, err } = await cli.run(['user', 'delete', 'paula', '--yes']);
   expect(code).toBe(1);
   for (const { id } of [paula, other]) expect(err).toContain(id);
   expect((await cli.run(['user', 'delete', 'nobody'])).err).toBe('There is no user with the id, username or name "nobody"\n');
@@ -99,7 +99,9 @@ test('a user is disabled, enabled, given another password and deleted', async ()
   expect(await cli.list('token', 'list', 'paula')).toHaveLength(1);
   await cli.run(['user', 'set-password', 'paula', '--password-stdin', '--sign-out'], { stdin: PASSWORD });
   expect(await cli.list('token', 'list', 'paula')).toEqual([]);
-  await cli.run(['user', 'delete', 'paula']);
+  // U4
+  expect(await cli.run(['user', 'delete', 'paula'])).toEqual({ code: 2, out: '', err: 'stdin is not a terminal; pass --yes\n' });
+  await cli.run(['user', 'delete', 'paula', '--yes']);
   expect(await stateOf(id)).toBeUndefined();
 });
 
@@ -121,7 +123,11 @@ test('whoever waits and is somebody already is merged into that user', async () 
 test('ownership is handed over, and the owner is neither disabled nor deleted', async () => {
   const owner = await addPerson(cli.database, { username: 'owner', is_owner: true });
   const heir = await addPerson(cli.database, { username: 'heir' });
-  for (const word of ['disable', 'delete']) expect((await cli.run(['user', word, 'owner'])).code).toBe(1);
+  for (const words of [
+    ['disable', 'owner'],
+    ['delete', 'owner', '--yes'],
+  ])
+    expect((await cli.run(['user', ...words])).code).toBe(1);
   expect((await cli.run(['user', 'make-owner', 'heir'])).code).toBe(0);
   expect([await stateOf(owner.id), await stateOf(heir.id)]).toMatchObject([{ is_owner: false, is_active: true }, { is_owner: true }]);
 });

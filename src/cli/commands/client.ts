@@ -16,6 +16,7 @@ import type { RegisteredClient } from '../../repository/clients.ts';
 import type { UrlClient } from '../../repository/url_clients.ts';
 import { clientIdFrom, connectionFacts, factLines } from '../client_facts.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { refusal, usageError } from '../exit.ts';
 import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
 
@@ -148,11 +149,13 @@ function declareLists(client: Command, context: CliContext): void {
 }
 
 function declareChanges(client: Command, context: CliContext): void {
-  withConfig(client.command('remove'))
-    .description('forget an app; all its tokens are dead at once')
+  withConfig(withYes(client.command('remove')))
+    .description('delete a client and revoke all its tokens')
     .argument(...WHICH)
-    .action((client_id: string, options: ConfigOption) =>
+    .action((client_id: string, options: ConfigOption & YesOption) =>
       withParts(context, options, async ({ clients }) => {
+        await clients.get(client_id);
+        await confirm(context.io, `Delete the client ${client_id} and revoke all its tokens?`, options);
         await clients.remove(client_id, OPERATOR);
         context.io.out(`Removed ${client_id}\n`);
       }),

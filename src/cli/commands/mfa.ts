@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { MfaEnrolmentEntry } from '../../repository/mfa_enrolments.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { findUser, labelOf } from '../find_user.ts';
 import { type Columns, type ListOption, printList, withJson } from '../table.ts';
 
@@ -37,12 +38,13 @@ function declareList(mfa: Command, context: CliContext): void {
 }
 
 function declareReset(mfa: Command, context: CliContext): void {
-  withConfig(mfa.command('reset'))
-    .description('takes all second factors of a person away who has lost them')
+  withConfig(withYes(mfa.command('reset')))
+    .description('remove all second factors of a person who has lost them')
     .argument('<user>', WHICH)
-    .action((word: string, options: ConfigOption) =>
+    .action((word: string, options: ConfigOption & YesOption) =>
       withParts(context, options, async (parts) => {
         const user = await findUser(parts, word);
+        await confirm(context.io, `Remove all second factors of ${labelOf(user)}?`, options);
         const count = await parts.mfa.reset(user.id, OPERATOR);
         context.io.out(`Took ${count} away from ${labelOf(user)}\n`);
       }),

@@ -5,7 +5,7 @@ import { OPERATOR } from '../../accounts/actor.ts';
 import type { RefreshTokenItem } from '../../accounts/refresh_tokens.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
-import { confirm } from '../confirm.ts';
+import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { refusal, usageError } from '../exit.ts';
 import { findUser, labelOf } from '../find_user.ts';
 import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
@@ -95,14 +95,13 @@ function declareRevoke(token: Command, context: CliContext): void {
 }
 
 function declareRevokeAll(token: Command, context: CliContext): void {
-  withConfig(token.command('revoke-all'))
+  withConfig(withYes(token.command('revoke-all')))
     .description('end all sessions and tokens of everybody; after a theft, or after a backup was restored')
     .option('--before <time>', 'only those issued before that time, such as 2026-03-14T09:26:53Z (default: all there are)', readTime)
-    .option('--yes', 'do not ask')
-    .action(async (options: ConfigOption & { before?: Date; yes?: boolean }) => {
+    .action(async (options: ConfigOption & YesOption & { before?: Date }) => {
       const { before } = options;
       const which = before === undefined ? '' : ` from before ${before.toISOString()}`;
-      if (options.yes !== true) await confirm(context.io, `This ends all sessions and tokens of everybody${which}. Go on?`);
+      await confirm(context.io, `This ends all sessions and tokens of everybody${which}. Go on?`, options);
       await withParts(context, options, async ({ revokeAll }) => {
         const { sessions, refresh_tokens } = await revokeAll({ before }, OPERATOR);
         context.io.out(`Ended: ${sessions} sessions, ${refresh_tokens} grants\n`);

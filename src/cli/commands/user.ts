@@ -4,6 +4,7 @@ import { OPERATOR } from '../../accounts/actor.ts';
 import { suggestionFor } from '../../accounts/profiles.ts';
 import type { UserEntry } from '../../repository/users.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { usageError } from '../exit.ts';
 import { findUser, labelOf } from '../find_user.ts';
 import type { CliParts } from '../parts.ts';
@@ -41,6 +42,7 @@ export const command: CliCommand = {
     declareEdit(user, context);
     declareApprove(user, context);
     declareChanges(user, context);
+    declareDelete(user, context);
     declareSetPassword(user, context);
   },
 };
@@ -150,8 +152,21 @@ function declareChanges(user: Command, context: CliContext): void {
     users.update(id, { is_active: false }, OPERATOR),
   );
   declare('enable', 'let a disabled user in again', 'Enabled', ({ users }, { id }) => users.update(id, { is_active: true }, OPERATOR));
-  declare('delete', 'delete a user and all that is theirs', 'Deleted', ({ users }, { id }) => users.delete(id, OPERATOR));
   declare('make-owner', 'hand ownership over', 'The owner is now', ({ users }, { id }) => users.handOverOwnership(id, OPERATOR));
+}
+
+function declareDelete(user: Command, context: CliContext): void {
+  withConfig(withYes(user.command('delete')))
+    .description('delete a user and everything that belongs to them')
+    .argument('<user>', WHICH)
+    .action((word: string, options: ConfigOption & YesOption) =>
+      withParts(context, options, async (parts) => {
+        const found = await findUser(parts, word);
+        await confirm(context.io, `Delete ${labelOf(found)} and everything that belongs to them?`, options);
+        await parts.users.delete(found.id, OPERATOR);
+        context.io.out(`Deleted ${labelOf(found)}\n`);
+      }),
+    );
 }
 
 function declareSetPassword(user: Command, context: CliContext): void {
