@@ -49,6 +49,7 @@ const ERROR_STATUS = {
   // Judged after the login in the JSON dialect, before anyone types a password on the page.
   invalid_redirect_uri: 403,
   refused_redirect_uri: 400,
+  client_document_missing: 400,
   login_blocked: 403,
   onboarding_required: 400,
   onboarding_done: 403,

@@ -1,8 +1,14 @@
 // A form as a login step shows it, in the encoding of voluptuous_serialize that Home Assistant's front-end reads.
 
+/**
+ * What is typed into a text field, for keyboards and password managers. It is not part of the encoding: `wireFields`
+ * leaves it out.
+ */
+type FieldKind = 'digits';
+
 /** One field of a form; the order of fields is the order on the page. */
 export type Field =
-  | { type: 'string'; name: string; required?: boolean; optional?: boolean }
+  | { type: 'string'; name: string; required?: boolean; optional?: boolean; kind?: FieldKind }
   | { type: 'select'; name: string; options: [value: string, label: string][]; required?: boolean; optional?: boolean };
 
 /** What a person sent for a step, before anything is known about it. */
@@ -10,6 +16,15 @@ export type Input = Readonly<Record<string, unknown>>;
 
 /** The values of a form's fields, all known to fit. */
 export type Values = Readonly<Record<string, string>>;
+
+/** The fields as Home Assistant's front-end reads them. */
+export function wireFields(fields: readonly Field[]): Field[] {
+  return fields.map((field) => {
+    if (field.type !== 'string') return field;
+    const { kind: _, ...rest } = field;
+    return rest;
+  });
+}
 
 /** The longest value a field may carry; a longer one does not fit the form. */
 const MAX_FIELD_LENGTH = 4096;

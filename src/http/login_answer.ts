@@ -95,6 +95,7 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
       keep: sent.keep,
       others: others.map((other) => ({ name: other.name, href: hrefOf(query, other), needs_passkeys: other.is_unlisted === true })),
       script: assets.href('passkey.js'),
+      codes_script: assets.href('recovery_codes.js'),
     });
     return sendPage(reply, html, { any_form_target: true });
   }

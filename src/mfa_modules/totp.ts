@@ -8,7 +8,7 @@ import type { Field } from '../domain/form.ts';
 import { type CommonMfaModuleConfig, type MfaModuleType, type MfaUser, plainCode, type SetupForm, WRONG } from '../domain/mfa_module.ts';
 import { safeEqual } from '../domain/secret.ts';
 
-const CODE: Field[] = [{ type: 'string', name: 'code', required: true }];
+const CODE: Field[] = [{ type: 'string', name: 'code', required: true, kind: 'digits' }];
 /** 160 bits: 32 characters of base32. */
 const SECRET_BYTES = 20;
 const PERIOD = 30;

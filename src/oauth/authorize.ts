@@ -125,7 +125,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
       const asked = pushed?.query ?? query;
       const redirect_uri = readRedirectUri(asked);
       if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, remote_address)))
-        throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
+        throw refusedRedirect(client, redirect_uri, clientDirectory.whyWithoutDocument(client));
       const target = readTarget(asked, redirect_uri, client);
       const request = judge(() => readStandardRequest(asked, client, target, issuer), client, pushed !== null);
       return { client, target, request, pushed_hash: pushed?.hash ?? null };
@@ -192,4 +192,13 @@ export function createAuthorize(deps: AuthorizeDeps) {
       return await issue({ client_id: client.client_id, redirect_uri, code_challenge, standard }, session, remote_address);
     },
   };
+}
+
+/** A client whose document could not be had has not lied about its address: nobody knows what is its own. */
+function refusedRedirect({ client_id }: Client, redirect_uri: string, why_without_document: string | undefined): AuthError {
+  if (why_without_document === undefined)
+    return new AuthError('refused_redirect_uri', 'Invalid redirect URI', { detail: `${redirect_uri} is not an address of ${client_id}` });
+  return new AuthError('client_document_missing', 'The metadata document of the client cannot be read', {
+    detail: `${client_id}: ${why_without_document}; without it ${redirect_uri} is not known to be the client's`,
+  });
 }

@@ -38,6 +38,8 @@ export interface ClientDirectory {
    * client's metadata document, and throws `invalid_client_id` when that is there and wrong, `temporarily_unavailable` when it cannot be had.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
+  /** Why a client that may have a metadata document has none, for the log; undefined when nothing was looked for. */
+  whyWithoutDocument(client: Client): string | undefined;
   /** Whether the client may have its answer sent there. May fetch a URL client's page. */
   acceptsRedirect(client: Client, redirect_uri: string, remote_address: string): Promise<boolean>;
   /**
@@ -103,6 +105,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
 
   return {
     find,
+    whyWithoutDocument: ({ kind, client_id }) => (kind === 'url' ? metadataDocuments.whyMissing(client_id) : undefined),
     admission,
     async admissionOfUrl(client_id) {
       return isOurs(client_id) ? 'admitted' : await admission(asUrlClient(client_id));

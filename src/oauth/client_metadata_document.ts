@@ -31,9 +31,13 @@ export interface MetadataDocuments {
    * `temporarily_unavailable` when nobody can tell: a client that proves itself must not turn into one that need not.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
+  /** Why the last `find` of it answered null although a document may be there; undefined when it does not know. For the log. */
+  whyMissing(client_id: string): string | undefined;
 }
 
 const MAX_BYTES = 5 * 1024;
+/** Reasons that are kept. */
+const MAX_MISSING = 500;
 /** What a client that no operator registered may do; it never acts for itself alone. */
 export const SELF_MADE_GRANT_TYPES = ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'];
 
@@ -46,11 +50,21 @@ export function createMetadataDocuments(deps: MetadataDocumentDeps): MetadataDoc
   const { clock, allow_private_addresses, fetch } = deps;
   const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
   const get = createGuardedJson({ isAllowed, max_bytes: MAX_BYTES, ...fetch });
-  const cache = createDocumentCache(async (url, signal) => clientOf(url, await get(url, signal), deps), clock);
+  const missing = new Map<string, string>();
+  const cache = createDocumentCache(async (url, signal) => {
+    const answer = await get(url, signal);
+    const found = clientOf(url, answer, deps);
+    missing.delete(url);
+    if (found === null && 'reason' in answer) missing.set(url, answer.reason);
+    const [oldest] = missing.keys();
+    if (missing.size > MAX_MISSING && oldest !== undefined) missing.delete(oldest);
+    return found;
+  }, clock);
   return {
     async find(client_id, remote_address) {
       return mayHaveDocument(client_id, allow_private_addresses) ? await cache.get(client_id, remote_address) : null;
     },
+    whyMissing: (client_id) => missing.get(client_id),
   };
 }
 
@@ -65,9 +79,12 @@ function mayHaveDocument(client_id: string, allow_private_addresses: boolean): b
 
 function clientOf(client_id: string, answer: JsonAnswer, deps: MetadataDocumentDeps): LoadedDocument<Client> | null {
   if (answer.outcome === 'json') return { value: readDocument(client_id, answer.value, deps), max_age: answer.max_age };
-  if (answer.outcome === 'broken') throw invalid('it cannot be read');
+  if (answer.outcome === 'broken') throw invalid(`it cannot be read: ${answer.reason}`);
   if (answer.outcome !== 'unreachable') return null;
-  throw new AuthError('temporarily_unavailable', 'The metadata of the client cannot be read now', { retry_after: 5 });
+  throw new AuthError('temporarily_unavailable', 'The metadata of the client cannot be read now', {
+    retry_after: 5,
+    detail: `${client_id}: ${answer.reason}`,
+  });
 }
 
 /** The client that a document describes; throws `invalid_client_id` saying what is wrong with it. */

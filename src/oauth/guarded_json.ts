@@ -11,7 +11,8 @@ import { guardedRequest, isForbiddenAddress, resolveHost } from './guarded_reque
  */
 export type JsonAnswer =
   | { outcome: 'json'; value: unknown; max_age: number | null }
-  | { outcome: 'other' | 'broken' | 'inside' | 'unreachable' };
+  /** `reason` is for the log: to tell it to a stranger would let them look around inside. */
+  | { outcome: 'other' | 'broken' | 'inside' | 'unreachable'; reason: string };
 
 /** `signal`: another reason to stop than the time limit. */
 export type GuardedJson = (url: string, signal?: AbortSignal) => Promise<JsonAnswer>;
@@ -31,29 +32,38 @@ export function createGuardedJson(options: GuardedJsonOptions): GuardedJson {
     try {
       return await guardedRequest(url, { isAllowed, resolve, deadline_ms }, asked, (answer) => read(answer, max_bytes));
     } catch (error) {
-      return { outcome: isForbiddenAddress(error) ? 'inside' : 'unreachable' };
+      if (isForbiddenAddress(error)) return { outcome: 'inside', reason: 'its host has an address that may not be fetched from' };
+      return { outcome: 'unreachable', reason: error instanceof Error ? causeText(error) : String(error) };
     }
   };
 }
 
 async function read({ statusCode, headers, body }: Dispatcher.ResponseData, max_bytes: number): Promise<JsonAnswer> {
-  if (statusCode >= 500 || statusCode === 429) return { outcome: 'unreachable' };
-  if (statusCode !== 200 || !isJson(headers['content-type'])) return { outcome: 'other' };
+  if (statusCode >= 500 || statusCode === 429) return { outcome: 'unreachable', reason: `it answered ${statusCode}` };
+  if (statusCode !== 200) return { outcome: 'other', reason: `it answered ${statusCode}` };
+  if (!isJson(headers['content-type']))
+    return { outcome: 'other', reason: `its content type is ${headers['content-type'] ?? 'missing'}, not JSON` };
   // Nothing compressed was asked for, and nothing is unpacked: that could be a bomb.
-  if (![undefined, 'identity'].includes(String(headers['content-encoding'] ?? 'identity'))) return { outcome: 'broken' };
+  if (![undefined, 'identity'].includes(String(headers['content-encoding'] ?? 'identity')))
+    return { outcome: 'broken', reason: 'it is compressed' };
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > max_bytes) return { outcome: 'broken' };
+    if (length > max_bytes) return { outcome: 'broken', reason: `it is larger than ${max_bytes} bytes` };
   }
   const max_age = maxAge(headers['cache-control']);
   try {
     return { outcome: 'json', value: JSON.parse(UTF8.decode(Buffer.concat(chunks))), max_age };
   } catch {
-    return { outcome: 'broken' };
+    return { outcome: 'broken', reason: 'it is not JSON in UTF-8' };
   }
+}
+
+/** The reason behind a failed request; fetch failures carry it as their cause. */
+function causeText(error: Error): string {
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 
 function isJson(type: string | string[] | undefined): boolean {

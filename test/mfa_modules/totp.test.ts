@@ -59,7 +59,12 @@ test('blanks and full-width digits are what people type; anything else is a wron
 
 test('enrolling shows the secret, its URI and a QR code as SVG', async () => {
   const { description_placeholders: shown, state, ...form } = await begin();
-  expect(form).toEqual({ type: 'form', step_id: 'init', data_schema: [{ type: 'string', name: 'code', required: true }], errors: {} });
+  expect(form).toEqual({
+    type: 'form',
+    step_id: 'init',
+    data_schema: [{ type: 'string', name: 'code', required: true, kind: 'digits' }],
+    errors: {},
+  });
   expect(shown.code).toMatch(/^[A-Z2-7]{32}$/);
   expect(shown.url).toBe(
     `otpauth://totp/auth.example.com:Paulus?issuer=auth.example.com&secret=${shown.code}&algorithm=SHA1&digits=6&period=30`,

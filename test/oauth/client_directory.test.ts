@@ -122,6 +122,17 @@ describe('a client_id', () => {
   });
 });
 
+// U15
+it('a client whose document cannot be had is refused for that reason, not for its redirect URI', async () => {
+  const { createMetadataDocuments } = await import('../../src/oauth/client_metadata_document.ts');
+  const documents = createMetadataDocuments({ ...RULES, clock: c.time.clock, fetch: { resolve: async () => ['127.0.0.1'] } });
+  const id = 'https://app.example.com/client.json';
+  expect(documents.whyMissing(id)).toBeUndefined();
+  expect(await documents.find(id, ABROAD)).toBeNull();
+  expect(documents.whyMissing(id)).toBe('its host has an address that may not be fetched from');
+  expect(documents.whyMissing('https://other.example.com/client.json')).toBeUndefined();
+});
+
 // L9
 describe('a document', () => {
   const PUBLIC = { kty: 'EC', crv: 'P-256', x: 'a', y: 'b' };

@@ -9,8 +9,8 @@ interface Frame {
   title: string;
   /** Address of the style sheet; it carries a hash of its content. */
   stylesheet: string;
-  /** Address of the one script that the page needs. */
-  script?: string | undefined;
+  /** Addresses of the scripts that the page needs. */
+  script?: string | readonly (string | undefined)[] | undefined;
   children: ComponentChildren;
 }
 
@@ -32,7 +32,7 @@ export function Layout({ language, title, stylesheet, script, children }: Frame)
         <meta name="color-scheme" content="light dark" />
         <title>{title}</title>
         <link rel="stylesheet" href={stylesheet} />
-        {script === undefined ? null : <script src={script} defer />}
+        {[script].flat().map((src) => (src === undefined ? null : <script src={src} defer />))}
       </head>
       <body>
         <main>

@@ -25,6 +25,8 @@ export interface LoginPage {
   others: readonly { name: string; href: string; needs_passkeys: boolean }[];
   /** What makes passkeys work. */
   script: string;
+  /** Copies and prints recovery codes. */
+  codes_script: string;
 }
 
 /** Hides what is of use only with passkeys, until passkey.js knows that the browser has them. */
@@ -53,7 +55,7 @@ export function loginPage(page: LoginPage): string {
       language={language}
       title={`${language.t('page.login')} · ${page.client.name}`}
       stylesheet={page.stylesheet}
-      script={uses_passkeys ? page.script : undefined}
+      script={[uses_passkeys ? page.script : undefined, page.placeholders.codes === undefined ? undefined : page.codes_script]}
     >
       <h1>{language.maybe(`step.${page.step_id}.title`, language.t('login.title'), page.placeholders)}</h1>
       <Client language={language} client={page.client} />

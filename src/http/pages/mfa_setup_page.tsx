@@ -9,6 +9,8 @@ export interface MfaSetupPage {
   language: Language;
   stylesheet: string;
   script: string;
+  /** Copies and prints recovery codes. */
+  codes_script: string;
   module_name: string;
   action: string;
   csrf: string;
@@ -20,12 +22,17 @@ export interface MfaSetupPage {
   back: string;
 }
 
-export function mfaSetupPage({ language, stylesheet, script, module_name, error, back, ...form }: MfaSetupPage): string {
+export function mfaSetupPage({ language, stylesheet, script, codes_script, module_name, error, back, ...form }: MfaSetupPage): string {
   const { t } = language;
   const title = t('step.mfa_setup.title', { mfa_module_name: module_name });
   const needs_passkeys = isPasskeyForm(form.fields);
   return render(
-    <Layout language={language} title={title} stylesheet={stylesheet} script={needs_passkeys ? script : undefined}>
+    <Layout
+      language={language}
+      title={title}
+      stylesheet={stylesheet}
+      script={[needs_passkeys ? script : undefined, form.placeholders.codes === undefined ? undefined : codes_script]}
+    >
       <h1>{title}</h1>
       <StepForm
         language={language}

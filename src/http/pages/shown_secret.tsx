@@ -28,13 +28,28 @@ function RecoveryCodes({ language, codes }: { language: Language; codes: string 
   return (
     <>
       <p>{language.t('mfa.write_down')}</p>
-      <ol class="codes">
+      <ol class="codes" data-recovery-codes>
         {codes.split('\n').map((code) => (
           <li>
             <code>{code}</code>
           </li>
         ))}
       </ol>
+      <p class="actions">
+        <a
+          class="button second"
+          download="latchkey-recovery-codes.txt"
+          href={`data:text/plain;charset=utf-8,${encodeURIComponent(`${codes}\n`)}`}
+        >
+          {language.t('mfa.download')}
+        </a>
+        <button type="button" class="second" data-copy-codes data-done={language.t('mfa.copied')} hidden>
+          {language.t('mfa.copy')}
+        </button>
+        <button type="button" class="second" data-print-codes hidden>
+          {language.t('mfa.print')}
+        </button>
+      </p>
     </>
   );
 }

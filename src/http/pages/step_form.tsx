@@ -56,7 +56,7 @@ function StepField({ field, language, value, first, complaint }: FieldProps) {
         autocomplete={AUTOCOMPLETE[field.name] ?? 'off'}
         autocapitalize="none"
         spellcheck={false}
-        inputmode={field.name === 'code' ? 'numeric' : undefined}
+        inputmode={field.kind === 'digits' ? 'numeric' : undefined}
         required={field.required === true}
         value={secret ? undefined : value}
         autofocus={first}

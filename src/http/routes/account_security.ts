@@ -33,6 +33,7 @@ type Answer = FastifyReply | Promise<FastifyReply>;
 export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, assets }: AccountSecurityParts): FastifyPluginAsync {
   const stylesheet = assets.href('style.css');
   const script = assets.href('passkey.js');
+  const codes_script = assets.href('recovery_codes.js');
 
   async function callerOf(request: FastifyRequest): Promise<MfaCaller | null> {
     const cookie = cookies.read(request, 'session');
@@ -64,7 +65,16 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
       const text = language.maybe(`abort.${step.reason}`, t('abort.unknown_error'));
       return sendPage(reply, messagePage({ ...common, title: t('error.title'), text, link: { href: PATH, text: t('security.back') } }));
     }
-    const page = { ...common, script, module_name: name, action: request.url, csrf: csrf_token, flow_id: step.flow_id, back: PATH };
+    const page = {
+      ...common,
+      script,
+      codes_script,
+      module_name: name,
+      action: request.url,
+      csrf: csrf_token,
+      flow_id: step.flow_id,
+      back: PATH,
+    };
     const { data_schema: fields, errors, description_placeholders: placeholders } = step;
     return sendPage(reply, mfaSetupPage({ ...page, fields, error: errors.base, placeholders }));
   }

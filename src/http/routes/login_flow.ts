@@ -4,6 +4,8 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { AuthError } from '../../domain/errors.ts';
+import { wireFields } from '../../domain/form.ts';
+import type { FlowStep } from '../../domain/login_flow.ts';
 import { CHALLENGE_REQUIRED, isCodeChallenge } from '../../domain/pkce.ts';
 import type { Login } from '../../login/login.ts';
 import { jsonBody } from '../body.ts';
@@ -46,7 +48,7 @@ export function loginFlowRoute(login: Login, rules: OriginRules, hostRule: HostR
         browser_hash: null,
       });
       request.counts_as_failure = failed;
-      return step;
+      return wireStep(step);
     });
 
     app.post<{ Params: { flow_id: string } }>('/auth/login_flow/:flow_id', guarded, async (request) => {
@@ -56,7 +58,7 @@ export function loginFlowRoute(login: Login, rules: OriginRules, hostRule: HostR
       const from = { remote_address, proven_address: hostRule.addressOf(request), error_ref, browser_hash: null };
       const { step, failed } = await login.submit({ flow_id, client_id, input, ...from });
       request.counts_as_failure = failed;
-      return step;
+      return wireStep(step);
     });
 
     app.delete<{ Params: { flow_id: string } }>('/auth/login_flow/:flow_id', { ...guarded, config: answers }, async (request) => {
@@ -69,6 +71,10 @@ export function loginFlowRoute(login: Login, rules: OriginRules, hostRule: HostR
       throw unknownFlow();
     });
   };
+}
+
+function wireStep(step: FlowStep): FlowStep {
+  return step.type === 'form' ? { ...step, data_schema: wireFields(step.data_schema) } : step;
 }
 
 /** S256 or nothing; there is no default to `plain` (RFC 7636 section 4.3). */

@@ -59,6 +59,8 @@ export const de: Catalogue = {
   'error.title': 'Das hat nicht geklappt',
   'error.nothing_sent': 'An die App wurde nichts geschickt.',
   'error.invalid_client_id': 'Die App hat sich nicht so ausgewiesen, dass dieser Server es annimmt.',
+  'error.client_document_missing':
+    'Dieser Server konnte die Beschreibung nicht lesen, die die App über sich veröffentlicht, und weiß deshalb nicht, wohin er dich schicken darf.',
   'error.refused_redirect_uri': 'Die App will dich an eine Adresse schicken, die ihr nicht gehört.',
   'error.invalid_request': 'Dieser Anfrage der App kann der Server nicht folgen.',
   'error.unsupported_transform_algorithm': 'Die App verlangt ein anderes Prüfverfahren als S256.',
@@ -103,6 +105,10 @@ export const de: Catalogue = {
   'mfa.type_secret': 'Oder tippe diesen Schlüssel in die App:',
   'mfa.write_down':
     'Schreibe diese Codes auf: Sie werden nur jetzt gezeigt. Jeder meldet dich einmal an, wenn du deine anderen Faktoren verloren hast. Gib einen davon ein, um zu zeigen, dass du sie hast.',
+  'mfa.download': 'Herunterladen',
+  'mfa.copy': 'Kopieren',
+  'mfa.copied': 'Kopiert',
+  'mfa.print': 'Drucken',
   'mfa.sent': 'Ein Code wurde über {name} geschickt.',
   'error.only_factor.invalid_auth': 'Dieser Passkey meldet dich hier nicht an.',
   'error.invalid_target': 'Gib eine Adresse ein, an die Codes geschickt werden.',

@@ -57,6 +57,8 @@ export const en = {
   'error.title': 'That did not work',
   'error.nothing_sent': 'Nothing was sent to the app.',
   'error.invalid_client_id': 'The app did not say who it is in a form this server accepts.',
+  'error.client_document_missing':
+    'This server could not read the description that the app publishes about itself, so it does not know where it may send you.',
   'error.refused_redirect_uri': 'The app asks to send you to an address that does not belong to it.',
   'error.invalid_request': 'The request of the app is not one this server can follow.',
   'error.unsupported_transform_algorithm': 'The app asks for a proof key method other than S256.',
@@ -101,6 +103,10 @@ export const en = {
   'mfa.type_secret': 'Or type this key into the app:',
   'mfa.write_down':
     'Write these codes down: they are shown only now. Each logs you in once when you have lost your other factors. Enter one of them to show that you have them.',
+  'mfa.download': 'Download',
+  'mfa.copy': 'Copy',
+  'mfa.copied': 'Copied',
+  'mfa.print': 'Print',
   'mfa.sent': 'A code was sent by {name}.',
   'error.only_factor.invalid_auth': 'This passkey does not log you in here.',
   'error.invalid_target': 'Enter an address to send codes to.',

@@ -60,6 +60,8 @@ export const fr: Catalogue = {
   'error.title': 'Cela n’a pas fonctionné',
   'error.nothing_sent': 'Rien n’a été envoyé à l’application.',
   'error.invalid_client_id': 'L’application ne s’est pas présentée sous une forme que ce serveur accepte.',
+  'error.client_document_missing':
+    'Ce serveur n’a pas pu lire la description que l’application publie d’elle-même et ne sait donc pas où il peut vous diriger.',
   'error.refused_redirect_uri': 'L’application demande de vous diriger vers une adresse qui ne lui appartient pas.',
   'error.invalid_request': 'Ce serveur ne peut pas suivre la demande de l’application.',
   'error.unsupported_transform_algorithm': 'L’application demande une autre méthode de preuve que S256.',
@@ -104,6 +106,10 @@ export const fr: Catalogue = {
   'mfa.type_secret': 'Ou saisissez cette clé dans l’application :',
   'mfa.write_down':
     'Notez ces codes : ils ne sont affichés que maintenant. Chacun vous connecte une fois si vous avez perdu vos autres facteurs. Saisissez-en un pour montrer que vous les avez.',
+  'mfa.download': 'Télécharger',
+  'mfa.copy': 'Copier',
+  'mfa.copied': 'Copié',
+  'mfa.print': 'Imprimer',
   'mfa.sent': 'Un code a été envoyé par {name}.',
   'error.only_factor.invalid_auth': 'Cette clé d’accès ne vous connecte pas ici.',
   'error.invalid_target': 'Saisissez une adresse à laquelle envoyer les codes.',
