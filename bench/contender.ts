@@ -29,7 +29,7 @@ export const ROUTES = [
 export type Route = (typeof ROUTES)[number];
 
 /** Makes the load of one round; asked again for each, so that codes are fresh. */
-export type LoadOf = () => Promise<Load>;
+type LoadOf = () => Promise<Load>;
 
 export interface Contender {
   name: string;

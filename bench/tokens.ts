@@ -57,7 +57,7 @@ export function exchangeBodies(seeds: Seeds, codes: readonly Code[]): string[] {
   );
 }
 
-export function refreshBody({ client_id }: Seeds, { refresh_token = '' }: Tokens): string {
+function refreshBody({ client_id }: Seeds, { refresh_token = '' }: Tokens): string {
   return form({ grant_type: 'refresh_token', client_id, refresh_token });
 }
 
@@ -77,7 +77,7 @@ export async function redeem(server: Server, path: string, headers: Record<strin
   return tokens;
 }
 
-export function inTurn<Item>(items: readonly Item[]): () => Item {
+function inTurn<Item>(items: readonly Item[]): () => Item {
   let next = 0;
   return () => items[next++ % items.length] as Item;
 }

@@ -1,6 +1,7 @@
 // The whole server: the parts, the routes over them, and how it all starts and ends.
 
 import type { FastifyInstance } from 'fastify';
+import { configWarnings } from './config/warnings.ts';
 import { createPlugins } from './http/plugins.ts';
 import { createServer } from './http/server.ts';
 import { type AppOptions, createParts, type Parts } from './parts.ts';
@@ -24,6 +25,7 @@ export interface App {
 
 /** Not listening yet. If it fails, nothing that was started is left. */
 export async function createApp(options: AppOptions): Promise<App> {
+  for (const warning of configWarnings(options.config)) options.log.warn(warning);
   const parts = await createParts(options);
   try {
     return createAppOver(parts);

@@ -15,7 +15,7 @@ export interface Entry {
 
 /** The name of this version in the report. */
 export const OURS = 'latchkey';
-export const OLDER = 'older';
+const OLDER = 'older';
 const CHECKOUT = join(import.meta.dirname, '../..');
 
 /** Us first; `older` is the folder of another checkout of ours. */

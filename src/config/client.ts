@@ -83,9 +83,21 @@ export function readClients(
   const scopes = [...STANDARD_SCOPES, ...names];
   const rules = { allow_http_redirect_uris: block.allow_http_redirect_uris === true, allow_private_addresses: true, scopes, ...known };
   return clients.flatMap((client, index) => {
-    const read = clientSchema.safeParse(client);
-    return read.success ? [readClient(read.data, index, rules, ground)] : [];
+    const fitting = fittingFields(client);
+    return fitting ? [readClient(fitting, index, rules, ground)] : [];
   });
+}
+
+/** On these many rules depend: without them nothing more can be said of a client. */
+const DECISIVE = ['client_id', 'client_secret', 'grant_types', 'token_endpoint_auth_method', 'jwks', 'jwks_uri', 'redirect_uris'];
+
+/** The client without the fields that are wrong by themselves, so that the rules between the others are told as well. */
+function fittingFields(client: unknown): z.output<typeof clientSchema> | undefined {
+  const read = clientSchema.safeParse(client);
+  if (read.success || !isBlock(client)) return read.data;
+  const wrong = new Set(read.error.issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])])));
+  if (DECISIVE.some((field) => wrong.has(field))) return undefined;
+  return clientSchema.safeParse(Object.fromEntries(Object.entries(client).filter(([field]) => !wrong.has(field)))).data;
 }
 
 type Rules = Parameters<typeof clientComplaints>[1] & { groups: readonly string[] };

@@ -5,6 +5,7 @@ import { isBelow } from '../domain/forward_auth_rule.ts';
 import { didYouMean } from './complaint.ts';
 import { SYSTEM_GROUPS } from './group.ts';
 import type { Ground } from './settle.ts';
+import { isBlock } from './shape.ts';
 
 const HOST = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9]\d{0,4})?$/;
 
@@ -41,17 +42,18 @@ export const forwardAuthSchema = z.strictObject({
 
 /** Complains about rules that are right by themselves and wrong with the rest. `block`: `forward_auth` as it stands in the file. */
 export function checkForwardAuth(block: unknown, groups: readonly string[], ground: Ground): void {
-  const read = forwardAuthSchema.safeParse(block ?? {});
-  if (!read.success) return;
+  const given = isBlock(block) && Array.isArray(block.rules) ? block.rules : [];
   const known = [...SYSTEM_GROUPS, ...groups];
-  const { rules } = read.data;
+  // A rule that is wrong by itself keeps none of the others from being looked at.
+  const rules = given.map((rule) => ruleSchema.safeParse(rule).data);
   for (const [index, rule] of rules.entries()) {
+    if (!rule) continue;
     const complain = (path: (string | number)[], message: string) => ground.complain(['forward_auth', 'rules', index, ...path], message);
     for (const [place, id] of (rule.groups ?? []).entries())
       if (!known.includes(id)) complain(['groups', place], `there is no such group${didYouMean(id, known)}`);
     for (const [place, open] of (rule.public_paths ?? []).entries())
       if (rule.paths && !isBelow(open, rule.paths)) complain(['public_paths', place], 'is not below any of the paths of this rule');
-    const earlier = rules.findIndex((other) => other.host === rule.host && !other.paths);
+    const earlier = rules.findIndex((other) => other?.host === rule.host && !other.paths);
     if (earlier >= 0 && earlier < index) complain([], `is never reached: forward_auth.rules[${earlier}] is about the whole host already`);
   }
 }

@@ -11,6 +11,7 @@ import { type Complaint, configError, repeated } from './complaint.ts';
 import { overlayEnvironment } from './environment.ts';
 import { checkForwardAuth } from './forward_auth.ts';
 import { groupIds, SYSTEM_GROUPS } from './group.ts';
+import { resolveProxies } from './proxy_names.ts';
 import { report } from './report.ts';
 import { configSchema } from './schema.ts';
 import { type Ground, settle } from './settle.ts';
@@ -23,6 +24,8 @@ export type Config = Omit<z.output<typeof configSchema>, 'auth_providers' | 'aut
   auth_providers: AuthProviderBlock[];
   auth_mfa_modules: MfaModuleBlock[];
   clients: ConfiguredClient[];
+  /** Names among http.trusted_proxies that do not resolve; the others are addresses. */
+  unresolved_proxies: string[];
 };
 
 export interface ConfigSource {
@@ -79,11 +82,14 @@ async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'en
   const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, ground);
   const clients = readClients(block, { groups: [...SYSTEM_GROUPS, ...groups], grant_types: types.grant_types }, ground);
   checkForwardAuth(block.forward_auth, groups, ground);
+  const proxies = config && (await resolveProxies(config.http.trusted_proxies));
   // What an earlier version sealed still opens.
   const earlier_key = ground.earlier_secrets.get('secret_key') ?? [];
   return (
     config && {
       ...config,
+      http: { ...config.http, trusted_proxies: proxies?.networks ?? [] },
+      unresolved_proxies: proxies?.unresolved ?? [],
       auth_providers,
       auth_mfa_modules,
       clients,

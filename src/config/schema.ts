@@ -7,7 +7,7 @@ import { clientSchema, registrationSchema, scopeSchema, urlClientsSchema } from 
 import { duration, lifetime } from './duration.ts';
 import { forwardAuthSchema } from './forward_auth.ts';
 import { groupSchema } from './group.ts';
-import { countOrNever, databaseUrl, hostName, integer, network, origin, path, publicUrl, secretText } from './value.ts';
+import { certificateFile, countOrNever, databaseUrl, hostName, integer, origin, path, proxy, publicUrl, secretText } from './value.ts';
 
 const listen = z.strictObject({
   /** The address to listen on. */
@@ -33,7 +33,7 @@ const database = z.strictObject({
       /** `require` encrypts, `verify-full` also proves that the server is the right one. */
       mode: z.enum(['disable', 'require', 'verify-full']).default('disable'),
       /** The authority that signed the server's certificate; absent: those that Node knows. */
-      ca_file: path().optional(),
+      ca_file: certificateFile().optional(),
     })
     .refine(({ mode, ca_file }) => mode === 'verify-full' || ca_file === undefined, {
       path: ['ca_file'],
@@ -50,7 +50,7 @@ const log = z.strictObject({
 
 const http = z.strictObject({
   /** Only from these is X-Forwarded-For believed; from anyone else it is a 400. */
-  trusted_proxies: z.array(network()).max(1000).default([]),
+  trusted_proxies: z.array(proxy()).max(1000).default([]),
   /** Failures of one address before it is banned; -1: never. */
   login_attempts_threshold: countOrNever(1, 10_000).default(10),
   ip_ban_enabled: z.boolean().default(true),
@@ -74,7 +74,7 @@ const tokens = z.strictObject({
   refresh_token_grace: duration('0s', '5m').prefault('10s'),
   /** Seconds after which the keys that sign tokens are succeeded by new ones. */
   signing_key_lifetime: duration('1d', '3650d').prefault('90d'),
-  /** RFC 6749 section 4.1.2: ten minutes at most. */
+  /** Of codes in Home Assistant's dialect; a standard code lives 60 s at most. RFC 6749 section 4.1.2: ten minutes at most. */
   authorization_code_lifetime: duration('10s', '10m').prefault('10m'),
 });
 

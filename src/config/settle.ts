@@ -6,6 +6,7 @@ import { pathText } from '../domain/json.ts';
 import type { Complain, Path } from './complaint.ts';
 import { readSecretFile } from './secret_file.ts';
 import { defaultOf, entries, isBlock, isMarked, unwrap } from './shape.ts';
+import { readTextFile } from './text_file.ts';
 
 export interface Ground {
   /** What relative paths count from. */
@@ -22,7 +23,20 @@ export async function settle(schema: z.ZodType, value: unknown, path: Path, grou
   const kind = unwrap(schema);
   if (kind instanceof z.ZodObject && isBlock(value)) return settleBlock(kind, value, path, ground);
   if (kind instanceof z.ZodArray && Array.isArray(value)) return settleList(kind, value, path, ground);
-  return isMarked(schema, 'path') && typeof value === 'string' ? resolve(ground.folder, value) : value;
+  if (!isMarked(schema, 'path') || typeof value !== 'string') return value;
+  const file = resolve(ground.folder, value);
+  if (isMarked(schema, 'holds')) await complainOfCertificates(file, path, ground);
+  return file;
+}
+
+const LARGEST_CERTIFICATES = 1024 * 1024;
+
+/** What would be found when the first connection is made, long after the start. */
+async function complainOfCertificates(file: string, path: Path, ground: Ground): Promise<void> {
+  const read = await readTextFile(file, LARGEST_CERTIFICATES);
+  if ('complaint' in read) ground.complain(path, `${file}: ${read.complaint}`);
+  else if (!/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(read.text))
+    ground.complain(path, `${file}: it holds no certificate in PEM`);
 }
 
 async function settleList(list: z.ZodArray, values: unknown[], path: Path, ground: Ground): Promise<unknown[]> {

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 
-export type Mark = 'secret' | 'path';
+type Mark = 'secret' | 'path' | 'holds';
 
 /** A setting that holds a value, not a block of further settings. */
 export interface Setting {
@@ -18,7 +18,7 @@ export function unwrap(schema: z.ZodType): z.ZodType {
 }
 
 export function isMarked(schema: z.ZodType, mark: Mark): boolean {
-  if (schema.meta()?.[mark] === true) return true;
+  if ((schema.meta()?.[mark] ?? false) !== false) return true;
   const inner = unwrapOnce(schema);
   return inner !== undefined && isMarked(inner, mark);
 }

@@ -30,6 +30,11 @@ export function path() {
   return z.string().min(1).max(4096).meta({ path: true });
 }
 
+/** A file of certificates in PEM; it is read when the configuration is checked. */
+export function certificateFile() {
+  return path().meta({ path: true, holds: 'certificates' });
+}
+
 /** The server's own address: scheme, host and port. Reads as an origin, without a slash at the end. */
 export function publicUrl() {
   const error = 'must be an http or https URL of a host alone: no path, query or user';
@@ -57,8 +62,19 @@ export function databaseUrl() {
   return z
     .string()
     .regex(/^postgres(ql)?:\/\/\S+$/, 'must be a URL such as postgres://user:password@host:5432/latchkey')
+    .refine((text) => !text.includes('#'), 'has a # that ends the address there: write it %23, or set database.password')
+    .refine(
+      isDatabaseUrl,
+      'cannot be read as a URL: write / ? @ and other special characters of the password percent-encoded, or set database.password',
+    )
     .max(4096)
     .meta({ secret: true });
+}
+
+function isDatabaseUrl(text: string): boolean {
+  // pg accepts a user without a host, for a socket that the query names.
+  const url = text.replace('@/', '@localhost/');
+  return !text.startsWith('postgres') || text.includes('#') || URL.canParse(url);
 }
 
 /** A text nobody can guess. */
@@ -76,7 +92,16 @@ export function bearerText(shortest: number) {
     .meta({ secret: true });
 }
 
-/** A network such as `10.0.0.0/8`, or a single address. */
+/** A reverse proxy: a network, an address, or a host name (RFC 1123), whose last label is no number. */
+export function proxy() {
+  const error = 'must be an address or network such as 10.0.0.0/8, host bits zero and IPv4 written as IPv4, or a host name that resolves';
+  return z.string({ error }).refine((text) => parseNetwork(text) !== null || isHostName(text), { error });
+}
+
+function isHostName(text: string): boolean {
+  return text.length <= 253 && /^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(text);
+}
+
 /** A host name without port, in lower case. */
 export function hostName() {
   return z

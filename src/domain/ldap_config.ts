@@ -2,6 +2,7 @@
 import { FilterParser } from 'ldapts';
 import { z } from 'zod';
 import { escapeFilterValue, fillTemplate } from './ldap_text.ts';
+import { type Rule, withRules } from './schema_rules.ts';
 
 const text = () => z.string().min(1).max(1024);
 const attribute = () => z.string().regex(/^[A-Za-z][A-Za-z0-9;.-]{0,127}$/, 'must be the name of an attribute');
@@ -13,7 +14,7 @@ const settings = z.object({
   /** Encrypts the connection to an ldap URL before anything is said. Only an explicit `false` sends passwords in the clear. */
   start_tls: z.boolean().optional(),
   /** The certificate authority; the well-known ones otherwise. */
-  ca_file: z.string().min(1).max(4096).meta({ path: true }).optional(),
+  ca_file: z.string().min(1).max(4096).meta({ path: true, holds: 'certificates' }).optional(),
   /** The name in the certificate, where it is not the host of the URL. */
   server_name: z.string().min(1).max(253).optional(),
   /** Who searches; nobody: anonymous. */
@@ -48,7 +49,7 @@ const settings = z.object({
 
 export type LdapConfig = z.infer<typeof settings>;
 
-const RULES: [key: keyof LdapConfig, error: string, holds: (config: LdapConfig) => boolean][] = [
+const RULES: Rule<LdapConfig>[] = [
   [
     'start_tls',
     'is for ldap URLs: a ldaps URL is encrypted from the start',
@@ -73,7 +74,7 @@ const RULES: [key: keyof LdapConfig, error: string, holds: (config: LdapConfig) 
   ],
 ];
 
-export const ldapConfig = RULES.reduce((schema, [key, error, holds]) => schema.refine(holds, { path: [key], error }), settings);
+export const ldapConfig = withRules(settings, RULES);
 
 /** Whether it can be read, with places for values alone: an escaped value fits nowhere else. */
 function isFilter(template: string): boolean {

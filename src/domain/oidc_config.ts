@@ -9,6 +9,7 @@ import {
   TOKEN_ENDPOINT_AUTH_METHODS,
   type TokenEndpointAuthMethod,
 } from './oidc_presets.ts';
+import { type Rule, withRules } from './schema_rules.ts';
 import { isUpstreamUrl } from './upstream_url.ts';
 
 const url = () => z.string().max(2048).refine(isUpstreamUrl, 'must be a https URL; http is for this very machine alone');
@@ -18,6 +19,9 @@ const ENDPOINTS = ['authorization_endpoint', 'token_endpoint', 'userinfo_endpoin
 const presetNames = Object.keys(OIDC_PRESETS).filter((name): name is keyof typeof OIDC_PRESETS => name in OIDC_PRESETS);
 /** These are given to somebody else one day, or are whatever the person likes. */
 const CHANGES_HANDS = /^(e-?mail|mail|upn|unique_name|preferred_username|nickname|name)$/i;
+
+/** Microsoft's addresses for accounts of any tenant: each tenant has an issuer of its own. */
+const ANY_TENANT = /^https:\/\/login\.microsoftonline\.[a-z]+\/(common|organizations|consumers)(\/|$)/i;
 
 const settings = z.object({
   preset: z.enum(presetNames).optional(),
@@ -56,9 +60,13 @@ const settings = z.object({
 
 export type OidcConfig = z.infer<typeof settings>;
 
-type Rule = [key: keyof OidcConfig, error: string, holds: (config: OidcConfig) => boolean];
-const RULES: Rule[] = [
-  ['issuer', 'is required: there is no preset that says it', (config) => merged(config).issuer !== undefined],
+const RULES: Rule<OidcConfig>[] = [
+  ['issuer', 'is required: there is no preset that says it', (config) => setting(config, 'issuer') !== undefined],
+  [
+    'issuer',
+    'stands for every Microsoft tenant, and none of them has this issuer: use https://login.microsoftonline.com/<tenant id>/v2.0',
+    (config) => !ANY_TENANT.test(setting(config, 'issuer') ?? ''),
+  ],
   ['client_secret', 'is required, unless token_endpoint_auth_method is none', (config) => isPublic(config) || hasSecret(config)],
   ['client_secret', 'is not used with token_endpoint_auth_method none', (config) => !isPublic(config) || !hasSecret(config)],
   [
@@ -69,7 +77,7 @@ const RULES: Rule[] = [
   ['scopes', 'must have openid among them', (config) => endpointsOf(config) !== null || (config.scopes?.includes('openid') ?? true)],
 ];
 
-export const oidcConfig = RULES.reduce((schema, [key, error, holds]) => schema.refine(holds, { path: [key], error }), settings);
+export const oidcConfig = withRules(settings, RULES);
 
 /** The settings with everything filled in that the preset or the standard says. */
 export interface OidcSettings {
@@ -105,14 +113,22 @@ function merged(config: OidcConfig) {
   return { ...presetOf(config), ...config };
 }
 
+/** One setting, the preset's where the block has none. A rule that reads it so is about this setting alone. */
+function setting<Key extends 'issuer' | 'token_endpoint_auth_method' | (typeof ENDPOINTS)[number]>(
+  config: OidcConfig,
+  key: Key,
+): string | undefined {
+  return config[key] ?? presetOf(config)[key];
+}
+
 function endpointsOf(config: OidcConfig): OidcSettings['endpoints'] {
-  const { authorization_endpoint, token_endpoint, userinfo_endpoint } = merged(config);
+  const [authorization_endpoint, token_endpoint, userinfo_endpoint] = ENDPOINTS.map((name) => setting(config, name));
   if (authorization_endpoint === undefined || token_endpoint === undefined || userinfo_endpoint === undefined) return null;
   return { authorization_endpoint, token_endpoint, userinfo_endpoint };
 }
 
 function isPublic(config: OidcConfig): boolean {
-  return merged(config).token_endpoint_auth_method === 'none';
+  return setting(config, 'token_endpoint_auth_method') === 'none';
 }
 
 function hasSecret({ client_secret }: OidcConfig): boolean {

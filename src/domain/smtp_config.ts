@@ -9,7 +9,7 @@ export const smtpConfig = z.strictObject({
   username: z.string().max(256).optional(),
   password: z.string().max(4096).meta({ secret: true }).optional(),
   /** Whom messages come from. */
-  from: z.string().min(3).max(320),
+  from: z.string().min(3).max(320).refine(hasAddress, 'must have an e-mail address: auth@example.com, or Latchkey <auth@example.com>'),
 });
 
 export type SmtpConfig = z.infer<typeof smtpConfig>;
@@ -30,4 +30,11 @@ export interface Mailer {
    * that of `mail.smtp`.
    */
   send(message: MailMessage, smtp?: SmtpConfig): Promise<void>;
+}
+
+const ADDRESS = /^[^\s@<>,;:"()[\]\\]{1,64}@[a-z0-9.-]{1,253}$/i;
+
+/** RFC 5322 section 3.4: an address alone, or behind a name in angle brackets. */
+function hasAddress(from: string): boolean {
+  return ADDRESS.test(/^[^<>]*<([^<>]+)>$/.exec(from.trim())?.[1] ?? from.trim());
 }

@@ -11,6 +11,9 @@ import { isTrusted, networksOf } from './trusted_peer.ts';
 type Scheme = 'http' | 'https';
 
 const MAX_HOPS = 50;
+/** For the operator who has just put a proxy in front; its address is told to the log alone. */
+const NOT_TRUSTED =
+  'This request came through a reverse proxy that http.trusted_proxies (LATCHKEY_HTTP_TRUSTED_PROXIES) does not name. The log has its address.';
 
 /** Sets `remote_address` and `scheme`. */
 export function clientIpHook(trusted_proxies: readonly string[]): onRequestHookHandler {
@@ -37,7 +40,10 @@ function peerText(peer: string): string {
 }
 
 function believe(request: FastifyRequest, peer: Address | null, trusted: readonly Network[]): void {
-  if (!peer || !isTrusted(peer, trusted)) throw refused('a peer that is no trusted proxy sent X-Forwarded-For');
+  if (!peer || !isTrusted(peer, trusted))
+    throw new AuthError('invalid_forwarded_header', NOT_TRUSTED, {
+      detail: `${peer ? addressText(peer) : 'a closed socket'} sent X-Forwarded-For and is not in http.trusted_proxies`,
+    });
   const addresses = elements(request, 'x-forwarded-for').map(addressOf);
   if (addresses.length > MAX_HOPS) throw refused('X-Forwarded-For is too long');
   const schemes = forwardedSchemes(request, addresses.length);

@@ -100,7 +100,10 @@ function write(deps: Deps, refusal: Refusal, request: FastifyRequest): Body {
   if (answers === 'api') return json({ code: wireCode(refusal.code), message: wordsOf(refusal), error_ref: refusal.error_ref });
   if (answers === 'page' && deps.renderErrorPage)
     return { type: 'text/html; charset=utf-8', text: deps.renderErrorPage(refusal, request), policy: pagePolicy() };
-  return { type: 'text/plain; charset=utf-8', text: `${refusal.status}: ${STATUS_CODES[refusal.status]}` };
+  const line = `${refusal.status}: ${STATUS_CODES[refusal.status]}`;
+  // A proxy that is not trusted yet is the operator's to mend, and this is all that they see.
+  const says_what_to_set = refusal.code === 'invalid_forwarded_header' && refusal.description !== STATUS_CODES[refusal.status];
+  return { type: 'text/plain; charset=utf-8', text: says_what_to_set ? `${line}\n${refusal.description}\n` : line };
 }
 
 function homeAssistantBody(refusal: Refusal): object {

@@ -18,7 +18,7 @@ import {
 import { safeEqual } from '../domain/secret.ts';
 import { type Mailer, smtpConfig } from '../domain/smtp_config.ts';
 
-const CODE: Field[] = [{ type: 'string', name: 'code', required: true }];
+const CODE: Field[] = [{ type: 'string', name: 'code', required: true, kind: 'digits' }];
 const SEND_MS = 5_000;
 /** The name of the service that sends e-mail. */
 const EMAIL = 'email';

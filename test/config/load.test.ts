@@ -97,7 +97,6 @@ describe('values', () => {
     ['log: { level: wran }', 'log.level: must be one of fatal, error, warn, info, debug, trace, silent; did you mean "warn"?'],
     ['log: { requests: yes }', 'log.requests: must be true or false'],
     ['database: { pool_size: 0 }', 'database.pool_size: must be a whole number from 1 to 500'],
-    ['database: { tls: { ca_file: a.pem } }', 'database.tls.ca_file: is used by mode verify-full only'],
     ['http: { trusted_proxies: 10.0.0.0/8 }', 'http.trusted_proxies: must be a list'],
     ['http: { trusted_proxies: [10.0.0.1/8] }', 'http.trusted_proxies[0]: must be an address or network'], // K13
     ['http: { trusted_proxies: ["::ffff:10.0.0.0/104"] }', 'http.trusted_proxies[0]: must be an address or network'], // J5
@@ -236,9 +235,10 @@ describe('secrets', () => {
 
 test('relative paths count from the folder of the config file', async () => {
   const folder = newFolder();
-  const config = await load('data_dir: state\ndatabase: { tls: { mode: verify-full, ca_file: ../ca.pem } }', {}, folder);
+  write(join(folder, '..'), 'latchkey-ca.pem', '-----BEGIN CERTIFICATE-----\n');
+  const config = await load('data_dir: state\ndatabase: { tls: { mode: verify-full, ca_file: ../latchkey-ca.pem } }', {}, folder);
   expect(config.data_dir).toBe(join(folder, 'state'));
-  expect(config.database.tls.ca_file).toBe(join(folder, '../ca.pem'));
+  expect(config.database.tls.ca_file).toBe(join(folder, '../latchkey-ca.pem'));
   expect((await load('', {}, folder)).data_dir).toBe(join(folder, 'data'));
 });
 

@@ -1,5 +1,6 @@
 // latchkey config: whether a configuration would start, without starting anything.
 import { findConfigFile } from '../../config/load.ts';
+import { configWarnings } from '../../config/warnings.ts';
 import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
@@ -12,7 +13,8 @@ export const command: CliCommand = {
       .option('--config <file>', 'the same as the argument')
       .action(async (argument: string | undefined, options: { config?: string }) => {
         const file = argument ?? options.config ?? findConfigFile(io.env);
-        await wiring.loadConfig(file);
+        const loaded = await wiring.loadConfig(file);
+        for (const warning of configWarnings(loaded)) io.err(`Warning: ${warning}\n`);
         io.out(`${file ?? 'The configuration without a file'} is valid\n`);
       });
   },

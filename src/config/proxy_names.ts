@@ -1,0 +1,26 @@
+// Reverse proxies that are named by host name, as in a compose file: looked up once, when the configuration is read.
+import { lookup } from 'node:dns/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseNetwork } from '../domain/network.ts';
+
+/** A name that does not resolve by then is not trusted. */
+const LOOKUP_MS = 3_000;
+
+type Lookup = (name: string) => Promise<readonly { address: string }[]>;
+
+/** Networks as they are, names as their addresses; `unresolved` are the names that have none now. */
+export async function resolveProxies(
+  proxies: readonly string[],
+  lookUp: Lookup = (name) => lookup(name, { all: true }),
+): Promise<{ networks: string[]; unresolved: string[] }> {
+  const found = await Promise.all(proxies.map(async (text) => (parseNetwork(text) ? [text] : await addressesOf(text, lookUp))));
+  return { networks: [...new Set(found.flat())], unresolved: proxies.filter((_, index) => found[index]?.length === 0) };
+}
+
+async function addressesOf(name: string, lookUp: Lookup): Promise<string[]> {
+  const stop = new AbortController();
+  const late = pause(LOOKUP_MS, [], { signal: stop.signal }).catch(() => []);
+  const found = await Promise.race([lookUp(name).catch(() => []), late]);
+  stop.abort();
+  return found.flatMap(({ address }: { address: string }) => (parseNetwork(address) ? [address] : []));
+}

@@ -1,0 +1,37 @@
+// Rules between the fields of a block, told together with what is wrong in the fields: a rule is left out only where a field that it
+// reads is wrong itself.
+import type { z } from 'zod';
+
+/** A rule, the field it is told at, and what is wrong when it does not hold. */
+export type Rule<Config> = [key: keyof Config & string, error: string, holds: (config: Config) => boolean];
+
+export function withRules<Schema extends z.ZodObject>(schema: Schema, rules: readonly Rule<z.output<Schema>>[]): Schema {
+  return rules.reduce<Schema>(
+    (ruled, [key, error, holds]) =>
+      ruled.refine(holds as (config: unknown) => boolean, {
+        path: [key],
+        error,
+        when: ({ value, issues }) => {
+          const read = fieldsRead(holds as (config: unknown) => boolean, value);
+          return read !== null && !issues.some(({ path }) => read.has(String(path?.[0])));
+        },
+      }),
+    schema,
+  );
+}
+
+/** The fields that the rule looks at in this value; null where it cannot be asked. */
+function fieldsRead(holds: (config: unknown) => boolean, value: unknown): Set<string> | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const read = new Set<string>();
+  const get = (target: object, key: string | symbol) => {
+    read.add(String(key));
+    return Reflect.get(target, key);
+  };
+  try {
+    holds(new Proxy(value, { get }));
+    return read;
+  } catch {
+    return null;
+  }
+}
