@@ -47,6 +47,16 @@ export function isStalePlan(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery';
 }
 
+/** The disk is full, or cannot be written. */
+export function hasNoRoom(error: unknown): boolean {
+  return matches(sqlState(error), ['53100', '58030']);
+}
+
+/** What the values of one run of a statement can cause, by SQLSTATE: data, a constraint, or what the statement says; or they could not be sent. */
+export function mayBeOneRunsFault(error: unknown): boolean {
+  return error instanceof pg.DatabaseError ? matches(error.code, ['22', '23', '42']) : !(error instanceof AuthError);
+}
+
 /** No connection was made, and at once: nothing was sent, so trying again is safe. Waiting in vain is not tried twice. */
 export function refusesConnection(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return matches(error.code, ['57P', '53300']);

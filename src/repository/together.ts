@@ -1,12 +1,13 @@
 // What many requests ask of one statement in one turn of the event loop goes to the database together: under load the way there and back, and
 // a commit, cost more than the work. Called by database.ts.
 import { AuthError } from '../domain/errors.ts';
+import { isConflict, isStalePlan, mayBeOneRunsFault, unavailable } from './database_errors.ts';
 
 /** Most runs of one round trip: a second connection starts on the rest, while we go on with what the first one answers. */
 const MOST = 8;
 
 export interface TogetherDeps<Values, Row> {
-  /** The rows of each, in that order; whatever it throws but an AuthError, nothing happened. */
+  /** The rows of each, in that order. Throws `unavailable` when they may have happened, and anything else when they did not. */
   runAll(all: readonly Values[]): Promise<Row[][]>;
   runOne(values: Values): Promise<Row[]>;
   /** Where rows are locked: runs go by what this says of them, or two round trips might wait for each other. */
@@ -19,18 +20,26 @@ interface Waiting<Values, Row> {
   reject(error: unknown): void;
 }
 
-/** Runs the statement with these values. Nobody's mistake is another's: where the database refuses them together, each is run alone. */
+/**
+ * Runs the statement with these values. Nobody's mistake is another's: where the values of one may be why the database refuses all, each is run
+ * alone. For anything else (a lock that is not given, a full disk) all are `unavailable`: alone, they would wait once more, on many connections.
+ */
 export function together<Values, Row>({ runAll, runOne, order }: TogetherDeps<Values, Row>): (values: Values) => Promise<Row[]> {
   let waiting: Waiting<Values, Row>[] = [];
 
   async function send(batch: readonly Waiting<Values, Row>[]): Promise<void> {
+    const values = batch.map((run) => run.values);
     try {
-      const rows = await runAll(batch.map(({ values }) => values));
+      const rows = await runAll(values).catch((error: unknown) => {
+        if (isConflict(error)) return runAll(values);
+        throw error;
+      });
       for (const [index, { resolve }] of batch.entries()) resolve(rows[index] ?? []);
     } catch (error) {
-      for (const { values, resolve, reject } of batch) {
-        if (error instanceof AuthError) reject(error);
-        else runOne(values).then(resolve, reject);
+      const alone = batch.length > 1 && mayBeOneRunsFault(error);
+      for (const run of batch) {
+        if (alone || isStalePlan(error)) runOne(run.values).then(run.resolve, run.reject);
+        else run.reject(error instanceof AuthError || mayBeOneRunsFault(error) ? error : unavailable(error));
       }
     }
   }

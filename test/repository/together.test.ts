@@ -129,16 +129,34 @@ it('is unavailable for all when the connection is lost under them, and the next 
   expect(await Promise.all(runs(0, 0).map(end))).toEqual([[], []]);
 });
 
-it('is unavailable for the one that waits for a lock in vain, and for nobody else', async () => {
-  const count = database.prepareTogether(
+// R3
+it('is unavailable for all when one waits for a lock in vain, which it does once and on one connection', async () => {
+  const name = 'waits for a lock';
+  const other = createDatabase({ connection: test.connection, application_name: name, on_error: () => {} });
+  const count = other.prepareTogether(
     'together.lock',
     (_, p: Run) => sql<{ id: number }>`update counter set count = count + 1 where id = ${p.n} returning id`,
   );
+  const waiting = async () => {
+    const query = sql<{ n: number }>`
+      select count(*) as n from pg_stat_activity where application_name = ${name} and wait_event_type = 'Lock'`;
+    return (await query.execute(database.kysely)).rows[0]?.n ?? 0;
+  };
+  let most = 0;
   await database.transaction(async (trx) => {
-    await sql`select 1 from counter where id = 8 for update`.execute(trx);
-    const outcomes = await Promise.allSettled(runs(7, 8, 9).map(count));
-    expect(outcomes).toMatchObject([{ value: [{ id: 7 }] }, { reason: { code: 'unavailable' } }, { value: [{ id: 9 }] }]);
+    await sql`lock table counter`.execute(trx);
+    const outcomes = Promise.allSettled(runs(7, 8, 9).map(count));
+    let over = false;
+    void outcomes.then(() => {
+      over = true;
+    });
+    while (!over) most = Math.max(most, await waiting());
+    const refused = { status: 'rejected', reason: { code: 'unavailable', retry_after: 1 } };
+    expect(await outcomes).toMatchObject([refused, refused, refused]);
   });
+  expect(most).toBe(1);
+  expect(await Promise.all(runs(7, 8, 9).map(count))).toEqual([[{ id: 7 }], [{ id: 8 }], [{ id: 9 }]]);
+  await other.close();
 });
 
 it('needs no names behind a pooler in transaction mode', async () => {
