@@ -1,8 +1,10 @@
-// Which addresses are banned, known without asking the database at each request: the list is read again when it is two seconds old.
+// Which addresses are banned, known without waiting for the database: a list of two seconds is read again beside the request that finds it so
+// old, which is judged by the list as it was. A guess that slips through is refused by the counters.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import type { IpBans } from '../repository/ip_bans.ts';
 
 export interface Bans {
+  /** Waits for the list only where there has been none yet. */
   has(key: string): Promise<boolean>;
   /** Known at once in this process, before the list is read again. */
   note(key: string, expires_at: Date): void;
@@ -32,10 +34,9 @@ export function createBans({ ipBans, clock }: { ipBans: Pick<IpBans, 'list'>; cl
   return {
     async has(key) {
       const now = clock();
-      if (read_at === null || addSeconds(read_at, SECONDS) <= now || now < read_at) {
-        reading ??= read(now);
-        await reading;
-      }
+      if (read_at === null || addSeconds(read_at, SECONDS) <= now || now < read_at) reading ??= read(now);
+      // Never read so far.
+      if (read_at === null) await reading;
       const expires_at = known.get(key);
       return expires_at !== undefined && expires_at > now;
     },

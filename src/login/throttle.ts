@@ -102,7 +102,7 @@ export function createThrottle(deps: ThrottleDeps) {
   }
 
   return {
-    /** Whether everything from this address is refused; at most two seconds behind the truth. */
+    /** Whether everything from this address is refused, by a list that each request finds two seconds old at most, or has read again. */
     async isBanned(address: string): Promise<boolean> {
       return (await bans.has(failureKey(address))) && !isExempt(address);
     },

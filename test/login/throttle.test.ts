@@ -240,7 +240,26 @@ describe('bans', () => {
     time.advance(1.9);
     expect(await other.isBanned(ADDRESS)).toBe(false);
     time.advance(0.1);
-    expect(await other.isBanned(ADDRESS)).toBe(true);
+    await expect.poll(() => other.isBanned(ADDRESS)).toBe(true);
+  });
+
+  // R2
+  it('are known without waiting for a database that does not answer', async () => {
+    await repeat(10, () => guessWrong());
+    const ipBans = createIpBans(db.database);
+    let asked = 0;
+    const list = (request: { now: Date; limit: number }) => {
+      asked += 1;
+      return asked === 1 ? ipBans.list(request) : new Promise<never>(() => {});
+    };
+    const replica = createReplica({ ipBans: { ...ipBans, list } });
+    expect(await replica.isBanned(ADDRESS)).toBe(true);
+    for (let round = 0; round < 3; round += 1) {
+      time.advance(10);
+      expect([await replica.isBanned(ADDRESS), await replica.isBanned('192.0.2.1')]).toEqual([true, false]);
+    }
+    // One question at a time.
+    expect(asked).toBe(2);
   });
 
   it('are listed and lifted, and what was failed is forgiven', async () => {
