@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // The program: what is typed goes to the command of that name; nothing typed means serve. Commands are handed the wiring, and what a command
 // does not need is not loaded.
+import { closeSync, fstatSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import type { Io, Wiring } from './cli/command.ts';
 import { runCli } from './cli/run.ts';
@@ -8,6 +10,19 @@ import { runCli } from './cli/run.ts';
 // Loading a program leaves much behind at once; V8 would grow its young generation for that and, while idle, keep those 20 MB for ever.
 // It may grow as usual once the server's own work begins.
 growYoungGenerationBy(1);
+
+/** For a log whose reader is slow. */
+const LAST_LINES_MS = 1_000;
+
+let flushLog = async () => {};
+let serves = false;
+let unprinted: Error | undefined;
+// Without listeners, a full disk or a terminal that is gone would end the process.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads no further (`| head`) has seen enough.
+  if (error.code !== 'EPIPE') unprinted ??= error;
+});
+process.stderr.on('error', () => {});
 
 const io: Io = {
   out: (text) => process.stdout.write(text),
@@ -33,11 +48,12 @@ const wiring: Wiring = {
   async openParts(config, { create }) {
     const { createParts } = await import('./app.ts');
     // What goes well is told by the command itself.
-    return await createParts({ config, log: await createStderrLog('warn'), join: true, create });
+    return await createParts({ config, ...(await openLog('warn')), join: true, create });
   },
   async createApp(config) {
     const { createApp } = await import('./app.ts');
-    const app = await createApp({ config, log: await createStderrLog(config.log.level) });
+    serves = true;
+    const app = await createApp({ config, ...(await openLog(config.log.level)) });
     growYoungGenerationBy(2);
     return app;
   },
@@ -51,9 +67,32 @@ function schemas<Schema>(types: ReadonlyMap<string, { config: Schema }>): Readon
   return new Map(Array.from(types, ([type, { config }]) => [type, config]));
 }
 
-async function createStderrLog(level: string) {
-  const [{ createLog }, { pino }] = await Promise.all([import('./http/log.ts'), import('pino')]);
-  return createLog(level, pino.destination(2));
+/** The log on standard error; what still waits there is written at the end, as far as that goes. */
+async function openLog(level: string) {
+  const [{ createLossyLog }, { createLogDestination }] = await Promise.all([import('./http/log.ts'), import('./http/log_destination.ts')]);
+  const destination = createLogDestination(2, process.stderr);
+  process.once('exit', destination.flushNow);
+  flushLog = () => destination.flush(LAST_LINES_MS);
+  return { log: createLossyLog(level, destination), lost_log_lines: destination.lost };
 }
 
-process.exit(await runCli(process.argv.slice(2), { io, wiring }));
+/** Node puts the settings of its terminals back at the end, and aborts where one is gone; it leaves alone what is closed. */
+function closeLostTerminals(): void {
+  for (const fd of [0, 1, 2]) {
+    try {
+      if (fstatSync(fd).isCharacterDevice() && !isatty(fd)) closeSync(fd);
+    } catch {
+      // Closed already.
+    }
+  }
+}
+
+process.once('exit', closeLostTerminals);
+const code = await runCli(process.argv.slice(2), { io, wiring });
+await flushLog();
+// What a command prints is its result; what a server prints at its start is not worth its end.
+if (code === 0 && unprinted && !serves) {
+  io.err(`Standard output cannot be written: ${unprinted.message}\n`);
+  process.exit(1);
+}
+process.exit(code);

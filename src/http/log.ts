@@ -2,6 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import type { LogDestination } from './log_destination.ts';
 
 const MAX_TEXT = 4096;
 
@@ -12,9 +13,16 @@ export const LOG_SERIALIZERS = {
   err: errorLine,
 };
 
-/** A log to standard error, or where it is told to write. */
+/** A log that writes to `destination`, which may neither throw nor block. Absent: nowhere. */
 export function createLog(level: string, destination?: DestinationStream): Logger {
-  return pino({ level, base: null, serializers: LOG_SERIALIZERS }, destination ?? pino.destination({ dest: 2, sync: false }));
+  return pino({ level, base: null, serializers: LOG_SERIALIZERS }, destination ?? { write() {} });
+}
+
+/** The same, where lines may be lost: the first line after a loss tells how many there were. */
+export function createLossyLog(level: string, destination: LogDestination): Logger {
+  const log = createLog(level, destination);
+  destination.onRecovery((lost_lines) => log.warn({ lost_lines }, 'log lines were lost'));
+  return log;
 }
 
 /** Type, code and stack. Fields that a library adds may quote rows and parameters, so they stay out. */

@@ -1,7 +1,7 @@
 // What a scraper sees: requests by route and status, their duration, the process, the database pool. One registry for each server.
 
 import type { FastifyPluginAsync, onResponseHookHandler } from 'fastify';
-import { Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { AuthError } from '../domain/errors.ts';
 import { safeEqual } from '../domain/secret.ts';
 
@@ -11,7 +11,13 @@ export interface Metrics {
   registry: Registry;
 }
 
-export function createMetrics(poolCounters: () => { total: number; idle: number; waiting: number }): Metrics {
+export interface MetricsDeps {
+  poolCounters(): { total: number; idle: number; waiting: number };
+  /** Lines that the log could not write, since the start. */
+  lost_log_lines(): number;
+}
+
+export function createMetrics({ poolCounters, lost_log_lines }: MetricsDeps): Metrics {
   const registry = new Registry();
   const duration = new Histogram({
     name: 'latchkey_http_request_duration_seconds',
@@ -25,6 +31,15 @@ export function createMetrics(poolCounters: () => { total: number; idle: number;
   gauge(registry, 'latchkey_database_connections', 'Connections to the database', () => poolCounters().total);
   gauge(registry, 'latchkey_database_connections_idle', 'Connections that wait for work', () => poolCounters().idle);
   gauge(registry, 'latchkey_database_waiting', 'Requests that wait for a connection', () => poolCounters().waiting);
+  new Counter({
+    name: 'latchkey_log_lines_lost_total',
+    help: 'Log lines that could not be written',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(lost_log_lines());
+    },
+  });
   return {
     registry,
     observe(request, reply, done) {

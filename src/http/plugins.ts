@@ -106,6 +106,7 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
   localLogins: LocalLogins;
   linkUser: LinkUser;
   minimum_password_length: number;
+  lost_log_lines(): number;
   isDraining(): boolean;
 }
 
@@ -134,7 +135,7 @@ export function createPlugins(parts: HttpParts): Plugins {
   };
   const rules = { public_url, allowed: config.http.cors_allowed_origins };
   const facts = serverFacts(parts);
-  const metrics = createMetrics(parts.database.poolCounters);
+  const metrics = createMetrics({ ...parts.database, lost_log_lines: parts.lost_log_lines });
   const ready = { ping: parts.database.ping, isDraining: parts.isDraining };
   return {
     plugins: [

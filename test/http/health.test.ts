@@ -5,7 +5,7 @@ import { healthRoute } from '../../src/http/routes/health.ts';
 import { createBareServer } from '../support/bare_server.ts';
 
 function server({ outage = false, draining = false, token = undefined as string | undefined } = {}) {
-  const metrics = createMetrics(() => ({ total: 3, idle: 2, waiting: 1 }));
+  const metrics = createMetrics({ poolCounters: () => ({ total: 3, idle: 2, waiting: 1 }), lost_log_lines: () => 4 });
   const ping = async () => {
     if (outage) throw new AuthError('unavailable', 'The database is not available', { retry_after: 1 });
   };
@@ -51,6 +51,7 @@ describe('metrics', () => {
     const { body } = await app.inject('/metrics');
     expect(body).toContain('latchkey_http_request_duration_seconds_count{method="GET",route="/healthz",status="200"} 1');
     expect(body).toContain('latchkey_database_waiting 1');
+    expect(body).toContain('latchkey_log_lines_lost_total 4');
   });
 
   it('are for whoever knows the token', async () => {

@@ -31,6 +31,11 @@ export interface BuiltServerOptions {
   /** The Node that runs it. */
   node?: string;
   env?: Record<string, string>;
+  /** What runs it, such as a shell that sets limits or redirects: gets the program and its arguments after its own. */
+  through?: readonly string[];
+  /** The descriptor that takes its log. Absent: a pipe that is read. What it says of its address is not read then, so it needs a `port`. */
+  log_to?: number;
+  port?: number;
 }
 
 interface RequestOptions {
@@ -68,10 +73,11 @@ export interface BuiltServer {
 /** Resolves when the server has said what there is to say, so after it began to listen. */
 export async function startBuiltServer(options: BuiltServerOptions): Promise<BuiltServer> {
   const started = performance.now();
-  const child = spawn(options.node ?? process.execPath, [MAIN, 'serve'], { env: environment(options), stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program, ...words] = [...(options.through ?? []), options.node ?? process.execPath, MAIN, 'serve'];
+  const child = spawn(program!, words, { env: environment(options), stdio: ['ignore', 'pipe', options.log_to ?? 'pipe'] });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const output = collect(child);
-  const url = await addressOf(child, output);
+  const url = await addressOf(child, output, options.port);
   const connections = new Pool(url);
   const end = async (signal: NodeJS.Signals) => {
     child.kill(signal);
@@ -107,11 +113,12 @@ function clientOf(connections: Pool): Pick<BuiltServer, 'request' | 'post' | 'po
   };
 }
 
-function environment({ database, data_dir, env }: BuiltServerOptions): NodeJS.ProcessEnv {
+function environment({ database, data_dir, port, env }: BuiltServerOptions): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('LATCHKEY_'));
   return {
     ...Object.fromEntries(inherited),
     ...ENVIRONMENT,
+    ...(port !== undefined && { LATCHKEY_LISTEN_PORT: String(port) }),
     ...(data_dir && { LATCHKEY_DATA_DIR: data_dir }),
     ...(database && { LATCHKEY_DATABASE_URL: urlOf(database), LATCHKEY_SECRET_KEY: 'only for tests, and long enough for it' }),
     ...env,
@@ -126,7 +133,7 @@ function urlOf({ host, port, user, password, database }: AdminConnection): strin
 
 function collect(child: ChildProcess): () => string {
   let output = '';
-  for (const stream of [child.stdout!, child.stderr!]) {
+  for (const stream of streamsOf(child)) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
@@ -134,7 +141,11 @@ function collect(child: ChildProcess): () => string {
   return () => output;
 }
 
-function addressOf(child: ChildProcess, output: () => string): Promise<string> {
+function streamsOf({ stdout, stderr }: ChildProcess): Readable[] {
+  return [stdout, stderr].filter((stream) => stream !== null);
+}
+
+function addressOf(child: ChildProcess, output: () => string, port?: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => {
       clearTimeout(deadline);
@@ -144,9 +155,10 @@ function addressOf(child: ChildProcess, output: () => string): Promise<string> {
     const deadline = setTimeout(() => fail('said nothing in time'), START_TIMEOUT_MS);
     child.once('error', (error) => fail(`did not start: ${error.message}`));
     child.once('close', (code) => fail(`ended with ${code}`));
-    for (const stream of [child.stdout!, child.stderr!]) {
+    for (const stream of streamsOf(child)) {
       stream.on('data', () => {
-        const [, url] = /Server listening at (http:[^"]+)/.exec(output()) ?? [];
+        const [, said] = /Server listening at (http:[^"]+)/.exec(output()) ?? [];
+        const url = port === undefined ? said : `http://127.0.0.1:${port}`;
         // The last line of the banner that there always is.
         if (url === undefined || !/^Data: .*\n/m.test(output())) return;
         clearTimeout(deadline);

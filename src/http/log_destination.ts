@@ -1,0 +1,199 @@
+// Where the log's lines go. Lines are written beside the work and never waited for: what cannot be written (a full disk, a lost terminal, a
+// pipe that nobody reads) waits in a bounded buffer, then is lost and counted.
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
+
+/** Characters that may wait; further lines are lost. */
+const MOST_WAITING = 1024 * 1024;
+/** Characters of one write, unless a single line is longer. */
+const MOST_AT_ONCE = 64 * 1024;
+/** The other end reads slowly. */
+const BUSY_RETRY_MS = 20;
+/** Nothing can be written for now. */
+const RETRY_MS = 1_000;
+
+export interface LogDestination {
+  /** Takes a line with its line end. Never throws, never blocks. */
+  write(line: string): void;
+  /** How many lines were lost since the start. */
+  lost(): number;
+  /** Told, after lines were lost, as soon as lines are written again; `count` since it was told last. */
+  onRecovery(listener: (count: number) => void): void;
+  /** Resolves when everything has been written, at once while nothing can be, or after `ms` milliseconds. */
+  flush(ms: number): Promise<void>;
+  /** Hands over what waits without the event loop, as far as that goes without blocking: for a process that exits right now. */
+  flushNow(): void;
+}
+
+/** One way to write: `done` is told how many bytes were taken, or why none were. */
+interface Sink {
+  write(bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void): void;
+  writeNow(bytes: Buffer): void;
+}
+
+/** `stream` is Node's own for that descriptor, as `process.stderr` is for 2: it writes pipes and sockets without blocking. */
+export function createLogDestination(fd: number, stream: Writable): LogDestination {
+  return overSink(sinkOf(fd, stream));
+}
+
+function overSink(sink: Sink): LogDestination {
+  let waiting: string[] = [];
+  let size = 0;
+  /** What is being written, as far as it has not been. */
+  let rest: Buffer | null = null;
+  let writing = false;
+  let scheduled = false;
+  let retry: NodeJS.Timeout | undefined;
+  let lost = 0;
+  let untold = 0;
+  let tell = (_count: number) => {};
+  const idle = new Set<() => void>();
+
+  function schedule(): void {
+    if (scheduled || writing || retry !== undefined) return;
+    scheduled = true;
+    // Lines of one turn of the event loop are one write.
+    setImmediate(() => {
+      scheduled = false;
+      next();
+    });
+  }
+
+  function next(): void {
+    if (writing || retry !== undefined) return;
+    rest ??= takeChunk();
+    if (rest === null) {
+      settle();
+      return;
+    }
+    writing = true;
+    sink.write(rest, written);
+  }
+
+  function written(error: NodeJS.ErrnoException | null, bytes: number): void {
+    writing = false;
+    if (error || bytes === 0) {
+      later(error);
+      return;
+    }
+    rest = rest !== null && bytes < rest.length ? rest.subarray(bytes) : null;
+    if (rest === null && untold > 0) {
+      const count = untold;
+      untold = 0;
+      tell(count);
+    }
+    next();
+  }
+
+  function later(error: NodeJS.ErrnoException | null): void {
+    const busy = error === null || error.code === 'EAGAIN';
+    retry = setTimeout(
+      () => {
+        retry = undefined;
+        next();
+      },
+      busy ? BUSY_RETRY_MS : RETRY_MS,
+    ).unref();
+    if (!busy) settle();
+  }
+
+  function settle(): void {
+    for (const resolve of idle) resolve();
+    idle.clear();
+  }
+
+  function takeChunk(): Buffer | null {
+    if (waiting.length === 0) return null;
+    let [count, length] = [0, 0];
+    while (count < waiting.length && (count === 0 || length + (waiting[count]?.length ?? 0) <= MOST_AT_ONCE)) {
+      length += waiting[count]?.length ?? 0;
+      count += 1;
+    }
+    const text = waiting.slice(0, count).join('');
+    waiting = waiting.slice(count);
+    size -= length;
+    return Buffer.from(text);
+  }
+
+  return {
+    write(line) {
+      if (size + line.length > MOST_WAITING) {
+        lost += 1;
+        untold += 1;
+        return;
+      }
+      waiting.push(line);
+      size += line.length;
+      schedule();
+    },
+    lost: () => lost,
+    onRecovery(listener) {
+      tell = listener;
+    },
+    async flush(ms) {
+      if (rest === null && waiting.length === 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        idle.add(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        clearTimeout(retry);
+        retry = undefined;
+        next();
+      });
+    },
+    flushNow() {
+      const text = Buffer.from(waiting.join(''));
+      const left = writing || rest === null ? text : Buffer.concat([rest, text]);
+      [waiting, size] = [[], 0];
+      if (left.length === 0) return;
+      try {
+        sink.writeNow(left);
+      } catch {
+        // There is nobody left to tell.
+      }
+    },
+  };
+}
+
+function sinkOf(fd: number, stream: Writable): Sink {
+  const stat = fstatSync(fd);
+  if (stat.isFIFO() || stat.isSocket()) return streamSink(stream);
+  return descriptorSink(isatty(fd) ? reopened(fd) : fd);
+}
+
+function streamSink(stream: Writable): Sink {
+  // Each write is told by its callback; without a listener the event would end the process.
+  stream.on('error', () => {});
+  return {
+    write: (bytes, done) => void stream.write(bytes, (error) => done(error ?? null, error ? 0 : bytes.length)),
+    // What the pipe has room for is taken at once.
+    writeNow: (bytes) => void stream.write(bytes),
+  };
+}
+
+function descriptorSink(fd: number): Sink {
+  return {
+    write: (bytes, done) => write(fd, bytes, 0, bytes.length, null, done),
+    writeNow(bytes) {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    },
+  };
+}
+
+/**
+ * The same terminal, opened so that writing to it never blocks: one whose output is stopped (Ctrl-S) would hold up a thread that the process
+ * waits for when it ends. One that cannot be opened any more is gone, and writing to it fails at once.
+ */
+function reopened(fd: number): number {
+  try {
+    const own = openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    if (isatty(own)) return own;
+    closeSync(own);
+  } catch {
+    // Not every system has /dev/fd.
+  }
+  return fd;
+}
