@@ -4,6 +4,7 @@ import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import type pg from 'pg';
 import type { ConnectionOptions } from './connection.ts';
 import { isConflict, isStalePlan, unavailable } from './database_errors.ts';
+import { createDiskSpace, DISK_PROBE } from './disk_space.ts';
 import { createPool, lease, type PoolOptions } from './pool.ts';
 import { type BuildQuery, prepareQuery } from './prepared_query.ts';
 import type { Statement } from './round_trip.ts';
@@ -34,7 +35,7 @@ export interface Database extends ConnectionOptions {
   ): (values: Values) => Promise<Row[]>;
   /** All or nothing. `work` may run twice, when another transaction was in the way of the first. */
   transaction<T>(work: (trx: Kysely<Schema>) => Promise<T>): Promise<T>;
-  /** Resolves when the database answers within a second and takes writes; else throws `unavailable`. */
+  /** Resolves when the database answers within a second, takes writes and has room for them; else throws `unavailable`. */
   ping(): Promise<void>;
   poolCounters(): { total: number; idle: number; waiting: number };
   /** Waits for running queries, then ends every connection. */
@@ -48,14 +49,16 @@ export function createDatabase(options: PoolOptions): Database {
     if (!closing) options.on_error(error);
   };
   const pool = createPool({ ...options, on_error });
+  const disk = createDiskSpace(() => run({ text: DISK_PROBE }));
+  const borrow = () => lease(pool, disk.note);
   // Kysely's type also knows cursors, which it never uses unless it was given a class for them.
-  const connect = async () => (await lease(pool)) as unknown as PostgresPoolClient;
+  const connect = async () => (await borrow()) as unknown as PostgresPoolClient;
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: async () => {} } }) });
   const texts = new Map<string, string>();
   let closing: Promise<void> | undefined;
 
   async function run(query: pg.QueryConfig): Promise<pg.QueryResult> {
-    const leased = await lease(pool);
+    const leased = await borrow();
     try {
       return await leased.query(query);
     } finally {
@@ -64,7 +67,7 @@ export function createDatabase(options: PoolOptions): Database {
   }
 
   async function runMany<Row>(statement: Statement, runs: readonly unknown[][]): Promise<Row[][]> {
-    const leased = await lease(pool);
+    const leased = await borrow();
     try {
       return (await leased.queryMany(statement, runs)) as Row[][];
     } finally {
@@ -109,7 +112,7 @@ export function createDatabase(options: PoolOptions): Database {
         await pause(CONFLICT_PAUSE_MS);
         return await once(work);
       }),
-    ping: () => answersInTime(run({ text: `select current_setting('transaction_read_only') as read_only` })),
+    ping: () => inTime(run({ text: `select current_setting('transaction_read_only') as read_only` }).then(refuseReadOnly).then(disk.check)),
     poolCounters: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close() {
       closing ??= pool.end();
@@ -118,13 +121,15 @@ export function createDatabase(options: PoolOptions): Database {
   };
 }
 
-async function answersInTime(answer: Promise<pg.QueryResult<{ read_only: string }>>): Promise<void> {
+function refuseReadOnly({ rows }: pg.QueryResult<{ read_only: string }>): void {
+  if (rows[0]?.read_only === 'on') throw unavailable(new Error('the database is read-only'));
+}
+
+async function inTime(answer: Promise<void>): Promise<void> {
   const timeout = new AbortController();
   const late = pause(PING_TIMEOUT_MS, 'late' as const, { signal: timeout.signal });
   try {
-    const first = await Promise.race([answer, late]);
-    if (first === 'late') throw unavailable(new Error('no answer within a second'));
-    if (first.rows[0]?.read_only === 'on') throw unavailable(new Error('the database is read-only'));
+    if ((await Promise.race([answer, late])) === 'late') throw unavailable(new Error('no answer within a second'));
   } finally {
     timeout.abort();
     late.catch(() => {});

@@ -1,11 +1,14 @@
 // The time of the database, so that all replicas agree on what has expired. Between two looks it runs on the monotonic timer,
 // which nobody can set; a suspended machine shows in the wall clock's jump.
+import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Clock } from '../domain/clock.ts';
 import type { Database } from './database.ts';
 
 const ANCHOR_INTERVAL_MS = 30_000;
 const SUSPENDED_MS = 2_000;
+/** A request waits no longer for the database to tell the time. */
+const SETTLE_MS = 1_000;
 
 export interface DatabaseClockDeps {
   database: Pick<Database, 'prepare'>;
@@ -24,6 +27,8 @@ export interface Look {
 
 export interface DatabaseClock {
   clock: Clock;
+  /** A promise while the time is looked up because the machine has slept or its clock was set; it resolves within a second, come what may. */
+  settling(): Promise<void> | undefined;
   close(): void;
 }
 
@@ -49,19 +54,23 @@ export async function createDatabaseClock({ database, wall, monotonic }: Databas
   /** Monotonic time plus this is the database's time. */
   let offset = anchoredOffset(undefined, await look());
   let expected_ahead = wallAhead();
-  let looking = false;
+  let looking: Promise<void> | undefined;
+  let settling: Promise<void> | undefined;
 
   /** While the database is away the clock runs on. */
-  async function anchor(): Promise<void> {
-    if (looking) return;
-    looking = true;
+  function anchor(): Promise<void> {
+    looking ??= lookAgain().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  }
+
+  async function lookAgain(): Promise<void> {
     try {
       offset = anchoredOffset(offset, await look());
       expected_ahead = wallAhead();
     } catch {
       // Whoever needs the database finds out.
-    } finally {
-      looking = false;
     }
   }
 
@@ -71,7 +80,10 @@ export async function createDatabaseClock({ database, wall, monotonic }: Databas
     if (Math.abs(jump) <= SUSPENDED_MS) return;
     if (jump > 0) offset += jump;
     expected_ahead += jump;
-    void anchor();
+    const settled = Promise.race([anchor(), pause(SETTLE_MS, undefined, { ref: false })]).then(() => {
+      if (settling === settled) settling = undefined;
+    });
+    settling = settled;
   }
 
   const timer = setInterval(() => void anchor(), ANCHOR_INTERVAL_MS).unref();
@@ -80,6 +92,10 @@ export async function createDatabaseClock({ database, wall, monotonic }: Databas
     clock() {
       noticeJump();
       return new Date(monotonic() + offset);
+    },
+    settling() {
+      noticeJump();
+      return settling;
     },
     close: () => clearInterval(timer),
   };

@@ -7,6 +7,10 @@ import { databaseError, isConflict, isDead, isStalePlan, refusesConnection, unav
 import { runInOneRoundTrip, type Statement } from './round_trip.ts';
 
 const CONNECT_RETRY_MS = 200;
+/** A statement, the wait for a connection included. */
+const TRIP_MS = 4_500;
+/** However long the wait for the connection was. */
+const LEAST_QUERY_MS = 500;
 
 export interface PoolOptions extends ConnectionOptions {
   /** Where connections of one's own go, past a pooler in transaction mode. Absent: where all others go. */
@@ -24,7 +28,7 @@ export interface PoolOptions extends ConnectionOptions {
 
 /** A pool whose lost connections never end the process. */
 export function createPool(options: PoolOptions): pg.Pool {
-  const limits = { statement_timeout: 5_000, lock_timeout: 2_000, idle_in_transaction_session_timeout: 10_000 };
+  const limits = { statement_timeout: TRIP_MS, lock_timeout: 2_000, idle_in_transaction_session_timeout: 10_000 };
   const pool = new pg.Pool({
     ...connectionConfig(options),
     ...(options.prepared_statements !== false && limits),
@@ -44,9 +48,15 @@ export function createPool(options: PoolOptions): pg.Pool {
   return pool;
 }
 
-/** A connection on loan, which is given up instead of given back when it proved dead. Kysely uses these too. */
-export async function lease(pool: pg.Pool) {
+/**
+ * A connection on loan, which is given up instead of given back when it proved dead. Kysely uses these too. `onError` is told of each error as the
+ * database worded it.
+ */
+export async function lease(pool: pg.Pool, onError: (error: unknown) => void) {
+  const asked = performance.now();
   const client = await connect(pool);
+  /** Of each query, so that whoever waited for the connection is answered as soon as others. */
+  const query_timeout = Math.max(TRIP_MS - (performance.now() - asked), LEAST_QUERY_MS);
   let in_transaction = false;
   let broken: Error | undefined;
 
@@ -56,6 +66,7 @@ export async function lease(pool: pg.Pool) {
       return await ask();
     } catch (error) {
       if (error instanceof Error && (isDead(error) || isStalePlan(error))) broken = error;
+      onError(error);
       throw error;
     }
   }
@@ -63,7 +74,10 @@ export async function lease(pool: pg.Pool) {
   return {
     async query(query: string | pg.QueryConfig, values?: readonly unknown[]): Promise<pg.QueryResult> {
       in_transaction ||= typeof query === 'string' && /^(begin|start transaction)/.test(query);
-      const ask = () => (values ? client.query(query, [...values]) : client.query(query));
+      const asking: pg.QueryConfig & { query_timeout?: number } = typeof query === 'string' ? { text: query } : query;
+      if (values) asking.values = [...values];
+      asking.query_timeout = query_timeout;
+      const ask = () => client.query(asking);
       try {
         return await attempt(ask);
       } catch (error) {
@@ -75,7 +89,7 @@ export async function lease(pool: pg.Pool) {
     /** Many runs in one transaction. Throws `unavailable` when they may have happened, and anything else when they did not. */
     async queryMany(statement: Statement, runs: readonly unknown[][]): Promise<Record<string, unknown>[][]> {
       try {
-        return await attempt(() => runInOneRoundTrip(client, statement, runs));
+        return await attempt(() => runInOneRoundTrip(client, statement, runs, query_timeout));
       } catch (error) {
         throw isDead(error) ? unavailable(error) : error;
       }

@@ -35,7 +35,12 @@ const { Result, utils } = pg as unknown as {
 const readers = new WeakMap<Connection, Map<string, RowReader>>();
 
 /** The rows of each run, in the order of `runs`: all of them happened, or none. Rejects as `client.query` does. */
-export function runInOneRoundTrip(client: pg.PoolClient, { name = '', text }: Statement, runs: readonly unknown[][]): Promise<Row[][]> {
+export function runInOneRoundTrip(
+  client: pg.PoolClient,
+  { name = '', text }: Statement,
+  runs: readonly unknown[][],
+  query_timeout: number,
+): Promise<Row[][]> {
   // Before anything is sent: what cannot be written must not leave half of it behind.
   const bound = runs.map((values) => values.map((value) => utils.prepareValue(value)));
   const rows = runs.map((): Row[] => []);
@@ -47,6 +52,7 @@ export function runInOneRoundTrip(client: pg.PoolClient, { name = '', text }: St
     const query = {
       name,
       text,
+      query_timeout,
       /** pg puts one of its own around this, which ends the wait. */
       callback: (error: Error | null) => (error ? reject(error) : resolve(rows)),
       submit(connection: Connection) {
