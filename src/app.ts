@@ -4,11 +4,14 @@ import type { FastifyInstance } from 'fastify';
 import { configWarnings } from './config/warnings.ts';
 import { createPlugins } from './http/plugins.ts';
 import { createServer } from './http/server.ts';
+import { shedConnections } from './http/shed_connections.ts';
 import { type AppOptions, createParts, type Parts } from './parts.ts';
 import { SIGNING_ALGORITHMS } from './tokens/signing_key.ts';
 
 export { createParts } from './parts.ts';
 
+/** For connections on which nothing is asked any more. */
+const IDLE_MS = 1_500;
 /** For requests under way when the server closes. */
 const IN_FLIGHT_MS = 10_000;
 
@@ -19,6 +22,8 @@ export interface App {
   listen(): Promise<string>;
   /** From here on balancers are told to send nobody any more; everybody is still served. */
   drain(): void;
+  /** Stops listening and answers what still comes on open connections, for as long as balancers need to leave them: 1.5 s at the most. */
+  shed(): Promise<void>;
   /** Stops listening, answers what is under way within ten seconds, then ends every part. Idempotent. */
   close(): Promise<void>;
 }
@@ -28,18 +33,18 @@ export async function createApp(options: AppOptions): Promise<App> {
   for (const warning of configWarnings(options.config)) options.log.warn(warning);
   const parts = await createParts(options);
   try {
-    return createAppOver(parts);
+    return createAppOver(parts, options);
   } catch (error) {
     await parts.close();
     throw error;
   }
 }
 
-function createAppOver(parts: Parts): App {
+function createAppOver(parts: Parts, { lost_log_lines = () => 0 }: Pick<AppOptions, 'lost_log_lines'>): App {
   const { config } = parts;
   let draining = false;
   const isDraining = () => draining;
-  const http = createPlugins({ ...parts, isDraining });
+  const http = createPlugins({ ...parts, lost_log_lines, isDraining });
   const { trusted_proxies, cors_allowed_origins } = config.http;
   const log_requests = config.log.requests;
   const server = createServer({ ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining });
@@ -47,6 +52,8 @@ function createAppOver(parts: Parts): App {
   async function listen(): Promise<string> {
     // A first key signs at once. So nobody is served by a process that does not know it: the JWKS of every replica has it before any token does.
     for (const algorithm of SIGNING_ALGORITHMS) await parts.keyring.ready(algorithm);
+    // No request waits for the first list of banned addresses.
+    await parts.throttle.isBanned('');
     const address = await server.listen(config.listen);
     parts.janitor.start();
     parts.backchannelLogout.start();
@@ -74,6 +81,10 @@ function createAppOver(parts: Parts): App {
       }),
     drain() {
       draining = true;
+    },
+    shed() {
+      draining = true;
+      return shedConnections(server.server, IDLE_MS);
     },
     close,
   };

@@ -42,7 +42,7 @@ import { createProviderParts } from './provider_parts.ts';
 import { createMfaModules, type Registry, readRegistry } from './registry.ts';
 import { createAuditEvents } from './repository/audit_events.ts';
 import type { Database } from './repository/database.ts';
-import { createDatabaseClock } from './repository/database_clock.ts';
+import { createDatabaseClock, type DatabaseClock } from './repository/database_clock.ts';
 import { createDeviceCookies } from './repository/device_cookies.ts';
 import { createJanitor } from './repository/expire.ts';
 import { createFailedLogins } from './repository/failed_logins.ts';
@@ -59,6 +59,8 @@ import { createTokenParts } from './token_parts.ts';
 export interface AppOptions {
   config: Config;
   log: FastifyBaseLogger;
+  /** How many lines the log has lost. */
+  lost_log_lines?: () => number;
   /** Absent: the one that the configuration names. Whoever hands one in closes it. */
   database?: Database;
   /** Absent: the time of the database. */
@@ -110,7 +112,7 @@ async function build(options: AppOptions, closers: Closers) {
     : await openDatabase(config, { log, join, create, on_error });
   closers.add(close);
   const { applied } = await migrate(database, { log: (line) => log.info(line) });
-  const clock = options.clock ?? (await startClock(database, closers));
+  const { clock, settling } = options.clock ? { clock: options.clock, settling: () => undefined } : await startClock(database, closers);
   const readSecretKey = () => readOrCreateSecretKey(config.data_dir, () => hasSecretKeyCanary(database));
   const sealer = createSealer({ ...config, secret_key: config.secret_key ?? (await readSecretKey()) });
   await checkSecretKey(database, sealer);
@@ -154,6 +156,7 @@ async function build(options: AppOptions, closers: Closers) {
     refreshTokens,
     revokeAll: createRevokeAll(ground),
     janitor,
+    settleClock: settling,
     applied_migrations: applied,
     /** Resolves if the embedded database ends without being asked to. */
     database_gone: gone,
@@ -271,8 +274,8 @@ function createLoginParts(
   };
 }
 
-async function startClock(database: Database, closers: Closers): Promise<Clock> {
-  const { clock, close } = await createDatabaseClock({ database, wall: Date.now, monotonic: () => performance.now() });
-  closers.add(close);
-  return clock;
+async function startClock(database: Database, closers: Closers): Promise<Pick<DatabaseClock, 'clock' | 'settling'>> {
+  const started = await createDatabaseClock({ database, wall: Date.now, monotonic: () => performance.now() });
+  closers.add(started.close);
+  return started;
 }

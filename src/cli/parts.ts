@@ -52,6 +52,8 @@ export interface RunningApp {
   listen(): Promise<string>;
   /** From here on balancers are told to send nobody any more; everybody is still served. */
   drain(): void;
+  /** Stops listening and answers what still comes on open connections, for 1.5 s at the most. */
+  shed(): Promise<void>;
   /** Stops listening, answers what is under way within 10 seconds, then ends every part. Idempotent. */
   close(): Promise<void>;
 }

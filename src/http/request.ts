@@ -22,6 +22,8 @@ declare module 'fastify' {
     cors?: 'any' | 'never';
     /** Every refusal of this route counts against the address (HA contract 1.6). */
     counts_refusals?: boolean;
+    /** Waits for nothing but the database, so its time limit is shorter. */
+    database_only?: boolean;
     /** Answers a monitoring system: no ban, no audit event. */
     monitoring?: boolean;
   }

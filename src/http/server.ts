@@ -9,6 +9,7 @@ import {
   type FastifyRequest,
   fastify,
   LogController,
+  type onRequestHookHandler,
   type onResponseHookHandler,
 } from 'fastify';
 import type { Audit } from '../domain/audit_event.ts';
@@ -18,6 +19,7 @@ import { type BanDeps, banHook, countingHook } from './ban.ts';
 import { BODY_LIMIT, contentTypeHook, installBodies } from './body.ts';
 import { refuseBrokenRequests } from './client_error.ts';
 import { clientIpHook } from './client_ip.ts';
+import { limitConnections } from './connection_limit.ts';
 import { corsHook } from './cors.ts';
 import { answerFrameworkError, installErrors, type RenderErrorPage } from './errors.ts';
 import { boundsHook, drainingHook, headersHook, securityHeaders } from './headers.ts';
@@ -25,6 +27,8 @@ import { LOG_SERIALIZERS } from './log.ts';
 import { requestLogHook } from './request_log.ts';
 import { createRouteTable, type RouteTable } from './route_table.ts';
 import { crossSiteHook } from './same_origin.ts';
+import { limitTime } from './time_limit.ts';
+import { networksOf } from './trusted_peer.ts';
 import './request.ts';
 
 export interface ServerParts extends BanDeps {
@@ -38,6 +42,8 @@ export interface ServerParts extends BanDeps {
   log_requests: boolean;
   /** Whether the server is about to end; its answers then ask clients to leave the connection. */
   isDraining(): boolean;
+  /** A promise while the clock looks for the time, after the machine has slept. */
+  settleClock(): Promise<void> | undefined;
   /** Times every answer. */
   observe?: onResponseHookHandler;
   /** Absent: pages answer refusals as plain text. */
@@ -59,6 +65,8 @@ const LIMITS = {
   http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 16 * 1024 },
   maxConnections: 8192,
 };
+/** Of one address: many people behind one router, each with the six connections of a browser. */
+const MOST_OF_ADDRESS = 512;
 
 /** A server that waits to be listened to or injected into. */
 export function createServer(parts: ServerParts): FastifyInstance {
@@ -81,6 +89,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     clientErrorHandler: refuseBrokenRequests(headers),
   });
   app.server.maxConnections = maxConnections;
+  limitConnections(app.server, MOST_OF_ADDRESS, networksOf(parts.trusted_proxies));
   decorate(app);
   const routes = createRouteTable(app);
   installBodies(app);
@@ -113,6 +122,8 @@ function decorate(app: FastifyInstance): void {
 
 function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Record<string, string>>, routes: RouteTable): void {
   app.addHook('onRequest', headersHook(headers));
+  limitTime(app);
+  app.addHook('onRequest', settledClockHook(parts.settleClock));
   app.addHook('onRequest', clientIpHook(parts.trusted_proxies));
   app.addHook('onRequest', crossSiteHook({ public_url: parts.public_url, allowed: parts.cors_allowed_origins }));
   app.addHook('onRequest', banHook(parts));
@@ -123,6 +134,15 @@ function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Re
   app.addHook('onSend', drainingHook(parts.isDraining));
   if (parts.observe) app.addHook('onResponse', parts.observe);
   if (parts.log_requests) app.addHook('onResponse', requestLogHook);
+}
+
+/** After the machine has slept, nothing is judged by a time that is being corrected. */
+function settledClockHook(settleClock: ServerParts['settleClock']): onRequestHookHandler {
+  return (request, _reply, done) => {
+    const settling = request.routeOptions.config.monitoring ? undefined : settleClock();
+    if (settling) void settling.then(() => done());
+    else done();
+  };
 }
 
 /** 405 with Allow where the path exists, else the same 404 for all. */

@@ -27,6 +27,7 @@ export function createBareServer(plugin: FastifyPluginAsync = async () => {}, pa
     },
     isOwnersBrowser: async () => false,
     isDraining: () => false,
+    settleClock: () => undefined,
     plugins: [plugin],
     ...parts,
   });

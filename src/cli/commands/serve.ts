@@ -42,7 +42,10 @@ async function serveUntilAsked({ io, wiring }: CliContext, config: Config, stop:
     if (signal === undefined) throw refusal('The embedded database ended by itself; its last words are in the log');
     app.drain();
     // Whoever presses Ctrl-C has no balancer that must notice first.
-    if (signal === 'SIGTERM') await pause(config.http.shutdown_delay * 1000);
+    if (signal === 'SIGTERM') {
+      await pause(config.http.shutdown_delay * 1000);
+      await app.shed();
+    }
   } finally {
     await closeInTime(app);
   }

@@ -56,7 +56,7 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
       app.route<{ Params: Record<string, string> }>({
         method,
         url,
-        config: { answers: 'api' },
+        config: { answers: 'api', database_only: method === 'GET' },
         onRequest: guard.allow(who),
         handler: async (request, reply) => {
           // An absent body says what an empty object says.

@@ -34,7 +34,7 @@ export function accountSessionsRoute({ userSessions, browserSessions, csrf, asse
   }
 
   return async (app) => {
-    const config = { answers: 'page' as const };
+    const config = { answers: 'page' as const, database_only: true };
 
     app.get(PATH, { config }, async (request, reply) => {
       const session = await browserSessions.find(request);

@@ -36,7 +36,7 @@ export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPlugin
     }
   }
 
-  const config = { answers: 'oauth', cors: 'any' } as const;
+  const config = { answers: 'oauth', cors: 'any', database_only: true } as const;
   return async (app) => {
     app.get('/auth/userinfo', { config }, answer);
     app.post('/auth/userinfo', { config }, answer);
