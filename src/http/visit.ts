@@ -24,10 +24,10 @@ export interface VisitParts {
  * The methods and settings of a route that proxies ask by the method of the request in question (Traefik's `preserveRequestMethod`, Envoy).
  * A preflight among them asks the app behind the proxy, not us.
  */
-export function anyMethod(app: FastifyInstance): { method: string[]; config: { cors: 'never' } } {
+export function anyMethod(app: FastifyInstance): { method: string[]; config: { cors: 'never'; database_only: true } } {
   const method = METHODS.filter((name) => name !== 'CONNECT');
   for (const name of method) if (!app.supportedMethods.includes(name)) app.addHttpMethod(name, { hasBody: true });
-  return { method, config: { cors: 'never' } };
+  return { method, config: { cors: 'never', database_only: true } };
 }
 
 export interface Judged {

@@ -12,7 +12,6 @@ export function forwardRoute(parts: VisitParts, trusted_proxies: readonly string
     app.route({
       ...anyMethod(app),
       url: '/auth/forward',
-      config: { database_only: true },
       errorHandler: refuseOnError,
       handler: async (request, reply) => {
         const { verdict, original, login_url } = await judgeVisit(request, trusted, parts);

@@ -11,7 +11,6 @@ export function verifyRoute(parts: VisitParts, trusted_proxies: readonly string[
     app.route({
       ...anyMethod(app),
       url: '/auth/verify',
-      config: { database_only: true },
       errorHandler: refuseOnError,
       handler: async (request, reply) => {
         const { verdict, login_url } = await judgeVisit(request, trusted, parts);
