@@ -88,6 +88,8 @@ export interface StepContext {
   remote_address: string;
   /** Where an external step of this provider comes back to. */
   callback_url: string;
+  /** Whether the person must prove who they are now, whatever session they have at the provider. */
+  reauthenticate?: boolean;
   /**
    * Runs one guess at a secret under the limits on guessing: refuses before `guess` runs when too many failed,
    * counts a false answer against the address and against `name`, and never runs two for one address at once.

@@ -17,7 +17,7 @@ import { languageOf, sendPage } from './page.ts';
 import { loginPage } from './pages/login_page.tsx';
 import { messagePage } from './pages/message_page.tsx';
 import type { ShownClient } from './pages/shown_client.tsx';
-import { ownLoginTarget } from './routes/login.ts';
+import { ownLoginReason, ownLoginTarget } from './routes/login.ts';
 import { shownClient } from './shown_client.ts';
 
 /** Query parameter of our own: which provider the person chose. */
@@ -90,6 +90,7 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
       step_id: form.step_id,
       fields: form.data_schema,
       values: login_hint === null ? sent.input : { username: login_hint, ...sent.input },
+      reason: ownLoginReason(visit.authorization, public_url),
       error: form.errors?.base,
       placeholders: form.description_placeholders ?? {},
       keep: sent.keep,

@@ -110,7 +110,8 @@ export function createLogin(deps: LoginDeps) {
       return attemptFor(visit, name, guess);
     };
     const back = `${callback_url}/${providerPath(provider)}`;
-    const context = { flow_id: flow.id, remote_address: provenAddress(from), callback_url: back, attempt };
+    const { reauthenticate = false } = from;
+    const context = { flow_id: flow.id, remote_address: provenAddress(from), callback_url: back, reauthenticate, attempt };
     return await provider.step({ values, state: flow.provider_state, context });
   }
 

@@ -24,6 +24,8 @@ interface From {
   device_cookie?: string | null;
   /** What the page must know when the person comes back to it from elsewhere. */
   page?: FlowPage;
+  /** Whether a session that the person has at their provider is not enough. */
+  reauthenticate?: boolean;
   /** The reference under which a refusal of this request can be explained. */
   error_ref?: string;
 }

@@ -27,12 +27,13 @@ import { type OidcConfig, type OidcSettings, oidcConfig, oidcSettings } from '..
 import { type Claims, missingClaims, oidcIdentity } from '../domain/oidc_identity.ts';
 import { type OidcOutcome, outcomeOf, reasonOf, silenceIn, statusIn } from '../domain/oidc_outcome.ts';
 import { type Converse, createUpstream } from '../domain/oidc_upstream.ts';
+import { newUpstreamLogin, provenMethods, type UpstreamLogin } from '../domain/upstream_login.ts';
 
 /** What an authorization response is made of (RFC 6749 section 4.1.2, RFC 9207); the rest is left out. */
 const PARAMETERS = ['code', 'state', 'iss', 'error', 'error_description'];
 
 /** What must be known when the person comes back. */
-type Pending = ExternalState & { nonce: string; code_verifier: string };
+type Pending = ExternalState & UpstreamLogin & { nonce: string; code_verifier: string };
 
 export const provider: AuthProviderType<CommonProviderConfig & OidcConfig> = {
   type: 'oidc',
@@ -72,15 +73,16 @@ export const provider: AuthProviderType<CommonProviderConfig & OidcConfig> = {
       external: true,
       refusal: () => null,
       async step({ values, state, context }) {
-        if (!isPending(state)) return await sendAway(newPending(context.flow_id), context);
+        if (!isPending(state)) return await sendAway(newPending(context, deps.clock()), context);
         return values !== null && 'state' in values ? await takeBack(values, state, context) : await sendAway(state, context);
       },
     };
   },
 };
 
-function newPending(flow_id: string): Pending {
-  return { state: newExternalState(flow_id), nonce: randomNonce(), code_verifier: randomPKCECodeVerifier() };
+function newPending({ flow_id, reauthenticate = false }: StepContext, now: Date): Pending {
+  const secrets = { state: newExternalState(flow_id), nonce: randomNonce(), code_verifier: randomPKCECodeVerifier() };
+  return { ...secrets, ...newUpstreamLogin(reauthenticate, now) };
 }
 
 function isPending(state: JsonObject): state is Pending {
@@ -99,7 +101,7 @@ async function authorizationUrl(server: Configuration, settings: OidcSettings, p
     code_challenge: await calculatePKCECodeChallenge(code_verifier),
     code_challenge_method: 'S256',
     state,
-    ...(settings.endpoints === null && { nonce }),
+    ...(settings.endpoints === null && { nonce, ...(pending.reauthenticate && { prompt: 'login', max_age: '0' }) }),
   }).href;
 }
 
@@ -122,7 +124,10 @@ async function identify(
         : readIdToken(server, settings, response, { ...checks, expectedNonce: pending.nonce }),
     );
     const identity = oidcIdentity(found.issuer, found.claims, { names: settings.claims, trust_email: settings.trust_email });
-    return 'refused' in identity ? identity : { identity };
+    if ('refused' in identity) return identity;
+    // OAuth alone has no way to ask for a new login, and no word of it.
+    const amr = settings.endpoints === null ? provenMethods(identity.amr, found.claims.auth_time, pending) : [];
+    return { identity: { ...identity, amr } };
   } catch (error) {
     const silence = silenceIn(error);
     if (silence) throw silence;

@@ -17,6 +17,8 @@ export interface LoginPage {
   step_id: string;
   fields: readonly Field[];
   values: Readonly<Record<string, string>>;
+  /** Why the person must log in again. */
+  reason: 'reauth' | null;
   /** `errors.base` of the step. */
   error: string | undefined;
   placeholders: Readonly<Record<string, string>>;
@@ -59,6 +61,7 @@ export function loginPage(page: LoginPage): string {
     >
       <h1>{language.maybe(`step.${page.step_id}.title`, language.t('login.title'), page.placeholders)}</h1>
       <Client language={language} client={page.client} />
+      {page.reason === null ? null : <p>{language.t(`login.reason.${page.reason}`)}</p>}
       <StepForm
         language={language}
         action={page.action}

@@ -20,6 +20,8 @@ export interface SecurityPage {
   path: string;
   modules: readonly Module[];
   enrolments: readonly MfaEnrolmentEntry[];
+  /** The module to add or the device to remove that the person had chosen before they logged in again. */
+  resume: string | null;
 }
 
 type Common = Pick<SecurityPage, 'language' | 'csrf' | 'path'>;
@@ -39,6 +41,18 @@ function Rename({ language, csrf, path, id, name }: Common & { id: string; name:
   );
 }
 
+function Remove({ language, csrf, path, id, name }: Common & { id: string; name: string }) {
+  const text = language.t('security.remove');
+  return (
+    <form method="post" action={`${path}/enrolments/${id}/remove`}>
+      <input type="hidden" name={CSRF_FIELD} value={csrf} />
+      <button type="submit" class="second" aria-label={`${text}: ${name}`}>
+        {text}
+      </button>
+    </form>
+  );
+}
+
 function Enrolled({ language, csrf, path, entry, module }: Common & { entry: MfaEnrolmentEntry; module: string }) {
   const { t } = language;
   const { id, name, created_at, last_used_at } = entry;
@@ -51,12 +65,7 @@ function Enrolled({ language, csrf, path, entry, module }: Common & { entry: Mfa
         {used}
       </p>
       {name === null ? null : <Rename language={language} csrf={csrf} path={path} id={id} name={name} />}
-      <form method="post" action={`${path}/enrolments/${id}/remove`}>
-        <input type="hidden" name={CSRF_FIELD} value={csrf} />
-        <button type="submit" class="second" aria-label={`${t('security.remove')}: ${name ?? module}`}>
-          {t('security.remove')}
-        </button>
-      </form>
+      <Remove language={language} csrf={csrf} path={path} id={id} name={name ?? module} />
     </li>
   );
 }
@@ -72,7 +81,22 @@ function Add({ language, csrf, path, module }: Common & { module: Module }) {
   );
 }
 
-export function securityPage({ stylesheet, script, modules, enrolments, ...common }: SecurityPage): string {
+/** What the person was about to do, one click away. */
+function Resume({ modules, enrolments, resume, ...common }: Common & Pick<SecurityPage, 'modules' | 'enrolments' | 'resume'>) {
+  const module = modules.find(({ id }) => id === resume);
+  const entry = enrolments.find(({ id }) => id === resume);
+  if (!module && !entry) return null;
+  const name = modules.find(({ id }) => id === entry?.mfa_module_id)?.name ?? '';
+  return (
+    <section>
+      <p>{common.language.t('security.resume')}</p>
+      {module ? <Add {...common} module={module} /> : null}
+      {entry ? <Remove {...common} id={entry.id} name={entry.name ?? name} /> : null}
+    </section>
+  );
+}
+
+export function securityPage({ stylesheet, script, modules, enrolments, resume, ...common }: SecurityPage): string {
   const { language } = common;
   const { t } = language;
   const nameOf = ({ mfa_module_id }: MfaEnrolmentEntry) => modules.find(({ id }) => id === mfa_module_id)?.name ?? mfa_module_id;
@@ -81,6 +105,7 @@ export function securityPage({ stylesheet, script, modules, enrolments, ...commo
   return render(
     <Layout language={language} title={t('page.security')} stylesheet={stylesheet} script={script}>
       <h1>{t('page.security')}</h1>
+      <Resume {...common} modules={modules} enrolments={enrolments} resume={resume} />
       <p>{t('security.intro')}</p>
       {enrolments.length === 0 ? <p class="quiet">{t('security.none')}</p> : null}
       <ul class="factors">

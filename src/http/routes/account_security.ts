@@ -10,7 +10,7 @@ import type { Assets } from '../assets.ts';
 import { formBody } from '../body.ts';
 import type { Cookies } from '../cookies.ts';
 import type { Csrf } from '../csrf.ts';
-import { languageOf, sendPage } from '../page.ts';
+import { languageOf, queryText, sendPage } from '../page.ts';
 import { messagePage } from '../pages/message_page.tsx';
 import { mfaSetupPage } from '../pages/mfa_setup_page.tsx';
 import { securityPage } from '../pages/security_page.tsx';
@@ -44,14 +44,20 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
     return { user: { id: user_id, name, is_owner, system_generated: false }, auth_time, amr, is_login: true, remote_address };
   }
 
-  /** Runs for whoever is logged in; leads to a login where there is none, or not the one it takes. */
-  async function withCaller(request: FastifyRequest, reply: FastifyReply, work: (caller: MfaCaller) => Answer): Promise<FastifyReply> {
+  /** Runs for whoever is logged in; leads to a login where there is none, or not the one it takes. `resume`: what is chosen then again. */
+  async function withCaller(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    work: (caller: MfaCaller) => Answer,
+    resume?: string,
+  ): Promise<FastifyReply> {
     const caller = await callerOf(request);
     if (!caller) return reply.redirect(loginHref(PATH), 303);
     try {
       return await work(caller);
     } catch (error) {
-      if (error instanceof AuthError && error.code === 'reauth_required') return reply.redirect(loginHref(PATH), 303);
+      const next = resume === undefined ? PATH : `${PATH}?${new URLSearchParams({ resume })}`;
+      if (error instanceof AuthError && error.code === 'reauth_required') return reply.redirect(loginHref(next, {}, 'reauth'), 303);
       throw error;
     }
   }
@@ -91,9 +97,10 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
       withCaller(request, reply, async (caller) => {
         const { csrf_token } = csrf.meet(request, reply);
         const overview = await mfa.list(caller.user.id);
+        const resume = new URLSearchParams(queryText(request)).get('resume');
         return sendPage(
           reply,
-          securityPage({ language: languageOf(request), stylesheet, script, csrf: csrf_token, path: PATH, ...overview }),
+          securityPage({ language: languageOf(request), stylesheet, script, csrf: csrf_token, path: PATH, resume, ...overview }),
         );
       }),
     );
@@ -106,22 +113,32 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
       const form = await formBody(request);
       const { csrf_token } = csrf.check(request, form);
       const { mfa_module_id } = request.params;
-      return await withCaller(request, reply, async (caller) => {
-        const flow_id = form.get(CONTROL.flow_id);
-        const input = inputOf(form);
-        const step = await (flow_id === undefined
-          ? mfaSetup.begin(caller, mfa_module_id)
-          : mfaSetup.submit(caller, mfa_module_id, flow_id, input));
-        return showSetup(request, reply, csrf_token, step, await nameOf(caller, mfa_module_id));
-      });
+      return await withCaller(
+        request,
+        reply,
+        async (caller) => {
+          const flow_id = form.get(CONTROL.flow_id);
+          const input = inputOf(form);
+          const step = await (flow_id === undefined
+            ? mfaSetup.begin(caller, mfa_module_id)
+            : mfaSetup.submit(caller, mfa_module_id, flow_id, input));
+          return showSetup(request, reply, csrf_token, step, await nameOf(caller, mfa_module_id));
+        },
+        mfa_module_id,
+      );
     });
 
     app.post<{ Params: { enrolment_id: string } }>(`${PATH}/enrolments/:enrolment_id/remove`, { config }, async (request, reply) => {
       csrf.check(request, await formBody(request));
-      return await withCaller(request, reply, async (caller) => {
-        await mfa.remove(caller, request.params.enrolment_id);
-        return reply.redirect(PATH, 303);
-      });
+      return await withCaller(
+        request,
+        reply,
+        async (caller) => {
+          await mfa.remove(caller, request.params.enrolment_id);
+          return reply.redirect(PATH, 303);
+        },
+        request.params.enrolment_id,
+      );
     });
 
     app.post<{ Params: { enrolment_id: string } }>(`${PATH}/enrolments/:enrolment_id/rename`, { config }, async (request, reply) => {

@@ -18,7 +18,7 @@ import { queryText } from '../page.ts';
 import { CONSENT } from '../pages/consent_page.tsx';
 import { CONTROL } from '../pages/step_form.tsx';
 import { createStandardAuthorize, isTooLong, type StandardAuthorizeParts } from '../standard_authorize.ts';
-import { ownLoginTarget } from './login.ts';
+import { ownLoginReason, ownLoginTarget } from './login.ts';
 
 export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts {
   login: Login;
@@ -70,6 +70,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       proven_address: parts.hostRule.addressOf(request),
       browser_hash: browser.browser_hash,
       device_cookie: parts.cookies.read(request, 'device'),
+      reauthenticate: ownLoginReason(authorization, parts.public_url) === 'reauth',
       page: { query: query.toString(), keep },
     };
   }

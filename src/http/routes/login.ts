@@ -10,11 +10,22 @@ const DONE = '/login/done';
 
 /** What a login page may be told beside the way on: the username to begin with, and the reader's languages. */
 const HINTS = ['login_hint', 'ui_locales'] as const;
+/** Why the person is sent to a login although they have one. */
+export type LoginReason = 'reauth';
+const REASONS: readonly string[] = ['reauth'] satisfies LoginReason[];
+
 type Hints = Partial<Record<(typeof HINTS)[number], string | null>>;
 
 /** The way to a login that comes back to this path. */
-export function loginHref(next: string, hints: Hints = {}): string {
-  return `/login?${new URLSearchParams([['next', next], ...given(hints)])}`;
+export function loginHref(next: string, hints: Hints = {}, reason?: LoginReason): string {
+  return `/login?${new URLSearchParams([['next', next], ...(reason ? [['reason', reason]] : []), ...given(hints)])}`;
+}
+
+/** Why a login of our own was asked for, where a session was not enough; null for any other login. */
+export function ownLoginReason(request: { client_id: string; redirect_uri: string }, public_url: string): LoginReason | null {
+  if (ownLoginTarget(request, public_url) === null) return null;
+  const reason = new URL(request.redirect_uri).searchParams.get('reason');
+  return reason === 'reauth' ? reason : null;
 }
 
 function given(hints: Hints): [string, string][] {
@@ -37,7 +48,9 @@ export function loginRoute({ public_url }: { public_url: string }): FastifyPlugi
     const next = nextOf(query);
     const asked = new URLSearchParams(query);
     const hints = given({ login_hint: asked.get('login_hint'), ui_locales: asked.get('ui_locales') });
-    const redirect_uri = `${public_url}${DONE}?${new URLSearchParams({ next })}`;
+    const reason = asked.get('reason') ?? '';
+    const done = new URLSearchParams({ next, ...(REASONS.includes(reason) && { reason }) });
+    const redirect_uri = `${public_url}${DONE}?${done}`;
     const code_challenge = randomBytes(32).toString('base64url');
     const pkce = { code_challenge, code_challenge_method: 'S256' };
     const request = { response_type: 'code', client_id: `${public_url}/`, redirect_uri, ...pkce };

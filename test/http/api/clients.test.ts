@@ -32,20 +32,22 @@ describe('a client', () => {
     const url = '/api/clients/my%20grafana';
     const shown = await admin('GET', url);
     expect(shown.json()).toEqual(client);
-    const changed = await admin('PATCH', url, { trusted: true, access_token_lifetime: 60 });
+    // S8: a trusted client is the owner's alone.
+    expect(summary(await admin('PATCH', url, { trusted: true }))).toEqual([403, 'unauthorized']);
+    const changed = await owner('PATCH', url, { trusted: true, access_token_lifetime: 60 });
     expect(changed.json()).toEqual({ ...client, trusted: true, access_token_lifetime: 60 });
     expect(client.response_modes).toEqual(['query', 'fragment', 'form_post']);
     const response_modes = ['query'];
-    expect((await admin('PATCH', url, { response_modes })).json()).toEqual({ ...changed.json(), response_modes }); // A28
-    const rotated = await admin('POST', `${url}/secrets`, { overlap: 60 });
+    expect((await owner('PATCH', url, { response_modes })).json()).toEqual({ ...changed.json(), response_modes }); // A28
+    const rotated = await owner('POST', `${url}/secrets`, { overlap: 60 });
     expect([rotated.statusCode, rotated.json().client_secret]).toEqual([201, expect.stringMatching(/^lk_cs_/)]);
-    const { secrets } = (await admin('GET', url)).json();
+    const { secrets } = (await owner('GET', url)).json();
     expect(secrets).toHaveLength(2);
-    for (const text of [shown.body, changed.body, (await admin('GET', '/api/clients')).body])
+    for (const text of [shown.body, changed.body, (await owner('GET', '/api/clients')).body])
       expect(text).not.toMatch(/lk_cs_|secret_hash|registration_token/);
-    expect((await admin('DELETE', `${url}/secrets/${secrets[0].id}`)).statusCode).toBe(204);
-    expect((await admin('DELETE', url)).statusCode).toBe(204);
-    expect(summary(await admin('GET', url))).toEqual([404, 'not_found']);
+    expect((await owner('DELETE', `${url}/secrets/${secrets[0].id}`)).statusCode).toBe(204);
+    expect((await owner('DELETE', url)).statusCode).toBe(204);
+    expect(summary(await owner('GET', url))).toEqual([404, 'not_found']);
   });
 
   // W11

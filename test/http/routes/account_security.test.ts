@@ -82,8 +82,13 @@ test('an authenticator app is added with a QR code that is an image of our own, 
   expect(listed).not.toContain(secret);
   // I7, I8: a password alone does not change it now, however fresh.
   const refused = await browser.submit(PATH, formOf(listed, '/remove'), {});
-  expect(refused.headers.get('location')).toBe('/login?next=%2Faccount%2Fsecurity');
-  const again = await (await follow('/login?next=/account/security', [password(), { code: codeFor(secret, 30) }])).text();
+  // U10: the login says why it is there, and leads back to what was chosen.
+  const login = refused.headers.get('location') ?? '';
+  expect(login).toMatch(/^\/login\?next=%2Faccount%2Fsecurity%3Fresume%3D\w+&reason=reauth$/);
+  expect(await (await follow(login)).text()).toContain('For your security, please log in again');
+  const again = await (await follow(login, [password(), { code: codeFor(secret, 30) }])).text();
+  expect(again.indexOf('You can continue here:')).toBeGreaterThan(0);
+  expect(again.indexOf('/remove')).toBeLessThan(again.indexOf('class="factors"'));
   const removed = await browser.submit(PATH, formOf(again, '/remove'), {});
   expect([removed.status, removed.headers.get('location')]).toEqual([303, PATH]);
   expect(await (await browser.get(PATH)).text()).toContain('You have none yet.');

@@ -16,6 +16,7 @@ export const de: Catalogue = {
   'login.keep_hint': 'Nur auf einem Gerät, das dir gehört.',
   'login.other_ways': 'Andere Wege',
   'login.with': 'Mit {name} anmelden',
+  'login.reason.reauth': 'Bitte melde dich zu deiner Sicherheit erneut an, um deine Anmeldung zu ändern.',
   'login.start_again': 'Von vorn beginnen',
   'login.home_assistant_ios': 'Home Assistant für iOS',
   'login.home_assistant_android': 'Home Assistant für Android',
@@ -121,6 +122,7 @@ export const de: Catalogue = {
   'abort.notify_service_not_exist': 'Diesen Dienst gibt es nicht mehr.',
   'blocked.mfa':
     'Du brauchst hier einen zweiten Faktor, und es gibt keinen, den du hinzufügen könntest. Frage den Besitzer dieses Servers.',
+  'security.resume': 'Du hast dich erneut angemeldet. Hier geht es weiter:',
   'security.intro': 'Wer dein Passwort hat, braucht noch einen davon, um sich als du anzumelden.',
   'security.none': 'Du hast noch keinen.',
   'security.add': 'Hinzufügen: {name}',

@@ -16,6 +16,7 @@ export const fr: Catalogue = {
   'login.keep_hint': 'Seulement sur un appareil qui vous appartient.',
   'login.other_ways': 'Autres moyens de se connecter',
   'login.with': 'Se connecter avec {name}',
+  'login.reason.reauth': 'Pour votre sécurité, reconnectez-vous pour modifier votre façon de vous connecter.',
   'login.start_again': 'Recommencer',
   'login.home_assistant_ios': 'Home Assistant pour iOS',
   'login.home_assistant_android': 'Home Assistant pour Android',
@@ -122,6 +123,7 @@ export const fr: Catalogue = {
   'abort.notify_service_not_exist': 'Ce service n’existe plus.',
   'blocked.mfa':
     'Il vous faut un second facteur ici, et il n’y en a aucun que vous puissiez ajouter. Demandez au propriétaire de ce serveur.',
+  'security.resume': 'Vous êtes de nouveau connecté. Vous pouvez continuer ici :',
   'security.intro': 'Qui a votre mot de passe a encore besoin de l’un d’eux pour se connecter à votre place.',
   'security.none': 'Vous n’en avez pas encore.',
   'security.add': 'Ajouter : {name}',
