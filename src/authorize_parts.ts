@@ -11,7 +11,7 @@ import { createConsents } from './repository/consents.ts';
 import type { Database } from './repository/database.ts';
 import { createPushedRequests } from './repository/pushed_authorization_requests.ts';
 
-export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'users' | 'authorizationCodes' | 'keyring'> {
+export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'users' | 'authorizationCodes' | 'sessions' | 'keyring'> {
   config: Config;
   database: Database;
   clock: Clock;

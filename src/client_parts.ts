@@ -37,7 +37,7 @@ export interface ClientPartsDeps {
 
 export function createClientParts(ground: ClientPartsDeps) {
   const { config, database, clock, public_url, registry, sealer, rows } = ground;
-  const { policy, allow_private_addresses, resources } = config.url_clients;
+  const { policy, allow_private_addresses, resources, trusted } = config.url_clients;
   const { allow_http_redirect_uris } = config;
   const scopes = [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)];
   const grant_types = Array.from(registry.grants.values(), ({ grant_type }) => grant_type);
@@ -55,6 +55,7 @@ export function createClientParts(ground: ClientPartsDeps) {
     metadataDocuments,
     clientPages,
     policy,
+    trusted,
     resources,
     scopes,
   });

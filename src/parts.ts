@@ -257,7 +257,8 @@ function createLoginParts(
     clock,
   });
   const { authorization_code_lifetime } = config.tokens;
-  const finish = createFinish({ ...rows, resolveUser, clientPages, clientDirectory, clock, audit, authorization_code_lifetime });
+  const code_issuing = { authorization_code_lifetime, public_url };
+  const finish = createFinish({ ...rows, resolveUser, clientPages, clientDirectory, clock, audit, ...code_issuing });
   const mfaStep = createMfaStep({ ...accounts, resolveUser, sealer, clock });
   const knownDevices = createKnownDevices({ deviceCookies: createDeviceCookies(database), clock });
   const callback_url = `${public_url}/auth/callback`;

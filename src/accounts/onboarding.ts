@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto';
 import type { PasswordHasher } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
+import { releaseCode } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
 import { newPassword, newUsername, requireNewPassword, usernameTaken } from '../domain/local_login.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
@@ -117,7 +118,8 @@ export function createOnboarding(deps: OnboardingDeps) {
           lifetime: deps.authorization_code_lifetime,
         });
         const proof = { ...LOCAL_PROVIDER, redirect_uri: null, code_challenge: null, auth_time: now, amr: ['pwd'], remote_address };
-        const auth_code = await codes.issue({ ...proof, client_id, subject: { purpose: 'authorize', user_id, credential_id } });
+        const subject = { purpose: 'authorize' as const, user_id, credential_id };
+        const auth_code = await codes.issue({ ...proof, client_id, subject }, releaseCode({ receiver: 'json_caller' }));
         const who = { actor_user_id: user_id, target_user_id: user_id, remote_address, client_id };
         await audit.insert(trx, { type: 'owner.created', outcome: 'done', ...who, detail: { username } });
         return { auth_code, user_id };

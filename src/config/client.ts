@@ -1,6 +1,7 @@
 // Clients and scopes named in the configuration, and what URL clients and clients that register themselves may do.
 
 import { z } from 'zod';
+import { isUrlClientId } from '../domain/client_id.ts';
 import {
   type ClientFields,
   clientComplaints,
@@ -46,6 +47,8 @@ export const urlClientsSchema = z.strictObject({
   policy: z.custom<(typeof POLICIES)[number] | string[]>(isPolicy, 'must be allow, approve or refuse, or a list of hosts').default('allow'),
   /** Whether the page of a client may be fetched from this machine or the home network. */
   allow_private_addresses: z.boolean().default(false),
+  /** Such apps that get a code without asking the person, by their exact client_id. */
+  trusted: z.array(z.string().refine(isUrlClientId, 'must be the URL that is the client_id of an app')).max(1000).default([]),
   /** The resource servers that such apps may ask tokens for, beside us (RFC 8707). */
   resources: operatorFields.resources.default([]),
 });

@@ -21,7 +21,10 @@ export interface AuthorizationRequest {
 /** The longest `state` that is echoed; a longer one is refused, never cut. */
 const MAX_STATE_LENGTH = 4096;
 
-const STANDARD_ONLY = ['scope', 'resource', 'nonce', 'prompt', 'response_mode', 'request', 'request_uri'];
+const STANDARD_ONLY = [
+  ...['scope', 'resource', 'nonce', 'prompt', 'response_mode', 'request', 'request_uri'],
+  ...['claims', 'max_age', 'acr_values', 'dpop_jkt'],
+];
 
 /** This app sends a challenge with its watch's redirect URIs and never a verifier. */
 const ANDROID_CLIENT = 'https://home-assistant.io/android';
@@ -32,7 +35,8 @@ export function profileOf(query: URLSearchParams): Profile {
   const client_id = query.get('client_id') ?? '';
   // Registered names are anything but that.
   if (client_id !== '' && !/^https?:/i.test(client_id)) return 'standard';
-  return isUrlClientId(client_id) && STANDARD_ONLY.some((name) => query.has(name)) ? 'standard' : 'home_assistant';
+  const is_standard = STANDARD_ONLY.some((name) => query.has(name)) || (query.get('response_type') ?? 'code') !== 'code';
+  return isUrlClientId(client_id) && is_standard ? 'standard' : 'home_assistant';
 }
 
 function only(query: URLSearchParams, name: string): string | null {

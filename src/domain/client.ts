@@ -18,8 +18,11 @@ export const FAPI2_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519'];
 /** What every kind of client has. Its secrets are not part of it. */
 export interface Client {
   client_id: string;
-  /** `registered`: by the operator, the API or itself; `url`: by nobody, its id is its address; `metadata_document`: a URL that serves its own metadata. */
-  kind: 'registered' | 'url' | 'metadata_document';
+  /**
+   * `registered`: by the configuration, the API or the CLI; `self_registered`: by RFC 7591; `url`: by nobody, its
+   * id is its address; `metadata_document`: a URL that serves its own metadata.
+   */
+  kind: 'registered' | 'self_registered' | 'url' | 'metadata_document';
   client_name: string | null;
   client_uri: string | null;
   logo_uri: string | null;

@@ -66,4 +66,6 @@ export type FlowStep =
       description_placeholders: null;
       /** The authorization code. */
       result: string;
-    };
+    }
+  /** The end of a page's flow that gives a session and no code; no client of the JSON dialect sees it. */
+  | { type: 'signed_in'; flow_id: string; handler: [string, string | null] };

@@ -2,6 +2,7 @@
 // (OpenID Connect Core section 3.1.2.3). Asked by oauth/authorize.ts before every answer.
 
 import { AUTHENTICATION_CLASSES, authenticationClass } from './authentication_class.ts';
+import { type CodeRelease, releaseCode } from './code_release.ts';
 import { AuthError } from './errors.ts';
 import type { StandardRequest } from './standard_request.ts';
 
@@ -21,7 +22,7 @@ export interface InteractionFacts {
   is_allowed: boolean;
 }
 
-export type Interaction = 'login' | 'select_account' | 'consent' | 'grant';
+export type Interaction = { next: 'login' | 'select_account' | 'consent' } | { next: 'grant'; release: CodeRelease };
 
 /** Throws what the client is told where nothing a person could do helps, or nobody may be asked. */
 export function nextInteraction(request: StandardRequest, facts: InteractionFacts): Interaction {
@@ -29,7 +30,7 @@ export function nextInteraction(request: StandardRequest, facts: InteractionFact
   if (!isReachable(request)) throw unmet();
   if (facts.session === null || needsLogin(request, facts.session, facts)) {
     if (is_silent) throw new AuthError('login_required', 'Nobody is logged in as the request demands');
-    return 'login';
+    return { next: 'login' };
   }
   if (facts.hinted_user_id !== null && facts.hinted_user_id !== facts.session.user_id)
     throw new AuthError('login_required', 'Somebody else is logged in than the one the hint names');
@@ -39,11 +40,11 @@ export function nextInteraction(request: StandardRequest, facts: InteractionFact
     throw new AuthError('login_required', 'Nobody is logged in as claims demands');
   }
   if (!facts.is_allowed) throw new AuthError('access_denied', 'The user may not use this client');
-  if (facts.agreed) return 'grant';
-  if (request.prompt.includes('select_account') && !facts.just_logged_in) return 'select_account';
-  if (!needsConsent(request, facts)) return 'grant';
+  if (!facts.agreed && request.prompt.includes('select_account') && !facts.just_logged_in) return { next: 'select_account' };
+  const release = releaseOf(request, facts);
+  if (release !== null) return { next: 'grant', release };
   if (is_silent) throw new AuthError('consent_required', 'The user has not agreed to this client yet');
-  return 'consent';
+  return { next: 'consent' };
 }
 
 type Session = NonNullable<InteractionFacts['session']>;
@@ -78,15 +79,18 @@ function needsLogin(request: StandardRequest, session: Session, facts: Interacti
   return acr_values.length > 0 && acr_values.every((acr) => acr === '2') && !session.amr.includes('mfa');
 }
 
+function releaseOf(request: StandardRequest, { agreed, consent }: InteractionFacts): CodeRelease | null {
+  const { client, redirect_uri, prompt } = request;
+  if (!agreed && prompt.includes('consent')) return null;
+  const agreed_before = consent !== undefined && covers(consent, request);
+  return releaseCode({ receiver: 'app', act: agreed ? 'consent' : 'none', client, redirect_uri, agreed_before });
+}
+
 /** A client that asks for more, or for use elsewhere, or sends people elsewhere, is asked about again. */
-function needsConsent(
-  { prompt, client, asked_scope, asked_resource, redirect_uri }: StandardRequest,
-  { consent }: InteractionFacts,
+function covers(
+  consent: NonNullable<InteractionFacts['consent']>,
+  { asked_scope, asked_resource, redirect_uri }: StandardRequest,
 ): boolean {
-  if (prompt.includes('consent')) return true;
-  if (client.trusted) return false;
-  if (!consent) return true;
-  const is_covered =
-    asked_scope.every((name) => consent.scope.includes(name)) && asked_resource.every((uri) => consent.resources.includes(uri));
-  return !is_covered || !consent.redirect_uris.includes(redirect_uri);
+  if (!consent.redirect_uris.includes(redirect_uri)) return false;
+  return asked_scope.every((name) => consent.scope.includes(name)) && asked_resource.every((uri) => consent.resources.includes(uri));
 }

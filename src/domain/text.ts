@@ -34,7 +34,15 @@ function foldCharacter(character: string): string {
 }
 
 const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
-const INVISIBLE = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+// Bidi controls, and whatever is drawn as nothing; joiners and variation selectors are part of words and emoji.
+const INVISIBLE = /(?!\u200c|\u200d|[\ufe00-\ufe0f])[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** The same text so that it does not turn the direction of what stands around it (Unicode UAX #9, first strong isolate). */
+export function isolateText(text: string): string {
+  return RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text;
+}
 
 /**
  * Text of a stranger for a page or a log: on one line, without marks that turn its direction or hide, at most `length` characters.

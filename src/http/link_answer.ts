@@ -65,6 +65,7 @@ export function createLinkAnswer({ linkTickets, assets, public_url }: LinkAnswer
     if (step.type === 'external') return reply.redirect(step.url, 303);
     if (step.type === 'abort') return showAbort(reply, visit, step.reason);
     if (step.type === 'create_entry') return await finish(reply, visit, step.result);
+    if (step.type === 'signed_in') throw new Error('a link gives no session');
     return showForm(reply, visit, { flow_id: step.flow_id, fields: step.data_schema, values, error: step.errors?.base });
   }
 

@@ -153,7 +153,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       hostSessionRoute(pages, config.http.trusted_proxies),
       ...(parts.registration ? [registerRoute(parts.registration)] : []),
       providersRoute({ ...parts, hostRule }),
-      loginFlowRoute(parts.login, rules, hostRule),
+      loginFlowRoute(parts, rules, hostRule),
       linkUserRoute(parts, guard),
       onboardingRoute(parts.onboarding, rules),
       apiRootRoute(guard),

@@ -4,6 +4,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Audit } from '../domain/audit_event.ts';
 import { codeResponse, errorResponse, type ResponseParameters, responseUrl } from '../domain/authorization_response.ts';
+import type { Client } from '../domain/client.ts';
+import { isOperatorRegistered } from '../domain/client_assurance.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { ConfiguredScope } from '../domain/scope.ts';
 import type { StandardRequest } from '../domain/standard_request.ts';
@@ -56,15 +58,22 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     return sendPage(reply, formPostPage({ ...page, action: target.redirect_uri, parameters }), { any_form_target: true });
   }
 
-  /** A client that nobody registered gets no redirect that no person asked for: that would lend our name to any address. */
-  function refuse(reply: FastifyReply, request: FastifyRequest, opened: Opened, error: AuthError, is_asked: boolean): FastifyReply {
+  /** Whether the client may be sent an error although nobody did anything (RFC 9700 section 4.11.2). */
+  async function mayRedirect(request: FastifyRequest, client: Client): Promise<boolean> {
+    if (isOperatorRegistered(client)) return true;
+    const session = client.kind === 'self_registered' ? await browserSessions.find(request) : null;
+    return session !== null && (await authorize.hasGrant(session, client));
+  }
+
+  /** Anybody else gets no redirect that no person asked for: that would lend our name to any address. */
+  async function refuse(reply: FastifyReply, request: FastifyRequest, opened: Opened, error: AuthError, is_asked: boolean) {
     const { client, target } = opened;
     const { code, description, detail } = error;
     const event = { client_id: client.client_id, remote_address: request.remote_address, error_ref: request.error_ref };
     audit.record({ type: 'request.refused', outcome: 'refused', ...event, detail: { code, description, detail: detail ?? null } });
     reply.header('error-ref', request.error_ref);
     const parameters = errorResponse(target, public_url, error);
-    if (client.kind === 'registered' || is_asked) return respond(reply, request, opened, parameters);
+    if (is_asked || (await mayRedirect(request, client))) return respond(reply, request, opened, parameters);
     const language = languageOf(request);
     const { t } = language;
     const host = shownClient(client, target.redirect_uri).host;
@@ -110,6 +119,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
       client: shownClient(asked.client, asked.redirect_uri),
       account: session.name ?? session.user_id,
       sid: session.sid,
+      full_access: false,
       scopes: scopeTexts(promised, parts.scopes, language),
       resources: asked.asked_resource,
       action: `${PATH}/consent?${query}`,
@@ -126,15 +136,16 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     // A no is a no, whoever is logged in by now; a yes on a page that was shown to somebody else is not this person's.
     if (decision !== null && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
     const is_answered = decision !== null && session?.sid === decision.sid;
-    const next = await authorize.next(opened.request, session, { query, browser_hash: csrf.hashOf(request) }, is_answered);
-    if (next === 'login' || session === null) return toLogin(reply, request, query, opened.request);
+    const interaction = await authorize.next(opened.request, session, { query, browser_hash: csrf.hashOf(request) }, is_answered);
+    if (interaction.next === 'login' || session === null) return toLogin(reply, request, query, opened.request);
     // Only people who are logged in put an app on the owner's list.
     const turned_away = await turnAway(reply, request, opened);
     if (turned_away) return turned_away;
-    if (next !== 'grant') return ask(reply, request, opened.request, session, query);
+    if (interaction.next !== 'grant') return ask(reply, request, opened.request, session, query);
     if (is_answered) await authorize.agree(opened.request, session, request.remote_address);
     const { pushed_hash } = opened;
-    const code = await authorize.grant({ request: opened.request, pushed_hash }, session, request.remote_address);
+    const asked = { request: opened.request, pushed_hash };
+    const code = await authorize.grant(asked, session, request.remote_address, interaction.release);
     return respond(reply, request, opened, codeResponse(opened.target, public_url, code));
   }
 
@@ -149,7 +160,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
         return await goOn(reply, request, opened, query, decision);
       } catch (error) {
         if (!(error instanceof AuthError) || error.code === 'invalid_request_uri') throw error;
-        return refuse(reply, request, opened, error, decision !== null);
+        return await refuse(reply, request, opened, error, decision !== null);
       }
     },
   };

@@ -1,17 +1,20 @@
-// The end of a login: is the app's redirect URI its own, may the user in, and then the flow is traded for an authorization code.
+// The end of a login: is the app's redirect URI its own, may the user in, and then the flow is traded for an authorization code,
+// or, where the person must first answer a page that names the app, for a session alone.
 // Nothing is written before everything that can refuse has been asked; whatever refuses ends the flow.
 import type { Audit, AuditEvent } from '../domain/audit_event.ts';
 import { type AuthProvider, type Identity, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
+import { type Act, type CodeRelease, releaseCode } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
+import { isOwnLogin } from '../domain/own_login.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
 import type { AuthorizationCodes, NewAuthorizationCode } from '../repository/authorization_codes.ts';
 import type { FinishLogin } from '../repository/finish_login.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
-import { entryStep } from './flow_step.ts';
+import { entryStep, signedInStep } from './flow_step.ts';
 import { blocked, type Resolved, type ResolveUser } from './resolve_user.ts';
 import { unknownFlow } from './visit.ts';
 
@@ -22,6 +25,8 @@ interface Ending {
   stored: boolean;
   provider: AuthProvider;
   identity: Identity;
+  /** What the person did in this very request. */
+  act: Act;
   /** A second factor is demanded and has not been proven. */
   mfa_missing: boolean;
   /** Of this very request: it decides, not the one of the start (HA contract 3.6a). */
@@ -39,10 +44,13 @@ export interface LoggedIn extends ProviderKey {
   redirect_uri: string;
 }
 
+/** When and by what the login was proven. */
+type How = Pick<LoggedIn, 'auth_time' | 'amr'>;
+
 export interface FinishDeps {
   resolveUser: ResolveUser;
   clientPages: { acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean> };
-  clientDirectory: Pick<ClientDirectory, 'admissionOfUrl'>;
+  clientDirectory: Pick<ClientDirectory, 'admissionOfUrl' | 'urlClient'>;
   loginFlows: Pick<LoginFlows, 'take'>;
   finishLogin: FinishLogin;
   authorizationCodes: Pick<AuthorizationCodes, 'store'>;
@@ -50,6 +58,7 @@ export interface FinishDeps {
   audit: Audit;
   /** Seconds in which the code must be redeemed. */
   authorization_code_lifetime: number;
+  public_url: string;
 }
 
 export type Finish = (ending: Ending) => Promise<{ step: FlowStep; login?: LoggedIn }>;
@@ -69,8 +78,8 @@ export function createFinish(deps: FinishDeps): Finish {
   }
 
   /** Whether people may log in to the app; asked for those who may log in, so that nobody else can put one on the owner's list. */
-  async function judgeClient({ client_id }: Ending): Promise<void> {
-    const admission = await clientDirectory.admissionOfUrl(client_id);
+  async function judgeClient({ client_id, remote_address }: Ending): Promise<void> {
+    const admission = await clientDirectory.admissionOfUrl(client_id, remote_address);
     if (admission !== 'admitted') throw blocked(admission === 'pending' ? 'App is waiting for approval' : 'App is not allowed', client_id);
   }
 
@@ -86,26 +95,43 @@ export function createFinish(deps: FinishDeps): Finish {
     return { purpose: 'authorize', user_id: user.id, credential_id };
   }
 
+  /** Permission for a code; null: a session is all that this login gives. */
+  function releaseOf({ flow, client_id, act }: Ending): CodeRelease | null {
+    if (flow.browser_hash === null) return releaseCode({ receiver: 'json_caller' });
+    if (flow.flow_type === 'link_user') return releaseCode({ receiver: 'own_page' });
+    const { redirect_uri } = flow;
+    if (isOwnLogin({ client_id, redirect_uri }, deps.public_url)) return null;
+    const client = clientDirectory.urlClient(client_id);
+    return releaseCode({ receiver: 'app', act, client, redirect_uri, agreed_before: false });
+  }
+
   /** A code, and the flow is gone: both or neither, so of two parallel answers one gets it. */
-  async function trade(ending: Ending, subject: FinishedLogin['subject']): Promise<{ code: string; auth_time: Date; amr: string[] }> {
-    const { flow, stored, client_id, identity, remote_address } = ending;
+  async function trade(ending: Ending, subject: FinishedLogin['subject'], how: How, release: CodeRelease): Promise<string> {
+    const { flow, stored, client_id, remote_address } = ending;
     const { auth_provider_type, auth_provider_id, redirect_uri, code_challenge } = flow;
     const store = stored ? (code: NewAuthorizationCode) => exchange(flow, code) : authorizationCodes.store;
     const codes = createCodes({ authorizationCodes: { store }, clock, lifetime: deps.authorization_code_lifetime });
-    const how = { auth_time: clock(), amr: identity.amr };
     const where = { client_id, redirect_uri, code_challenge, remote_address };
-    return { code: await codes.issue({ auth_provider_type, auth_provider_id, ...where, ...how, subject }), ...how };
+    return await codes.issue({ auth_provider_type, auth_provider_id, ...where, ...how, subject }, release);
   }
 
   async function exchange(flow: LoginFlow, code: NewAuthorizationCode): Promise<void> {
     if (!(await finishLogin.issueForFlow(flow, code))) throw unknownFlow();
   }
 
+  /** The code's step; without permission for a code the flow just ends. */
+  async function end(ending: Ending, subject: FinishedLogin['subject'], how: How): Promise<FlowStep> {
+    const release = releaseOf(ending);
+    if (release !== null) return entryStep(ending.flow, await trade(ending, subject, how, release));
+    if (ending.stored && !(await loginFlows.take(ending.flow))) throw unknownFlow();
+    return signedInStep(ending.flow);
+  }
+
   async function succeed(ending: Ending) {
     await judgeRedirectUri(ending);
     const subject = await subjectOf(ending);
-    const { code, ...how } = await trade(ending, subject);
-    const step = entryStep(ending.flow, code);
+    const how = { auth_time: clock(), amr: ending.identity.amr };
+    const step = await end(ending, subject, how);
     if (subject.purpose === 'link_user') return { step };
     const { user_id, credential_id } = subject;
     note(ending, { type: 'login.succeeded', outcome: 'done', target_user_id: user_id, detail: { amr: how.amr } });

@@ -36,3 +36,8 @@ export function abortStep(flow: Named, reason: string): FlowStep {
 export function entryStep(flow: Named, result: string): FlowStep {
   return { type: 'create_entry', ...opening(flow), description: null, description_placeholders: null, result };
 }
+
+/** The end of a page's flow that gives a session and no code. */
+export function signedInStep(flow: Named): FlowStep {
+  return { type: 'signed_in', ...opening(flow) };
+}

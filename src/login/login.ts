@@ -10,6 +10,7 @@ import {
   type StepContext,
 } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { Act } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
 import { fitInput, type Input, type Values } from '../domain/form.ts';
 import type { FlowPage, FlowStep, FlowType } from '../domain/login_flow.ts';
@@ -36,7 +37,7 @@ export interface LoginResult {
   failed: boolean;
   /** The step's flow has a row to go on with. */
   is_stored?: true;
-  /** With the authorization code of an authorize flow. */
+  /** With the end of an authorize flow. */
   login?: LoggedIn;
 }
 
@@ -55,6 +56,14 @@ export interface LoginDeps {
   public_url: string;
 }
 
+/** What a login page can show without storing anything. */
+export type Preview =
+  | { type: 'step'; step: FlowStep }
+  /** The first step leads elsewhere or must be remembered: it begins when the person asks for it. */
+  | { type: 'start' }
+  /** The person would be logged in by their network address alone. */
+  | { type: 'automatic' };
+
 /** What becomes of a person who comes back from elsewhere. */
 export type CameBack =
   | { type: 'page'; flow_type: FlowType; provider: AuthProvider; page: FlowPage; result: LoginResult }
@@ -72,15 +81,15 @@ export function createLogin(deps: LoginDeps) {
   /** Shows the step that the flow is at. `keep`: whether a form that nobody has answered is worth a row. */
   async function show(visit: Visit, keep: boolean): Promise<LoginResult> {
     const step = await ask(visit, null);
-    return await take(visit, step, keep || 'state' in step);
+    return await take(visit, step, 'none', keep || 'state' in step);
   }
 
   async function answer(found: Visit, input: Input): Promise<LoginResult> {
-    if (mfaStep.isAt(found.flow)) return await settle(found, await mfaStep.answer(found, input));
+    if (mfaStep.isAt(found.flow)) return await settle(found, await mfaStep.answer(found, input), 'login_form');
     if (found.flow.came_back) return await goOn(found, found.flow.came_back);
     const shown = await ask(found, null);
-    if (shown.type === 'abort' || shown.type === 'external') return await take(found, shown, true);
-    const values = shown.type === 'form' ? fitInput(shown.data_schema, input) : null;
+    if (shown.type !== 'form') return await take(found, shown, 'none', true);
+    const values = fitInput(shown.data_schema, input);
     if (values === null) throw new AuthError('invalid_input', 'User input malformed');
     const visit = await visits.noteTyped(found);
     let counted = false;
@@ -89,7 +98,7 @@ export function createLogin(deps: LoginDeps) {
     });
     const wrong = step.type === 'form' && step.errors?.base === 'invalid_auth';
     if (wrong) noteFailure(visit);
-    return { ...(await take(visit, step, true)), failed: wrong && !counted };
+    return { ...(await take(visit, step, 'login_form', true)), failed: wrong && !counted };
   }
 
   /** What came back is good for one attempt: whoever takes the flow makes it, and stores it again if it is not over then. */
@@ -98,7 +107,7 @@ export function createLogin(deps: LoginDeps) {
     const taken = { ...visit, stored: false, flow: { ...visit.flow, came_back: null, version: visit.flow.version + 1 } };
     const step = await ask(taken, came_back);
     if (step.type === 'abort' || step.type === 'form') noteFailure(visit, step.detail);
-    return await take(taken, step, true);
+    return await take(taken, step, 'none', true);
   }
 
   /** One step of the provider. `onAttempt` is told when it looks at a guess, which is counted then. */
@@ -129,23 +138,23 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** Makes of a provider's step what the client sees, and of the flow what the next request must know. */
-  async function take(visit: Visit, step: ProviderStep, keep: boolean): Promise<LoginResult> {
-    if (step.type === 'identity') return await identified(visit, step.identity);
+  async function take(visit: Visit, step: ProviderStep, act: Act, keep: boolean): Promise<LoginResult> {
+    if (step.type === 'identity') return await identified(visit, step.identity, act);
     if (step.type === 'abort') return await abort(visit, step.reason);
     if (keep) await visits.remember(visit, { ...visit.flow, step_id: step.step_id, provider_state: step.state ?? {} });
     const shown = step.type === 'form' ? formStep(visit.flow, step) : externalStep(visit.flow, step);
     return { step: shown, failed: false, ...(keep && { is_stored: true }) };
   }
 
-  async function identified(visit: Visit, identity: Identity): Promise<LoginResult> {
+  async function identified(visit: Visit, identity: Identity, act: Act): Promise<LoginResult> {
     // What a provider says of its own second factors is not what we mean by one.
     const amr = visit.provider.is_multi_factor ? identity.amr : identity.amr.filter((method) => method !== 'mfa');
     const known = { ...visit, flow: { ...visit.flow, identity: { ...identity, amr } } };
-    return await settle(known, await mfaStep.enter(known), visit.flow);
+    return await settle(known, await mfaStep.enter(known), act, visit.flow);
   }
 
   /** `read`: the flow as it was before this request. */
-  async function settle(visit: Visit, outcome: MfaOutcome, read = visit.flow): Promise<LoginResult> {
+  async function settle(visit: Visit, outcome: MfaOutcome, act: Act, read = visit.flow): Promise<LoginResult> {
     if (outcome.type === 'abort') return { ...(await abort(visit, outcome.reason)), failed: outcome.failed };
     if (outcome.type === 'form') {
       await visits.remember({ ...visit, flow: read }, outcome.flow);
@@ -155,7 +164,7 @@ export function createLogin(deps: LoginDeps) {
     if (flow.identity === null) throw new Error('a login cannot end before somebody is known');
     const { stored, provider, from } = visit;
     const { client_id, remote_address, error_ref = null } = from;
-    const ending = { flow, stored, provider, identity: flow.identity, mfa_missing, client_id, remote_address, error_ref };
+    const ending = { flow, stored, provider, identity: flow.identity, act, mfa_missing, client_id, remote_address, error_ref };
     return { ...(await finish(ending)), failed: false };
   }
 
@@ -174,8 +183,19 @@ export function createLogin(deps: LoginDeps) {
     /** Starts a flow and answers its first step (HA contract 3.5). */
     begin: async (request: BeginRequest): Promise<LoginResult> => show(visits.start(request), true),
 
-    /** The first step for a page that is only looked at; stores nothing unless the step must be known later. */
-    preview: async (request: BeginRequest): Promise<LoginResult> => show(visits.start(request), false),
+    /** The first step for a page that is only looked at: stores nothing, asks no other server, logs nobody in. */
+    async preview(request: BeginRequest): Promise<Preview> {
+      const visit = visits.start(request);
+      if (visit.provider.external) return { type: 'start' };
+      const step = await ask(visit, null);
+      if (step.type === 'identity') return { type: 'automatic' };
+      if (step.type === 'abort') return { type: 'step', step: abortStep(visit.flow, step.reason) };
+      if (step.type === 'external' || step.state !== undefined) return { type: 'start' };
+      return { type: 'step', step: formStep(visit.flow, step) };
+    },
+
+    /** The first step for a person who pressed the button for it; stores a flow only if the step must be remembered. */
+    open: async (request: BeginRequest): Promise<LoginResult> => show(visits.start(request), false),
 
     /** The answer to a preview; stores a flow only if that did not end it. */
     submitFirst: async ({ input, ...request }: BeginRequest & { input: Input }): Promise<LoginResult> =>

@@ -6,6 +6,7 @@ import type { ProviderKey } from '../domain/auth_provider.ts';
 import type { AuthorizationRequest } from '../domain/authorization_request.ts';
 import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { CodeRelease } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Interaction, nextInteraction } from '../domain/next_interaction.ts';
 import {
@@ -19,6 +20,7 @@ import {
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
 import type { Consents } from '../repository/consents.ts';
 import type { PushedRequests } from '../repository/pushed_authorization_requests.ts';
+import type { Sessions } from '../repository/sessions.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import type { ClientDirectory } from './client_directory.ts';
@@ -57,6 +59,7 @@ export interface AuthorizeDeps {
   consents: Pick<Consents, 'find' | 'grant'>;
   users: { find(id: string): Promise<{ is_owner: boolean; group_ids: string[] } | undefined> };
   authorizationCodes: Pick<AuthorizationCodes, 'store'>;
+  sessions: Pick<Sessions, 'hasGrantOf'>;
   loginMarker: LoginMarker;
   keyring: Pick<Keyring, 'verify'>;
   clock: Clock;
@@ -105,13 +108,13 @@ export function createAuthorize(deps: AuthorizeDeps) {
     return { consent, is_allowed: user?.is_owner === true || allowed_group_ids.some((id) => user?.group_ids.includes(id)) };
   }
 
-  async function issue(asked: Asked, session: AuthorizingSession, remote_address: string): Promise<string> {
+  async function issue(asked: Asked, session: AuthorizingSession, remote_address: string, release: CodeRelease): Promise<string> {
     const { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = session;
     if (credential_id === null) throw new AuthError('login_required', 'The login behind this session is gone');
     const login = { auth_provider_type, auth_provider_id, auth_time, amr, remote_address };
-    const code = await codes.issue({ ...asked, ...login, subject: { purpose: 'authorize', user_id, credential_id } });
+    const code = await codes.issue({ ...asked, ...login, subject: { purpose: 'authorize', user_id, credential_id } }, release);
     const { client_id, standard } = asked;
-    const detail = { scope: standard?.scope ?? [] };
+    const detail = { scope: standard?.scope ?? [], basis: release.basis };
     const event = { actor_user_id: user_id, target_user_id: user_id, client_id, remote_address, detail };
     audit.record({ type: 'authorization_code.issued', outcome: 'done', ...event });
     return code;
@@ -150,6 +153,10 @@ export function createAuthorize(deps: AuthorizeDeps) {
       });
     },
 
+    /** Whether the client has tokens by this very session. */
+    hasGrant: ({ sid }: Pick<AuthorizingSession, 'sid'>, { client_id }: Client): Promise<boolean> =>
+      deps.sessions.hasGrantOf({ sid, client_id, now: clock() }),
+
     /** Remembers the yes of the person. */
     async agree(
       { client, asked_scope: scope, asked_resource: resources, redirect_uri }: StandardRequest,
@@ -168,13 +175,18 @@ export function createAuthorize(deps: AuthorizeDeps) {
       });
     },
 
-    /** The code for a URL client in Home Assistant's dialect, whose person was logged in already and said yes. */
-    async grantUrlClient(request: AuthorizationRequest, session: AuthorizingSession, remote_address: string): Promise<string> {
+    /** The code for a URL client in Home Assistant's dialect, whose person was logged in already. */
+    async grantUrlClient(
+      request: AuthorizationRequest,
+      session: AuthorizingSession,
+      remote_address: string,
+      release: CodeRelease,
+    ): Promise<string> {
       const { client_id, redirect_uri, code_challenge } = request;
-      const admission = await clientDirectory.admissionOfUrl(client_id);
+      const admission = await clientDirectory.admissionOfUrl(client_id, remote_address);
       if (admission !== 'admitted')
         throw new AuthError('login_blocked', `Login blocked: App is ${admission === 'pending' ? 'waiting for approval' : 'not allowed'}`);
-      return await issue({ client_id, redirect_uri, code_challenge }, session, remote_address);
+      return await issue({ client_id, redirect_uri, code_challenge }, session, remote_address, release);
     },
 
     /** The code for a client, in the name of the person whose browser this is. */
@@ -182,6 +194,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
       { request, pushed_hash }: { request: StandardRequest; pushed_hash: Buffer | null },
       session: AuthorizingSession,
       remote_address: string,
+      release: CodeRelease,
     ): Promise<string> {
       // Of two tabs that complete one pushed request, one gets a code.
       if (pushed_hash !== null && !(await deps.pushedRequests.use({ request_uri_hash: pushed_hash, now: clock() })))
@@ -189,7 +202,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
       const { client, redirect_uri, code_challenge, scope, resource, nonce, claims, dpop_jkt } = request;
       const { sid } = session;
       const standard = { scope, resource, nonce, claims, sid, dpop_jkt };
-      return await issue({ client_id: client.client_id, redirect_uri, code_challenge, standard }, session, remote_address);
+      await clientDirectory.remember(client);
+      return await issue({ client_id: client.client_id, redirect_uri, code_challenge, standard }, session, remote_address, release);
     },
   };
 }

@@ -5,12 +5,14 @@ import type { Client } from '../domain/client.ts';
 import { isAcceptedClientId, isUrlClientId, parseClientId } from '../domain/client_id.ts';
 import { CLIENT_DEFAULTS, registeredId } from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { isRegisteredRedirectUri } from '../domain/registered_redirect_uri.ts';
 import type { Clients } from '../repository/clients.ts';
 import type { UrlClients } from '../repository/url_clients.ts';
 import type { MetadataDocuments } from './client_metadata_document.ts';
 import type { ClientPages } from './client_page.ts';
+import { createDocumentClients, type PublishesDocument } from './document_clients.ts';
 
 export type ClientAdmission = 'admitted' | 'pending' | 'refused';
 
@@ -19,12 +21,14 @@ type UrlClientPolicy = 'allow' | 'approve' | 'refuse' | readonly string[];
 
 export interface ClientDirectoryDeps {
   clients: Pick<Clients, 'find'>;
-  urlClients: Pick<UrlClients, 'find' | 'ask'>;
+  urlClients: Pick<UrlClients, 'find' | 'ask' | 'see'>;
   metadataDocuments: MetadataDocuments;
   clientPages: Pick<ClientPages, 'acceptsRedirectUri'>;
   clock: Clock;
   audit: Audit;
   policy: UrlClientPolicy;
+  /** URL clients that get codes without a page, by their exact client_id. */
+  trusted: readonly string[];
   /** Every scope there is. */
   scopes: readonly string[];
   /** The resource servers that a client nobody registered may ask tokens for. */
@@ -40,6 +44,8 @@ export interface ClientDirectory {
   find(client_id: string, remote_address: string): Promise<Client | null>;
   /** Why a client that may have a metadata document has none, for the log; undefined when nothing was looked for. */
   whyWithoutDocument(client: Client): string | undefined;
+  /** A URL client of Home Assistant's dialect, whatever is published at that URL. Fetches nothing. */
+  urlClient(client_id: string): Client;
   /** Whether the client may have its answer sent there. May fetch a URL client's page. */
   acceptsRedirect(client: Client, redirect_uri: string, remote_address: string): Promise<boolean>;
   /**
@@ -47,8 +53,12 @@ export interface ClientDirectory {
    * puts it among those that wait, so it is asked for people who have logged in.
    */
   admission(client: Client): Promise<ClientAdmission>;
-  /** The same for Home Assistant's dialect, in which a client is its URL, whatever may be found there. Our own pages are let in. */
-  admissionOfUrl(client_id: string): Promise<ClientAdmission>;
+  /** The same for Home Assistant's dialect. Our own pages are let in; throws `invalid_client_id` for a client that publishes a document. */
+  admissionOfUrl(client_id: string, remote_address: string): Promise<ClientAdmission>;
+  /** Whether a URL client speaks the standard profile only. May fetch its document. */
+  publishesDocument: PublishesDocument;
+  /** Remembers a client that a person has logged in to, if it publishes a document. */
+  remember(client: Client): Promise<void>;
   /** Whether nobody may log in to a client of that name, in either dialect: told without a fetch, and before anybody has logged in. */
   isRefused(client_id: string): Promise<boolean>;
 }
@@ -56,21 +66,25 @@ export interface ClientDirectory {
 export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirectory {
   const { clients, urlClients, metadataDocuments, clientPages, clock, audit, policy, scopes, public_url } = deps;
   const resources = [...deps.resources];
+  const trusted = new Set(deps.trusted);
+  const publishesDocument = createDocumentClients(deps);
 
-  function urlClient(client_id: string): Client | null {
-    // A document's name must be no two URLs to anybody, and a browser resolves these.
+  /** The client behind a URL in the standard profile; null for a URL that a browser would resolve to another one. */
+  function standardUrlClient(client_id: string): Client | null {
     if (!isAcceptedClientId(client_id, public_url) || /%2e|#/i.test(client_id)) return null;
-    return asUrlClient(client_id);
+    return urlClient(client_id);
   }
 
-  function asUrlClient(client_id: string): Client {
-    return { ...CLIENT_DEFAULTS, client_id, kind: 'url', scope: [...scopes], resources, token_endpoint_auth_method: 'none' };
+  function urlClient(client_id: string): Client {
+    const said = { ...CLIENT_DEFAULTS, client_id, kind: 'url' as const, token_endpoint_auth_method: 'none' as const };
+    return { ...said, scope: [...scopes], resources, trusted: trusted.has(client_id) };
   }
 
   async function find(client_id: string, remote_address: string): Promise<Client | null> {
     if (registeredId.safeParse(client_id).success) return (await clients.find(client_id)) ?? null;
-    const client = urlClient(client_id);
-    return client && { ...((await metadataDocuments.find(client_id, remote_address)) ?? client), resources };
+    const client = standardUrlClient(client_id);
+    if (!client) return null;
+    return { ...((await metadataDocuments.find(client_id, remote_address)) ?? client), resources, trusted: client.trusted };
   }
 
   /** What somebody decided about this client as it is now. */
@@ -79,8 +93,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     const metadata_hash = metadataHash(client);
     const known = await urlClients.find(client_id);
     if (known?.status === 'refused') return 'refused';
-    // A URL says nothing that could change.
-    const is_same = known && (client.kind === 'url' || known.metadata_hash.equals(metadata_hash));
+    const is_same = known && known.status !== 'seen' && isSameClient(client, metadata_hash, known);
     if (is_same) return known.status === 'approved' ? 'admitted' : 'pending';
     const asked = await urlClients.ask({ client_id, metadata_hash, metadata: shownOf(client), now: clock() });
     if (asked) audit.record({ type: 'url_client.pending', outcome: 'done', client_id });
@@ -99,16 +112,26 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
   }
 
   async function admission(client: Client): Promise<ClientAdmission> {
-    if (client.kind === 'registered') return 'admitted';
+    if (client.kind === 'registered' || client.kind === 'self_registered') return 'admitted';
     return byPolicy(client.client_id) ?? (await decision(client));
   }
 
   return {
     find,
     whyWithoutDocument: ({ kind, client_id }) => (kind === 'url' ? metadataDocuments.whyMissing(client_id) : undefined),
+    urlClient,
     admission,
-    async admissionOfUrl(client_id) {
-      return isOurs(client_id) ? 'admitted' : await admission(asUrlClient(client_id));
+    async admissionOfUrl(client_id, remote_address) {
+      if (isOurs(client_id)) return 'admitted';
+      if (byPolicy(client_id) === 'refused') return 'refused';
+      if (await publishesDocument(client_id, remote_address)) throw new AuthError('invalid_client_id', 'Invalid client id');
+      return await admission(urlClient(client_id));
+    },
+    publishesDocument,
+    async remember(client) {
+      if (client.kind !== 'metadata_document') return;
+      const { client_id } = client;
+      await urlClients.see({ client_id, metadata_hash: metadataHash(client), metadata: shownOf(client), now: clock() });
     },
     async isRefused(client_id) {
       if (!isUrlClientId(client_id) || isOurs(client_id)) return false;
@@ -123,6 +146,11 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
   };
 }
 
+/** A URL says nothing that could change; what was decided about a document says nothing about the URL alone. */
+function isSameClient({ kind }: Client, metadata_hash: Buffer, known: { metadata_hash: Buffer; kind: string | null }): boolean {
+  return kind === 'url' ? known.kind !== 'metadata_document' : known.metadata_hash.equals(metadata_hash);
+}
+
 /** What the owner sees before letting a client in. */
 function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method }: Client): JsonObject {
   return { kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method };
@@ -133,7 +161,7 @@ function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_en
  * how it wants its answers lets it do nothing more.
  */
 function metadataHash({ scope, kind, resources: _, response_modes: __, profile: ___, ...client }: Client): Buffer {
-  const said = { ...client, kind, scope: kind === 'url' ? [] : scope };
+  const said = { ...client, kind, trusted: false, scope: kind === 'url' ? [] : scope };
   return createHash('sha256').update(canonical(said)).digest();
 }
 

@@ -26,6 +26,8 @@ export interface MetadataDocumentDeps {
 }
 
 export interface MetadataDocuments {
+  /** Whether a document is looked for at that URL at all. */
+  mayPublish(client_id: string): boolean;
   /**
    * The client as its document describes it; null where none is there. Throws `invalid_client_id` for a wrong one, and
    * `temporarily_unavailable` when nobody can tell: a client that proves itself must not turn into one that need not.
@@ -61,6 +63,7 @@ export function createMetadataDocuments(deps: MetadataDocumentDeps): MetadataDoc
     return found;
   }, clock);
   return {
+    mayPublish: (client_id) => mayHaveDocument(client_id, allow_private_addresses),
     async find(client_id, remote_address) {
       return mayHaveDocument(client_id, allow_private_addresses) ? await cache.get(client_id, remote_address) : null;
     },

@@ -3,6 +3,7 @@
 import type { Audit } from '../domain/audit_event.ts';
 import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
+import { releaseCode } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
 import { readUserCode } from '../domain/user_code.ts';
 import type { ClaimedCode, DeviceCodes } from '../repository/device_codes.ts';
@@ -90,7 +91,9 @@ export function createDeviceApproval({ deviceCodes, clientDirectory, guesses, lo
       if (admission !== 'admitted') throw new AuthError('forbidden', 'This client is not let in', { detail: admission });
       const login = { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr };
       const { allowed_group_ids } = client;
-      const approved = await deviceCodes.approve({ ...answering, ...login, allowed_group_ids });
+      const release = releaseCode({ receiver: 'app', act: 'consent', client, redirect_uri: null, agreed_before: false });
+      if (release === null) throw new Error('a consent always releases');
+      const approved = await deviceCodes.approve({ ...answering, ...login, allowed_group_ids }, release);
       if (approved) note('approved', request, session, remote_address);
       // It could be answered, but not with a yes.
       else if (await deviceCodes.deny(answering)) throw new AuthError('forbidden', 'The user may not use this client');

@@ -3,6 +3,7 @@
 import type { Audit } from '../domain/audit_event.ts';
 import { responseUrl } from '../domain/authorization_response.ts';
 import type { Client } from '../domain/client.ts';
+import { isOperatorRegistered } from '../domain/client_assurance.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { SessionEnds } from '../repository/session_ends.ts';
@@ -27,6 +28,8 @@ export interface LogoutRequest {
   hint: IdTokenHint | null;
   /** The way back: the client's own, with its `state`. */
   return_url: string | null;
+  /** Whether the operator registered the client that the way back belongs to. */
+  is_operators_client: boolean;
   /** Whether everything that it names fits together. */
   is_sound: boolean;
 }
@@ -52,8 +55,7 @@ export function createEndSession(deps: EndSessionDeps) {
   }
 
   /** Section 3: exactly one that the client registered. */
-  async function returnUrl(client_id: string | null, redirect_uri: string | null, state: string | null, remote_address: string) {
-    const client = redirect_uri === null || client_id === null ? null : await findClient(client_id, remote_address);
+  function returnUrl(client: Client | null, redirect_uri: string | null, state: string | null): string | null {
     if (redirect_uri === null || !client?.post_logout_redirect_uris.includes(redirect_uri)) return null;
     if (state === null) return redirect_uri;
     return responseUrl({ redirect_uri, response_mode: 'query', state: null }, { state });
@@ -70,8 +72,10 @@ export function createEndSession(deps: EndSessionDeps) {
       const hint = found && (named_client ?? found.client_id) === found.client_id ? found : null;
       const is_contradictory = (token !== null) !== (hint !== null);
       const client_id = hint?.client_id ?? named_client;
-      const return_url = is_contradictory ? null : await returnUrl(client_id, redirect_uri, state, remote_address);
-      return { hint, return_url, is_sound: !is_contradictory && (redirect_uri === null || return_url !== null) };
+      const client = redirect_uri === null || client_id === null ? null : await findClient(client_id, remote_address);
+      const return_url = is_contradictory ? null : returnUrl(client, redirect_uri, state);
+      const is_operators_client = client !== null && isOperatorRegistered(client);
+      return { hint, return_url, is_operators_client, is_sound: !is_contradictory && (redirect_uri === null || return_url !== null) };
     },
 
     /** Whether the person must say so: anybody can send a browser here, but only the session's own clients have its ID token. */

@@ -38,11 +38,14 @@ const FIELDS = [
 ] as const satisfies (keyof ClientFields)[];
 const ROW = ['client_id', ...FIELDS, 'managed_by', 'is_enabled', 'created_at'] as const satisfies (keyof RegisteredClient)[];
 
+/** Nobody checked what a client said of itself when it registered. */
+const KIND = sql<'registered' | 'self_registered'>`case c.managed_by when 'registration' then 'self_registered' else 'registered' end`;
+
 export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysely' | 'prepareTogether'>) {
   const enabled = (db: Kysely<Schema>, client_id: string) =>
     db
       .selectFrom('clients as c')
-      .select(['c.client_id', ...FIELDS, sql.lit('registered' as const).as('kind')])
+      .select(['c.client_id', ...FIELDS, KIND.as('kind')])
       .where('c.client_id', '=', client_id)
       .where('c.is_enabled', '=', true);
 

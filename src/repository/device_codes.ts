@@ -1,6 +1,7 @@
 // Device codes (RFC 8628): stored by their hash, found by people through the user code, claimed by the session that opens them, answered once by
 // that session, and spent by one statement that also makes the grant.
 import { sql } from 'kysely';
+import type { CodeRelease } from '../domain/code_release.ts';
 import { type ClientRights, isConsented, isInAllowedGroup } from './client_rights.ts';
 import { besideThoseBefore } from './consents.ts';
 import type { Database } from './database.ts';
@@ -148,7 +149,7 @@ export function createDeviceCodes(database: Database) {
     },
 
     /** The session's yes; false for a code that is not its own to answer (any more), or a person who may not use the client. */
-    async approve(approval: Approval): Promise<boolean> {
+    async approve(approval: Approval, _release: CodeRelease): Promise<boolean> {
       const { user_code, sid, now, allowed_group_ids, ...login } = approval;
       const approved = await kysely
         .with('approved', (db) =>

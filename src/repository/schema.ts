@@ -226,7 +226,7 @@ export interface Schema {
   client_secrets: { id: string; client_id: string; secret_hash: Buffer; created_at: Date; expires_at: Date | null };
   url_clients: {
     client_id: string;
-    status: 'pending' | 'approved' | 'refused';
+    status: 'pending' | 'approved' | 'refused' | 'seen';
     metadata_hash: Buffer;
     metadata: Json<JsonObject>;
     created_at: Date;

@@ -44,6 +44,19 @@ const MAX_CLIENTS = 100;
 export function createSessions(database: Database) {
   const { kysely } = database;
   return {
+    /** Whether a client has a living grant that hangs on the session. */
+    async hasGrantOf({ sid, client_id, now }: { sid: string; client_id: string; now: Date }): Promise<boolean> {
+      const found = await kysely
+        .selectFrom('refresh_tokens as r')
+        .select('r.id')
+        .where('r.sid', '=', sid)
+        .where('r.client_id', '=', client_id)
+        .where(isAlive(now))
+        .limit(1)
+        .executeTakeFirst();
+      return found !== undefined;
+    },
+
     /** Stores a session. One of the same user that it takes the place of goes on in it: apps and other hosts know that by its `sid`. */
     async start(session: NewSession, replaced: Buffer | null): Promise<void> {
       const { sid: _, user_id, ...login } = session;

@@ -1,10 +1,11 @@
-// The table `url_clients`: URL clients that somebody must let in first, and what was decided about them.
+// The table `url_clients`: URL clients that somebody must let in first, what was decided about them, and those whose metadata document was seen.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
-export type UrlClientStatus = 'pending' | 'approved' | 'refused';
+/** `seen`: nobody was asked; a person has logged in to a client that publishes a metadata document. */
+export type UrlClientStatus = 'pending' | 'approved' | 'refused' | 'seen';
 
 /** A URL client as lists show it. */
 export interface UrlClient {
@@ -21,10 +22,17 @@ export type UrlClients = ReturnType<typeof createUrlClients>;
 
 /** That wait at a time: anybody can make one. */
 const MAX_PENDING = 1000;
+/** That are remembered without anybody having been asked; beyond them the oldest goes. */
+const MAX_SEEN = 10_000;
 
 export function createUrlClients({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
-  const find = prepare<{ client_id: string }, { status: UrlClientStatus; metadata_hash: Buffer }>('url_clients_find', (db, p) =>
-    db.selectFrom('url_clients').select(['status', 'metadata_hash']).where('client_id', '=', p.client_id),
+  const find = prepare<{ client_id: string }, { status: UrlClientStatus; metadata_hash: Buffer; kind: string | null }>(
+    'url_clients_find',
+    (db, p) =>
+      db
+        .selectFrom('url_clients')
+        .select(['status', 'metadata_hash', sql<string | null>`metadata->>'kind'`.as('kind')])
+        .where('client_id', '=', p.client_id),
   );
 
   return {
@@ -61,11 +69,26 @@ export function createUrlClients({ kysely, prepare }: Pick<Database, 'kysely' | 
               created_at: ref('excluded.created_at'),
               decided_at: null,
             }))
-            .where(sql<SqlBool>`url_clients.status <> 'refused' and url_clients.metadata_hash <> excluded.metadata_hash`),
+            .where(sql<SqlBool>`url_clients.status = 'seen'
+              or (url_clients.status <> 'refused' and url_clients.metadata_hash <> excluded.metadata_hash)`),
         )
         .returning('client_id')
         .executeTakeFirst();
       return asked !== undefined;
+    },
+
+    /** Remembers a client that publishes a metadata document; one that is known already stays as it is. */
+    async see(client: { client_id: string; metadata_hash: Buffer; metadata: JsonObject; now: Date }): Promise<void> {
+      const { now, metadata, ...row } = client;
+      const seen = await kysely
+        .insertInto('url_clients')
+        .values({ ...row, status: 'seen', metadata: JSON.stringify(metadata), created_at: now })
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('client_id')
+        .executeTakeFirst();
+      if (!seen) return;
+      const surplus = kysely.selectFrom('url_clients').select('client_id').where('status', '=', 'seen').orderBy('created_at', 'desc');
+      await kysely.deleteFrom('url_clients').where('status', '=', 'seen').where('client_id', 'in', surplus.offset(MAX_SEEN)).execute();
     },
 
     /** Those that wait, longest first. */

@@ -2,6 +2,7 @@
 import type { Identity, ProviderKey } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
+import type { CodeRelease } from '../domain/code_release.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { randomToken, sha256, type TokenPrefix } from '../domain/secret.ts';
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
@@ -65,8 +66,8 @@ export interface CodeDeps {
 
 export function createCodes({ authorizationCodes, clock, lifetime }: CodeDeps) {
   return {
-    /** Makes the code of a finished login. */
-    async issue({ subject, standard, ...login }: FinishedLogin): Promise<string> {
+    /** Makes the code of a finished login; takes the permission to. */
+    async issue({ subject, standard, ...login }: FinishedLogin, _release: CodeRelease): Promise<string> {
       const { code, code_hash } = newAuthorizationCode(standard && 'standard');
       const now = clock();
       const seconds = standard ? Math.min(lifetime, STANDARD_LIFETIME) : lifetime;

@@ -121,7 +121,10 @@ describe.skipIf(noChromium || slapdMissing() !== null)('every way in, in Chromiu
   test.each(ELSEWHERE)('oidc:%s leads in', async (id) => {
     const who = await inBrowser(async (tab) => {
       await tab.goto(authorize(`oidc:${id}`));
+      await tab.getByRole('button', { name: `Log in with The ${id}` }).click();
       await atTheOther(tab, `ada@${id}`);
+      await tab.getByText('The app gets full access to your account.').waitFor();
+      await tab.getByRole('button', { name: 'Continue', exact: true }).click();
       return await userAt(tab);
     });
     expect(who).toBe(user_id);

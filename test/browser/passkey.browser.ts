@@ -81,7 +81,7 @@ describe.skipIf(noChromium)('a passkey', () => {
 
   test('logs in alone, without a name and a password', async () => {
     await comeAnew();
-    await page.getByRole('link', { name: 'Log in with Passkey' }).click();
+    await button('Log in with Passkey').click();
     expect(await violationsOf(devtools)).toEqual([]);
     await button('Use a passkey').click();
     await arriveWithCode();
@@ -100,7 +100,7 @@ describe.skipIf(noChromium)('a passkey', () => {
   test('that did not verify its user does not log in alone, even where the page was made to ask for less', async () => {
     await devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
     await comeAnew();
-    await page.getByRole('link', { name: 'Log in with Passkey' }).click();
+    await button('Log in with Passkey').click();
     await button('Use a passkey').click();
     await page.getByText('The passkey was not used. Try again.').waitFor();
     await page.evaluate(`{
@@ -116,7 +116,7 @@ describe.skipIf(noChromium)('a passkey', () => {
     await devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: true });
     await context.clearCookies();
     await page.goto(`${origin}/account/security`);
-    await page.getByRole('link', { name: 'Log in with Passkey' }).click();
+    await button('Log in with Passkey').click();
     await button('Use a passkey').click();
     await button('Add: Authenticator app').click();
     await page.getByRole('img', { name: 'QR code for the authenticator app' }).waitFor();

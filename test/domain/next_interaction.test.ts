@@ -44,7 +44,7 @@ const nobody = { session: null };
 const back = { just_logged_in: true };
 const mfa = { session: { ...session, amr: ['pwd', 'otp', 'mfa'] } };
 
-test.each<[string, Partial<StandardRequest>, Partial<InteractionFacts>, Interaction | string]>([
+test.each<[string, Partial<StandardRequest>, Partial<InteractionFacts>, Interaction['next'] | string]>([
   ['nobody is logged in', {}, nobody, 'login'],
   ['logged in, and agreed before', {}, {}, 'grant'],
   ['silently: nobody is logged in', { prompt: ['none'] }, nobody, 'login_required'],
@@ -119,7 +119,7 @@ test.each<[string, Partial<StandardRequest>, Partial<InteractionFacts>, Interact
 
 function decide(asked: StandardRequest, known: InteractionFacts): string {
   try {
-    return nextInteraction(asked, known);
+    return nextInteraction(asked, known).next;
   } catch (error) {
     if (error instanceof AuthError) return error.code;
     throw error;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cleanText, foldCase, strip } from '../../src/domain/text.ts';
+import { cleanText, foldCase, isolateText, strip } from '../../src/domain/text.ts';
 
 const escapes = (text: string) => Array.from(text, (character) => character.codePointAt(0)?.toString(16)).join(' ');
 
@@ -72,6 +72,21 @@ test('strip removes what Python calls space, at both ends only', () => {
   expect(strip(' \u0085 john  doe\u3000\n')).toBe('john  doe');
   expect(strip('\ufeffa')).toBe('\ufeffa');
   expect(strip(`a${' '.repeat(60_000)}b`).length).toBe(60_002);
+});
+
+// S18, N5
+test('every bidi control and every character that is drawn as nothing is taken out, joiners and emoji stay', () => {
+  const hidden = ['\u00ad', '\u034f', '\u061c', '\u115f', '\u180e', '\u200b', '\u200e', '\u200f', '\u2061', '\u206f', '\u3164', '\ufff9'];
+  const controls = ['\u202a', '\u202b', '\u202c', '\u202d', '\u202e', '\u2066', '\u2067', '\u2068', '\u2069', '\u{e0041}'];
+  for (const mark of [...hidden, ...controls]) expect([mark, cleanText(`a${mark}b`)]).toEqual([mark, 'ab']);
+  for (const text of ['\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645', '\u{1f469}\u200d\u{1f680}', '\u2764\ufe0f'])
+    expect(cleanText(text)).toBe(text);
+});
+
+// S18
+test('a text that runs from right to left does not turn what stands around it', () => {
+  expect(isolateText('\u05d0\u05d1')).toBe('\u2068\u05d0\u05d1\u2069');
+  expect(isolateText('Ada')).toBe('Ada');
 });
 
 // N5

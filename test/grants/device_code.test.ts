@@ -8,6 +8,7 @@ import { DEVICE_CODE_GRANT, newUserCode } from '../../src/domain/user_code.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ABROAD, ADMITTED, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/grants.ts';
 import { addPerson, addSystemGroups } from '../support/people.ts';
+import { RELEASE } from '../support/released_codes.ts';
 import { credentialsOf, registerClient } from '../support/standard_grants.ts';
 
 const TV = newClient({
@@ -54,7 +55,9 @@ async function answer(user_code: string, how: 'approve' | 'deny', { allowed_grou
   const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
   const login = { user_id: user.id, credential_id: id, ...provider, auth_time: answering.now, amr: ['pwd'] };
   expect(
-    await (how === 'deny' ? parts.deviceCodes.deny(answering) : parts.deviceCodes.approve({ ...answering, ...login, allowed_group_ids })),
+    await (how === 'deny'
+      ? parts.deviceCodes.deny(answering)
+      : parts.deviceCodes.approve({ ...answering, ...login, allowed_group_ids }, RELEASE)),
   ).toBe(true);
 }
 

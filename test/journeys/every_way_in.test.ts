@@ -51,9 +51,9 @@ describe.skipIf(missing !== null)('every way in', () => {
   async function pages(id: 'work' | 'club'): Promise<string> {
     const browser = visitor(server);
     const query = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, auth_provider: `oidc:${id}` };
-    const away = await browser.get(`/auth/authorize?${new URLSearchParams(query)}`);
+    const away = await browser.press(`/auth/authorize?${new URLSearchParams(query)}`);
     const back = await browser.get(await every[id].person(`ada@${id}`)(away.headers.get('location') ?? ''));
-    return new URL(back.headers.get('location') ?? '').searchParams.get('code') ?? '';
+    return new URL((await browser.agree(back)).headers.get('location') ?? '').searchParams.get('code') ?? '';
   }
 
   async function linkInBrowser(id: 'work' | 'club'): Promise<string> {

@@ -396,13 +396,13 @@ it('a provider that gives up ends the flow', async () => {
 
 describe('a page', () => {
   it('that is only looked at stores nothing', async () => {
-    const { step } = await parts.login.preview({ ...page, ...asked });
-    expect(step).toMatchObject({ type: 'form', step_id: 'init' });
+    expect(await parts.login.preview({ ...page, ...asked })).toMatchObject({ type: 'step', step: { type: 'form', step_id: 'init' } });
+    expect(await parts.login.preview({ ...page, ...asked, handler: ['external', null] })).toEqual({ type: 'start' });
     expect(await openFlows()).toEqual([]);
   });
 
-  it('that leads elsewhere is stored, for the way back', async () => {
-    await parts.login.preview({ ...page, ...asked, handler: ['external', null] });
+  it('whose button leads elsewhere is stored, for the way back', async () => {
+    await parts.login.open({ ...page, ...asked, handler: ['external', null] });
     expect(await openFlows()).toHaveLength(1);
   });
 

@@ -331,25 +331,39 @@ test('a thousand clients wait at most', async () => {
 
 describe('a client of Home Assistant’s dialect', () => {
   const page = 'https://app.example.com/app';
-  const admission = (id = page) => c.clientDirectory.admissionOfUrl(id);
+  const admission = (id = page) => c.clientDirectory.admissionOfUrl(id, '198.51.100.1');
 
   it.each<[string, Parameters<typeof createClientDirectory>[0]['policy'], string]>([
     ['allow', 'allow', 'admitted'],
     ['refuse', 'refuse', 'refused'],
     ['its host', ['app.example.com'], 'admitted'],
     ['another host', ['other.example.com'], 'refused'],
-  ])('is judged by the policy of %s, and nothing is fetched', async (_story, policy, want) => {
+  ])('is judged by the policy of %s', async (_story, policy, want) => {
     c = createClientParts(db.database, { policy });
     expect([await admission(), await admission(`${ISSUER}/`)]).toEqual([want, 'admitted']);
   });
 
-  it('is let in once, whatever its document says', async () => {
+  // S5
+  it('is none that publishes a document: an approval of that admits the standard profile alone', async () => {
     c = createClientParts(db.database, { policy: 'approve' });
-    expect(await admission(client_id)).toBe('pending');
-    await c.urlClients.decide(db.database.kysely, { client_id, metadata_hash: null, status: 'approved', now: c.time.clock() });
-    expect(await admission(client_id)).toBe('admitted');
-    expect(app.connections()).toBe(0);
-    // Its document says more than its URL, and that nobody has seen.
+    await expect(admission(client_id)).rejects.toMatchObject({ code: 'invalid_client_id' });
     expect(await c.clientDirectory.admission((await find())!)).toBe('pending');
+    await c.urlClients.decide(db.database.kysely, { client_id, metadata_hash: null, status: 'approved', now: c.time.clock() });
+    expect(await c.clientDirectory.admission((await find())!)).toBe('admitted');
+    await expect(admission(client_id)).rejects.toMatchObject({ code: 'invalid_client_id' });
+    // The URL alone was never looked at.
+    expect(await c.clientDirectory.admission(c.clientDirectory.urlClient(client_id))).toBe('pending');
+  });
+
+  // S5
+  it('is judged by what was seen when its document cannot be had', async () => {
+    c = createClientParts(db.database);
+    const publishes = (id: string) => c.clientDirectory.publishesDocument(id, '198.51.100.1');
+    expect(await publishes(client_id)).toBe(true);
+    await c.clientDirectory.remember((await find())!);
+    const gone = createClientParts(db.database, { time: c.time });
+    answer = (socket) => void socket.destroy();
+    expect(await gone.clientDirectory.publishesDocument(client_id, '198.51.100.1')).toBe(true);
+    expect(await gone.clientDirectory.publishesDocument(client_id.replace('client', 'other'), '198.51.100.1')).toBe(false);
   });
 });

@@ -75,7 +75,7 @@ const pageUrl = (id: string, state = 'of the app') =>
 /** Sent away by the page of a server; the browser that was, and where it was sent. */
 async function leave(id: string, server = here) {
   const browser = visitor(server);
-  const answer = await browser.get(pageUrl(id));
+  const answer = await browser.press(pageUrl(id));
   return { browser, answer, url: answer.headers.get('location') ?? '' };
 }
 
@@ -116,9 +116,12 @@ describe('a login at a real OpenID Provider', () => {
       code_challenge_method: 'S256',
     });
     const back = await op.person('ann')(url);
-    const arrived = await onwards(browser, there).get(back);
+    const same = onwards(browser, there);
+    const arrived = await same.get(back);
     expect(arrived.status).toBe(303);
-    const location = arrived.headers.get('location');
+    // Coming back is no answer to the app: a page that names it follows.
+    expect(arrived.headers.get('location')).toMatch(/^\/auth\/authorize\?/);
+    const location = (await same.agree(arrived)).headers.get('location');
     expect(location).toContain(`${REDIRECT_URI}&code=`);
     expect(new URL(location ?? '').searchParams.get('state')).toBe('of the app');
     expect(arrived.headers.getSetCookie().join()).toMatch(/__Host-latchkey_session=[^;]+; Path/);
@@ -141,7 +144,7 @@ describe('a login at a real OpenID Provider', () => {
     const logIn = async (id: string) => {
       const { browser, url } = await leave(id);
       const arrived = await browser.get(await op.person('ann')(url));
-      return (await userOf(codeIn(arrived.headers.get('location')))).id;
+      return (await userOf(codeIn((await browser.agree(arrived)).headers.get('location')))).id;
     };
     const first = await logIn('work');
     expect(await logIn('work')).toBe(first);
@@ -154,7 +157,7 @@ describe('a login at a real OpenID Provider', () => {
     for (const login of ['ann', 'bob', 'cat']) {
       const { browser, url } = await leave('work');
       const arrived = await browser.get(await op.person(login)(url));
-      users.add((await userOf(codeIn(arrived.headers.get('location')))).id);
+      users.add((await userOf(codeIn((await browser.agree(arrived)).headers.get('location')))).id);
     }
     expect(users.size).toBe(3);
   });
@@ -179,7 +182,7 @@ describe('a login at a real OpenID Provider', () => {
     const sent = await browser.submit(url, html, { _keep: 'true' });
     expect(sent.status).toBe(303);
     const arrived = await browser.get(await op.person('ann')(sent.headers.get('location') ?? ''));
-    expect(arrived.headers.get('location')).toContain('&storeToken=true');
+    expect((await browser.agree(arrived, { _keep: 'true' })).headers.get('location')).toContain('&storeToken=true');
     expect(arrived.headers.getSetCookie().join()).toContain('Max-Age=');
     expect(await openFlows()).toHaveLength(0);
   });
@@ -260,7 +263,7 @@ describe('what comes back is refused', () => {
 
   it('with the state of another flow of the same browser', async () => {
     const { url: first, browser } = await leave('scripted');
-    const second = (await browser.get(pageUrl('scripted'))).headers.get('location') ?? '';
+    const second = (await browser.press(pageUrl('scripted'))).headers.get('location') ?? '';
     // The code was injected: it belongs to the first one, and so does the nonce in its ID token.
     scripted.say(tokens(await scripted.idToken({ nonce: nonceOf(first) })));
     const html = await (await browser.get(await backFrom(second))).text();
@@ -311,7 +314,7 @@ describe('what comes back is refused', () => {
     const { url, browser } = await leave('scripted');
     scripted.say(tokens(await scripted.idToken({ nonce: nonceOf(url) })));
     const arrived = await browser.get(`${await backFrom(url)}&next=//evil.example&redirect_uri=https://evil.example/`);
-    expect(arrived.headers.get('location')).toMatch(/^https:\/\/app\.example\.com\/callback/);
+    expect((await browser.agree(arrived)).headers.get('location')).toMatch(/^https:\/\/app\.example\.com\/callback/);
   });
 });
 
@@ -458,7 +461,7 @@ describe('a server that knows OAuth alone', () => {
     const { url, browser } = await leave('hub');
     expect(url).not.toContain('nonce=');
     const arrived = await browser.get(await backFrom(url, { iss: undefined }));
-    expect(await userOf(codeIn(arrived.headers.get('location')))).toMatchObject({ name: 'octo' });
+    expect(await userOf(codeIn((await browser.agree(arrived)).headers.get('location')))).toMatchObject({ name: 'octo' });
     const [credential] = (await credentials()).filter(({ auth_provider_id }) => auth_provider_id === 'hub');
     expect(credential).toMatchObject({ subject: 'https://github.example/ 4711', data: { sub: '4711', preferred_username: 'octo' } });
     // GitHub's kind takes the secret in the body.

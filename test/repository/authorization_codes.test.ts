@@ -8,11 +8,12 @@ import {
   MAX_WRONG_VERIFIERS,
   type Redemption,
 } from '../../src/repository/authorization_codes.ts';
-import { authorizationCodeHash, createCodes, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
+import { authorizationCodeHash, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
 import { newRefreshToken } from '../../src/tokens/refresh_token.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { CLIENT, HOME, ISSUER, loginOf } from '../support/grants.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
+import { createReleasedCodes } from '../support/released_codes.ts';
 
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
@@ -30,7 +31,7 @@ beforeEach(async () => {
 });
 
 async function newCode(differences: Partial<FinishedLogin> = {}): Promise<Buffer> {
-  const codes = createCodes({ authorizationCodes, clock: () => NOON, lifetime: 600 });
+  const codes = createReleasedCodes({ authorizationCodes, clock: () => NOON, lifetime: 600 });
   return authorizationCodeHash(await codes.issue(await loginOf(db.database, user, differences)));
 }
 

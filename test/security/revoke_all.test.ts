@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vit
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import { addApiPerson, callerWith, type Person } from '../support/api.ts';
+import { RELEASE } from '../support/released_codes.ts';
 import { CLIENT_ID, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/server.ts';
 import { authorizeUrl, standardBrowser } from '../support/standard_browser.ts';
 import { CALLBACK } from '../support/standard_clients.ts';
@@ -128,7 +129,7 @@ const KINDS: Record<string, () => Promise<() => Promise<boolean>>> = {
     await server.parts.deviceCodes.claim(answering);
     const { credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = login;
     const how = { credential_id: credential_id!, auth_provider_type, auth_provider_id, auth_time, amr, allowed_group_ids: null };
-    expect(await server.parts.deviceCodes.approve({ ...answering, ...how })).toBe(true);
+    expect(await server.parts.deviceCodes.approve({ ...answering, ...how }, RELEASE)).toBe(true);
     return async () => (await token(DEVICE, { device_code })).statusCode === 200;
   },
   async "a browser's session"() {

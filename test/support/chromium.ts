@@ -9,7 +9,8 @@ const executablePath = PATHS.find((path) => path !== undefined && existsSync(pat
 export const noChromium = executablePath === undefined && process.env.CI === undefined;
 if (noChromium) console.log('browser tests are skipped: no Chromium found; name one in LATCHKEY_TEST_CHROMIUM');
 
-export async function launchChromium(): Promise<Browser> {
+/** `more`: arguments that one test needs beside the usual ones. */
+export async function launchChromium(more: readonly string[] = []): Promise<Browser> {
   if (executablePath === undefined) throw new Error('Chromium is missing');
   const args = [
     '--no-sandbox',
@@ -19,6 +20,7 @@ export async function launchChromium(): Promise<Browser> {
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
+    ...more,
   ];
   return await chromium.launch({ executablePath, args });
 }

@@ -40,7 +40,8 @@ export function createClientParts(
   {
     time = createTestClock(NOON),
     policy = 'allow',
-  }: { time?: ReturnType<typeof createTestClock>; policy?: ClientDirectoryDeps['policy'] } = {},
+    trusted = [],
+  }: { time?: ReturnType<typeof createTestClock> } & Partial<Pick<ClientDirectoryDeps, 'policy' | 'trusted'>> = {},
 ) {
   const { clock } = time;
   const events: string[] = [];
@@ -57,6 +58,7 @@ export function createClientParts(
     clock,
     audit: { record: ({ type }) => void events.push(type) },
     policy,
+    trusted,
     scopes: SCOPES,
     resources: ['https://mcp.example.com/mcp'],
     public_url: ISSUER,

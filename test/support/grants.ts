@@ -24,7 +24,7 @@ import { createTokenExchanges } from '../../src/repository/token_exchange.ts';
 import { createUsedProofs } from '../../src/repository/used_proofs.ts';
 import { createUserFacts } from '../../src/repository/user_facts.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
-import { createCodes, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
+import type { FinishedLogin } from '../../src/tokens/authorization_code.ts';
 import { createBearer } from '../../src/tokens/bearer.ts';
 import { createDpop } from '../../src/tokens/dpop.ts';
 import type { GrantDeps } from '../../src/tokens/grant.ts';
@@ -35,6 +35,7 @@ import { createLastUsed } from '../../src/tokens/last_used.ts';
 import { createRotatingTokens, newRefreshToken } from '../../src/tokens/refresh_token.ts';
 import { createTestClock } from './clock.ts';
 import { NOON } from './people.ts';
+import { createReleasedCodes } from './released_codes.ts';
 
 export const CLIENT = 'https://example.com/app';
 export const ISSUER = 'https://auth.example.com';
@@ -146,7 +147,7 @@ export async function createTokenParts(
     userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
     dpop,
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
-    codes: createCodes({ authorizationCodes, clock, lifetime: 600 }),
+    codes: createReleasedCodes({ authorizationCodes, clock, lifetime: 600 }),
     issuer,
     endpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop, public_url: ISSUER }),
     async close() {

@@ -35,7 +35,7 @@ import { createUsernames } from '../../src/repository/usernames.ts';
 import { createUsers } from '../../src/repository/users.ts';
 import { createTestClock } from './clock.ts';
 import { freshLoginOver } from './fresh_login.ts';
-import { SEALER } from './grants.ts';
+import { newClient, SEALER } from './grants.ts';
 import { provider as insecureExample } from './insecure_example.ts';
 
 export const APP = 'https://example.com/app';
@@ -87,13 +87,17 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const finish = createFinish({
     resolveUser,
     clientPages: createClientPages({ allow_private_addresses, clock, bucket_ms: 1 }),
-    clientDirectory: { admissionOfUrl: async () => 'admitted' },
+    clientDirectory: {
+      admissionOfUrl: async () => 'admitted',
+      urlClient: (client_id) => newClient({ client_id, kind: 'url', trusted: false }),
+    },
     loginFlows,
     finishLogin: createFinishLogin(database),
     authorizationCodes: createAuthorizationCodes(database),
     clock,
     audit,
     authorization_code_lifetime: 600,
+    public_url: 'https://auth.example.com',
   });
   const limits = { threshold: 10, ban_duration: 3600, trusted_proxies: [] };
   const throttle = createThrottle({ failedLogins: createFailedLogins(database), ipBans: createIpBans(database), clock, audit, ...limits });

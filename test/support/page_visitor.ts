@@ -47,6 +47,19 @@ export function visitor(server: TestServer, headers: Record<string, string> = {}
       return ask(formAction(html, url), { method: 'POST', body: new URLSearchParams({ ...fieldsOf(html), ...fields }) });
     },
 
+    /** Opens a page and presses the button of its first form. */
+    async press(url: string): Promise<Response> {
+      return await this.submit(url, await (await ask(url)).text(), {});
+    },
+
+    /** Says yes on the consent page that an answer leads to. */
+    async agree(answer: Response, fields: Record<string, string> = {}): Promise<Response> {
+      const url = answer.headers.get('location') ?? '';
+      const html = await (await ask(url)).text();
+      if (!html.includes('name="_decision"')) throw new Error(`no consent page: ${url} ${html}`);
+      return await this.submit(url, html, { _decision: 'allow', ...fields });
+    },
+
     /** Opens the authorize page, logs in and answers where the browser is sent. */
     async logIn(url: string, { username, password }: { username: string; password: string }): Promise<string> {
       const page = await ask(url);

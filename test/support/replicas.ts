@@ -4,10 +4,10 @@ import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
 import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
 import { createClients } from '../../src/repository/clients.ts';
 import { createDatabase, type Database } from '../../src/repository/database.ts';
-import { createCodes } from '../../src/tokens/authorization_code.ts';
 import { type BuiltServer, createOwner, startBuiltServer, tokensOf } from './built_server.ts';
 import { createEmptyDatabase } from './database.ts';
 import { loginOf } from './grants.ts';
+import { createReleasedCodes } from './released_codes.ts';
 import { CALLBACK } from './standard_clients.ts';
 import { CHALLENGE, VERIFIER } from './standard_grants.ts';
 
@@ -36,7 +36,7 @@ export async function startReplicas(env: Record<string, string> = {}) {
 
   /** Tokens of a new grant of the owner. */
   async function newGrant(client_id = 'RS256') {
-    const codes = createCodes({ authorizationCodes: createAuthorizationCodes(database), clock, lifetime: 60 });
+    const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodes(database), clock, lifetime: 60 });
     const owner = await database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
     const facts = { scope: ['openid', 'offline_access'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null };
     const code = await codes.issue(

@@ -18,6 +18,8 @@ export interface ConsentPage {
   /** Whose session it is. */
   account: string;
   sid: string;
+  /** Whether the app gets the whole account (Home Assistant's dialect). */
+  full_access: boolean;
   /** What the app gets, in words. */
   scopes: readonly string[];
   /** Where the app uses it, beside here. */
@@ -31,13 +33,14 @@ export interface ConsentPage {
 }
 
 export function consentPage(page: ConsentPage): string {
-  const { language, stylesheet, client, account, sid, scopes, resources, action, csrf, other, keep } = page;
+  const { language, stylesheet, client, account, sid, full_access, scopes, resources, action, csrf, other, keep } = page;
   const { t } = language;
   const title = t('consent.title', { client: client.name });
   return render(
     <Layout language={language} title={title} stylesheet={stylesheet}>
       <h1>{t('consent.heading', { account })}</h1>
       <Client language={language} client={client} />
+      {full_access ? <p>{t('consent.full_access')}</p> : null}
       <ScopeList language={language} scopes={scopes} />
       <ResourceList language={language} resources={resources} />
       <form method="post" action={action}>

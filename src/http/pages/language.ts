@@ -1,5 +1,6 @@
 // The reader's language: chosen from `Accept-Language` (RFC 9110 section 12.5.4) among the catalogues there are.
 
+import { cleanText, isolateText } from '../../domain/text.ts';
 import { de } from './locales/de.ts';
 import { type Catalogue, en, type MessageKey } from './locales/en.ts';
 import { fr } from './locales/fr.ts';
@@ -20,8 +21,14 @@ export interface Language {
   maybe(key: string, fallback: string, words?: Readonly<Record<string, string>>): string;
 }
 
+/** Names come from strangers, too. */
+const MAX_WORD_LENGTH = 1000;
+
 function fill(text: string, words: Readonly<Record<string, string>>): string {
-  return text.replace(/\{(\w+)\}/g, (whole, word: string) => words[word] ?? whole);
+  return text.replace(/\{(\w+)\}/g, (whole, word: string) => {
+    const value = words[word];
+    return value === undefined ? whole : isolateText(cleanText(value, MAX_WORD_LENGTH));
+  });
 }
 
 function speak(tag: string, catalogue: Catalogue): Language {

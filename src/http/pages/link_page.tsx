@@ -1,6 +1,7 @@
 // The page on which a person links another login to their account: whose account it is, and the form of the provider's step.
 
 import type { Field } from '../../domain/form.ts';
+import { cleanText } from '../../domain/text.ts';
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
 import { StepForm } from './step_form.tsx';
@@ -30,7 +31,9 @@ export function linkPage({ language, stylesheet, account, provider_name: name, e
       <h1>{title}</h1>
       <p class="client">
         {t('link.to')}
-        <strong>{account}</strong>
+        <bdi>
+          <strong>{cleanText(account)}</strong>
+        </bdi>
       </p>
       <p>{t('link.intro')}</p>
       <StepForm language={language} complaint={complaint} submit={submit} keep={{ shown: false, checked: false }} {...form} />

@@ -4,7 +4,16 @@ import type { Field } from '../../domain/form.ts';
 import type { Language } from './language.ts';
 import { Layout, render } from './layout.tsx';
 import { Client, type ShownClient } from './shown_client.tsx';
-import { isPasskeyForm, StepForm } from './step_form.tsx';
+import { CONTROL, isPasskeyForm, StepForm } from './step_form.tsx';
+
+export interface OtherWay {
+  name: string;
+  href: string;
+  /** Of use only to a browser that knows passkeys. */
+  needs_passkeys: boolean;
+  /** Beginning it is stored, so it takes a form of this page; else a link leads to its form. */
+  begins_by_post: boolean;
+}
 
 export interface LoginPage {
   language: Language;
@@ -23,12 +32,15 @@ export interface LoginPage {
   error: string | undefined;
   placeholders: Readonly<Record<string, string>>;
   keep: boolean;
-  /** `needs_passkeys`: of use only to a browser that knows passkeys. */
-  others: readonly { name: string; href: string; needs_passkeys: boolean }[];
-  /** What makes passkeys work. */
+  others: readonly OtherWay[];
+  /** Whether the login gives the app the whole account. */
+  full_access: boolean;
+  /** What makes passkeys work, or sends the form. */
   script: string;
   /** Copies and prints recovery codes. */
   codes_script: string;
+  /** Whether the script sends the form as soon as the page is there. */
+  auto_submit: boolean;
 }
 
 /** Hides what is of use only with passkeys, until passkey.js knows that the browser has them. */
@@ -49,19 +61,40 @@ function submitOf({ language, fields, step_id, provider_name: name }: LoginPage)
   return language.t(step_id.startsWith('select_') || step_id.startsWith('mfa_setup') ? 'login.continue' : 'login.submit');
 }
 
+function Other({ language, csrf, other }: Pick<LoginPage, 'language' | 'csrf'> & { other: OtherWay }) {
+  const text = language.t('login.with', { name: other.name });
+  const shown = showOnlyIf(other.needs_passkeys);
+  if (!other.begins_by_post) {
+    return (
+      <a class="button second" href={other.href} {...shown}>
+        {text}
+      </a>
+    );
+  }
+  return (
+    <form method="post" action={other.href} {...shown}>
+      <input type="hidden" name={CONTROL.csrf} value={csrf} />
+      <button type="submit" class="second">
+        {text}
+      </button>
+    </form>
+  );
+}
+
 export function loginPage(page: LoginPage): string {
   const { language } = page;
-  const uses_passkeys = page.others.some(({ needs_passkeys }) => needs_passkeys) || isPasskeyForm(page.fields);
+  const uses_script = page.auto_submit || page.others.some(({ needs_passkeys }) => needs_passkeys) || isPasskeyForm(page.fields);
   return render(
     <Layout
       language={language}
       title={`${language.t('page.login')} · ${page.client.name}`}
       stylesheet={page.stylesheet}
-      script={[uses_passkeys ? page.script : undefined, page.placeholders.codes === undefined ? undefined : page.codes_script]}
+      script={[uses_script ? page.script : undefined, page.placeholders.codes === undefined ? undefined : page.codes_script]}
     >
       <h1>{language.maybe(`step.${page.step_id}.title`, language.t('login.title'), page.placeholders)}</h1>
       <Client language={language} client={page.client} />
       {page.reason === null ? null : <p>{language.t(`login.reason.${page.reason}`)}</p>}
+      {page.full_access ? <p class="hint">{language.t('consent.full_access')}</p> : null}
       <StepForm
         language={language}
         action={page.action}
@@ -73,14 +106,13 @@ export function loginPage(page: LoginPage): string {
         complaint={complaintOf(page)}
         submit={submitOf(page)}
         keep={{ shown: true, checked: page.keep }}
+        id={page.auto_submit ? 'answer' : undefined}
       />
       {page.others.length === 0 ? null : (
         <nav aria-label={language.t('login.other_ways')} {...showOnlyIf(page.others.every(({ needs_passkeys }) => needs_passkeys))}>
           <h2>{language.t('login.other_ways')}</h2>
           {page.others.map((other) => (
-            <a class="button second" href={other.href} {...showOnlyIf(other.needs_passkeys)}>
-              {language.t('login.with', { name: other.name })}
-            </a>
+            <Other language={language} csrf={page.csrf} other={other} />
           ))}
         </nav>
       )}

@@ -1,5 +1,6 @@
 // The page that lists a person's second factors, with a button for everything that can be done to them.
 
+import { cleanText } from '../../domain/text.ts';
 import type { MfaEnrolmentEntry } from '../../repository/mfa_enrolments.ts';
 import { CSRF_FIELD } from '../csrf.ts';
 import { dateIn, type Language } from './language.ts';
@@ -59,7 +60,9 @@ function Enrolled({ language, csrf, path, entry, module }: Common & { entry: Mfa
   const used = last_used_at === null ? '' : `, ${t('security.last_used', { date: dateIn(language, last_used_at) })}`;
   return (
     <li>
-      <strong>{name === null ? module : `${module}: ${name}`}</strong>
+      <bdi>
+        <strong>{name === null ? module : cleanText(`${module}: ${name}`)}</strong>
+      </bdi>
       <p class="hint">
         {t('security.added', { date: dateIn(language, created_at) })}
         {used}

@@ -1,6 +1,7 @@
 // The form of one login step, from any provider or second factor: labels, the complaint, and fields that password managers understand.
 
 import type { Field } from '../../domain/form.ts';
+import { cleanText } from '../../domain/text.ts';
 import { CSRF_FIELD } from '../csrf.ts';
 import type { Language } from './language.ts';
 import { Shown } from './shown_secret.tsx';
@@ -38,7 +39,7 @@ function StepField({ field, language, value, first, complaint }: FieldProps) {
         <select id={id} name={field.name} required autofocus={first} {...described}>
           {field.options.map(([option, text]) => (
             <option value={option} selected={option === value}>
-              {text}
+              {cleanText(text)}
             </option>
           ))}
         </select>
@@ -77,6 +78,8 @@ interface StepFormProps {
   complaint: string | undefined;
   submit: string;
   keep: { shown: boolean; checked: boolean };
+  /** By which a script finds the form. */
+  id?: string | undefined;
 }
 
 /** What passkey.js must know, and what is said where it cannot work. */
@@ -94,10 +97,10 @@ function PasskeyHelp({ language }: { language: Language }) {
 }
 
 export function StepForm(props: StepFormProps) {
-  const { language, action, csrf, flow_id, fields, values, placeholders = {}, complaint, submit, keep } = props;
+  const { language, action, csrf, flow_id, fields, values, placeholders = {}, complaint, submit, keep, id } = props;
   const passkey = { 'data-passkey-request': placeholders.passkey_request, 'data-passkey-creation': placeholders.passkey_creation };
   return (
-    <form method="post" action={action} {...passkey}>
+    <form method="post" action={action} id={id} {...passkey}>
       {complaint === undefined ? null : (
         <p class="alert" id="complaint" role="alert">
           {complaint}

@@ -1,9 +1,10 @@
 // GET and POST /auth/authorize: the page on which a person logs in for an app. It drives the same login engine as the JSON dialect, works
-// without JavaScript, and stores nothing until somebody answers. Everything about the app is judged before anyone types a password.
+// without JavaScript. GET stores nothing, asks no provider and logs nobody in: any other site can make a browser send it. Everything about the
+// app is judged before anyone types a password.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthProvider, providerKeyText } from '../../domain/auth_provider.ts';
-import { type AuthorizationRequest, profileOf, readAuthorizationRequest } from '../../domain/authorization_request.ts';
+import { type AuthorizationRequest, type Profile, profileOf, readAuthorizationRequest } from '../../domain/authorization_request.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { isLocalAddress } from '../../domain/network.ts';
 import { queryOf } from '../../domain/standard_request.ts';
@@ -31,7 +32,7 @@ export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts
   public_url: string;
 }
 
-/** What stands before a step that leads elsewhere: the page's own button. */
+/** What stands before a step that leads elsewhere or is stored: the page's own button. */
 const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, description_placeholders: null };
 
 export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
@@ -44,6 +45,14 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     const authorization = readAuthorizationRequest(query, parts.public_url);
     if (await parts.acceptsRedirectUri(authorization.client_id, authorization.redirect_uri, remote_address)) return authorization;
     throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
+  }
+
+  /** Which dialect a request speaks. A client that publishes a document is never let off what the document says. */
+  async function profileFor(query: URLSearchParams, remote_address: string): Promise<Profile> {
+    const profile = profileOf(query);
+    const client_id = query.get('client_id') ?? '';
+    if (profile === 'standard' || !(await parts.clientDirectory.publishesDocument(client_id, remote_address))) return profile;
+    return 'standard';
   }
 
   async function visit(request: FastifyRequest, browser: Browser): Promise<Visit> {
@@ -75,14 +84,18 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     };
   }
 
+  /** A login by network address alone starts by itself for trusted apps, and never takes the place of a session. */
+  async function mayStartUnasked(visited: Visit): Promise<boolean> {
+    return (await answer.isForTrustedApp(visited)) && (await parts.browserSessions.find(visited.request)) === null;
+  }
+
   async function showLogin(reply: FastifyReply, visited: Visit): Promise<FastifyReply> {
     const keep = keepPreselected(parts, visited);
     const sent = { flow_id: null, keep, input: {} };
-    // Whoever comes to a page with several ways in is not sent away before they chose one.
-    const chose = visited.query.get(PROVIDER) === providerKeyText(visited.provider) || visited.others.length === 0;
-    if (visited.provider.external && !chose) return await answer.showForm(reply, visited, DOOR, sent);
-    const result = await login.preview(begin(visited, keep));
-    return await answer.send(reply, visited, result, { ...sent, flow_id: result.is_stored ? result.step.flow_id : null });
+    const preview = await login.preview(begin(visited, keep));
+    if (preview.type === 'step') return await answer.send(reply, visited, { step: preview.step, failed: false }, sent);
+    const auto_submit = preview.type === 'automatic' && (await mayStartUnasked(visited));
+    return await answer.showForm(reply, visited, DOOR, sent, { auto_submit });
   }
 
   return async (app) => {
@@ -94,9 +107,9 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       const client_id = query.get('client_id') ?? '';
       // Nobody shall type a password for what comes to nothing.
       if (await parts.clientDirectory.isRefused(client_id)) throw blocked('App is not allowed', client_id);
-      if (profileOf(query) === 'standard') return await standard.answer(reply, request, query, null);
+      if ((await profileFor(query, request.remote_address)) === 'standard') return await standard.answer(reply, request, query, null);
       const visited = await visit(request, csrf.meet(request, reply));
-      const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited);
+      const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(parts, visited));
       return continued ?? (await showLogin(reply, visited));
     });
 
@@ -105,7 +118,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       const browser = csrf.check(request, form);
       const query = new URLSearchParams(queryText(request));
       const decision = { sid: form.get(CONSENT.sid) ?? '', allowed: form.get(CONSENT.decision) === 'allow' };
-      if (profileOf(query) === 'standard') return await standard.answer(reply, request, query, decision);
+      if ((await profileFor(query, request.remote_address)) === 'standard') return await standard.answer(reply, request, query, decision);
       const visited = await visit(request, browser);
       return (await logged_in.answer(reply, visited, decision, form.has(CONTROL.keep))) ?? (await showLogin(reply, visited));
     });
@@ -122,6 +135,11 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       const visited = await visit(request, csrf.check(request, form));
       const { flow_id, keep, input } = readSent(form);
       const started = begin(visited, keep);
+      // The button before a first step sends no field.
+      if (flow_id === null && Object.keys(input).length === 0) {
+        const result = await login.open(started);
+        return await answer.send(reply, visited, result, { flow_id: result.is_stored ? result.step.flow_id : null, keep, input });
+      }
       const result = flow_id === null ? await login.submitFirst({ ...started, input }) : await login.submit({ ...started, flow_id, input });
       request.counts_as_failure = result.failed;
       // A flow exists from the first answer on; before that there is nothing to go on with.

@@ -4,6 +4,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { renderSVG } from 'uqr';
 import type { Client } from '../../domain/client.ts';
+import { isOperatorRegistered } from '../../domain/client_assurance.ts';
 import { displayHost } from '../../domain/client_id.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { redirectHost } from '../../domain/redirect_uri.ts';
@@ -24,6 +25,7 @@ import { messagePage } from '../pages/message_page.tsx';
 import type { ShownClient } from '../pages/shown_client.tsx';
 import { promisedScopes } from '../promised_scopes.ts';
 import { scopeTexts } from '../scope_texts.ts';
+import { isSelfNamed } from '../shown_client.ts';
 import { loginHref } from './login.ts';
 
 export interface DeviceRouteParts {
@@ -141,10 +143,12 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
   };
 }
 
-/** Nobody is sent anywhere, so the host is the one that the client calls its own. */
-function shownOf({ client_id, client_name, client_uri }: Client): ShownClient {
-  const host = displayHost(client_id) ?? (client_uri === null ? '' : redirectHost(client_uri));
-  return { name: cleanText(client_name ?? client_id), host, redirect_host: null };
+/** Nobody is sent anywhere: the host is the one in the client's name, that the operator wrote down, or that is registered for redirects. */
+function shownOf(client: Client): ShownClient {
+  const { client_id, client_name, client_uri, redirect_uris } = client;
+  const registered = isOperatorRegistered(client) ? (client_uri ?? redirect_uris[0]) : redirect_uris[0];
+  const host = displayHost(client_id) ?? (registered === undefined ? '' : redirectHost(registered));
+  return { name: cleanText(client_name ?? client_id), host, redirect_host: null, is_self_named: isSelfNamed(client) };
 }
 
 /** What is ours of it: a login comes back to no more than that. */

@@ -51,10 +51,14 @@ export function endSessionRoute({ endSession, browserSessions, cookies, csrf, as
     return sendPage(reply, logoutPage(page), { any_form_target: true });
   }
 
-  /** Whose ID token came along is sent back; to where a mere name asks for, a person may go by a click. */
-  function tell({ request, reply, asked }: Visit): FastifyReply {
-    const { hint, return_url } = asked;
-    if (hint && return_url !== null) return reply.redirect(return_url, 303);
+  /**
+   * Redirects for the operator's own clients, and for the client whose session has just ended; to anywhere else
+   * a person may go by a click (RFC 9700 section 4.11.2).
+   */
+  function tell({ request, reply, asked }: Visit, ended: BrowserSession | null): FastifyReply {
+    const { hint, return_url, is_operators_client } = asked;
+    const is_known = is_operators_client || (ended !== null && hint?.sid === ended.sid);
+    if (hint && return_url !== null && is_known) return reply.redirect(return_url, 303);
     const language = languageOf(request);
     const { t } = language;
     const link = return_url === null ? {} : { link: { href: return_url, text: t('authorize.back', { host: redirectHost(return_url) }) } };
@@ -65,7 +69,7 @@ export function endSessionRoute({ endSession, browserSessions, cookies, csrf, as
     const { request, reply } = visited;
     if (session) await endSession.end(session, request.remote_address);
     if (cookies.read(request, 'session') !== null) cookies.clear(reply, 'session');
-    return tell(visited);
+    return tell(visited, session);
   }
 
   return async (app) => {

@@ -1,12 +1,10 @@
 // GET /login and /login/done: a login for our own pages. It goes through the same page as an app's login, with us as the app, and ends where
-// `next` says; the browser keeps the session, and the code is good for nothing: nobody knows its verifier.
+// `next` says; the browser keeps the session, and no code is made.
 
-import { randomBytes } from 'node:crypto';
 import type { FastifyPluginAsync } from 'fastify';
+import { OWN_LOGIN_DONE as DONE, isOwnLogin } from '../../domain/own_login.ts';
 import { localPath } from '../local_path.ts';
 import { queryText } from '../page.ts';
-
-const DONE = '/login/done';
 
 /** What a login page may be told beside the way on: the username to begin with, and the reader's languages. */
 const HINTS = ['login_hint', 'ui_locales'] as const;
@@ -33,11 +31,9 @@ function given(hints: Hints): [string, string][] {
 }
 
 /** Where a login of our own goes on to; null for a login at any other client. */
-export function ownLoginTarget(
-  { client_id, redirect_uri }: { client_id: string; redirect_uri: string },
-  public_url: string,
-): string | null {
-  if (client_id !== `${public_url}/` || !redirect_uri.startsWith(`${public_url}${DONE}?`)) return null;
+export function ownLoginTarget(request: { client_id: string; redirect_uri: string }, public_url: string): string | null {
+  if (!isOwnLogin(request, public_url)) return null;
+  const { redirect_uri } = request;
   return localPath(new URLSearchParams(redirect_uri.slice(redirect_uri.indexOf('?'))).get('next'), public_url);
 }
 
@@ -51,9 +47,7 @@ export function loginRoute({ public_url }: { public_url: string }): FastifyPlugi
     const reason = asked.get('reason') ?? '';
     const done = new URLSearchParams({ next, ...(REASONS.includes(reason) && { reason }) });
     const redirect_uri = `${public_url}${DONE}?${done}`;
-    const code_challenge = randomBytes(32).toString('base64url');
-    const pkce = { code_challenge, code_challenge_method: 'S256' };
-    const request = { response_type: 'code', client_id: `${public_url}/`, redirect_uri, ...pkce };
+    const request = { response_type: 'code', client_id: `${public_url}/`, redirect_uri };
     return `/auth/authorize?${new URLSearchParams([...Object.entries(request), ...hints])}`;
   }
 

@@ -8,6 +8,7 @@ import { wireFields } from '../../domain/form.ts';
 import type { FlowStep } from '../../domain/login_flow.ts';
 import { CHALLENGE_REQUIRED, isCodeChallenge } from '../../domain/pkce.ts';
 import type { Login } from '../../login/login.ts';
+import type { ClientDirectory } from '../../oauth/client_directory.ts';
 import { jsonBody } from '../body.ts';
 import type { HostRule } from '../host_rule.ts';
 import { type OriginRules, sameOriginHook } from '../same_origin.ts';
@@ -28,7 +29,12 @@ const startSchema = z.strictObject({
 /** Every key beside client_id is what the person typed. */
 const stepSchema = z.looseObject({ client_id: z.string() });
 
-export function loginFlowRoute(login: Login, rules: OriginRules, hostRule: HostRule): FastifyPluginAsync {
+export interface LoginFlowParts {
+  login: Login;
+  clientDirectory: Pick<ClientDirectory, 'publishesDocument'>;
+}
+
+export function loginFlowRoute({ login, clientDirectory }: LoginFlowParts, rules: OriginRules, hostRule: HostRule): FastifyPluginAsync {
   const answers = { answers: 'home_assistant' } as const;
   const guarded = { config: { ...answers, counts_refusals: true }, onRequest: sameOriginHook(rules) };
   return async (app) => {
@@ -36,6 +42,8 @@ export function loginFlowRoute(login: Login, rules: OriginRules, hostRule: HostR
       const { client_id, handler, redirect_uri, type, response_type = 'code', ...pkce } = jsonBody(request, startSchema);
       if (response_type !== 'code') throw new AuthError('unsupported_response_type', 'Response type not supported');
       const { remote_address, error_ref } = request;
+      // Such a client asked for exact redirect URIs and a login of its own; this dialect knows neither.
+      if (await clientDirectory.publishesDocument(client_id, remote_address)) throw new AuthError('invalid_client_id', 'Invalid client id');
       const { step, failed } = await login.begin({
         client_id,
         redirect_uri,

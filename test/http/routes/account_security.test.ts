@@ -1,6 +1,6 @@
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { visitor } from '../../support/page_visitor.ts';
+import { formAction, visitor } from '../../support/page_visitor.ts';
 import { OWNER, startServer, type TestServer } from '../../support/server.ts';
 
 const PATH = '/account/security';
@@ -133,8 +133,9 @@ test('a form of another origin changes nothing', async () => {
 test('a login page offers passkeys to browsers that know them, hidden until then', async () => {
   const html = await (await follow('/login')).text();
   expect(html).toMatch(/<nav[^>]*hidden[^>]*data-needs-passkeys/);
-  const href = /href="([^"]*auth_provider=passkey[^"]*)"/.exec(html)?.[1]?.replaceAll('&amp;', '&') ?? '';
-  const passkey = await (await browser.get(href)).text();
+  const [form = ''] = /<form[^>]*action="[^"]*auth_provider=passkey.*?<\/form>/s.exec(html) ?? [];
+  const href = formAction(form, '');
+  const passkey = await (await browser.submit(href, form, {})).text();
   expect(passkey).toContain('data-passkey-request="{&quot;challenge&quot;');
   expect(passkey).toContain('name="_flow_id"');
   expect(passkey).toMatch(/<script src="\/assets\/[0-9a-f]+-passkey\.js" defer/);
@@ -167,12 +168,9 @@ describe('/login', () => {
     },
   );
 
-  test('leaves no code that anybody could redeem', async () => {
+  test('leaves no code', async () => {
     await follow('/login', [password()]);
-    const codes = await server.parts.database.kysely.selectFrom('authorization_codes').selectAll().where('spent_at', 'is', null).execute();
-    for (const { client_id, code_challenge } of codes.filter((code) => code.client_id === `${ORIGIN}/`)) {
-      expect(client_id).toBe(`${ORIGIN}/`);
-      expect(code_challenge).toMatch(/^[\w-]{43}$/);
-    }
+    const codes = await server.parts.database.kysely.selectFrom('authorization_codes').selectAll().execute();
+    expect(codes.filter(({ client_id }) => client_id === `${ORIGIN}/`)).toEqual([]);
   });
 });

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { epochSeconds } from '../../../src/domain/clock.ts';
 import { randomId } from '../../../src/domain/secret.ts';
 import { createAuthorizationCodes } from '../../../src/repository/authorization_codes.ts';
-import { createCodes } from '../../../src/tokens/authorization_code.ts';
 import { NONCE_WINDOW } from '../../../src/tokens/dpop_nonce.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { newProofKey, type ProofKey, proofFor } from '../../support/dpop.ts';
 import { ISSUER, loginOf } from '../../support/grants.ts';
+import { createReleasedCodes } from '../../support/released_codes.ts';
 import { CLIENT_ID, REMOTE_ADDRESS, startServer, type TestServer } from '../../support/server.ts';
 import { CHALLENGE, VERIFIER } from '../../support/standard_grants.ts';
 
@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 async function newCode({ parts }: TestServer): Promise<string> {
-  const codes = createCodes({ authorizationCodes: createAuthorizationCodes(parts.database), clock: parts.clock, lifetime: 60 });
+  const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodes(parts.database), clock: parts.clock, lifetime: 60 });
   const owner = await parts.database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
   const facts = { scope: ['openid'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null };
   const login = { client_id: 'spa', redirect_uri: CALLBACK, code_challenge: CHALLENGE, auth_time: parts.clock(), standard: facts };

@@ -1,0 +1,51 @@
+// Which URL clients publish a Client ID Metadata Document: those speak the standard profile only, also when they send
+// a request of Home Assistant's dialect. Asked when such a request starts, so the answer is kept for a minute.
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import type { UrlClients } from '../repository/url_clients.ts';
+import type { MetadataDocuments } from './client_metadata_document.ts';
+
+export interface DocumentClientsDeps {
+  metadataDocuments: MetadataDocuments;
+  urlClients: Pick<UrlClients, 'find'>;
+  clock: Clock;
+}
+
+/**
+ * Whether the client publishes a document, or did when a person last logged in to it. A document that cannot be
+ * fetched and was never seen counts as none; a document that is there and wrong counts as one.
+ */
+export type PublishesDocument = (client_id: string, remote_address: string) => Promise<boolean>;
+
+const KEPT_SECONDS = 60;
+const MAX_KEPT = 1_000;
+
+export function createDocumentClients({ metadataDocuments, urlClients, clock }: DocumentClientsDeps): PublishesDocument {
+  const answers = new Map<string, { publishes: boolean; expires_at: Date }>();
+
+  async function isPublished(client_id: string, remote_address: string): Promise<boolean> {
+    try {
+      return (await metadataDocuments.find(client_id, remote_address)) !== null;
+    } catch (error) {
+      if (error instanceof AuthError && error.code === 'invalid_client_id') return true;
+      if (error instanceof AuthError && error.code === 'temporarily_unavailable') return false;
+      throw error;
+    }
+  }
+
+  function keep(client_id: string, publishes: boolean): void {
+    answers.delete(client_id);
+    answers.set(client_id, { publishes, expires_at: addSeconds(clock(), KEPT_SECONDS) });
+    const [oldest] = answers.keys();
+    if (answers.size > MAX_KEPT && oldest !== undefined) answers.delete(oldest);
+  }
+
+  return async (client_id, remote_address) => {
+    if (!metadataDocuments.mayPublish(client_id)) return false;
+    const kept = answers.get(client_id);
+    if (kept && kept.expires_at > clock()) return kept.publishes;
+    const publishes = (await isPublished(client_id, remote_address)) || (await urlClients.find(client_id))?.kind === 'metadata_document';
+    keep(client_id, publishes);
+    return publishes;
+  };
+}
