@@ -111,7 +111,7 @@ export function hostName() {
     .transform((name) => name.toLowerCase());
 }
 
-export function network() {
+function network() {
   const error = 'must be an address or network such as 10.0.0.0/8: host bits zero, and IPv4 written as IPv4';
   return z.string({ error }).refine((text) => parseNetwork(text) !== null, { error });
 }
