@@ -2,8 +2,11 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { AuthError } from '../domain/errors.ts';
 
-/** Seconds for what the database alone answers, and for what may wait for a provider, a client's server or the hash of a password as well. */
-const LIMITS = { database: 5, others: 15 } as const;
+/**
+ * Seconds for what the database alone answers (the client has its 503 within 5 s, the way there included), and for what may wait for a provider, a
+ * client's server or the hash of a password as well.
+ */
+const LIMITS = { database: 4.5, others: 15 } as const;
 /** One look at all that is under way: cheaper than a timer for each request. */
 const LOOK_MS = 250;
 const RETRY_AFTER = 5;

@@ -7,8 +7,8 @@ import { databaseError, isConflict, isDead, isStalePlan, refusesConnection, unav
 import { runInOneRoundTrip, type Statement } from './round_trip.ts';
 
 const CONNECT_RETRY_MS = 200;
-/** A statement, the wait for a connection included. */
-const TRIP_MS = 4_500;
+/** A statement, the wait for a connection included: its error is answered within the 5 s a request has. */
+const TRIP_MS = 4_000;
 /** However long the wait for the connection was. */
 const LEAST_QUERY_MS = 500;
 

@@ -66,25 +66,25 @@ describe('the server of a database that goes away', () => {
       () => redeem(server, `lk_ac_${'A'.repeat(43)}`),
     ].map(timed);
 
+  /** The median: the fault is to wait at every request, and the machine of the tests has other things to do. */
   async function isServedWithoutDatabase(): Promise<void> {
     for (const path of ['/healthz', '/.well-known/jwks.json', '/.well-known/openid-configuration']) {
       const times: number[] = [];
-      for (let round = 0; round < 5; round += 1) {
+      for (let round = 0; round < 9; round += 1) {
         const { status, ms } = await timed(() => server.request(path));
         expect([path, status]).toEqual([path, 200]);
         times.push(ms);
       }
-      // The quickest: the machine of the tests has other things to do, and the fault is to wait at every request.
-      expect(Math.min(...times), path).toBeLessThan(100);
+      expect(times.sort((a, b) => a - b)[4], `${path} ${times.map(Math.round)}`).toBeLessThan(100);
     }
   }
 
   async function isAway(): Promise<void> {
     const answers = needy();
     await isServedWithoutDatabase();
-    for (const { status, retry_after, ms } of await Promise.all(answers)) {
-      expect([status, retry_after]).toEqual([503, expect.stringMatching(/^\d+$/)]);
-      expect(ms).toBeLessThan(6_000);
+    for (const [index, { status, retry_after, ms }] of (await Promise.all(answers)).entries()) {
+      expect([index, status, retry_after]).toEqual([index, 503, expect.stringMatching(/^\d+$/)]);
+      expect(ms, `request ${index}`).toBeLessThan(5_000);
     }
     // Again, when the ban list is old.
     await isServedWithoutDatabase();
@@ -95,11 +95,13 @@ describe('the server of a database that goes away', () => {
     await expect.poll(async () => (await server.request('/readyz')).status, { timeout: 10_000 }).toBe(200);
     expect((await refresh(server, tokens.refresh_token)).status).toBe(200);
     expect((await beginLogin(server)).status).toBe(200);
-    expect(performance.now() - back).toBeLessThan(5_000);
+    expect(performance.now() - back).toBeLessThan(2_000);
   }
 
   // R2, R4
   test('frozen', { timeout: 60_000 }, async () => {
+    // The pool is full of connections, so that requests wait for an answer on one as well as for one.
+    for (const answer of await Promise.all(Array.from({ length: 20 }, () => beginLogin(server)))) expect(answer.status).toBe(200);
     signalAll('SIGSTOP');
     try {
       await isAway();
