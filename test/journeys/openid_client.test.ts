@@ -117,7 +117,7 @@ test('a device that its owner connects', async () => {
   const rp = await discover('tv', client.None());
   const device = await client.initiateDeviceAuthorization(rp, { scope: 'openid profile' });
   const { answer, seen } = await standardBrowser(server).follow(device.verification_uri_complete!);
-  expect([answer.status, seen]).toEqual([200, ['login', 'consent']]);
+  expect([answer.status, seen]).toEqual([200, ['login', 'code', 'consent']]);
   const tokens = await client.pollDeviceAuthorizationGrant(rp, device);
   expect(tokens.claims()).toMatchObject({ aud: 'tv' });
   expect(await client.refreshTokenGrant(rp, tokens.refresh_token!)).toMatchObject({ scope: 'openid profile' });

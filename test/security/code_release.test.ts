@@ -391,7 +391,7 @@ describe('connecting a device', () => {
       const browser = visitor(server, { 'x-forwarded-for': ABROAD });
       expect((await browser.get(path)).headers.get('location')).toContain('/login?');
       await pass(browser, '/login?next=/account/sessions', 'password');
-      const html = await (await browser.get(path)).text();
+      const html = await (await browser.press(path)).text();
       expect(html.includes('The app chose this name itself; nobody has checked it.')).toBe(kind !== 'registered');
       expect(html).not.toMatch(/[\u202e\u2066]/);
       const host = { registered: 'bank.example.com', document: new URL(site.url).host }[kind] ?? 'app.example.com';

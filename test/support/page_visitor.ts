@@ -1,10 +1,10 @@
 // A person with a browser that has no JavaScript: follows our pages by their forms, with a cookie jar.
 import type { TestServer } from './server.ts';
 
-/** The fields a form already carries. */
+/** The fields a form already carries: its hidden ones, and the code of a device in its field. */
 export function fieldsOf(html: string): Record<string, string> {
   const fields: Record<string, string> = {};
-  for (const [tag] of html.matchAll(/<input type="hidden"[^>]*>/g)) {
+  for (const [tag] of html.matchAll(/<input (?:type="hidden"|id="user_code")[^>]*>/g)) {
     const name = /name="([^"]*)"/.exec(tag)?.[1] ?? '';
     fields[name] = decoded(/value="([^"]*)"/.exec(tag)?.[1] ?? '');
   }

@@ -41,7 +41,7 @@ export function standardBrowser(server: TestServer, headers: Record<string, stri
       const next = stepOf(html);
       if (next === null || answer.status !== 200) return { answer, html, location: null, seen };
       seen.push(next);
-      answer = await browser.submit(here, html, next === 'login' ? { username, password } : { _decision: decision });
+      answer = await browser.submit(here, html, { login: { username, password }, code: {}, consent: { _decision: decision } }[next]);
     }
     throw new Error(`no end after ${seen}`);
   }
@@ -58,10 +58,11 @@ export function standardBrowser(server: TestServer, headers: Record<string, stri
   };
 }
 
-type Step = 'login' | 'consent';
+type Step = 'login' | 'code' | 'consent';
 
 function stepOf(html: string): Step | null {
   if (html.includes('name="password"')) return 'login';
+  if (html.includes('id="user_code"')) return 'code';
   return html.includes('value="allow"') ? 'consent' : null;
 }
 

@@ -13,28 +13,32 @@ export const DEVICE = { user_code: 'user_code', decision: '_decision' } as const
 interface Common {
   language: Language;
   stylesheet: string;
-  path: string;
+  action: string;
+  csrf: string;
 }
 
 export interface DeviceCodePage extends Common {
-  /** What was typed before, if nothing came of it. */
-  wrong: string | null;
+  /** What stands in the field: the code of the address, or what was typed. */
+  typed: string;
+  /** Whether there is no such code. */
+  is_wrong: boolean;
 }
 
-/** The form asks by GET: looking a code up approves nothing, and the address is the one that the device may show. */
-export function deviceCodePage({ language, stylesheet, path, wrong }: DeviceCodePage): string {
+/** The form posts: only a form of ours may look a code up, because each wrong one is counted. */
+export function deviceCodePage({ language, stylesheet, action, csrf, typed, is_wrong }: DeviceCodePage): string {
   const { t } = language;
-  const described = wrong === null ? {} : { 'aria-invalid': true, 'aria-describedby': 'complaint' };
+  const described = is_wrong ? { 'aria-invalid': true, 'aria-describedby': 'complaint' } : {};
   return render(
     <Layout language={language} title={t('device.title')} stylesheet={stylesheet}>
       <h1>{t('device.title')}</h1>
       <p>{t('device.enter')}</p>
-      <form method="get" action={path}>
-        {wrong === null ? null : (
+      <form method="post" action={action}>
+        <input type="hidden" name={CSRF_FIELD} value={csrf} />
+        {is_wrong ? (
           <p class="alert" id="complaint" role="alert">
             {t('device.unknown')}
           </p>
-        )}
+        ) : null}
         <label for="user_code">{t('field.user_code')}</label>
         <input
           id="user_code"
@@ -45,7 +49,7 @@ export function deviceCodePage({ language, stylesheet, path, wrong }: DeviceCode
           spellcheck={false}
           required
           maxlength={64}
-          value={wrong ?? ''}
+          value={typed}
           autofocus
           {...described}
         />
@@ -64,8 +68,6 @@ export interface DevicePage extends Common {
   scopes: readonly string[];
   /** Where the app uses it, beside here. */
   resources: readonly string[];
-  action: string;
-  csrf: string;
   /** The way to another account. */
   other: string;
 }

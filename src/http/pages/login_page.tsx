@@ -6,7 +6,7 @@ import { Layout, render } from './layout.tsx';
 import { Client, type ShownClient } from './shown_client.tsx';
 import { CONTROL, isPasskeyForm, StepForm } from './step_form.tsx';
 
-export interface OtherWay {
+interface OtherWay {
   name: string;
   href: string;
   /** Of use only to a browser that knows passkeys. */

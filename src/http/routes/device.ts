@@ -1,5 +1,6 @@
-// GET and POST /device: the page on which a person who is logged in connects a device by the code that it shows. Opening it approves nothing: that
-// takes a click, on a page that names the app, the scopes and the code. And /device/qr, the way to that page for a device that can show an image.
+// GET and POST /device: the page on which a person who is logged in connects a device by the code that it shows. GET
+// stores and counts nothing; the code is looked up when the form is sent, and connecting takes a click on the page that
+// names the app (RFC 8628 section 3.3.1). And /device/qr, the way to that page as an image.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { renderSVG } from 'uqr';
@@ -64,9 +65,19 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
     return sendPage(reply, messagePage({ ...page, title: t(`device.${what}_title`), text: t(`device.${what}`) }));
   }
 
-  function askForCode({ request, reply }: Visit, wrong: string | null): FastifyReply {
-    const page = deviceCodePage({ language: languageOf(request), stylesheet, path: PATH, wrong });
-    return sendPage(reply.code(wrong === null ? 200 : 400), page, { any_form_target: true });
+  /** The form for the code, with the one of the address in it. */
+  function askForCode({ request, reply, query }: Visit, is_wrong: boolean): FastifyReply {
+    const { csrf_token } = csrf.meet(request, reply);
+    const typed = query.get(DEVICE.user_code) ?? '';
+    const page = deviceCodePage({
+      language: languageOf(request),
+      stylesheet,
+      action: `${PATH}?${query}`,
+      csrf: csrf_token,
+      typed,
+      is_wrong,
+    });
+    return sendPage(reply.code(is_wrong ? 400 : 200), page, { any_form_target: true });
   }
 
   async function askForAnswer(
@@ -77,7 +88,7 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
     const language = languageOf(request);
     const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = devicePage({
-      ...{ language, stylesheet, path: PATH },
+      ...{ language, stylesheet },
       client: shownOf(client),
       account: session.name ?? session.user_id,
       user_code: showUserCode(user_code),
@@ -95,26 +106,23 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
     return reply.redirect(loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`), 303);
   }
 
-  async function show(visit: Visit): Promise<FastifyReply> {
+  /** Looks the code up, which is this session's from now on, and shows who asks. */
+  async function claim(visit: Visit, typed: string): Promise<FastifyReply> {
     const { request, session, query } = visit;
-    const typed = query.get(DEVICE.user_code);
-    if (typed === null) return askForCode(visit, null);
     const asked = await deviceApproval.open(typed, session, request.remote_address);
-    if (!asked) return askForCode(visit, typed);
+    if (!asked) return askForCode(visit, true);
     if (asked.admission !== 'admitted') return tell(visit, asked.admission);
     return deviceApproval.needsLogin(asked, session, query, csrf.hashOf(request)) ? toLogin(visit) : askForAnswer(visit, asked);
   }
 
-  async function decide(visit: Visit, form: ReadonlyMap<string, string>): Promise<FastifyReply> {
+  async function decide(visit: Visit, typed: string, decision: string): Promise<FastifyReply> {
     const { request, session, query } = visit;
-    const typed = form.get(DEVICE.user_code) ?? '';
-    const decision = form.get(DEVICE.decision);
     if (decision !== 'allow' && decision !== 'deny') throw new AuthError('invalid_request', 'A decision is missing');
     const asked = await deviceApproval.reopen(typed, session, request.remote_address);
-    if (!asked) return askForCode(visit, typed);
+    if (!asked) return askForCode(visit, true);
     if (decision === 'allow' && deviceApproval.needsLogin(asked, session, query, csrf.hashOf(request))) return toLogin(visit);
     const answered = await (decision === 'allow' ? deviceApproval.approve : deviceApproval.deny)(asked, session, request.remote_address);
-    if (!answered) return askForCode(visit, typed);
+    if (!answered) return askForCode(visit, true);
     return tell(visit, decision === 'allow' ? 'connected' : 'denied');
   }
 
@@ -124,15 +132,21 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
     app.get(PATH, { config }, async (request, reply) => {
       const query = readQuery(request);
       const session = await browserSessions.find(request);
-      return session ? await show({ request, reply, session, query }) : toLogin({ request, reply, query });
+      return session ? askForCode({ request, reply, session, query }, false) : toLogin({ request, reply, query });
     });
 
     app.post(PATH, { config }, async (request, reply) => {
       const form = await formBody(request);
       csrf.check(request, form);
+      const typed = (form.get(DEVICE.user_code) ?? '').slice(0, MAX_TYPED);
       const query = readQuery(request);
+      // A login in between comes back to the code that was typed.
+      query.set(DEVICE.user_code, typed);
       const session = await browserSessions.find(request);
-      return session ? await decide({ request, reply, session, query }, form) : toLogin({ request, reply, query });
+      if (!session) return toLogin({ request, reply, query });
+      const visit = { request, reply, session, query };
+      const decision = form.get(DEVICE.decision);
+      return decision === undefined ? await claim(visit, typed) : await decide(visit, typed, decision);
     });
 
     app.get(`${PATH}/qr`, { config: { answers: 'plain', cors: 'any' } }, async (request, reply) => {

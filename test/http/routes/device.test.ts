@@ -151,7 +151,7 @@ describe('the device authorization endpoint', () => {
 // G4
 test('a person sees who asks for what and the code, and the device has tokens after their click', async () => {
   const { device_code, user_code, path } = await started();
-  const page = await ada.get(path);
+  const page = await ada.press(path);
   const html = await page.text();
   expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
   for (const shown of [user_code, 'Tele&lt;b>vision', 'tv.example.com', 'play your music', 'Ada']) expect(html).toContain(shown);
@@ -167,7 +167,7 @@ test('a person sees who asks for what and the code, and the device has tokens af
 
 test('the page names the servers that tokens are for, and the yes is remembered for them', async () => {
   const { device_code, path } = await started({ resource: API });
-  const html = await (await ada.get(path)).text();
+  const html = await (await ada.press(path)).text();
   expect(html).toContain(`<p>It will be used at:</p><ul><li>${API}</li></ul>`);
   await ada.submit(path, html, allow);
   expect(await poll(device_code)).toMatchObject({ token_type: 'Bearer' });
@@ -178,7 +178,7 @@ test('the page names the servers that tokens are for, and the yes is remembered 
 // G3
 test('a no reaches the device', async () => {
   const { device_code, path } = await started();
-  const done = await ada.submit(path, await (await ada.get(path)).text(), deny);
+  const done = await ada.submit(path, await (await ada.press(path)).text(), deny);
   expect(await done.text()).toContain('Not connected');
   expect(await poll(device_code)).toMatchObject({ error: 'access_denied' });
 });
@@ -186,15 +186,37 @@ test('a no reaches the device', async () => {
 test('the code may be typed, as people type', async () => {
   const { user_code } = await started();
   const form = await (await ada.get('/device')).text();
-  expect(form).toContain('<form method="get" action="/device"');
   const typed = ` ${user_code.toLowerCase().replace('-', ' ')} `;
-  expect(await (await ada.get(`/device?${new URLSearchParams({ user_code: typed })}`)).text()).toContain(user_code);
+  const html = await (await ada.submit('/device', form, { user_code: typed })).text();
+  for (const shown of [user_code, 'Tele&lt;b>vision']) expect(html).toContain(shown);
+});
+
+// S9
+test.each(['GET', 'HEAD'])('%s shows the form with the code in it; it claims no code, and counts no wrong one', async (method) => {
+  const { user_code, path } = await started();
+  const cookie = [...ada.jar].map(([name, value]) => `${name}=${value}`).join('; ');
+  const before = await row(user_code);
+  for (let count = 0; count < 30; count++)
+    expect((await server.request('/device?user_code=BBBB-BBBB', { method, headers: { cookie } })).status).toBe(200);
+  const answer = await server.request(path, { method, headers: { cookie } });
+  expect(answer.status).toBe(200);
+  const html = await answer.text();
+  if (method === 'GET') expect(html).toContain(`value="${user_code}"`);
+  expect(html).not.toContain('vision');
+  expect(await row(user_code)).toEqual(before);
+  expect(await server.parts.database.kysely.selectFrom('failed_logins').selectAll().execute()).toEqual([]);
+  // The form of another site looks nothing up either.
+  const body = new URLSearchParams({ user_code, csrf_token: 'forged' });
+  expect((await server.request('/device', { method: 'POST', headers: { cookie }, body })).status).toBe(403);
+  expect(await row(user_code)).toEqual(before);
+  expect((await ada.press(path)).status).toBe(200);
+  expect(await row(user_code)).toMatchObject({ status: 'pending', claimed_sid: expect.any(String) });
 });
 
 test('the page speaks the language of its reader', async () => {
   const { path } = await started();
   const german = visitor(server, { 'accept-language': 'de' });
-  const html = await (await open(german, path, OWNER)).text();
+  const html = await (await german.submit(path, await (await open(german, path, OWNER)).text(), {})).text();
   for (const text of ['deine Musik spielen', 'Nicht verbinden', 'lang="de"']) expect(html).toContain(text);
 });
 
@@ -203,8 +225,9 @@ test('who is not logged in comes back to the code after the login', async () => 
   const stranger = visitor(server);
   const asked = await stranger.get(path);
   expect([asked.status, asked.headers.get('location')]).toEqual([303, expect.stringMatching(/^\/login\?next=%2Fdevice%3F/)]);
-  const html = await (await open(stranger, path, OWNER)).text();
-  expect(html).toContain(user_code);
+  const form = await (await open(stranger, path, OWNER)).text();
+  expect(form).toContain(`value="${user_code}"`);
+  const html = await (await stranger.submit(path, form, {})).text();
   await stranger.submit(path, html, allow);
   expect(await poll(device_code)).toMatchObject({ token_type: 'Bearer' });
 });
@@ -212,7 +235,7 @@ test('who is not logged in comes back to the code after the login', async () => 
 // G4
 test.each(['GET', 'HEAD'])('%s approves nothing, whatever it says', async (method) => {
   const { user_code, path } = await started();
-  await ada.get(path);
+  await ada.press(path);
   const cookie = [...ada.jar].map(([name, value]) => `${name}=${value}`).join('; ');
   await server.request(`${path}&_decision=allow`, { method, headers: { cookie } });
   expect(await row(user_code)).toMatchObject({ status: 'pending' });
@@ -221,7 +244,7 @@ test.each(['GET', 'HEAD'])('%s approves nothing, whatever it says', async (metho
 describe('a click counts only', () => {
   test('from a form of ours', async () => {
     const { user_code, path } = await started();
-    const html = await (await ada.get(path)).text();
+    const html = await (await ada.press(path)).text();
     const forged = await ada.submit(path, html, { ...allow, csrf_token: 'forged' });
     expect(forged.status).toBe(403);
     expect(await row(user_code)).toMatchObject({ status: 'pending' });
@@ -231,11 +254,11 @@ describe('a click counts only', () => {
   test('from the session that opened the code', async () => {
     const { user_code, path } = await started();
     const bob = await loggedIn(BOB);
-    const html = await (await ada.get(path)).text();
-    const opened = await bob.get(path);
+    const html = await (await ada.press(path)).text();
+    const opened = await bob.press(path);
     expect(opened.status).toBe(403);
     const { path: other } = await started();
-    const his = await (await bob.get(other)).text();
+    const his = await (await bob.press(other)).text();
     const before = await row(user_code);
     for (const decision of [allow, deny]) expect((await bob.submit(other, his, { ...decision, user_code })).status).toBe(403);
     expect(await row(user_code)).toEqual(before);
@@ -246,21 +269,21 @@ describe('a click counts only', () => {
   test('for a code that was opened', async () => {
     const { user_code } = await started();
     const { path } = await started();
-    const html = await (await ada.get(path)).text();
+    const html = await (await ada.press(path)).text();
     expect((await ada.submit(path, html, { ...allow, user_code })).status).toBe(403);
     expect(await row(user_code)).toMatchObject({ status: 'pending', claimed_sid: null });
   });
 
   test('once', async () => {
     const { path } = await started();
-    const html = await (await ada.get(path)).text();
+    const html = await (await ada.press(path)).text();
     expect((await ada.submit(path, html, allow)).status).toBe(200);
     expect((await ada.submit(path, html, deny)).status).toBe(400);
   });
 
   test('as yes or no', async () => {
     const { user_code, path } = await started();
-    const html = await (await ada.get(path)).text();
+    const html = await (await ada.press(path)).text();
     expect((await ada.submit(path, html, { _decision: 'perhaps' })).status).toBe(400);
     expect(await row(user_code)).toMatchObject({ status: 'pending' });
   });
@@ -270,7 +293,7 @@ describe('a click counts only', () => {
 test('a person whom the client is not for cannot say yes, and the device is told', async () => {
   const { device_code, path } = await started({ client_id: 'safe', scope: 'openid' });
   const bob = await loggedIn(BOB);
-  const html = await (await bob.get(path)).text();
+  const html = await (await bob.press(path)).text();
   expect((await bob.submit(path, html, allow)).status).toBe(403);
   expect(await poll(device_code, 'safe')).toMatchObject({ error: 'access_denied' });
 });
@@ -280,10 +303,10 @@ describe('where the device wants', () => {
   test('a login that is not too old, the person logs in again before they say yes', async () => {
     const { device_code, path } = await started({ max_age: '60' });
     server.advance(61);
-    const asked = await ada.get(path);
+    const asked = await ada.press(path);
     expect([asked.status, asked.headers.get('location')]).toEqual([303, expect.stringMatching(/^\/login\?/)]);
-    const again = await open(ada, path, OWNER);
-    const html = await again.text();
+    const form = await (await open(ada, asked.headers.get('location')!, OWNER)).text();
+    const html = await (await ada.submit(path, form, {})).text();
     await ada.submit(path, html, allow);
     expect(await poll(device_code)).toMatchObject({ token_type: 'Bearer' });
   });
@@ -291,19 +314,19 @@ describe('where the device wants', () => {
   test('one, that of another browser does not do', async () => {
     const { path } = await started({ max_age: '60' });
     server.advance(61);
-    const sent = new URL((await ada.get(path)).headers.get('location')!, ORIGIN);
+    const sent = new URL((await ada.press(path)).headers.get('location')!, ORIGIN);
     const again = await loggedIn(OWNER);
     server.advance(61);
     // Ada logs in at the address that the other browser was sent to.
     await open(ada, sent.pathname + sent.search, OWNER);
     const marked = sent.searchParams.get('next')!;
-    expect((await ada.get(marked)).status).toBe(200);
-    expect((await again.get(marked)).headers.get('location')).toMatch(/^\/login\?/);
+    expect((await ada.press(marked)).status).toBe(200);
+    expect((await again.press(marked)).headers.get('location')).toMatch(/^\/login\?/);
   });
 
   test('one, a page that was drawn before does not do', async () => {
     const { user_code, path } = await started({ max_age: '60' });
-    const html = await (await ada.get(path)).text();
+    const html = await (await ada.press(path)).text();
     server.advance(61);
     expect((await ada.submit(path, html, allow)).status).toBe(303);
     expect(await row(user_code)).toMatchObject({ status: 'pending' });
@@ -311,7 +334,7 @@ describe('where the device wants', () => {
 
   test('a second factor, a login without one is asked for again', async () => {
     const { path } = await started({ acr_values: '2' });
-    expect((await ada.get(path)).status).toBe(303);
+    expect((await ada.press(path)).status).toBe(303);
   });
 });
 
@@ -320,7 +343,8 @@ describe('a wrong code', () => {
   test.each(['"><svg onload=alert(1)>', 'BBBB-BBBB', '', '\u202e', 'x'.repeat(5000)])(
     'is answered the same, and escaped: %#',
     async (typed) => {
-      const answer = await ada.get(`/device?${new URLSearchParams({ user_code: typed })}`);
+      const form = await (await ada.get('/device')).text();
+      const answer = await ada.submit('/device', form, { user_code: typed });
       const html = await answer.text();
       expect(answer.status).toBe(400);
       expect(html).toContain('There is no such code');
@@ -332,21 +356,21 @@ describe('a wrong code', () => {
   // G1
   test('may be typed twenty times; then the person and their address must wait, and nobody is banned', async () => {
     const { path } = await started();
-    for (let count = 0; count < 20; count++) expect((await ada.get('/device?user_code=BBBB-BBBB')).status).toBe(400);
-    const refused = await ada.get(path);
+    for (let count = 0; count < 20; count++) expect((await ada.press('/device?user_code=BBBB-BBBB')).status).toBe(400);
+    const refused = await ada.press(path);
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '600']);
     const bob = await loggedIn(BOB);
-    expect((await bob.get(path)).status).toBe(429);
+    expect((await bob.press(path)).status).toBe(429);
     expect(await server.parts.throttle.listBans(10)).toEqual([]);
     server.advance(601);
-    expect((await bob.get('/device?user_code=BBBB-BBBB')).status).toBe(400);
+    expect((await bob.press('/device?user_code=BBBB-BBBB')).status).toBe(400);
   });
 });
 
 test('an expired code is no code', async () => {
   const { device_code, path } = await started();
   server.advance(600);
-  expect((await ada.get(path)).status).toBe(400);
+  expect((await ada.press(path)).status).toBe(400);
   expect(await poll(device_code)).toMatchObject({ error: 'expired_token' });
 });
 
