@@ -47,13 +47,17 @@ function createAppOver(parts: Parts, { lost_log_lines = () => 0 }: Pick<AppOptio
   const http = createPlugins({ ...parts, lost_log_lines, isDraining });
   const { trusted_proxies, cors_allowed_origins } = config.http;
   const log_requests = config.log.requests;
-  const server = createServer({ ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining });
+  const shared = { ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining };
+  const server = createServer(shared);
+  const { enabled, listen: metrics_address } = config.metrics;
+  const metricsServer = enabled && metrics_address ? createServer({ ...shared, plugins: http.metricsRoutes }) : undefined;
 
   async function listen(): Promise<string> {
     // A first key signs at once. So nobody is served by a process that does not know it: the JWKS of every replica has it before any token does.
     for (const algorithm of SIGNING_ALGORITHMS) await parts.keyring.ready(algorithm);
     // No request waits for the first list of banned addresses.
     await parts.throttle.isBanned('');
+    if (metricsServer) parts.log.info(`metrics at ${await metricsServer.listen(metrics_address)}/metrics`);
     const address = await server.listen(config.listen);
     parts.janitor.start();
     parts.backchannelLogout.start();
@@ -62,9 +66,12 @@ function createAppOver(parts: Parts, { lost_log_lines = () => 0 }: Pick<AppOptio
 
   async function close(): Promise<void> {
     draining = true;
-    const cut = setTimeout(() => server.server.closeAllConnections(), IN_FLIGHT_MS);
+    const servers = metricsServer ? [server, metricsServer] : [server];
+    const cut = setTimeout(() => {
+      for (const { server: sockets } of servers) sockets.closeAllConnections();
+    }, IN_FLIGHT_MS);
     try {
-      await server.close();
+      await Promise.all(servers.map((each) => each.close()));
     } finally {
       clearTimeout(cut);
       await parts.close();

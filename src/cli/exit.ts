@@ -30,7 +30,8 @@ function sentence(error: unknown): string {
 
 function listenFailure(error: Error & { syscall?: string; code?: string; address?: string; port?: number }): string | undefined {
   if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') return undefined;
-  if (error.code === 'EADDRINUSE') return `Port ${error.port} is in use by another program: stop that one, or set listen.port`;
+  if (error.code === 'EADDRINUSE')
+    return `Port ${error.port} is in use by another program: stop that one, or set listen.port (metrics.listen.port)`;
   if (error.code === 'EACCES') return `This account may not listen on port ${error.port}: set listen.port to one above 1023`;
   return `Cannot listen on ${error.address ?? 'listen.host'}: it is no address of this machine (${error.code})`;
 }

@@ -9,12 +9,11 @@ import { forwardAuthSchema } from './forward_auth.ts';
 import { groupSchema } from './group.ts';
 import { certificateFile, countOrNever, databaseUrl, hostName, integer, origin, path, proxy, publicUrl, secretText } from './value.ts';
 
+const listenHost = z.string().regex(/^[\w.:-]{1,255}$/, 'must be an IP address or host name');
+
 const listen = z.strictObject({
   /** The address to listen on. */
-  host: z
-    .string()
-    .regex(/^[\w.:-]{1,255}$/, 'must be an IP address or host name')
-    .default('0.0.0.0'),
+  host: listenHost.default('0.0.0.0'),
   /** 0: any free port; only with `public_url`. */
   port: integer(0, 65_535).default(8420),
 });
@@ -114,11 +113,24 @@ const mail = z.strictObject({
   smtp: smtpConfig.optional(),
 });
 
-const metrics = z.strictObject({
-  enabled: z.boolean().default(true),
-  /** What a scraper must send as bearer; absent: nothing. */
-  token: secretText(16).optional(),
-});
+const metrics = z
+  .strictObject({
+    enabled: z.boolean().default(false),
+    /** What a scraper must send as bearer; absent: nothing, which an address of its own only may have. */
+    token: secretText(16).optional(),
+    /** An address of its own; absent: that of everything else. */
+    listen: z
+      .strictObject({
+        host: listenHost.default('127.0.0.1'),
+        /** 0: any free port, which the log names. */
+        port: integer(0, 65_535),
+      })
+      .optional(),
+  })
+  .refine(({ enabled, token, listen }) => !enabled || token !== undefined || listen !== undefined, {
+    path: ['enabled'],
+    error: 'needs metrics.token (or token_file), or an address of its own in metrics.listen',
+  });
 
 /** The whole file. The blocks of plug-ins are checked by their own schemas, in block.ts. */
 export const configSchema = z.strictObject({

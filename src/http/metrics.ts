@@ -65,7 +65,7 @@ function methodOf(method: string): string {
   return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].includes(method) ? method : 'other';
 }
 
-/** GET /metrics, for whoever knows the token, or for anybody when there is none. */
+/** GET /metrics, with the token as bearer; without one only where it has a listen address of its own. */
 export function metricsRoute({ registry }: Metrics, token: string | undefined): FastifyPluginAsync {
   return async (app) => {
     app.get('/metrics', { config: { monitoring: true } }, async (request, reply) => {

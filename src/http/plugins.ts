@@ -112,6 +112,8 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
 
 export interface Plugins {
   plugins: FastifyPluginAsync[];
+  /** What is served where metrics have an address of their own; empty where they are off. */
+  metricsRoutes: FastifyPluginAsync[];
   observe: onResponseHookHandler;
   renderErrorPage: RenderErrorPage;
   isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
@@ -136,11 +138,12 @@ export function createPlugins(parts: HttpParts): Plugins {
   const rules = { public_url, allowed: config.http.cors_allowed_origins };
   const facts = serverFacts(parts);
   const metrics = createMetrics({ ...parts.database, lost_log_lines: parts.lost_log_lines });
+  const metricsRoutes = config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : [];
   const ready = { ping: parts.database.ping, isDraining: parts.isDraining };
   return {
     plugins: [
       healthRoute(ready),
-      ...(config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : []),
+      ...(config.metrics.listen ? [] : metricsRoutes),
       wellKnownRoute({ ...parts, facts }),
       tokenRoute({ ...parts, hostRule }),
       parRoute(parts),
@@ -170,6 +173,7 @@ export function createPlugins(parts: HttpParts): Plugins {
       endSessionRoute(pages),
       assetsRoute(pages),
     ],
+    metricsRoutes,
     observe: metrics.observe,
     renderErrorPage: createErrorPage(assets),
     async isOwnersBrowser(request) {

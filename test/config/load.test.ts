@@ -110,6 +110,7 @@ describe('values', () => {
     ['tokens: { access_token_lifetime: never }', 'tokens.access_token_lifetime: must be a duration'],
     ['approvals: { by: everyone }', 'approvals.by: must be one of owner, administrators'],
     ['metrics: { token: short }', 'metrics.token: must have at least 16 characters'],
+    ['metrics: { enabled: true }', 'metrics.enabled: needs metrics.token (or token_file), or an address of its own in metrics.listen'], // S19
     ['secret_key: short', 'secret_key: must have at least 32 characters'],
     [`{ database_url: "mysql://a", secret_key: ${KEY} }`, 'database_url: must be a URL such as postgres://'],
     [

@@ -75,8 +75,10 @@ const PLACES: readonly [string, () => Place | Promise<Place>][] = [
   ['to a terminal whose output is stopped', () => terminalThat('stop')],
 ];
 
+const METRICS = { LATCHKEY_METRICS_ENABLED: 'true', LATCHKEY_METRICS_TOKEN: 'a-long-scrape-token' };
+
 const start = async (log_to: number) =>
-  startBuiltServer({ database: db.connection, log_to, port: await freePort(), env: { LATCHKEY_LOG_REQUESTS: 'true' } });
+  startBuiltServer({ database: db.connection, log_to, port: await freePort(), env: { LATCHKEY_LOG_REQUESTS: 'true', ...METRICS } });
 
 /** Long lines in the log: each is refused and answered. */
 async function writeLines(target: BuiltServer, requests: number): Promise<void> {
@@ -130,7 +132,7 @@ describe.skipIf(disk_missing !== null)('a disk that fills up under the log', () 
     await writeLines(server, 2_000);
     await isWellServed(server);
     expect((await server.request('/api/me', { headers: { authorization: `Bearer ${tokens.access_token}` } })).status).toBe(200);
-    const metrics = (await server.request('/metrics')).text;
+    const metrics = (await server.request('/metrics', { headers: { authorization: `Bearer ${METRICS.LATCHKEY_METRICS_TOKEN}` } })).text;
     const lost = Number(/^latchkey_log_lines_lost_total (\d+)$/m.exec(metrics)?.[1]);
     expect(lost).toBeGreaterThan(0);
     disk.free();

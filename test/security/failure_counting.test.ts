@@ -144,7 +144,9 @@ let server: TestServer;
 let expired: string;
 beforeAll(async () => {
   const registration = { enabled: true, initial_access_token: 'an-initial-access-token' };
-  server = await startServer({ config: { registration, http: { ip_ban_enabled: false } } });
+  server = await startServer({
+    config: { registration, http: { ip_ban_enabled: false }, metrics: { enabled: true, token: 'a-long-scrape-token' } },
+  });
   // Without an owner, so that onboarding is still open.
   expired = forgedToken({ sub: 'x', exp: 1 });
 });

@@ -168,6 +168,7 @@ beforeAll(async () => {
       auth_mfa_modules: [{ type: 'totp' }],
       registration: { enabled: true, initial_access_token: 'only-for-tests-and-long-enough-for-it' },
       http: { ip_ban_enabled: false, login_attempts_threshold: -1 },
+      metrics: { enabled: true, token: 'a-long-scrape-token' },
     },
   });
   const { access_token: token } = await server.ownerTokens();
