@@ -34,8 +34,7 @@ interface AppliedMigration {
 export async function migrate(source: ConnectionOptions, { folder, log }: MigrateOptions = {}): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(folder ?? DEFAULT_FOLDER);
   return await withMigrationLock(source, async (client) => {
-    await client.query(`create table if not exists schema_migrations (
-      version integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default clock_timestamp())`);
+    await createMigrationTable(client);
     await addOldestProgram(client);
     const already = await readApplied(client);
     const pending = pendingOf(migrations, already);
@@ -85,6 +84,14 @@ function pendingOf(migrations: Migration[], applied: AppliedMigration[]): Migrat
   const late = pending.find(({ version }) => version < last);
   if (late) throw new Error(`Migration ${late.name} comes too late: the database already is at ${last}`);
   return pending;
+}
+
+/** Only where it is missing: `if not exists` too is refused to a role that may create nothing, such as one that only runs the server. */
+async function createMigrationTable(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(`select to_regclass('schema_migrations') is not null as exists`);
+  if (rows[0].exists) return;
+  await client.query(`create table schema_migrations (
+    version integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default clock_timestamp())`);
 }
 
 /** Older programs made the table without it. */
