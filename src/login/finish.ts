@@ -50,7 +50,7 @@ type How = Pick<LoggedIn, 'auth_time' | 'amr'>;
 export interface FinishDeps {
   resolveUser: ResolveUser;
   clientPages: { acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean> };
-  clientDirectory: Pick<ClientDirectory, 'admissionOfUrl' | 'urlClient'>;
+  clientDirectory: Pick<ClientDirectory, 'admissionOfUrl' | 'urlClient' | 'whyWithoutDocument'>;
   loginFlows: Pick<LoginFlows, 'take'>;
   finishLogin: FinishLogin;
   authorizationCodes: Pick<AuthorizationCodes, 'store'>;
@@ -74,7 +74,8 @@ export function createFinish(deps: FinishDeps): Finish {
 
   async function judgeRedirectUri({ flow, client_id, remote_address }: Ending): Promise<void> {
     if (await clientPages.acceptsRedirectUri(client_id, flow.redirect_uri, remote_address)) return;
-    throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI');
+    const why = clientDirectory.whyWithoutDocument(clientDirectory.urlClient(client_id));
+    throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI', { detail: why ?? 'it is not an address of the client' });
   }
 
   /** Whether people may log in to the app; asked for those who may log in, so that nobody else can put one on the owner's list. */

@@ -208,8 +208,11 @@ export function createAuthorize(deps: AuthorizeDeps) {
   };
 }
 
-/** A client whose document could not be had has not lied about its address: nobody knows what is its own. */
-function refusedRedirect({ client_id }: Client, redirect_uri: string, why_without_document: string | undefined): AuthError {
+/**
+ * The refusal of a redirect URI, in both dialects. A client whose document or page could not be had has not lied
+ * about its address: nobody knows what is its own.
+ */
+export function refusedRedirect({ client_id }: Pick<Client, 'client_id'>, redirect_uri: string, why_without_document?: string): AuthError {
   if (why_without_document === undefined)
     return new AuthError('refused_redirect_uri', 'Invalid redirect URI', { detail: `${redirect_uri} is not an address of ${client_id}` });
   return new AuthError('client_document_missing', 'The metadata document of the client cannot be read', {

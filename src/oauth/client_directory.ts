@@ -23,7 +23,7 @@ export interface ClientDirectoryDeps {
   clients: Pick<Clients, 'find'>;
   urlClients: Pick<UrlClients, 'find' | 'ask' | 'see'>;
   metadataDocuments: MetadataDocuments;
-  clientPages: Pick<ClientPages, 'acceptsRedirectUri'>;
+  clientPages: Pick<ClientPages, 'acceptsRedirectUri' | 'whyUnread'>;
   clock: Clock;
   audit: Audit;
   policy: UrlClientPolicy;
@@ -42,7 +42,7 @@ export interface ClientDirectory {
    * client's metadata document, and throws `invalid_client_id` when that is there and wrong, `temporarily_unavailable` when it cannot be had.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
-  /** Why a client that may have a metadata document has none, for the log; undefined when nothing was looked for. */
+  /** Why neither the document nor the page of a URL client could be had, for the log; undefined when nothing was looked for. */
   whyWithoutDocument(client: Client): string | undefined;
   /** A URL client of Home Assistant's dialect, whatever is published at that URL. Fetches nothing. */
   urlClient(client_id: string): Client;
@@ -118,7 +118,8 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
 
   return {
     find,
-    whyWithoutDocument: ({ kind, client_id }) => (kind === 'url' ? metadataDocuments.whyMissing(client_id) : undefined),
+    whyWithoutDocument: ({ kind, client_id }) =>
+      kind === 'url' ? (metadataDocuments.whyMissing(client_id) ?? clientPages.whyUnread(client_id)) : undefined,
     urlClient,
     admission,
     async admissionOfUrl(client_id, remote_address) {

@@ -33,7 +33,7 @@ export interface MetadataDocuments {
    * `temporarily_unavailable` when nobody can tell: a client that proves itself must not turn into one that need not.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
-  /** Why the last `find` of it answered null although a document may be there; undefined when it does not know. For the log. */
+  /** Why the last `find` got no document although one may be there; undefined when it does not know. For the log. */
   whyMissing(client_id: string): string | undefined;
 }
 
@@ -55,12 +55,11 @@ export function createMetadataDocuments(deps: MetadataDocumentDeps): MetadataDoc
   const missing = new Map<string, string>();
   const cache = createDocumentCache(async (url, signal) => {
     const answer = await get(url, signal);
-    const found = clientOf(url, answer, deps);
     missing.delete(url);
-    if (found === null && 'reason' in answer) missing.set(url, answer.reason);
+    if ('reason' in answer) missing.set(url, answer.reason);
     const [oldest] = missing.keys();
     if (missing.size > MAX_MISSING && oldest !== undefined) missing.delete(oldest);
-    return found;
+    return clientOf(url, answer, deps);
   }, clock);
   return {
     mayPublish: (client_id) => mayHaveDocument(client_id, allow_private_addresses),

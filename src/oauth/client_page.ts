@@ -24,6 +24,8 @@ export interface ClientPages {
   publishedRedirectUris(client_id: string, remote_address: string): Promise<string[]>;
   /** Whether the redirect URI is the client's own; fetches its page only where the URI alone does not tell. */
   acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean>;
+  /** Why nothing is known of the client's page, when the last fetch of it failed; for the log. */
+  whyUnread(client_id: string): string | undefined;
 }
 
 const BUCKET_MS = 1_000;
@@ -35,12 +37,17 @@ export function createClientPages({ allow_private_addresses, clock, fetch, bucke
   const get = createGuardedFetch({ isAllowed, ...fetch });
   const pool = createFetchPool(clock);
   const cache = new Map<string, { uris: string[]; expires_at: Date }>();
+  const unread = new Set<string>();
   const running = new Map<string, Promise<string[]>>();
 
   async function ask(client_id: string, signal: AbortSignal): Promise<string[]> {
     const began = performance.now();
     const body = await get(client_id, signal);
+    unread.delete(client_id);
     if (body === null) {
+      unread.add(client_id);
+      const [first] = unread;
+      if (unread.size > MAX_CACHED && first !== undefined) unread.delete(first);
       const elapsed = performance.now() - began;
       await pause(Math.ceil(elapsed / bucket_ms) * bucket_ms - elapsed);
       return [];
@@ -67,6 +74,7 @@ export function createClientPages({ allow_private_addresses, clock, fetch, bucke
 
   return {
     publishedRedirectUris: published,
+    whyUnread: (client_id) => (unread.has(client_id) ? 'its page cannot be fetched' : undefined),
     async acceptsRedirectUri(client_id, redirect_uri, remote_address) {
       if (redirectUriMatches(client_id, redirect_uri)) return true;
       if (!isUrlClientId(client_id) || isForbiddenRedirectUri(redirect_uri)) return false;

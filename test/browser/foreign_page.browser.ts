@@ -39,6 +39,16 @@ const go = (url: string) => `location.href = ${JSON.stringify(url)}`;
 const open = (url: string) => `window.open(${JSON.stringify(url)})`;
 const times = (count: number, script: string) => `for (let n = 0; n < ${count}; n += 1) { ${script} }`;
 const image = (url: string) => `new Image().src = ${JSON.stringify(url)}`;
+/** Each of another address, because a browser loads the same one once. */
+const images = (count: number, url: string) =>
+  times(count, `new Image().src = ${JSON.stringify(`${url}${url.includes('?') ? '&' : '?'}n=`)} + n`);
+/** Forms of one page, each sent in a frame of its own. */
+const forms = (count: number, action: string, fields: Record<string, string>) =>
+  times(
+    count,
+    `{ const frame = document.createElement('iframe'); frame.name = 'f' + n; document.body.append(frame);
+      ${form(action, fields, { target: "'f' + n" })} }`,
+  );
 const embed = (tag: string, attributes: Record<string, string>) =>
   `document.body.append(Object.assign(document.createElement('${tag}'), ${JSON.stringify(attributes)}))`;
 const fetched = (url: string, init: object) => `fetch(${JSON.stringify(url)}, ${JSON.stringify(init)}).catch(() => {})`;
@@ -47,13 +57,13 @@ const fetched = (url: string, init: object) => `fetch(${JSON.stringify(url)}, ${
 function form(
   action: string,
   fields: Record<string, string>,
-  { method = 'POST', enctype = 'application/x-www-form-urlencoded' } = {},
+  { method = 'POST', enctype = 'application/x-www-form-urlencoded', target = "''" } = {},
 ): string {
   const made = `Object.assign(document.createElement('form'), ${JSON.stringify({ action, method, enctype })})`;
   const inputs = Object.entries(fields).map(
     ([name, value]) => `sent.append(Object.assign(document.createElement('input'), ${JSON.stringify({ name, value })}));`,
   );
-  return `{ const sent = ${made}; ${inputs.join(' ')} document.body.append(sent); HTMLFormElement.prototype.submit.call(sent); }`;
+  return `{ const sent = ${made}; sent.target = ${target}; ${inputs.join(' ')} document.body.append(sent); HTMLFormElement.prototype.submit.call(sent); }`;
 }
 const posted = (url: string, fields: Record<string, string>) =>
   fetched(url, {
@@ -84,9 +94,9 @@ const SEQUENCES: Sequence[] = [
   ['frames the upstream login', ({ ask }) => embed('iframe', { src: ask(UPSTREAM) })],
   ['frames the login by network, sandboxed', ({ ask }) => embed('iframe', { sandbox: 'allow-forms allow-scripts', src: ask(BYPASS) })],
   ['embeds it as an object', ({ ask }) => embed('object', { data: ask(UPSTREAM) })],
-  ['loads 100 images of the upstream login', ({ ask }) => times(100, image(ask(UPSTREAM)))],
-  ['loads 100 images of the login by network', ({ ask }) => times(100, image(ask(BYPASS)))],
-  ['loads 100 images of our own login', ({ auth }) => times(100, image(`${auth}/login?next=/account/security`))],
+  ['loads 100 images of the upstream login', ({ ask }) => images(100, ask(UPSTREAM))],
+  ['loads 100 images of the login by network', ({ ask }) => images(100, ask(BYPASS))],
+  ['loads 100 images of our own login', ({ auth }) => images(100, `${auth}/login?next=/account/security`)],
   ['loads it as a script', ({ ask }) => embed('script', { src: ask(UPSTREAM) })],
   ['loads it as a style sheet', ({ ask }) => embed('link', { rel: 'stylesheet', href: ask(BYPASS) })],
   ['prefetches it', ({ ask }) => embed('link', { rel: 'prefetch', href: ask(UPSTREAM) })],
@@ -168,8 +178,26 @@ const SEQUENCES: Sequence[] = [
     'asks for a code of a protected host',
     ({ auth, evil }) => go(`${auth}/auth/forward/login?host=${evil.slice(7)}&to=/&state=${'a'.repeat(43)}`),
   ],
+  ['navigates to the device page with a code', ({ auth }) => go(`${auth}/device?user_code=BBBB-BBBB`)],
+  ['loads 30 images of the device page', ({ auth }) => images(30, `${auth}/device?user_code=BBBB-BBBB`)],
   ['revokes by fetch', ({ auth }) => posted(`${auth}/auth/revoke`, { token: 'unknown' })],
+  ['posts 15 unknown refresh tokens by fetch', ({ auth, evil }) => times(15, posted(`${auth}/auth/token`, unknownToken(evil)))],
+  ['posts 15 unknown refresh tokens by forms', ({ auth, evil }) => forms(15, `${auth}/auth/token`, unknownToken(evil))],
+  [
+    'posts 15 client secrets by fetch',
+    ({ auth }) => times(15, posted(`${auth}/auth/token`, { grant_type: 'client_credentials', client_id: 'unknown', client_secret: 'x' })),
+  ],
+  ['introspects 15 times by forms', ({ auth }) => forms(15, `${auth}/auth/introspect`, { token: 'x', client_id: 'unknown' })],
+  ['introspects 15 times by fetch', ({ auth }) => times(15, posted(`${auth}/auth/introspect`, { token: 'x', client_id: 'unknown' }))],
+  ['revokes 15 times by forms', ({ auth }) => forms(15, `${auth}/auth/revoke`, { token: 'x', client_id: 'unknown', client_secret: 'x' })],
 ];
+
+function unknownToken(evil: string) {
+  return { grant_type: 'refresh_token', client_id: `${evil}/`, refresh_token: 'unknown' };
+}
+
+/** Where requests of other sites' pages are refused on their own, once too many failed. */
+const PROVING = /^\/auth\/(token|introspect|revoke)$/;
 
 describe.skipIf(noChromium)('a foreign page', () => {
   const folder = newFolder();
@@ -350,9 +378,12 @@ describe.skipIf(noChromium)('a foreign page', () => {
           expect(after).toEqual(before);
           expect(received.filter((text) => /[?&#]code=|id_token=|access_token=|lk_ac/.test(text))).toEqual([]);
           // Every sequence ran, and over plain http no request said where it came from.
-          expect(proxy.seen.length).toBeGreaterThan(350);
+          expect(proxy.seen.length).toBeGreaterThan(450);
+          for (const path of ['/auth/token', '/auth/introspect', '/auth/revoke'])
+            expect(proxy.seen.filter(({ method, url }) => method === 'POST' && url === path).length).toBeGreaterThan(14);
           if (scheme === 'http') expect(proxy.seen.filter(({ site }) => site !== null)).toEqual([]);
-          expect(proxy.seen.filter(({ status }) => status === 429 || status >= 500)).toEqual([]);
+          const refused = proxy.seen.filter(({ status, url }) => (status === 429 && !PROVING.test(url)) || status >= 500);
+          expect(refused).toEqual([]);
           if (is_logged_in) await expectLoggedIn(context);
         } finally {
           await context.close();
@@ -370,6 +401,10 @@ describe.skipIf(noChromium)('a foreign page', () => {
     // S9
     test('gets the visitor’s address neither banned nor refused', async () => {
       expect(await server.parts.throttle.listBans(10)).toEqual([]);
+      // An app on the visitor's own machine meets no limit of its own.
+      const form = unknownToken(evil_origin);
+      const answer = await server.inject({ method: 'POST', url: '/auth/token', form, remote_address: VISITOR });
+      expect(answer.json()).toMatchObject({ error: 'invalid_grant' });
       const context = await newVisitor(true);
       await expectLoggedIn(context);
       await context.close();

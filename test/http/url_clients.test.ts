@@ -1,5 +1,6 @@
 // Whom the policy about URL clients keeps out of Home Assistant's dialect, by JSON and on the page.
 import { describe, expect, it, test } from 'vitest';
+import { createCli, SECRET_KEY } from '../cli/support.ts';
 import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
 import { authorizeUrl, standardBrowser } from '../support/standard_browser.ts';
 import { CALLBACK } from '../support/standard_clients.ts';
@@ -125,5 +126,42 @@ describe('whoever comes to an app that is kept out is told before they log in', 
     await server.parts.approvals.decide({ client_id: CLIENT_ID, status: 'refused', metadata_hash: null }, operator);
     await expectRefused(server, CLIENT_ID);
     await server.close();
+  });
+});
+
+// U15
+describe('where nothing of an app can be fetched, its redirect URI is refused for that reason', () => {
+  it.each([
+    ['a document', 'app.json'],
+    ['a page', ''],
+  ])('%s, in both dialects: on the page, in the log and to `explain`', async (_what, path) => {
+    const gone = await startStranger(() => {});
+    const client_id = `${gone.url}${path}`;
+    await gone.close();
+    const cli = await createCli();
+    const server = await startServer({
+      database: cli.database,
+      config: { secret_key: SECRET_KEY, url_clients: { allow_private_addresses: true } },
+    });
+    await server.createOwner();
+    const dialects: Record<string, string>[] = [{}];
+    // In the standard profile a client whose host is down is told to come back: that refusal is no redirect URI's.
+    if (path === '') dialects.push({ scope: 'openid' });
+    for (const more of dialects) {
+      const redirect_uri = 'https://elsewhere.example.com/cb';
+      const answer = await standardBrowser(server).get(authorizeUrl({ scope: undefined, client_id, redirect_uri, ...more }));
+      const html = await answer.text();
+      expect([answer.status, answer.headers.get('location')]).toEqual([400, null]);
+      expect(html).toContain('could not read the description that the app publishes');
+      expect(html).not.toContain('does not belong to it');
+      const reference = answer.headers.get('error-ref')!;
+      expect(server.lines.filter((line) => line.includes(reference)).join()).toContain('client_document_missing');
+      await server.parts.audit.flush();
+      const { out } = await cli.run(['explain', reference]);
+      expect(out).toContain('code: client_document_missing');
+      expect(out).toContain(`without it ${redirect_uri} is not known to be the client's`);
+    }
+    await server.close();
+    await cli.close();
   });
 });

@@ -90,6 +90,7 @@ export function createLoginParts(database: Database, options: Options = {}) {
     clientDirectory: {
       admissionOfUrl: async () => 'admitted',
       urlClient: (client_id) => newClient({ client_id, kind: 'url', trusted: false }),
+      whyWithoutDocument: () => undefined,
     },
     loginFlows,
     finishLogin: createFinishLogin(database),

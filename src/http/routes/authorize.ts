@@ -10,6 +10,7 @@ import { isLocalAddress } from '../../domain/network.ts';
 import { queryOf } from '../../domain/standard_request.ts';
 import type { Login } from '../../login/login.ts';
 import { blocked } from '../../login/resolve_user.ts';
+import { refusedRedirect } from '../../oauth/authorize.ts';
 import { formBody } from '../body.ts';
 import type { Browser, Csrf } from '../csrf.ts';
 import { createHomeAssistantAuthorize } from '../home_assistant_authorize.ts';
@@ -43,8 +44,10 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
 
   async function judge(query: URLSearchParams, remote_address: string): Promise<AuthorizationRequest> {
     const authorization = readAuthorizationRequest(query, parts.public_url);
-    if (await parts.acceptsRedirectUri(authorization.client_id, authorization.redirect_uri, remote_address)) return authorization;
-    throw new AuthError('refused_redirect_uri', 'Invalid redirect URI');
+    const { client_id, redirect_uri } = authorization;
+    if (await parts.acceptsRedirectUri(client_id, redirect_uri, remote_address)) return authorization;
+    const client = parts.clientDirectory.urlClient(client_id);
+    throw refusedRedirect(client, redirect_uri, parts.clientDirectory.whyWithoutDocument(client));
   }
 
   /** Which dialect a request speaks. A client that publishes a document is never let off what the document says. */
