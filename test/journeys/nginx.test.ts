@@ -111,7 +111,7 @@ describe.skipIf(missing !== null)('two hosts behind nginx', () => {
     expect((await browser.get(`${A}/`)).status).toBe(302);
     // B is for everybody who is logged in.
     expect(told(await browser.follow(`${B}/`)).headers).toMatchObject({
-      'remote-user': user_id,
+      'remote-user': 'j%C3%BCrgen',
       'remote-name': 'J%C3%BCrgen "J" M%C3%BCller, 100%25',
     });
     await server.parts.database.kysely.insertInto('user_groups').values({ user_id, group_id: 'family' }).execute();
