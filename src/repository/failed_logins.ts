@@ -1,6 +1,7 @@
 // Failed logins by address and by whom they were aimed at; written on failure only. What a row counts began after `since` or counts no more.
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
+import { createTrim } from './row_limits.ts';
 
 export type FailedLogins = ReturnType<typeof createFailedLogins>;
 
@@ -21,8 +22,66 @@ export interface Standing {
   subject_failed_at: Date | null;
 }
 
-export function createFailedLogins(database: Database) {
+interface Failure extends Pair {
+  now: Date;
+  since: Date;
+}
+
+/** Failures of a pair that wait for the statement under way, which adds them all at once. */
+interface Waiting {
+  latest: Failure;
+  failures: number;
+  total: Promise<number>;
+}
+
+export function createFailedLogins(database: Pick<Database, 'kysely'>) {
   const { kysely } = database;
+  const makeRoom = createTrim(database, 'failed_logins');
+  /** By pair, while a statement adds to its row: one at a time, so that a flood of failures holds one connection. */
+  const busy = new Map<string, Promise<unknown>>();
+  const waiting = new Map<string, Waiting>();
+
+  async function addAll({ address, subject, now, since }: Failure, failures: number): Promise<number> {
+    await makeRoom();
+    const began = sql<boolean>`failed_logins.first_failed_at > ${since}`;
+    const counted = await kysely
+      .with('counted', (db) =>
+        db
+          .insertInto('failed_logins')
+          .values({ address, subject, failures, first_failed_at: now, last_failed_at: now })
+          .onConflict((oc) =>
+            oc.columns(['address', 'subject']).doUpdateSet({
+              failures: sql`case when ${began} then failed_logins.failures else 0 end + excluded.failures`,
+              first_failed_at: sql`case when ${began} then failed_logins.first_failed_at else excluded.first_failed_at end`,
+              last_failed_at: sql`greatest(failed_logins.last_failed_at, excluded.last_failed_at)`,
+            }),
+          )
+          .returning('failures'),
+      )
+      .selectFrom('counted')
+      .leftJoin('failed_logins as other', (join) =>
+        join.on('other.address', '=', address).on('other.subject', '<>', subject).on('other.first_failed_at', '>', since),
+      )
+      .select((eb) => sql<number>`(counted.failures + coalesce(${eb.fn.sum('other.failures')}, 0))::int`.as('failures'))
+      .groupBy('counted.failures')
+      .executeTakeFirstOrThrow();
+    return counted.failures;
+  }
+
+  /** Starts adding to a row that nothing adds to; whatever comes meanwhile is added by one statement after it. */
+  function start(key: string, failure: Failure, failures: number): Promise<number> {
+    const added = addAll(failure, failures);
+    const over = added.then(
+      () => {},
+      () => {},
+    );
+    busy.set(key, over);
+    void over.then(() => {
+      if (!waiting.has(key)) busy.delete(key);
+    });
+    return added;
+  }
+
   return {
     /** How an address and a name stand; `lately` is from when guesses at the name are counted. */
     async standing({ address, subject, since, lately }: Pair & { since: Date; lately: Date }): Promise<Standing> {
@@ -37,31 +96,24 @@ export function createFailedLogins(database: Database) {
       return rows[0] ?? { of_address: 0, of_pair: 0, at_subject: 0, subject_failed_at: null };
     },
 
-    /** Counts one failure; answers how many the address has now. */
-    async add({ address, subject, now, since }: Pair & { now: Date; since: Date }): Promise<number> {
-      const began = sql<boolean>`failed_logins.first_failed_at > ${since}`;
-      const counted = await kysely
-        .with('counted', (db) =>
-          db
-            .insertInto('failed_logins')
-            .values({ address, subject, failures: 1, first_failed_at: now, last_failed_at: now })
-            .onConflict((oc) =>
-              oc.columns(['address', 'subject']).doUpdateSet({
-                failures: sql`case when ${began} then failed_logins.failures + 1 else 1 end`,
-                first_failed_at: sql`case when ${began} then failed_logins.first_failed_at else excluded.first_failed_at end`,
-                last_failed_at: sql`greatest(failed_logins.last_failed_at, excluded.last_failed_at)`,
-              }),
-            )
-            .returning('failures'),
-        )
-        .selectFrom('counted')
-        .leftJoin('failed_logins as other', (join) =>
-          join.on('other.address', '=', address).on('other.subject', '<>', subject).on('other.first_failed_at', '>', since),
-        )
-        .select((eb) => sql<number>`(counted.failures + coalesce(${eb.fn.sum('other.failures')}, 0))::int`.as('failures'))
-        .groupBy('counted.failures')
-        .executeTakeFirstOrThrow();
-      return counted.failures;
+    /** Counts one failure; answers how many the address has now, those of parallel calls among them. */
+    add(failure: Failure): Promise<number> {
+      const key = `${failure.address} ${failure.subject.toString('hex')}`;
+      const before = busy.get(key);
+      if (!before) return start(key, failure, 1);
+      const joined = waiting.get(key);
+      if (joined) {
+        joined.failures += 1;
+        joined.latest = failure;
+        return joined.total;
+      }
+      const first: Waiting = { latest: failure, failures: 1, total: Promise.resolve(0) };
+      first.total = before.then(() => {
+        waiting.delete(key);
+        return start(key, first.latest, first.failures);
+      });
+      waiting.set(key, first);
+      return first.total;
     },
 
     /** Forgets the failures of one address at one name, and no others. */

@@ -1,6 +1,7 @@
 // Banned addresses: single IPv4 addresses and IPv6 /64 networks, until the ban expires or somebody lifts it.
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
+import { createTrim } from './row_limits.ts';
 
 /** Begins the keys of requests that other sites' pages make from an address. */
 export const CROSS_SITE_PREFIX = 'cross-site ';
@@ -9,9 +10,11 @@ export type IpBans = ReturnType<typeof createIpBans>;
 
 export function createIpBans(database: Database) {
   const { kysely } = database;
+  const makeRoom = createTrim(database, 'ip_bans');
   return {
     /** Bans an address; answers whether it was not banned already. A ban under way is never stretched. */
     async ban({ address, now, expires_at }: { address: string; now: Date; expires_at: Date }): Promise<boolean> {
+      await makeRoom();
       const banned = await kysely
         .insertInto('ip_bans')
         .values({ address, banned_at: now, expires_at })

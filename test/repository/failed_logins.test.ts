@@ -35,6 +35,27 @@ it('parallel failures are all counted', async () => {
   expect(Math.max(...counts)).toBe(20);
 });
 
+// S10
+it('a flood of failures of one address at one name holds one connection, is counted whole, and outlasts a lock that is not given', async () => {
+  const eve = '192.0.2.9';
+  await add(eve, ann);
+  let unlock = () => {};
+  const held = test.database.transaction(async (trx) => {
+    await trx.updateTable('failed_logins').set({ failures: 1 }).where('address', '=', eve).execute();
+    await new Promise<void>((done) => (unlock = done));
+  });
+  await expect.poll(() => test.database.poolCounters().total - test.database.poolCounters().idle).toBe(1);
+  const first = add(eve, ann).catch((error) => error.code);
+  const rest = Promise.all(Array.from({ length: 60 }, () => add(eve, ann)));
+  await expect.poll(() => test.database.poolCounters().total - test.database.poolCounters().idle).toBe(2);
+  expect(test.database.poolCounters().waiting).toBe(0);
+  expect(await add('192.0.2.10', ann)).toBe(1);
+  expect(await first).toBe('unavailable');
+  unlock();
+  await held;
+  expect(Math.max(...(await rest))).toBe(61);
+});
+
 it('what began before the window counts no more', async () => {
   await add('192.0.2.4', ann, 0);
   await add('192.0.2.4', bob, 1800);
