@@ -26,19 +26,22 @@ interface Guess {
   now: Date;
 }
 
-export function createDeviceCookies({ kysely }: Pick<Database, 'kysely'>) {
+export function createDeviceCookies({ kysely, transaction }: Pick<Database, 'kysely' | 'transaction'>) {
   return {
-    /** Stores a cookie in place of the one that the browser had. */
+    /** Stores a cookie in place of the one that the browser had. Logins of one person take turns, so that the limit holds. */
     async store(cookie: NewDeviceCookie, replaced_hash: Buffer | null): Promise<void> {
       const { cookie_hash, user_id, created_at, expires_at } = cookie;
-      await sql`
-        with removed as (
-          delete from device_cookies where cookie_hash = ${replaced_hash} or cookie_hash in (
-            select cookie_hash from device_cookies where user_id = ${user_id} and cookie_hash is distinct from ${replaced_hash}
-            order by created_at desc, cookie_hash offset ${sql.lit(MAX_OF_USER - 1)})
-        )
-        insert into device_cookies (cookie_hash, user_id, created_at, expires_at)
-        values (${cookie_hash}, ${user_id}, ${created_at}, ${expires_at})`.execute(kysely);
+      await transaction(async (trx) => {
+        await sql`select pg_advisory_xact_lock(hashtextextended(${`device_cookies ${user_id}`}, 0))`.execute(trx);
+        await sql`
+          with removed as (
+            delete from device_cookies where cookie_hash = ${replaced_hash} or cookie_hash in (
+              select cookie_hash from device_cookies where user_id = ${user_id} and cookie_hash is distinct from ${replaced_hash}
+              order by created_at desc, cookie_hash offset ${sql.lit(MAX_OF_USER - 1)})
+          )
+          insert into device_cookies (cookie_hash, user_id, created_at, expires_at)
+          values (${cookie_hash}, ${user_id}, ${created_at}, ${expires_at})`.execute(trx);
+      });
     },
 
     /** Counts a guess before it is looked at; false for a cookie that is unknown, used up, expired, or another person's. */

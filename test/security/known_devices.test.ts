@@ -1,6 +1,7 @@
 // While a name is guessed at from everywhere, its person keeps a way in by a browser that they have logged in from before.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { sha256 } from '../../src/domain/secret.ts';
+import { randomId, sha256 } from '../../src/domain/secret.ts';
+import { createDeviceCookies } from '../../src/repository/device_cookies.ts';
 import { visitor } from '../support/page_visitor.ts';
 import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
 
@@ -93,6 +94,16 @@ it('the cookie is the person’s alone: 256 bits, stored as a hash, worth nothin
   expect(await knownDevices.mayGuess(cookie, local, OWNER.username)).toBe(true);
   server.advance(365 * 86_400);
   expect(await knownDevices.mayGuess(cookie, local, OWNER.username)).toBe(false);
+});
+
+// S10
+it('a person has ten at most when they log in from many browsers at once', async () => {
+  const cookie = { created_at: server.clock(), expires_at: new Date(server.clock().getTime() + 1000) };
+  const { users, database } = server.parts;
+  const [owner] = (await users.list({ limit: 1, cursor: null })).items;
+  const rows = createDeviceCookies(database);
+  await Promise.all(Array.from({ length: 30 }, () => rows.store({ ...cookie, cookie_hash: sha256(randomId()), user_id: owner!.id }, null)));
+  expect(await cookies()).toHaveLength(10);
 });
 
 it('a person has ten at most, a browser one, and a new password ends them all', async () => {
