@@ -75,8 +75,11 @@ export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAs
       const token = pastedSetupToken(field('token'));
       const values = { name: field('name'), username: field('username'), email: field('email') };
       const language = languageOf(request);
-      if (!onboarding.isSetupToken(token))
+      if (!onboarding.isSetupToken(token)) {
+        // The link does not count: over plain http a browser does not say that another site's page asked for it.
+        request.counts_as_failure = token !== '';
         return form(reply.code(403), request, { csrf: csrf_token, token: null, complaint: language.t('onboarding.token_wrong'), values });
+      }
       const again = (complaint: string) => form(reply.code(400), request, { csrf: csrf_token, token, complaint, values });
       if (field('password') !== field('password_again')) return again(language.t('onboarding.passwords_differ'));
       try {

@@ -44,6 +44,21 @@ it('asks for the token without the link, and takes it pasted, as a link too', as
   expect(await server.parts.onboarding.isDone()).toBe(true);
 });
 
+// S2, S9
+it('counts a wrong pasted token against the address, as the JSON route does; no missing one and no link', async () => {
+  const proxied = await startServer({ config: { http: { trusted_proxies: ['127.0.0.1'] } } });
+  const person = visitor(proxied, { 'x-forwarded-for': '198.51.100.1' });
+  const html = await (await person.get('/onboarding')).text();
+  const failures = async () =>
+    (await proxied.parts.database.kysely.selectFrom('failed_logins').select('failures').execute()).map((row) => row.failures);
+  await person.submit('/onboarding', html, { ...PERSON, token: '' });
+  await person.get('/onboarding?token=lk_st_wrong');
+  expect(await failures()).toEqual([]);
+  for (const _ of [1, 2]) expect((await person.submit('/onboarding', html, { ...PERSON, token: 'lk_st_wrong' })).status).toBe(403);
+  expect(await failures()).toEqual([2]);
+  await proxied.close();
+});
+
 it('says that a link with a wrong token is wrong', async () => {
   const { status, html } = await open('/onboarding?token=lk_st_wrong');
   expect([status, html]).toEqual([403, expect.stringMatching(FIELD)]);
