@@ -15,12 +15,14 @@ import { type Clock, epochSeconds } from '../domain/clock.ts';
 import { metadataWording } from '../domain/error_description.ts';
 import { AuthError } from '../domain/errors.ts';
 import { pathText } from '../domain/json.ts';
+import { failureKey } from '../domain/network.ts';
 import { randomId, randomToken, safeEqual, sha256 } from '../domain/secret.ts';
 import { METADATA_OF_ALL, unsupportedField } from '../domain/unsupported_metadata.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { ClientSecrets } from '../repository/client_secrets.ts';
 import type { Clients, RegisteredClient } from '../repository/clients.ts';
 import type { Database } from '../repository/database.ts';
+import { makeRoomForRegistration } from '../repository/registration_limit.ts';
 import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
 import { SELF_MADE_GRANT_TYPES } from './client_metadata_document.ts';
 
@@ -43,9 +45,6 @@ export type ClientInformation = Record<string, unknown> & { client_id: string };
 type Transaction = Parameters<Clients['insert']>[0];
 
 export type Registration = ReturnType<typeof createRegistration>;
-
-/** That are there at a time. */
-const MAX_CLIENTS = 1000;
 
 /** What no client can say of itself. */
 const OPERATOR_FIELDS = Object.keys(CLIENT_DEFAULTS).filter((field) => !(field in clientFields));
@@ -84,6 +83,16 @@ export function createRegistration(deps: RegistrationDeps) {
     };
   }
 
+  /** Oldest first, and only clients that nobody has logged in to. */
+  async function makeRoom(trx: Transaction, network: string): Promise<void> {
+    const removed = await makeRoomForRegistration(trx, network);
+    if (!removed) throw new AuthError('too_many_requests', 'Too many clients are registered from this address');
+    for (const client_id of removed) {
+      await clients.removeGrants(trx, client_id);
+      await audit.insert(trx, { type: 'client.deleted', outcome: 'done', client_id, detail: { reason: 'unused' } });
+    }
+  }
+
   async function find(client_id: string, token: string | null): Promise<RegisteredClient> {
     const isOurs = token !== null && /^[0-9a-f]{32}$/.test(client_id);
     const found = !isOurs ? undefined : await clients.findByRegistrationToken(client_id, sha256(token));
@@ -95,11 +104,11 @@ export function createRegistration(deps: RegistrationDeps) {
       if (token === null || !safeEqual(token, initial_access_token)) return refuseToken(token);
       const { fields } = readMetadata(metadata, rules);
       // Generated, so never like a URL.
-      const client = { ...fields, client_id: randomId(), managed_by: 'registration' as const, created_at: clock() };
+      const registered_from = failureKey(remote_address);
+      const client = { ...fields, client_id: randomId(), managed_by: 'registration' as const, created_at: clock(), registered_from };
       const registration_token = randomToken('lk_ra_');
       return await database.transaction(async (trx) => {
-        if ((await clients.countSelfRegistered(trx)) >= MAX_CLIENTS)
-          throw new AuthError('access_denied', 'Too many clients have registered themselves');
+        await makeRoom(trx, registered_from);
         await clients.insert(trx, { ...client, registration_token_hash: sha256(registration_token) });
         const client_secret = needsSecret(client) ? await addSecret(trx, client.client_id) : undefined;
         const detail = { client_name: client.client_name, managed_by: client.managed_by };

@@ -20,7 +20,8 @@ export interface RegisteredClient extends ClientFields {
   created_at: Date;
 }
 
-export type NewClient = Omit<RegisteredClient, 'is_enabled'> & { registration_token_hash?: Buffer };
+/** `registered_from`: the network of a client that registers itself. */
+export type NewClient = Omit<RegisteredClient, 'is_enabled'> & { registration_token_hash?: Buffer; registered_from?: string };
 
 export interface ClientWithSecrets {
   client: Client;
@@ -207,22 +208,8 @@ export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysel
         .where('registration_token_hash', '=', registration_token_hash)
         .where('is_enabled', '=', true)
         .executeTakeFirst(),
-
-    /** How many registered themselves; nobody else counts until the transaction ends, so a cap holds. */
-    async countSelfRegistered(trx: Kysely<Schema>): Promise<number> {
-      await sql`select pg_advisory_xact_lock(${sql.lit(REGISTRATION_LOCK_KEY)})`.execute(trx);
-      const { count } = await trx
-        .selectFrom('clients')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('managed_by', '=', 'registration')
-        .executeTakeFirstOrThrow();
-      return count;
-    },
   };
 }
-
-/** Any number will do, as long as it stays. */
-const REGISTRATION_LOCK_KEY = 4_207_849_313;
 
 /** The fields as columns take them; whatever else the value carries stays out. */
 function columnsOf(fields: ClientFields) {
@@ -232,8 +219,8 @@ function columnsOf(fields: ClientFields) {
 }
 
 function rowOf(client: NewClient) {
-  const { client_id, managed_by, created_at, registration_token_hash = null } = client;
-  return { ...columnsOf(client), client_id, managed_by, created_at, registration_token_hash, is_enabled: true };
+  const { client_id, managed_by, created_at, registration_token_hash = null, registered_from = null } = client;
+  return { ...columnsOf(client), client_id, managed_by, created_at, registration_token_hash, registered_from, is_enabled: true };
 }
 
 /** The name that a cursor holds, which the next page begins after. */

@@ -221,6 +221,8 @@ export interface Schema {
     registration_token_hash: Buffer | null;
     /** The fields that an operator has set. */
     operator_fields: Generated<string[]>;
+    /** The network that a client registered itself from. */
+    registered_from: string | null;
     created_at: Date;
   };
   client_secrets: { id: string; client_id: string; secret_hash: Buffer; created_at: Date; expires_at: Date | null };

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../../src/accounts/actor.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
@@ -280,14 +281,66 @@ describe('a registration', () => {
   });
 });
 
-test('a thousand apps have registered themselves at most', async () => {
-  const { client_id } = (await register()).json();
-  const { kysely } = server.parts.database;
-  const row = await kysely.selectFrom('clients').selectAll().where('client_id', '=', client_id).executeTakeFirstOrThrow();
-  const rows = Array.from({ length: 1000 }, (_, index) => ({ ...row, jwks: null, client_id: `other-${index}` }));
-  await kysely.insertInto('clients').values(rows).execute();
-  expect(told(await register())).toEqual([403, 'access_denied']);
-  await kysely.deleteFrom('clients').where('client_id', 'like', 'other-%').execute();
+// S13
+describe('of clients that registered themselves', () => {
+  const table = () => server.parts.database.kysely;
+  const from = async (remote_address: string) => {
+    const answer = await server.inject({
+      ...{ method: 'POST', url: '/auth/register', token: INITIAL, remote_address, json: { redirect_uris: [CB] } },
+    });
+    return { status: answer.statusCode, client_id: answer.json().client_id as string };
+  };
+  const isThere = async (client_id: string) =>
+    (await table().selectFrom('clients').select('client_id').where('client_id', '=', client_id).execute()).length > 0;
+  const count = async (like: string) =>
+    (await table().selectFrom('clients').select('client_id').where('registered_from', 'like', like).execute()).length;
+  const consent = (client_ids: string[], user_id: string) =>
+    table()
+      .insertInto('consents')
+      .values(client_ids.map((client_id) => ({ user_id, client_id, scope: [], redirect_uris: [], granted_at: server.clock() })))
+      .execute();
+
+  it('one network has a hundred: its oldest that nobody has logged in to go, and it is refused when there are none', async () => {
+    await server.createOwner();
+    const user_id = (await server.parts.users.list({ limit: 1, cursor: null })).items[0]!.id;
+    const { client_id: used } = await from('2001:db8:1:2::1');
+    await consent([used], user_id);
+    const { client_id: edited } = await from('2001:db8:1:2::1');
+    await server.parts.clients.update(edited, { client_name: 'Checked by us' }, OPERATOR);
+    const { client_id: unused } = await from('2001:db8:1:2::2');
+    const others = [];
+    for (let n = 0; n < 98; n += 1) {
+      server.advance(1);
+      others.push((await from(`2001:db8:1:2::${n.toString(16)}`)).client_id);
+    }
+    expect(await count('2001:db8:1:2::%')).toBe(100);
+    expect(await Promise.all([used, edited, unused, ...others].map(isThere))).toEqual([true, true, false, ...Array(98).fill(true)]);
+    await consent(others, user_id);
+    expect([(await from('2001:db8:1:2::1')).status, (await from('2001:db8:1:3::1')).status]).toEqual([429, 201]);
+  });
+
+  it('a thousand that nobody has logged in to are kept, the oldest go first, and nobody is refused', async () => {
+    const { client_id: oldest } = await from('203.0.113.1');
+    const row = await table().selectFrom('clients').selectAll().where('client_id', '=', oldest).executeTakeFirstOrThrow();
+    const later = new Date(row.created_at.getTime() + 1);
+    const rows = Array.from({ length: 1000 }, (_, n) => ({
+      ...row,
+      jwks: null,
+      client_id: `other-${n}`,
+      created_at: later,
+      registered_from: null,
+    }));
+    await table().insertInto('clients').values(rows).execute();
+    server.advance(1);
+    const { status, client_id } = await from('203.0.113.2');
+    expect([status, await isThere(oldest), await isThere(client_id)]).toEqual([201, false, true]);
+    const left = table().selectFrom('clients as c').select('client_id').where('managed_by', '=', 'registration');
+    const unused = left
+      .where(sql<boolean>`operator_fields = '{}'`)
+      .where('client_id', 'not in', table().selectFrom('consents').select('client_id'));
+    expect(await unused.execute()).toHaveLength(1000);
+    await table().deleteFrom('clients').where('client_id', 'like', 'other-%').execute();
+  });
 });
 
 // W11
