@@ -21,7 +21,7 @@ export interface ThrottleDeps {
   ban_duration: number;
   /** Instead of 4 s, for tests. */
   max_wait_ms?: number;
-  /** Networks of our own proxies; what fails behind one is never held against it. */
+  /** Networks of our own proxies; what fails behind one is never held against it, only against the name that was guessed at. */
   trusted_proxies: readonly string[];
 }
 
@@ -37,6 +37,8 @@ const MAX_WAIT_MS = 4_000;
 /** Milliseconds after its turn within which a guess is answered, whatever becomes of it. */
 const MAX_GUESS_MS = 10_500;
 const NOBODY = Buffer.alloc(0);
+/** Before a name's hash, in place of an address: where failures at the name are counted that came from exempt addresses. Never banned. */
+const EXEMPT_PREFIX = 'exempt:';
 /** Failures of an address in so many seconds, by requests that other sites' pages made, after which such requests are refused for as long. */
 const CROSS_SITE_FAILURES = 5;
 const CROSS_SITE_WINDOW = 60;
@@ -55,11 +57,13 @@ export function createThrottle(deps: ThrottleDeps) {
   const nameTurns = createTurns(MAX_WAITING);
   const isExempt = exemptions(deps.trusted_proxies);
   const since = (now: Date) => addSeconds(now, -ban_duration);
+  const keyOf = (address: string, subject: Buffer) =>
+    isExempt(address) ? `${EXEMPT_PREFIX}${subject.toString('base64url')}` : failureKey(address);
 
   async function count(key: string, subject: Buffer): Promise<void> {
     const now = clock();
     const failures = await failedLogins.add({ address: key, subject, now, since: since(now) });
-    if (threshold >= 1 && failures >= threshold) await ban(key, now);
+    if (isAddress(key) && threshold >= 1 && failures >= threshold) await ban(key, now);
   }
 
   async function ban(key: string, now: Date): Promise<void> {
@@ -75,7 +79,7 @@ export function createThrottle(deps: ThrottleDeps) {
     // Guesses that waited while the address was banned.
     if (await bans.has(key)) throw await refuse(key, 'Too many failed logins from this address', ban_duration);
     const standing = await failedLogins.standing({ address: key, subject, since: since(now), lately: addSeconds(now, -NAME_WINDOW) });
-    if (threshold >= 1 && standing.of_address >= threshold)
+    if (isAddress(key) && threshold >= 1 && standing.of_address >= threshold)
       throw await refuse(key, 'Too many failed logins from this address', ban_duration);
     const wait = secondsToWait(standing, now);
     if (wait > 0 && !(await isKnownDevice())) throw await refuse(key, 'Too many failed logins with this name', wait);
@@ -83,7 +87,7 @@ export function createThrottle(deps: ThrottleDeps) {
   }
 
   async function refuse(key: string, description: string, retry_after: number): Promise<AuthError> {
-    await count(key, NOBODY);
+    if (isAddress(key)) await count(key, NOBODY);
     return new AuthError('too_many_requests', description, { retry_after });
   }
 
@@ -97,7 +101,7 @@ export function createThrottle(deps: ThrottleDeps) {
     const right = await guess();
     if (!right) await count(key, subject);
     // This address at this name alone: logging in as oneself makes no other failure forgotten.
-    else if (standing.of_pair > 0) await failedLogins.clear({ address: key, subject });
+    else if (isAddress(key) && standing.of_pair > 0) await failedLogins.clear({ address: key, subject });
     return right;
   }
 
@@ -107,9 +111,13 @@ export function createThrottle(deps: ThrottleDeps) {
       return (await bans.has(failureKey(address))) && !isExempt(address);
     },
 
-    /** Counts a failure that was no guess at a name, such as an unknown code; or one that was, with the name. */
+    /**
+     * Counts a failure that was no guess at a name, such as an unknown code; or one that was, with the name. One from an exempt address counts
+     * against the name alone.
+     */
     async failed(address: string, name: string | null): Promise<void> {
-      if (!isExempt(address)) await count(failureKey(address), name === null ? NOBODY : sha256(name));
+      const subject = name === null ? NOBODY : sha256(name);
+      if (name !== null || !isExempt(address)) await count(keyOf(address, subject), subject);
     },
 
     /**
@@ -135,25 +143,22 @@ export function createThrottle(deps: ThrottleDeps) {
      * run at once. Throws without looking at the guess: `too_many_requests`, or `unavailable` when others keep it waiting.
      */
     async attempt(address: string, name: string, guess: () => Promise<boolean>, options: AttemptOptions = {}): Promise<boolean> {
-      if (isExempt(address)) return await guess();
       const { queue = '', isKnownDevice = async () => false } = options;
-      const key = failureKey(address);
       const subject = sha256(name);
+      const key = keyOf(address, subject);
       const turn = `${key} ${queue}`;
       const until = performance.now() + max_wait_ms;
       const wait = () => Math.max(0, until - performance.now());
-      if (addressTurns.isFull(turn)) throw await refuse(key, 'Too many attempts at once', 1);
-      const judged = addressTurns.take(
-        turn,
-        async () => {
-          // A browser of the person's own does not wait behind the guesses of others.
-          const is_known = nameTurns.isBusy(name) && (await isKnownDevice());
-          const line = is_known ? `${name}\0` : name;
-          if (nameTurns.isFull(line)) throw await refuse(key, 'Too many attempts at once', 1);
-          return await nameTurns.take(line, () => judge(key, subject, guess, is_known ? async () => true : isKnownDevice), wait());
-        },
-        wait(),
-      );
+      async function inNameTurn(): Promise<boolean> {
+        // A browser of the person's own does not wait behind the guesses of others.
+        const is_known = nameTurns.isBusy(name) && (await isKnownDevice());
+        const line = is_known ? `${name}\0` : name;
+        if (nameTurns.isFull(line)) throw await refuse(key, 'Too many attempts at once', 1);
+        return await nameTurns.take(line, () => judge(key, subject, guess, is_known ? async () => true : isKnownDevice), wait());
+      }
+      if (isAddress(key) && addressTurns.isFull(turn)) throw await refuse(key, 'Too many attempts at once', 1);
+      // Behind a proxy that tells no addresses, many people share one.
+      const judged = isAddress(key) ? addressTurns.take(turn, inNameTurn, wait()) : inNameTurn();
       return await inTime(judged, max_wait_ms + MAX_GUESS_MS);
     },
 
@@ -189,6 +194,11 @@ async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Whether an address is behind it, which may be banned and has turns of its own. */
+function isAddress(key: string): boolean {
+  return !key.startsWith(EXEMPT_PREFIX);
 }
 
 /** Not an address, so that nothing held there is held against one. */

@@ -88,12 +88,13 @@ describe('an address', () => {
     ['this machine', '127.0.0.1'],
     ['this machine, by IPv6', '::1'],
     ['a trusted proxy', '10.1.2.3'],
-  ])('that is %s is never counted', async (_whose, address) => {
-    await repeat(12, () => guessWrong(address));
+  ])('that is %s is never counted: only the name that is guessed at is', async (_whose, address) => {
     await repeat(12, () => throttle.failed(address, null));
-    expect(await guessRight(address)).toBe(true);
-    expect(await throttle.isBanned(address)).toBe(false);
     expect(await counted()).toBe(0);
+    await repeat(12, () => guessWrong(address));
+    await repeat(12, () => throttle.failed(address, 'victim'));
+    expect(await guessRight(address)).toBe(true);
+    expect([await throttle.isBanned(address), await counted(), await throttle.listBans(10)]).toEqual([false, 24, []]);
   });
 
   it('is counted but never banned when the threshold is below 1', async () => {
@@ -156,6 +157,39 @@ describe('a name', () => {
     await expect(guessRight()).rejects.toMatchObject({ ...refused, retry_after: 1 });
     time.advance(1);
     expect(await guessRight()).toBe(true);
+  });
+
+  it.each([
+    ['loopback alone', Array.from({ length: 31 }, () => '127.0.0.1')],
+    ['trusted proxies', Array.from({ length: 31 }, (_, index) => `10.1.2.${index}`)],
+    ['an address of its own and loopback', [...from(16), ...Array.from({ length: 15 }, () => '::1')]],
+  ])('that is guessed at from %s is guessed at slowly from everywhere, and nobody is banned', async (_where, addresses) => {
+    for (const address of addresses) await guessWrong(address);
+    for (const address of ['127.0.0.1', '10.9.9.9', ADDRESS]) {
+      await expect(guessRight(address)).rejects.toMatchObject({ ...refused, retry_after: 10 });
+      expect(await guessRight(address, 'somebody else')).toBe(true);
+    }
+    // Polling from there does not keep the block up.
+    await repeat(20, () => guessRight('127.0.0.1').catch(() => {}));
+    time.advance(10);
+    expect(await guessRight('127.0.0.1')).toBe(true);
+    expect([await throttle.isBanned('127.0.0.1'), await throttle.isBanned('10.1.2.3'), await throttle.listBans(10)]).toEqual([
+      false,
+      false,
+      [],
+    ]);
+  });
+
+  it('is guessed at from loopback one at a time, while others are not kept waiting', async () => {
+    let finish = () => {};
+    const slow = throttle.attempt('127.0.0.1', 'victim', () => new Promise((resolve) => (finish = () => resolve(false))));
+    await expect.poll(() => guessRight('127.0.0.1', 'somebody else')).toBe(true);
+    let looked_at = 0;
+    const waiting = throttle.attempt('127.0.0.1', 'victim', async () => ++looked_at > 0);
+    expect(await guessRight('127.0.0.1', 'a third')).toBe(true);
+    expect(looked_at).toBe(0);
+    finish();
+    expect([await slow, await waiting]).toEqual([false, true]);
   });
 
   // S10
