@@ -5,6 +5,9 @@ import { AuthError } from '../domain/errors.ts';
 /** What the shell is told. 78 is EX_CONFIG of sysexits.h: starting again changes nothing. */
 export const EXIT = { done: 0, failed: 1, usage: 2, configuration: 78 } as const;
 
+/** Open files with which it starts and has room for as many connections as one address may hold. */
+const FILES_NEEDED = 1024;
+
 /** A command that cannot be carried out as it was typed. */
 export function usageError(message: string): Error {
   return Object.assign(new Error(message), { name: 'UsageError' });
@@ -25,7 +28,13 @@ export function failureOf(error: unknown): { code: number; lines: string[] } {
 function sentence(error: unknown): string {
   if (error instanceof AuthError) return [error.description, error.detail].filter((text) => text !== undefined).join(': ');
   if (!(error instanceof Error)) return String(error);
-  return listenFailure(error) ?? error.message;
+  return listenFailure(error) ?? tooManyFiles(error) ?? error.message;
+}
+
+/** Of a connection each, and of each file that is loaded. */
+function tooManyFiles({ code, message }: Error & { code?: string }): string | undefined {
+  if (code !== 'EMFILE' && !message.startsWith('EMFILE')) return undefined;
+  return `This process may not open enough files: raise the limit to ${FILES_NEEDED} at least (ulimit -n, or LimitNOFILE= of systemd)`;
 }
 
 function listenFailure(error: Error & { syscall?: string; code?: string; address?: string; port?: number }): string | undefined {

@@ -13,10 +13,10 @@ interface Held {
 }
 
 /**
- * Holds each IPv4 address, or IPv6 /64, to `most` connections; loopback and `exempt` networks are not counted. One with a request under way, or that
+ * Holds each IPv4 address, or IPv6 /64, to `most` connections; `exempt` networks and what `isOwn` says of (loopback) are not counted. One with a request under way, or that
  * was upgraded, is never closed for another: where all are busy, the new one is.
  */
-export function limitConnections(server: Server, most: number, exempt: readonly Network[]): void {
+export function limitConnections(server: Server, most: number, exempt: readonly Network[], isOwn = isLoopback): void {
   const held = new Map<Socket, Held>();
   /** By address, the one that was asked on last at the end. */
   const byAddress = new Map<string, Set<Socket>>();
@@ -42,7 +42,7 @@ export function limitConnections(server: Server, most: number, exempt: readonly 
   server.on('connection', (socket) => {
     const text = socket.remoteAddress ?? '';
     const peer = peerAddress(text);
-    if (!peer || isLoopback(text) || isTrusted(peer, exempt)) return;
+    if (!peer || isOwn(text) || isTrusted(peer, exempt)) return;
     const key = failureKey(text);
     const sockets = byAddress.get(key) ?? new Set<Socket>();
     if (sockets.size >= most && !makeRoom(sockets)) {
