@@ -4,6 +4,8 @@ import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import { newUserCode } from '../../src/domain/user_code.ts';
 import { createDeviceCodes } from '../../src/repository/device_codes.ts';
+import { createFailedLogins } from '../../src/repository/failed_logins.ts';
+import { createIpBans } from '../../src/repository/ip_bans.ts';
 import { createLoginFlows } from '../../src/repository/login_flows.ts';
 import { createPushedRequests } from '../../src/repository/pushed_authorization_requests.ts';
 import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';
@@ -94,3 +96,27 @@ describe.each(LIMITED_TABLES)('%s', (table) => {
     expect(await count(table, sql`${network} in ('net 2', 'net 3')`)).toBe(0);
   }, 60_000);
 });
+
+// S13
+it('100,000 failures and bans are kept: the oldest failures and the bans that end first are deleted', async () => {
+  const { kysely } = test.database;
+  await sql`insert into failed_logins (address, subject, failures, first_failed_at, last_failed_at)
+    select '192.0.2.1', sha256(n::text::bytea), 1, at, at
+    from generate_series(1, 100000) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`.execute(kysely);
+  await sql`insert into ip_bans (address, banned_at, expires_at)
+    select 'net ' || n, ${NOON}::timestamptz, ${NOON}::timestamptz + n * interval '1 s' from generate_series(1, 100000) n`.execute(kysely);
+  const failure = { address: '192.0.2.2', subject: sha256('ann'), now: NOON, since: addSeconds(NOON, -3600) };
+  expect(await createFailedLogins(test.database).add(failure)).toBe(1);
+  expect(await createIpBans(test.database).ban({ address: '192.0.2.2', now: NOON, expires_at: addSeconds(NOON, 1) })).toBe(true);
+  const left = async (table: 'failed_logins' | 'ip_bans') =>
+    Number((await sql<{ n: string }>`select count(*) n from ${sql.table(table)}`.execute(kysely)).rows[0]?.n);
+  expect([await left('failed_logins'), await left('ip_bans')]).toEqual([99_001, 99_001]);
+  const first = await kysely
+    .selectFrom('failed_logins')
+    .select('subject')
+    .where('subject', 'in', [sha256('1'), sha256('100000')])
+    .execute();
+  expect(first.map(({ subject }) => subject)).toEqual([sha256('100000')]);
+  const bans = await kysely.selectFrom('ip_bans').select('address').where('address', 'in', ['net 1', 'net 100000', '192.0.2.2']).execute();
+  expect(bans.map(({ address }) => address).sort()).toEqual(['192.0.2.2', 'net 100000']);
+}, 60_000);
