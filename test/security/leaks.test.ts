@@ -55,7 +55,9 @@ describe('what is kept of a day', () => {
     const { username, password } = OWNER;
     const answer = await person.submit(url, await page.text(), { username, password });
     const cookies = [...page.headers.getSetCookie(), ...answer.headers.getSetCookie()];
-    expect(cookies.map((cookie) => cookie.split('=')[0])).toEqual(['__Host-latchkey_login', '__Host-latchkey_session']);
+    expect(cookies.map((cookie) => cookie.split('=')[0])).toEqual([
+      ...['__Host-latchkey_login', '__Host-latchkey_session', '__Host-latchkey_device'],
+    ]);
     for (const cookie of cookies) {
       expect(cookie).toMatch(/; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
       expect(cookie.length).toBeLessThan(4096);
