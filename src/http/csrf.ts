@@ -56,6 +56,7 @@ export function createCsrf({ cookies, sealer, public_url }: Deps): Csrf {
       const browser = browserOf(cookie);
       if (isForeignForm(request, public_url)) throw crossSite('a form of another origin');
       if (!safeEqual(form.get(CSRF_FIELD) ?? '', browser.csrf_token)) throw crossSite('a wrong form token');
+      request.is_our_form = true;
       return browser;
     },
   };

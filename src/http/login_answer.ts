@@ -20,6 +20,7 @@ import { loginPage } from './pages/login_page.tsx';
 import { messagePage } from './pages/message_page.tsx';
 import type { ShownClient } from './pages/shown_client.tsx';
 import { ownLoginReason, ownLoginTarget } from './routes/login.ts';
+import { fetchAsker } from './same_origin.ts';
 import { shownClient } from './shown_client.ts';
 
 /** Query parameter of our own: which provider the person chose. */
@@ -79,7 +80,7 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
   async function appBehind({ request, authorization }: Visit): Promise<App | null> {
     const asked = new URLSearchParams(/^\/auth\/authorize\?(.*)$/.exec(ownLoginTarget(authorization, public_url) ?? '')?.[1]);
     const client_id = asked.get('client_id');
-    const client = client_id === null ? null : await clientDirectory.find(client_id, request.remote_address);
+    const client = client_id === null ? null : await clientDirectory.find(client_id, fetchAsker(request));
     return client && { client, redirect_uri: asked.get('redirect_uri') ?? client.redirect_uris[0] ?? '' };
   }
 

@@ -44,5 +44,7 @@ declare module 'fastify' {
     presents_client: boolean;
     /** The page of another site made the browser send this, as the request itself says; set by same_origin.ts. */
     is_cross_site: boolean;
+    /** The request is a form of ours, sent by the browser that got it; set by csrf.ts. */
+    is_our_form: boolean;
   }
 }

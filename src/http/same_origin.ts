@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AuthError } from '../domain/errors.ts';
+import { unprovenAsker } from '../oauth/fetch_asker.ts';
 
 export interface OriginRules {
   public_url: string;
@@ -24,6 +25,22 @@ export function crossSiteHook(rules: OriginRules): onRequestHookHandler {
         routeOptions.config.answers === 'page' ? isForeignForm(request, rules.public_url) : isCrossSite(headers, rules);
     done();
   };
+}
+
+/**
+ * In whose name documents of clients are fetched for a request. Any site can make a browser open a page of ours, and
+ * over plain http nothing tells, so what is not a form of ours counts apart from it.
+ */
+export function fetchAsker({ is_our_form, is_cross_site, remote_address, routeOptions }: FastifyRequest): string {
+  const is_unproven = !is_our_form && (is_cross_site || routeOptions.config.answers === 'page');
+  return is_unproven ? unprovenAsker(remote_address) : remote_address;
+}
+
+/** Refuses the page where it would not be shown: as an image, a script, a style sheet or by fetch(). Absent header: passes. */
+export function refuseSubresource({ headers }: FastifyRequest): void {
+  const destination = headers['sec-fetch-dest'];
+  if (destination !== undefined && !['document', 'iframe', 'frame'].includes(String(destination)))
+    throw crossSite(`a page asked for as ${destination}`);
 }
 
 /** What proves a person or a client; codes and refresh tokens are sent by apps that run in a browser, too. */

@@ -117,6 +117,7 @@ function decorate(app: FastifyInstance): void {
   app.decorateRequest('refusal', null);
   app.decorateRequest('counts_as_failure', false);
   app.decorateRequest('is_cross_site', false);
+  app.decorateRequest('is_our_form', false);
   app.decorateRequest('presents_client', false);
 }
 

@@ -22,6 +22,7 @@ import { formPostPage } from './pages/form_post_page.tsx';
 import { messagePage } from './pages/message_page.tsx';
 import { promisedScopes } from './promised_scopes.ts';
 import { loginHref } from './routes/login.ts';
+import { fetchAsker } from './same_origin.ts';
 import { scopeTexts } from './scope_texts.ts';
 import { shownClient } from './shown_client.ts';
 
@@ -153,7 +154,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     /** Answers a request, or the consent page that it led to. */
     async answer(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, decision: Decision | null): Promise<FastifyReply> {
       const is_too_long = isTooLong(query);
-      const found = await authorize.open(query, request.remote_address);
+      const found = await authorize.open(query, fetchAsker(request));
       const opened = is_too_long ? withoutLongState(found) : found;
       try {
         if (is_too_long) throw new AuthError('invalid_request', 'The request is too long: push it (RFC 9126)');

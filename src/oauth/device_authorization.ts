@@ -54,11 +54,11 @@ export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
     /** The codes; throws the refusal (RFC 6749 section 5.2). */
     async start(
       parameters: Parameters,
-      context: Pick<RequestContext, 'authorization' | 'remote_address'>,
+      context: Pick<RequestContext, 'authorization' | 'remote_address' | 'asker'>,
     ): Promise<DeviceAuthorizationResponse> {
-      const { authorization, remote_address } = context;
+      const { authorization, remote_address, asker = remote_address } = context;
       const endpoint = '/auth/device_authorization';
-      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint });
+      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address: asker, endpoint });
       const { client_id, grant_types } = client;
       if (await clientDirectory.isRefused(client_id)) throw new AuthError('unauthorized_client', 'This client is not allowed');
       if (!grant_types.includes(DEVICE_CODE_GRANT)) throw new AuthError('unauthorized_client', 'The client may not use this grant');

@@ -2,12 +2,12 @@
 // address. When all places are taken, the slowest fetch of the address that has most of them makes room.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { failureKey } from '../domain/network.ts';
+import { fetchKey } from './fetch_asker.ts';
 import { createFetchBudget } from './fetch_budget.ts';
 
 export interface FetchPool {
   /**
-   * Runs a fetch for an address; `signal` aborts when it must make room. Throws `too_many_requests` for an address that asks for too much and
+   * Runs a fetch for an address, or for one as `unprovenAsker` names it; `signal` aborts when it must make room. Throws `too_many_requests` for an address that asks for too much and
    * `unavailable` when every place is taken by another address that has no more than this one and has not been slow.
    */
   run<Answer>(remote_address: string, fetch: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
@@ -60,7 +60,7 @@ export function createFetchPool(clock: Clock): FetchPool {
 
   return {
     async run(remote_address, fetch) {
-      const place = takePlace(failureKey(remote_address));
+      const place = takePlace(fetchKey(remote_address));
       try {
         return await fetch(place.abort.signal);
       } finally {

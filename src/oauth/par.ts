@@ -28,16 +28,21 @@ export function createPar({ clientDirectory, pushedRequests, clock, issuer }: Pa
   return {
     /**
      * Validates a request as the authorization endpoint would, and stores the parameters that are read of it. Throws `unauthorized_client`
-     * for a client that nobody may log in to, `too_many_requests` for an address that has pushed too many.
+     * for a client that nobody may log in to, `too_many_requests` for an address that has pushed too many. `asker`:
+     * in whose name a document of the client is fetched.
      */
-    async push(client: Client, form: ReadonlyMap<string, string>, context: { remote_address: string; dpop_jkt: string | null }) {
+    async push(
+      client: Client,
+      form: ReadonlyMap<string, string>,
+      context: { remote_address: string; asker: string; dpop_jkt: string | null },
+    ) {
       // Told before anything is stored or fetched for it.
       if (await clientDirectory.isRefused(client.client_id)) throw new AuthError('unauthorized_client', 'This client is not allowed');
       if (form.has('request_uri')) throw new AuthError('invalid_request', 'request_uri does not belong in a pushed request');
       const kept = [...form].filter(([name]) => REQUEST_PARAMETERS.includes(name));
       const query = queryOf(kept);
       const redirect_uri = readRedirectUri(query);
-      if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, context.remote_address)))
+      if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, context.asker)))
         throw new AuthError('invalid_request', 'redirect_uri is not registered');
       const { dpop_jkt } = readStandardRequest(query, client, readTarget(query, redirect_uri, client), issuer);
       // RFC 9449 section 10.1: both ways of naming the key must name one.

@@ -25,7 +25,7 @@ export interface RevocationDeps {
   audit: Audit;
 }
 
-type Context = Pick<RequestContext, 'remote_address' | 'authorization'>;
+type Context = Pick<RequestContext, 'remote_address' | 'asker' | 'authorization'>;
 
 export type Revocation = ReturnType<typeof createRevocation>;
 
@@ -50,9 +50,9 @@ export function createRevocation(deps: RevocationDeps) {
     return presented || claims ? { presented, claims } : null;
   }
 
-  async function authenticate(form: Parameters, { authorization, remote_address }: Context): Promise<Client> {
+  async function authenticate(form: Parameters, { authorization, remote_address, asker = remote_address }: Context): Promise<Client> {
     const parameters = withoutEmpty(form);
-    return await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint: '/auth/revoke' });
+    return await clientAuthentication.authenticate({ authorization, parameters, remote_address: asker, endpoint: '/auth/revoke' });
   }
 
   async function revokeAsClient(standard: NonNullable<ReturnType<typeof readStandard>>, parameters: Parameters, context: Context) {

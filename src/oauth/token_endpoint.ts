@@ -40,12 +40,12 @@ export function createTokenEndpoint({ grants, issuer, revocation, clientAuthenti
     const is_without_proof = grant.profileOf !== undefined && provesNothing(form, context);
     if (profile === 'home_assistant' && is_without_proof) throw unknownClient();
     const parameters = withoutEmpty(form);
-    const { authorization, remote_address } = context;
+    const { authorization, remote_address, asker = remote_address } = context;
     const unknown_client = is_without_proof ? { unknown_client: unknownClient } : undefined;
     const client = await clientAuthentication.authenticate({
       authorization,
       parameters,
-      remote_address,
+      remote_address: asker,
       endpoint: PATH,
       ...unknown_client,
     });

@@ -70,6 +70,8 @@ export function rotatingSecret(client: Client, id: string, rotatingTokens: Rotat
 export interface RequestContext {
   /** Canonical text. */
   remote_address: string;
+  /** In whose name documents of clients are fetched; absent: the address. */
+  asker?: string;
   admission: Admission;
   /** The reference under which this request's refusal is explained. */
   error_ref?: string;

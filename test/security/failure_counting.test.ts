@@ -110,6 +110,7 @@ function otherRoutes(): string[] {
     'GET /auth/authorize',
     'POST /auth/authorize',
     'POST /auth/authorize/consent',
+    'POST /auth/authorize/continue',
     'GET /auth/callback/:provider',
     'POST /auth/callback/:provider',
     'GET /auth/end_session',

@@ -36,7 +36,7 @@ const FLOODS: Record<LimitedTable, (remote_address: string) => Promise<unknown>>
       remote_address,
       endpoint: '/auth/token',
     });
-    return await server.parts.par.push(client, parameters, { remote_address, dpop_jkt: null });
+    return await server.parts.par.push(client, parameters, { remote_address, asker: remote_address, dpop_jkt: null });
   },
   device_codes: (remote_address) =>
     server.parts.deviceAuthorization.start(new Map([['client_id', 'tv']]), { authorization: undefined, remote_address }),

@@ -119,6 +119,7 @@ const NEITHER: Record<string, string> = {
   'GET /auth/authorize': 'a login itself',
   'POST /auth/authorize': 'a login itself',
   'POST /auth/authorize/consent': 'gives an app tokens, and no login method',
+  'POST /auth/authorize/continue': 'a login itself',
   'GET /auth/callback/:provider': 'a login itself',
   'POST /auth/callback/:provider': 'a login itself',
   'GET /auth/providers': 'a login itself',

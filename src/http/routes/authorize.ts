@@ -5,6 +5,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthProvider, providerKeyText } from '../../domain/auth_provider.ts';
 import { type AuthorizationRequest, type Profile, profileOf, readAuthorizationRequest } from '../../domain/authorization_request.ts';
+import { displayHost } from '../../domain/client_id.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { isLocalAddress } from '../../domain/network.ts';
 import { queryOf } from '../../domain/standard_request.ts';
@@ -16,9 +17,11 @@ import type { Browser, Csrf } from '../csrf.ts';
 import { createHomeAssistantAuthorize } from '../home_assistant_authorize.ts';
 import type { HostRule } from '../host_rule.ts';
 import { createLoginAnswer, type LoginAnswerParts, PROVIDER, type Sent, type ShownForm, type Visit } from '../login_answer.ts';
-import { queryText } from '../page.ts';
+import { languageOf, queryText, sendPage } from '../page.ts';
 import { CONSENT } from '../pages/consent_page.tsx';
+import { continuePage } from '../pages/continue_page.tsx';
 import { CONTROL } from '../pages/step_form.tsx';
+import { fetchAsker, refuseSubresource } from '../same_origin.ts';
 import { createStandardAuthorize, isTooLong, type StandardAuthorizeParts } from '../standard_authorize.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
 
@@ -33,6 +36,8 @@ export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts
   public_url: string;
 }
 
+/** Where the page's own button goes on with a request for which nothing more is fetched unasked. */
+const CONTINUE = '/auth/authorize/continue';
 /** What stands before a step that leads elsewhere or is stored: the page's own button. */
 const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, description_placeholders: null };
 
@@ -42,25 +47,25 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   const standard = createStandardAuthorize(parts);
   const logged_in = createHomeAssistantAuthorize(parts);
 
-  async function judge(query: URLSearchParams, remote_address: string): Promise<AuthorizationRequest> {
+  async function judge(query: URLSearchParams, asker: string): Promise<AuthorizationRequest> {
     const authorization = readAuthorizationRequest(query, parts.public_url);
     const { client_id, redirect_uri } = authorization;
-    if (await parts.acceptsRedirectUri(client_id, redirect_uri, remote_address)) return authorization;
+    if (await parts.acceptsRedirectUri(client_id, redirect_uri, asker)) return authorization;
     const client = parts.clientDirectory.urlClient(client_id);
     throw refusedRedirect(client, redirect_uri, parts.clientDirectory.whyWithoutDocument(client));
   }
 
   /** Which dialect a request speaks. A client that publishes a document is never let off what the document says. */
-  async function profileFor(query: URLSearchParams, remote_address: string): Promise<Profile> {
+  async function profileFor(query: URLSearchParams, request: FastifyRequest): Promise<Profile> {
     const profile = profileOf(query);
     const client_id = query.get('client_id') ?? '';
-    if (profile === 'standard' || !(await parts.clientDirectory.publishesDocument(client_id, remote_address))) return profile;
+    if (profile === 'standard' || !(await parts.clientDirectory.publishesDocument(client_id, fetchAsker(request)))) return profile;
     return 'standard';
   }
 
   async function visit(request: FastifyRequest, browser: Browser): Promise<Visit> {
     const query = new URLSearchParams(queryText(request));
-    const authorization = await judge(query, request.remote_address);
+    const authorization = await judge(query, fetchAsker(request));
     const address = parts.hostRule.addressOf(request);
     const admitted = [...providers.values()].filter((provider) => provider.refusal(address) === null);
     const chosen = admitted.find((candidate) => providerKeyText(candidate) === query.get(PROVIDER));
@@ -101,19 +106,43 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     return await answer.showForm(reply, visited, DOOR, sent, { auto_submit });
   }
 
+  async function start(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const query = new URLSearchParams(queryText(request));
+    const client_id = query.get('client_id') ?? '';
+    // Nobody shall type a password for what comes to nothing.
+    if (await parts.clientDirectory.isRefused(client_id)) throw blocked('App is not allowed', client_id);
+    if ((await profileFor(query, request)) === 'standard') return await standard.answer(reply, request, query, null);
+    const visited = await visit(request, csrf.meet(request, reply));
+    const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(parts, visited));
+    return continued ?? (await showLogin(reply, visited));
+  }
+
+  /** Pages of other sites may have used up what is fetched for requests that nobody pressed a button for. */
+  function askToGoOn(request: FastifyRequest, reply: FastifyReply, { retry_after = 60 }: AuthError): FastifyReply {
+    const { csrf_token } = csrf.meet(request, reply);
+    const host = displayHost(new URLSearchParams(queryText(request)).get('client_id') ?? '') ?? '';
+    const action = `${CONTINUE}${queryText(request)}`;
+    const page = { language: languageOf(request), stylesheet: parts.assets.href('style.css'), host, action, csrf: csrf_token };
+    return sendPage(reply.code(429).header('retry-after', retry_after), continuePage(page), { any_form_target: true });
+  }
+
   return async (app) => {
     const config = { answers: 'page' as const };
 
     app.get('/auth/authorize', { config }, async (request, reply) => {
+      refuseSubresource(request);
       if (!(await parts.onboarding.isDone())) return reply.redirect(`/onboarding${queryText(request)}`, 303);
-      const query = new URLSearchParams(queryText(request));
-      const client_id = query.get('client_id') ?? '';
-      // Nobody shall type a password for what comes to nothing.
-      if (await parts.clientDirectory.isRefused(client_id)) throw blocked('App is not allowed', client_id);
-      if ((await profileFor(query, request.remote_address)) === 'standard') return await standard.answer(reply, request, query, null);
-      const visited = await visit(request, csrf.meet(request, reply));
-      const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(parts, visited));
-      return continued ?? (await showLogin(reply, visited));
+      try {
+        return await start(request, reply);
+      } catch (error) {
+        if (error instanceof AuthError && error.code === 'too_many_requests') return askToGoOn(request, reply, error);
+        throw error;
+      }
+    });
+
+    app.post(CONTINUE, { config }, async (request, reply) => {
+      csrf.check(request, await formBody(request));
+      return await start(request, reply);
     });
 
     app.post('/auth/authorize/consent', { config }, async (request, reply) => {
@@ -121,7 +150,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       const browser = csrf.check(request, form);
       const query = new URLSearchParams(queryText(request));
       const decision = { sid: form.get(CONSENT.sid) ?? '', allowed: form.get(CONSENT.decision) === 'allow' };
-      if ((await profileFor(query, request.remote_address)) === 'standard') return await standard.answer(reply, request, query, decision);
+      if ((await profileFor(query, request)) === 'standard') return await standard.answer(reply, request, query, decision);
       const visited = await visit(request, browser);
       return (await logged_in.answer(reply, visited, decision, form.has(CONTROL.keep))) ?? (await showLogin(reply, visited));
     });

@@ -3,13 +3,14 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { DeviceAuthorization } from '../../oauth/device_authorization.ts';
 import { parameterBody } from '../body.ts';
+import { fetchAsker } from '../same_origin.ts';
 
 export function deviceAuthorizationRoute({ deviceAuthorization }: { deviceAuthorization: DeviceAuthorization }): FastifyPluginAsync {
   const config = { answers: 'oauth', cors: 'any' } as const;
   return async (app) => {
     app.post('/auth/device_authorization', { config }, async (request, reply) => {
       const { remote_address } = request;
-      const context = { remote_address, authorization: request.headers.authorization };
+      const context = { remote_address, asker: fetchAsker(request), authorization: request.headers.authorization };
       return reply.send(await deviceAuthorization.start(await parameterBody(request), context));
     });
   };

@@ -13,6 +13,7 @@ import { CSRF_FIELD, type Csrf } from '../csrf.ts';
 import { languageOf, queryText, sendPage } from '../page.ts';
 import { LOGOUT, logoutPage } from '../pages/logout_page.tsx';
 import { messagePage } from '../pages/message_page.tsx';
+import { fetchAsker } from '../same_origin.ts';
 
 export interface EndSessionParts {
   endSession: EndSession;
@@ -40,7 +41,7 @@ export function endSessionRoute({ endSession, browserSessions, cookies, csrf, as
 
   async function visit(request: FastifyRequest, reply: FastifyReply): Promise<Visit> {
     const query = known(new URLSearchParams(queryText(request)));
-    const asked = await endSession.read(query, request.remote_address);
+    const asked = await endSession.read(query, fetchAsker(request));
     return { request, reply, query, asked, session: await browserSessions.find(request) };
   }
 

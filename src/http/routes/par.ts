@@ -7,6 +7,7 @@ import type { Par } from '../../oauth/par.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
 import { parameterBody } from '../body.ts';
 import { dpopProofs } from '../dpop_proofs.ts';
+import { fetchAsker } from '../same_origin.ts';
 
 export interface ParParts {
   par: Par;
@@ -24,13 +25,19 @@ export function parRoute({ par, clientAuthentication, dpop }: ParParts): Fastify
     app.post(PATH, { config }, async (request, reply) => {
       const parameters = await parameterBody(request);
       const { remote_address } = request;
+      const asker = fetchAsker(request);
       const { authorization } = request.headers;
-      const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address, endpoint: PATH });
+      const client = await clientAuthentication.authenticate({
+        authorization,
+        parameters,
+        remote_address: asker,
+        endpoint: PATH,
+      });
       if (!client.grant_types.includes('authorization_code'))
         throw new AuthError('unauthorized_client', 'The client may not use this grant');
       const dpop_jkt = await dpop.prove({ proofs: dpopProofs(request, reply, dpop), method: 'POST', path: PATH, profile: client.profile });
       const asked = new Map([...parameters].filter(([name]) => !CREDENTIALS.includes(name)));
-      return reply.code(201).send(await par.push(client, asked, { remote_address, dpop_jkt }));
+      return reply.code(201).send(await par.push(client, asked, { remote_address, asker, dpop_jkt }));
     });
   };
 }

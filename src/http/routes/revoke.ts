@@ -3,12 +3,13 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Revocation } from '../../oauth/revocation.ts';
 import { firstFormField, formBody } from '../body.ts';
+import { fetchAsker } from '../same_origin.ts';
 
 export function revokeRoute(revocation: Revocation): FastifyPluginAsync {
   return async (app) => {
     app.post('/auth/revoke', { config: { answers: 'oauth', cors: 'any' } }, async (request, reply) => {
       const { remote_address } = request;
-      const context = { remote_address, authorization: request.headers.authorization };
+      const context = { remote_address, asker: fetchAsker(request), authorization: request.headers.authorization };
       let form: ReadonlyMap<string, string>;
       try {
         form = await formBody(request);

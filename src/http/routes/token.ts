@@ -7,6 +7,7 @@ import type { Dpop } from '../../tokens/dpop.ts';
 import { formBody } from '../body.ts';
 import { dpopProofs } from '../dpop_proofs.ts';
 import type { HostRule } from '../host_rule.ts';
+import { fetchAsker } from '../same_origin.ts';
 
 interface Parts {
   tokenEndpoint: TokenEndpoint;
@@ -23,6 +24,7 @@ export function tokenRoute({ tokenEndpoint, admissions, dpop, hostRule }: Parts)
       const { remote_address, error_ref } = request;
       const answer = await tokenEndpoint.answer(form, {
         remote_address,
+        asker: fetchAsker(request),
         error_ref,
         admission: admissions(hostRule.addressOf(request)),
         authorization: request.headers.authorization,

@@ -160,6 +160,8 @@ export const de: Catalogue = {
   'authorize.refused': 'Die App hat etwas verlangt, das dieser Server nicht gibt.',
   'authorize.back': 'Zurück zu {host}',
   'error.invalid_request_uri': 'Diese Anfrage wurde schon benutzt oder ist zu alt. Beginne in der App von vorn.',
+  'continue.title': 'Weiter zu {host}?',
+  'continue.text': 'Aus deinem Netz wurden in der letzten Minute sehr viele Apps geöffnet. Geh weiter, wenn du diese selbst geöffnet hast.',
   'device.title': 'Gerät verbinden',
   'device.enter': 'Gib den Code ein, den das Gerät anzeigt.',
   'device.unknown': 'Diesen Code gibt es nicht, oder er wurde schon benutzt oder ist zu alt. Sieh noch einmal auf das Gerät.',

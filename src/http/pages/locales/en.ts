@@ -157,6 +157,8 @@ export const en = {
   'authorize.refused': 'The app asked for something this server does not give.',
   'authorize.back': 'Back to {host}',
   'error.invalid_request_uri': 'This request was used already or is too old. Start again in the app.',
+  'continue.title': 'Go on to {host}?',
+  'continue.text': 'Very many apps were opened from your network in the last minute. Go on if you opened this one yourself.',
   'device.title': 'Connect a device',
   'device.enter': 'Enter the code that the device shows.',
   'device.unknown': 'There is no such code, or it was used or has grown old. Look at the device again.',

@@ -162,6 +162,9 @@ export const fr: Catalogue = {
   'authorize.refused': 'L’application a demandé une chose que ce serveur ne donne pas.',
   'authorize.back': 'Retour vers {host}',
   'error.invalid_request_uri': 'Cette demande a déjà servi ou est trop ancienne. Recommencez dans l’application.',
+  'continue.title': 'Continuer vers {host} ?',
+  'continue.text':
+    'De très nombreuses applications ont été ouvertes depuis votre réseau pendant la dernière minute. Continuez si vous avez ouvert celle-ci vous-même.',
   'device.title': 'Connecter un appareil',
   'device.enter': 'Saisissez le code que l’appareil affiche.',
   'device.unknown': 'Ce code n’existe pas, a déjà servi ou est trop ancien. Regardez à nouveau l’appareil.',
