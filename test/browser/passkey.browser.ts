@@ -41,7 +41,7 @@ describe.skipIf(noChromium)('a passkey', () => {
     await server?.close();
   });
 
-  const button = (name: string) => page.getByRole('button', { name });
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
   const app = () =>
     `/auth/authorize?${new URLSearchParams({ response_type: 'code', client_id: `${origin}/`, redirect_uri: `${origin}/app` })}`;
 
