@@ -46,6 +46,9 @@ type Transaction = Parameters<Clients['insert']>[0];
 
 export type Registration = ReturnType<typeof createRegistration>;
 
+/** Registrations that may wait for the one under way. */
+const MAX_WAITING = 64;
+
 /** What no client can say of itself. */
 const OPERATOR_FIELDS = Object.keys(CLIENT_DEFAULTS).filter((field) => !(field in clientFields));
 
@@ -83,14 +86,25 @@ export function createRegistration(deps: RegistrationDeps) {
     };
   }
 
+  let waiting = 0;
+  let last: Promise<unknown> = Promise.resolve();
+  /** One at a time: they wait for one lock, and a flood of them must not hold every connection meanwhile. */
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (waiting >= MAX_WAITING) throw new AuthError('too_many_requests', 'Too many registrations at once', { retry_after: 1 });
+    waiting += 1;
+    const turn = last.then(work).finally(() => {
+      waiting -= 1;
+    });
+    last = turn.catch(() => {});
+    return await turn;
+  }
+
   /** Oldest first, and only clients that nobody has logged in to. */
   async function makeRoom(trx: Transaction, network: string): Promise<void> {
     const removed = await makeRoomForRegistration(trx, network);
     if (!removed) throw new AuthError('too_many_requests', 'Too many clients are registered from this address');
-    for (const client_id of removed) {
-      await clients.removeGrants(trx, client_id);
+    for (const client_id of removed)
       await audit.insert(trx, { type: 'client.deleted', outcome: 'done', client_id, detail: { reason: 'unused' } });
-    }
   }
 
   async function find(client_id: string, token: string | null): Promise<RegisteredClient> {
@@ -107,14 +121,15 @@ export function createRegistration(deps: RegistrationDeps) {
       const registered_from = failureKey(remote_address);
       const client = { ...fields, client_id: randomId(), managed_by: 'registration' as const, created_at: clock(), registered_from };
       const registration_token = randomToken('lk_ra_');
-      return await database.transaction(async (trx) => {
+      const store = async (trx: Transaction) => {
         await makeRoom(trx, registered_from);
         await clients.insert(trx, { ...client, registration_token_hash: sha256(registration_token) });
         const client_secret = needsSecret(client) ? await addSecret(trx, client.client_id) : undefined;
         const detail = { client_name: client.client_name, managed_by: client.managed_by };
         await audit.insert(trx, { type: 'client.created', outcome: 'done', client_id: client.client_id, remote_address, detail });
         return informationOf(client, registration_token, client_secret);
-      });
+      };
+      return await inTurn(() => database.transaction(store));
     },
 
     async read(client_id: string, token: string | null): Promise<ClientInformation> {

@@ -22,22 +22,25 @@ const IS_UNUSED = sql<boolean>`c.managed_by = 'registration' and c.operator_fiel
  */
 export async function makeRoomForRegistration(trx: Kysely<Schema>, network: string): Promise<string[] | null> {
   await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_KEY)})`.execute(trx);
-  const of_network = sql<boolean>`c.registered_from = ${network}`;
-  const surplus = (await count(trx, of_network)) - MAX_OF_NETWORK + 1;
-  const removed = surplus > 0 ? await removeOldest(trx, sql<boolean>`${of_network} and ${IS_UNUSED}`, surplus) : [];
+  const { of_network, of_all } = await count(trx, network);
+  const surplus = of_network - MAX_OF_NETWORK + 1;
+  const is_its = sql<boolean>`c.registered_from = ${network} and ${IS_UNUSED}`;
+  const removed = surplus > 0 ? await removeOldest(trx, is_its, sql`${surplus}::int`) : [];
   if (removed.length < surplus) return null;
-  // The dearer count only where it can matter.
-  const is_full = (await count(trx, sql<boolean>`c.managed_by = 'registration'`)) >= MAX_UNUSED;
-  const unused = is_full ? (await count(trx, IS_UNUSED)) - MAX_UNUSED + 1 : 0;
-  return unused > 0 ? [...removed, ...(await removeOldest(trx, IS_UNUSED, unused))] : removed;
+  // Which of them are in use is looked at only where it can matter.
+  if (of_all - removed.length < MAX_UNUSED) return removed;
+  const too_many = sql`greatest((select count(*) from clients c where ${IS_UNUSED}) - ${sql.lit(MAX_UNUSED - 1)}, 0)`;
+  return [...removed, ...(await removeOldest(trx, IS_UNUSED, too_many))];
 }
 
-async function count(trx: Kysely<Schema>, which: RawBuilder<boolean>): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from clients c where ${which}`.execute(trx);
-  return rows[0]?.count ?? 0;
+async function count(trx: Kysely<Schema>, network: string): Promise<{ of_network: number; of_all: number }> {
+  const { rows } = await sql<{ of_network: number; of_all: number }>`
+    select count(*) filter (where registered_from = ${network})::int as of_network, count(*)::int as of_all
+    from clients where managed_by = 'registration'`.execute(trx);
+  return rows[0] ?? { of_network: 0, of_all: 0 };
 }
 
-async function removeOldest(trx: Kysely<Schema>, which: RawBuilder<boolean>, limit: number): Promise<string[]> {
+async function removeOldest(trx: Kysely<Schema>, which: RawBuilder<boolean>, limit: RawBuilder<unknown>): Promise<string[]> {
   const { rows } = await sql<{ client_id: string }>`delete from clients where client_id = any(array(
     select c.client_id from clients c where ${which} order by c.created_at, c.client_id limit ${limit} for update of c))
     returning client_id`.execute(trx);
