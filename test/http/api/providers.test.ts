@@ -1,6 +1,7 @@
 // The owner tries providers: their real flows, what they say, who the login would be. Nothing is written.
 import bcrypt from '@node-rs/bcrypt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { SIGNING_ALGORITHMS } from '../../../src/tokens/signing_key.ts';
 import { type Call, callerWith } from '../../support/api.ts';
 import { backFrom, elsewhere } from '../../support/elsewhere.ts';
 import { provider as insecureExample } from '../../support/insecure_example.ts';
@@ -33,6 +34,8 @@ beforeAll(async () => {
     },
     extra_provider_types: [insecureExample, elsewhere, speakingType],
   });
+  // Made in the background otherwise, at some time during the tests.
+  for (const algorithm of SIGNING_ALGORITHMS) await server.parts.keyring.ready(algorithm);
   owner = callerWith(server, (await server.ownerTokens()).access_token);
   admin = callerWith(server, (await addSomeone(server, 'admin', { group_ids: ['system-admin'] })).access_token);
   await addUser(server.parts.database, 'ann', { local_only: true });
