@@ -137,13 +137,21 @@ describe('refresh tokens', () => {
 });
 
 describe('long-lived access tokens', () => {
-  it('are shown once and work until they are ended', async () => {
+  // M9
+  it('are shown once, are kept nowhere, and work until they are ended', async () => {
     await somebody();
     const made = await me('POST', '/api/me/long_lived_access_tokens', { client_name: 'script', lifespan: 30, client_icon: 'mdi:robot' });
     expect([made.statusCode, Object.keys(made.json()).sort()]).toEqual([201, ['refresh_token_id', 'token']]);
     const { token, refresh_token_id } = made.json();
     const script = callerWith(server, token);
     expect((await script('GET', '/api/me')).statusCode).toBe(200);
+    const [, , signature = token] = token.split('.');
+    expect((await me('GET', '/api/me/refresh_tokens')).body).not.toContain(signature);
+    const rows = await server.parts.database.kysely.selectFrom('refresh_tokens').selectAll().where('id', '=', refresh_token_id).execute();
+    expect([rows.length, JSON.stringify(rows).includes(signature)]).toEqual([1, false]);
+    // It is no fresh login, so it makes none of its kind.
+    const another = await script('POST', '/api/me/long_lived_access_tokens', { client_name: 'another' });
+    expect([another.statusCode, another.json().code]).toEqual([403, 'reauth_required']);
     await me('DELETE', `/api/me/refresh_tokens/${refresh_token_id}`);
     expect((await script('GET', '/api/me')).statusCode).toBe(401);
   });
@@ -155,10 +163,13 @@ describe('long-lived access tokens', () => {
     expect([again.statusCode, again.json()]).toMatchObject([409, { code: 'name_in_use', message: 'script already exists' }]);
   });
 
+  // M9
   it.each([
     {},
     { client_name: '' },
     { client_name: 'x', lifespan: 0 },
+    { client_name: 'x', lifespan: 1_000_000 },
+    { client_name: 'x', lifespan: 1.5 },
     { client_name: 'x', lifespan: -1 },
     { client_name: 'x', lifespan: 3651 },
   ])('are not made of %j', async (body) => {
