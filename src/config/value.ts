@@ -110,8 +110,3 @@ export function hostName() {
     .max(253)
     .transform((name) => name.toLowerCase());
 }
-
-function network() {
-  const error = 'must be an address or network such as 10.0.0.0/8: host bits zero, and IPv4 written as IPv4';
-  return z.string({ error }).refine((text) => parseNetwork(text) !== null, { error });
-}
