@@ -49,10 +49,13 @@ export const boundsHook: onRequestHookHandler = (request, _reply, done) => {
   done();
 };
 
-/** Asks clients to connect elsewhere next time, so that none loses a request to a connection that ends. */
-export function drainingHook(isDraining: () => boolean): onSendHookHandler {
+/**
+ * Asks clients to connect elsewhere next time, so that none loses a request to a connection that ends. Not before the server listens no more:
+ * a client that is asked earlier connects here again, and what waits to be accepted when the listener closes is reset.
+ */
+export function sheddingHook(isShedding: () => boolean): onSendHookHandler {
   return (_request, reply, _payload, done) => {
-    if (isDraining()) reply.header('connection', 'close');
+    if (isShedding()) reply.header('connection', 'close');
     done();
   };
 }

@@ -22,7 +22,7 @@ import { clientIpHook } from './client_ip.ts';
 import { limitConnections } from './connection_limit.ts';
 import { corsHook } from './cors.ts';
 import { answerFrameworkError, installErrors, type RenderErrorPage } from './errors.ts';
-import { boundsHook, drainingHook, headersHook, securityHeaders } from './headers.ts';
+import { boundsHook, headersHook, securityHeaders, sheddingHook } from './headers.ts';
 import { LOG_SERIALIZERS } from './log.ts';
 import { requestLogHook } from './request_log.ts';
 import { createRouteTable, type RouteTable } from './route_table.ts';
@@ -132,7 +132,10 @@ function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Re
   app.addHook('onRequest', contentTypeHook);
   app.addHook('onRequest', corsHook(routes, parts.cors_allowed_origins));
   app.addHook('onSend', countingHook(parts));
-  app.addHook('onSend', drainingHook(parts.isDraining));
+  app.addHook(
+    'onSend',
+    sheddingHook(() => parts.isDraining() && !app.server.listening),
+  );
   if (parts.observe) app.addHook('onResponse', parts.observe);
   if (parts.log_requests) app.addHook('onResponse', requestLogHook);
 }

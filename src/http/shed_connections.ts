@@ -4,14 +4,15 @@ import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 
+const MOST_TURNS = 100;
+
 /**
  * Stops listening. Requests that still come on open connections are answered; resolves when no connection is left, at the latest after `ms`
  * milliseconds. `server.close()` of `node:http` would end idle connections at once, with the requests that lie unread in them.
  */
 export async function shedConnections(server: Server, ms: number): Promise<void> {
   if (!server.listening) return;
-  // What waits to be accepted is accepted first.
-  await turn();
+  await acceptWaiting(server);
   const waiting = new AbortController();
   const closed = once(server, 'close', { signal: waiting.signal });
   NetServer.prototype.close.call(server);
@@ -21,4 +22,20 @@ export async function shedConnections(server: Server, ms: number): Promise<void>
     closed.catch(() => {});
     waiting.abort();
   }
+}
+
+/** Turns of the event loop until one accepts no connection: what still waits to be accepted when the listener closes is reset. */
+async function acceptWaiting(server: Server): Promise<void> {
+  let accepted = true;
+  const onConnection = () => {
+    accepted = true;
+  };
+  server.on('connection', onConnection);
+  for (let turns = 0; accepted && turns < MOST_TURNS; turns += 1) {
+    accepted = false;
+    // The first one ends the turn that we are in.
+    await turn();
+    await turn();
+  }
+  server.off('connection', onConnection);
 }

@@ -50,6 +50,7 @@ describe('the clock', () => {
     close();
   });
 
+  // D31
   it('jumps at once when the machine was asleep, and asks the database what time it is', async () => {
     const { machine, time, close } = await start();
     const before = time();

@@ -29,13 +29,18 @@ export interface Nginx {
   close(): Promise<void>;
 }
 
+export interface LoggingNginx extends Nginx {
+  /** Its error log so far. */
+  errors(): string;
+}
+
 /** Protects the hosts as the README tells; `latchkey` is our server's origin. */
 export async function startNginx(latchkey: string, hosts: readonly string[], handler: RequestListener = tell): Promise<Nginx> {
   const app = createServer(handler);
   const app_url = `http://127.0.0.1:${await listening(app)}`;
   const nginx = await runNginx((port) => hosts.map((host) => protectedHost({ host, port, app: app_url, latchkey })).join(''));
   return {
-    origin: nginx.origin,
+    ...nginx,
     async close() {
       await nginx.close();
       app.closeAllConnections();
@@ -55,8 +60,21 @@ export function startOneLineProxy(latchkey: string): Promise<Nginx> {
   return runNginx((port) => `  server { listen 127.0.0.1:${port}; location / { proxy_pass ${latchkey}; } }`);
 }
 
+/** Balances over several servers and keeps connections to them; what cannot connect is sent to another one, what was sent never is. */
+export function startBalancer(latchkeys: readonly string[]): Promise<LoggingNginx> {
+  const servers = latchkeys.map((url) => `server ${new URL(url).host} max_fails=0;`).join(' ');
+  return runNginx(
+    (port) => `
+  upstream latchkey { ${servers} keepalive 32; }
+  server {
+    listen 127.0.0.1:${port};
+    location / { proxy_pass http://latchkey; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }`,
+  );
+}
+
 /** Runs nginx with these server blocks on a free loopback port. */
-async function runNginx(servers: (port: number) => string): Promise<Nginx> {
+async function runNginx(servers: (port: number) => string): Promise<LoggingNginx> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-nginx-'));
   const port = await freePort();
   const file = join(folder, 'nginx.conf');
@@ -65,6 +83,7 @@ async function runNginx(servers: (port: number) => string): Promise<Nginx> {
   await started(nginx, port, () => readFileSync(join(folder, 'error.log'), 'utf8'));
   return {
     origin: `http://127.0.0.1:${port}`,
+    errors: () => readFileSync(join(folder, 'error.log'), 'utf8'),
     async close() {
       if (nginx.exitCode === null) {
         const ended = once(nginx, 'exit');
@@ -82,7 +101,7 @@ function configuration(folder: string, servers: string): string {
 daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
-events { worker_connections 64; }
+events { worker_connections 256; }
 http {
   access_log off;
   ${temporary.join('\n  ')}
