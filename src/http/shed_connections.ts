@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 
+/** A server that is never quiet stops listening all the same. */
 const MOST_TURNS = 100;
 
 /**
