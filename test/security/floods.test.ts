@@ -7,7 +7,8 @@ import type { AuthError } from '../../src/domain/errors.ts';
 import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';
 import { CLIENT_ID, REDIRECT_URI, startServer, type TestRequest, type TestServer } from '../support/server.ts';
 
-const REQUESTS = 5000;
+/** `npm run test:floods:long` sends 5,000. */
+const REQUESTS = Number(process.env.LATCHKEY_TEST_FLOOD ?? 500);
 /** Of each kind, and all kinds at once. */
 const AT_ONCE = 25;
 /** One request in so many goes through HTTP; the others call what its route calls, at a fraction of the time. */
@@ -118,7 +119,7 @@ function heapUsed(): number {
 const OF_THREE = (value: unknown) => Object.fromEntries(LIMITED_TABLES.map((table) => [table, value]));
 
 // S13, N12
-it('5,000 requests of each kind of one address leave a hundred rows, and others are served', async () => {
+it('a flood of each kind from one address leaves a hundred rows, and others are served', async () => {
   const before = heapUsed();
   const answers = await byKind(BY_ADDRESS, (kind) => flood(kind, () => '198.51.100.1'));
   // A registration makes room by deleting the oldest of its network that nobody has logged in to.
@@ -130,14 +131,15 @@ it('5,000 requests of each kind of one address leave a hundred rows, and others 
 }, 600_000);
 
 // S13, N12
-it('5,000 requests of each kind of as many addresses are all answered, and leave nothing once they have expired', async () => {
+it('a flood of each kind from as many addresses is answered whole, and leaves nothing once it has expired', async () => {
   const before = heapUsed();
   const answers = await byKind(KINDS, (kind) => flood(kind, (n) => `198.18.${n >> 8}.${n & 255}`));
   expect(answers).toEqual(Object.fromEntries(KINDS.map((kind) => [kind, { stored: REQUESTS }])));
   expect(heapUsed() - before).toBeLessThan(MAX_MEMORY);
   // Of clients that nobody has logged in to the newest thousand are kept.
-  expect(await byKind(KINDS, rows)).toEqual({ ...OF_THREE(REQUESTS + 100), clients: 1000, failed_logins: REQUESTS });
+  const clients = Math.min(1000, REQUESTS + 100);
+  expect(await byKind(KINDS, rows)).toEqual({ ...OF_THREE(REQUESTS + 100), clients, failed_logins: REQUESTS });
   server.advance(DAY);
   await server.parts.janitor.run();
-  expect(await byKind(KINDS, rows)).toEqual({ ...OF_THREE(0), clients: 1000, failed_logins: 0 });
+  expect(await byKind(KINDS, rows)).toEqual({ ...OF_THREE(0), clients, failed_logins: 0 });
 }, 600_000);
