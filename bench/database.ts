@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../src/repository/embedded_postgres.ts';
+import { startEmbeddedPostgres } from '../src/postgres/embedded/embedded_postgres.ts';
 import { familyCpuSeconds } from './processes.ts';
 
 export interface BenchDatabase {

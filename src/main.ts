@@ -34,7 +34,7 @@ const io: Io = {
 
 const wiring: Wiring = {
   async loadConfig(file) {
-    const [{ loadConfig }, { readRegistry }] = await Promise.all([import('./config/load.ts'), import('./registry.ts')]);
+    const [{ loadConfig }, { readRegistry }] = await Promise.all([import('./config/load.ts'), import('./wiring/registry.ts')]);
     const { providers, mfa_modules, grants } = await readRegistry();
     const grant_types = Array.from(grants.values(), ({ grant_type }) => grant_type);
     return await loadConfig({
@@ -46,12 +46,12 @@ const wiring: Wiring = {
     });
   },
   async openParts(config, { create }) {
-    const { createParts } = await import('./app.ts');
+    const { createParts } = await import('./wiring/app.ts');
     // What goes well is told by the command itself.
     return await createParts({ config, ...(await openLog('warn')), join: true, create });
   },
   async createApp(config) {
-    const { createApp } = await import('./app.ts');
+    const { createApp } = await import('./wiring/app.ts');
     serves = true;
     const app = await createApp({ config, ...(await openLog(config.log.level)) });
     growYoungGenerationBy(2);
@@ -69,7 +69,10 @@ function schemas<Schema>(types: ReadonlyMap<string, { config: Schema }>): Readon
 
 /** The log on standard error; what still waits there is written at the end, as far as that goes. */
 async function openLog(level: string) {
-  const [{ createLossyLog }, { createLogDestination }] = await Promise.all([import('./http/log.ts'), import('./http/log_destination.ts')]);
+  const [{ createLossyLog }, { createLogDestination }] = await Promise.all([
+    import('./http/server/log.ts'),
+    import('./http/server/log_destination.ts'),
+  ]);
   const destination = createLogDestination(2, process.stderr);
   process.once('exit', destination.flushNow);
   flushLog = () => destination.flush(LAST_LINES_MS);

@@ -1,10 +1,10 @@
 // Who and what waits to be let in: people that logged in for the first time, and apps that nobody registered. Decided by whoever lets new users in.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { MAX_PAGE } from '../domain/page.ts';
+import { MAX_PAGE } from '../domain/pagination.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Clients } from '../repository/clients.ts';
-import type { Database } from '../repository/database.ts';
 import type { UrlClient, UrlClients } from '../repository/url_clients.ts';
 import type { UserEntry, Users } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, cannotModifyOwner, doneBy, requireApprover } from './actor.ts';

@@ -1,8 +1,8 @@
 // What people have agreed to: listed, and taken back with everything that the app got by it. How it is given is in oauth/authorize.ts.
 import { AuthError } from '../domain/errors.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Consents as ConsentRows, ListedConsent } from '../repository/consents.ts';
-import type { Database } from '../repository/database.ts';
 import { endUnredeemed } from '../repository/unredeemed.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy } from './actor.ts';

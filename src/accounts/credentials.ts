@@ -3,9 +3,9 @@
 import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import { AuthError } from '../domain/errors.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Credential, Credentials as CredentialRows } from '../repository/credentials.ts';
-import type { Database } from '../repository/database.ts';
 import type { LocalLogins } from '../repository/local_logins.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, protectOwner } from './actor.ts';

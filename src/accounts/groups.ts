@@ -1,10 +1,10 @@
 // The groups: three that every server has, and those of the configuration, which is brought into the database at start. Read-only otherwise.
 import type { Clock } from '../domain/clock.ts';
 import { type Policy, SYSTEM_POLICIES } from '../domain/policy.ts';
+import type { Database } from '../postgres/database.ts';
+import { withMigrationLock } from '../postgres/migrations/migration_lock.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Database } from '../repository/database.ts';
 import type { Group, Groups as GroupRows } from '../repository/groups.ts';
-import { withMigrationLock } from '../repository/migration_lock.ts';
 
 /** What people read (HA contract 2.2). */
 const SYSTEM_NAMES: Readonly<Record<string, string>> = {

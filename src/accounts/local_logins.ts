@@ -15,10 +15,10 @@ import {
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import { randomId } from '../domain/secret.ts';
 import { typedReadings } from '../domain/text.ts';
+import { violates } from '../postgres/constraint.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import { violates } from '../repository/constraint.ts';
 import type { Credential, Credentials } from '../repository/credentials.ts';
-import type { Database } from '../repository/database.ts';
 import { removeDeviceCookies } from '../repository/device_cookies.ts';
 import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
 import { type Renaming, USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';

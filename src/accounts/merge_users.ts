@@ -3,10 +3,10 @@
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { User } from '../domain/user.ts';
+import { violates } from '../postgres/constraint.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import { violates } from '../repository/constraint.ts';
 import type { Credentials } from '../repository/credentials.ts';
-import type { Database } from '../repository/database.ts';
 import type { UserEntry, Users } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, doneBy, protectOwner, requireApprover } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';

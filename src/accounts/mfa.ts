@@ -1,9 +1,9 @@
 // A user's own second factors: listed without secrets, named, removed after a fresh login. Where a policy demands one, the last one stays.
 import { AuthError } from '../domain/errors.ts';
 import { type MfaModule, onlyFactorKey } from '../domain/mfa_module.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Credentials } from '../repository/credentials.ts';
-import type { Database } from '../repository/database.ts';
 import type { MfaEnrolmentEntry, MfaEnrolments } from '../repository/mfa_enrolments.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, doneBy, protectOwner, requireOwner } from './actor.ts';

@@ -10,14 +10,14 @@ import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import { requireEmail } from '../domain/profile.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
 import { ADMIN_GROUP } from '../domain/user.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
 import type { Credentials } from '../repository/credentials.ts';
-import type { Database } from '../repository/database.ts';
 import type { LocalLogins } from '../repository/local_logins.ts';
-import type { Sealer } from '../repository/seal.ts';
 import type { Usernames } from '../repository/usernames.ts';
 import type { Users } from '../repository/users.ts';
+import type { Sealer } from '../secrets/sealer.ts';
 import { createCodes } from '../tokens/authorization_code.ts';
 import { requireName } from './names.ts';
 

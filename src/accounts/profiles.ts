@@ -17,9 +17,9 @@ import {
   suggestedUsername,
   usernameCandidates,
 } from '../domain/profile.ts';
+import { violates } from '../postgres/constraint.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import { violates } from '../repository/constraint.ts';
-import type { Database } from '../repository/database.ts';
 import { USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
 import type { ProfileChange, UserEntry, Users } from '../repository/users.ts';
 import { type Actor, requireOwner } from './actor.ts';

@@ -2,11 +2,11 @@
 // Grants of logins are made by the redemption of a code.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/page.ts';
+import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/pagination.ts';
 import { randomId } from '../domain/secret.ts';
 import { HOME_ASSISTANT, type RefreshToken, type TokenType } from '../domain/token.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Database } from '../repository/database.ts';
 import type { RefreshTokens as RefreshTokenRows } from '../repository/refresh_tokens.ts';
 import type { Users } from '../repository/users.ts';
 import type { Caller } from '../tokens/bearer.ts';

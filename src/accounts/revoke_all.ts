@@ -2,10 +2,10 @@
 // older backup was restored, which brings back what has been revoked since. Called by the JSON API and the CLI.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
+import { longTransaction } from '../postgres/long_transaction.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { ConnectionOptions } from '../repository/connection.ts';
-import { type CutCounts, endIssuedBefore, holdIssuing } from '../repository/cut_off.ts';
-import { longTransaction } from '../repository/long_transaction.ts';
+import { type CutCounts, endIssuedBefore, holdIssuing } from '../repository/issued_before_cutoff.ts';
 import { type Actor, doneBy, requireOwner } from './actor.ts';
 
 export interface RevokeAllDeps {

@@ -1,8 +1,8 @@
 // The browser sessions of a person as they and administrators see them: listed, and ended one by one. How a session begins is in login/session.ts.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/page.ts';
-import type { Database } from '../repository/database.ts';
+import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/pagination.ts';
+import type { Database } from '../postgres/database.ts';
 import type { ListedSession, Sessions } from '../repository/sessions.ts';
 import type { Users } from '../repository/users.ts';
 import { type Actor, protectOwner } from './actor.ts';

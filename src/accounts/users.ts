@@ -3,12 +3,12 @@
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { newUsername, usernameRetired, usernameTaken } from '../domain/local_login.ts';
-import type { PageRequest } from '../domain/page.ts';
+import type { PageRequest } from '../domain/pagination.ts';
 import { type ProfilePatch, usernameCandidates } from '../domain/profile.ts';
 import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Database } from '../repository/database.ts';
 import type { Groups } from '../repository/groups.ts';
 import type { Usernames } from '../repository/usernames.ts';
 import type { LockedUser, UserChange, UserEntry, Users as UserRows } from '../repository/users.ts';

@@ -1,5 +1,5 @@
 // How a command ends: the exit codes, and a failure in the words of whoever runs it. Called by run.ts.
-import { isConfigError } from '../config/complaint.ts';
+import { isConfigError } from '../config/issues.ts';
 import { AuthError } from '../domain/errors.ts';
 
 /** What the shell is told. 78 is EX_CONFIG of sysexits.h: starting again changes nothing. */

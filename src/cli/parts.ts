@@ -10,8 +10,8 @@ import type { RefreshTokens } from '../accounts/refresh_tokens.ts';
 import type { RevokeAll } from '../accounts/revoke_all.ts';
 import type { Users } from '../accounts/users.ts';
 import type { Config } from '../config/load.ts';
+import type { TryProvider } from '../login/provider_test.ts';
 import type { Throttle } from '../login/throttle.ts';
-import type { TryProvider } from '../login/try_provider.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 

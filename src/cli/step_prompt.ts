@@ -1,7 +1,7 @@
 // Answers to the steps of a login at the command line: given beforehand, or asked for at the terminal.
 import { createInterface } from 'node:readline';
 import type { Field } from '../domain/form.ts';
-import type { TryStep } from '../login/try_provider.ts';
+import type { TryStep } from '../login/provider_test.ts';
 import type { Io } from './command.ts';
 import { refusal, usageError } from './exit.ts';
 import { type PasswordOption, readSecretLine } from './password.ts';

@@ -1,8 +1,8 @@
 // A step of a provider's test in words for the operator. What a stranger's server says can move no cursor.
 import { stripVTControlCharacters } from 'node:util';
 import { cleanText } from '../domain/text.ts';
-import type { Foreseen } from '../login/foresight.ts';
-import type { TryStep } from '../login/try_provider.ts';
+import type { Foreseen } from '../login/login_preview.ts';
+import type { TryStep } from '../login/provider_test.ts';
 
 /** Lines without their ends. */
 export function linesOf(step: TryStep): string[] {

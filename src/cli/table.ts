@@ -1,7 +1,7 @@
 // What lists print: JSON for programs, columns for people.
 import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
-import { MAX_PAGE, type Page, type PageRequest } from '../domain/page.ts';
+import { MAX_PAGE, type Page, type PageRequest } from '../domain/pagination.ts';
 import { cleanText } from '../domain/text.ts';
 import type { Io } from './command.ts';
 

@@ -10,9 +10,9 @@ import {
   type MfaModuleBlock,
   readBlock,
 } from './block.ts';
-import { didYouMean, type Path, repeated } from './complaint.ts';
 import { SYSTEM_GROUPS } from './group.ts';
-import type { Ground } from './settle.ts';
+import { didYouMean, type Path, repeated } from './issues.ts';
+import type { Ground } from './resolve.ts';
 import { isBlock } from './shape.ts';
 
 const LOCAL_TYPE = LOCAL_PROVIDER.auth_provider_type;

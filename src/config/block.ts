@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import type { CommonProviderConfig } from '../domain/auth_provider.ts';
-import { didYouMean, type Path } from './complaint.ts';
-import { type Ground, settle } from './settle.ts';
+import { didYouMean, type Path } from './issues.ts';
+import { type Ground, settle } from './resolve.ts';
 import { isBlock } from './shape.ts';
 import { displayName, identifier } from './value.ts';
 import { check } from './wording.ts';

@@ -11,9 +11,9 @@ import {
   registeredId,
 } from '../domain/client_metadata.ts';
 import { isScope, STANDARD_SCOPES } from '../domain/scope.ts';
-import { didYouMean, repeated } from './complaint.ts';
 import { duration } from './duration.ts';
-import type { Ground } from './settle.ts';
+import { didYouMean, repeated } from './issues.ts';
+import type { Ground } from './resolve.ts';
 import { isBlock } from './shape.ts';
 import { bearerText, secretText } from './value.ts';
 

@@ -1,7 +1,7 @@
 // Lays the environment over the file: any setting by its path in capitals, `LATCHKEY_LISTEN_PORT`. Lists are JSON; lists of blocks live in the file only.
 
 import { z } from 'zod';
-import { didYouMean } from './complaint.ts';
+import { didYouMean } from './issues.ts';
 import { isBlock, isMarked, type Setting, settings, unwrap } from './shape.ts';
 
 const PREFIX = 'LATCHKEY_';

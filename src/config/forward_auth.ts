@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { isBelow } from '../domain/forward_auth_rule.ts';
-import { didYouMean } from './complaint.ts';
 import { SYSTEM_GROUPS } from './group.ts';
-import type { Ground } from './settle.ts';
+import { didYouMean } from './issues.ts';
+import type { Ground } from './resolve.ts';
 import { isBlock } from './shape.ts';
 
 const HOST = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9]\d{0,4})?$/;

@@ -1,7 +1,7 @@
 // Checks a value against a schema and words what is wrong, in a sentence an operator can act on. A schema's own wording goes first.
 
 import { z } from 'zod';
-import { type Complain, didYouMean, type Path } from './complaint.ts';
+import { type Complain, didYouMean, type Path } from './issues.ts';
 import { knownKeys, unwrap } from './shape.ts';
 
 const KINDS: Record<string, string> = {

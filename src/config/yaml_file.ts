@@ -1,7 +1,7 @@
 // Reads a YAML file into plain data and remembers where in the file everything stands. Nothing in the file can make it run code or grow without bound.
 
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
-import type { Path } from './complaint.ts';
+import type { Path } from './issues.ts';
 import { readTextFile } from './text_file.ts';
 
 /** A place in the file, counted from 1. */

@@ -1,6 +1,7 @@
 // A client that is named by a URL and registered nowhere: which strings are such names (HA contract 4.1), and what a page may show of them.
+
+import { remembered } from './memoize.ts';
 import { addressText, isLocalAddress, parseAddress, peerAddress } from './network.ts';
-import { remembered } from './remembered.ts';
 import { asciiAuthority, parseUri } from './uri.ts';
 
 /** A URL client's name in canonical parts. The name itself is compared byte for byte; this is for its rules. */

@@ -1,5 +1,5 @@
 // What it takes to be let through to a protected host: the first rule that fits decides, and where none does, nobody is.
-import { foldPath, pathReadings } from './path_readings.ts';
+import { foldPath, pathReadings } from './path_normalizations.ts';
 
 export interface ForwardAuthRule {
   /** In lower case, with its port where that is not the usual one. */

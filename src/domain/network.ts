@@ -1,7 +1,7 @@
 // IP addresses and networks as numbers: what is local, what an outbound fetch must not reach, what a failure is counted under.
 // Names, zone ids, shortened and octal forms are never addresses here; whoever gets null must refuse.
 import { isIP } from 'node:net';
-import { remembered } from './remembered.ts';
+import { remembered } from './memoize.ts';
 
 /** An IP address; `value` is its 32 or 128 bits. An IPv4-mapped IPv6 address stays IPv6 until someone calls `unmapped`. */
 export interface Address {

@@ -1,7 +1,7 @@
 // URIs taken apart as raw strings (RFC 3986 appendix B). WHATWG URL would drop default ports, resolve dot segments, rewrite hosts and read `\` as `/`,
 // and so call two strings equal that Home Assistant and other clients tell apart.
 import { domainToASCII } from 'node:url';
-import { remembered } from './remembered.ts';
+import { remembered } from './memoize.ts';
 
 /** The parts of a reference as they are written, but the scheme in lower case. Undefined: not there; empty: there, but empty. */
 interface Reference {

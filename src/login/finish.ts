@@ -15,8 +15,8 @@ import type { FinishLogin } from '../repository/finish_login.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
 import { entryStep, signedInStep } from './flow_step.ts';
+import { unknownFlow } from './flow_store.ts';
 import { blocked, type Resolved, type ResolveUser } from './resolve_user.ts';
-import { unknownFlow } from './visit.ts';
 
 /** A flow at its end, and the request that brought it there. */
 interface Ending {

@@ -18,9 +18,6 @@ import type { LoginFlows } from '../repository/login_flows.ts';
 import type { Finish, LoggedIn } from './finish.ts';
 import { createFlowLock } from './flow_lock.ts';
 import { abortStep, externalStep, formStep } from './flow_step.ts';
-import type { KnownDevices } from './known_devices.ts';
-import type { MfaOutcome, MfaStep } from './mfa_step.ts';
-import type { Throttle } from './throttle.ts';
 import {
   type BeginRequest,
   type ComeBackRequest,
@@ -29,7 +26,10 @@ import {
   type SubmitRequest,
   unknownFlow,
   type Visit,
-} from './visit.ts';
+} from './flow_store.ts';
+import type { KnownDevices } from './known_devices.ts';
+import type { MfaOutcome, MfaStep } from './mfa_step.ts';
+import type { Throttle } from './throttle.ts';
 
 export interface LoginResult {
   step: FlowStep;

@@ -9,11 +9,11 @@ import { groupsToCome } from '../domain/group_mapping.ts';
 import type { LoginFlow } from '../domain/login_flow.ts';
 import type { MfaModule, SetupForm, SetupStep } from '../domain/mfa_module.ts';
 import { type NextStep, nextStep } from '../domain/next_step.ts';
-import type { Sealer } from '../repository/seal.ts';
+import type { Sealer } from '../secrets/sealer.ts';
 import type { StepForm } from './flow_step.ts';
+import type { Visit } from './flow_store.ts';
 import type { Resolved, ResolveUser } from './resolve_user.ts';
 import type { SecondFactor } from './second_factor.ts';
-import type { Visit } from './visit.ts';
 
 /** What becomes of a flow: a form to show, its end, or nothing more to ask. */
 export type MfaOutcome =

@@ -2,8 +2,8 @@
 // Never the owner's: nobody loses a server to a directory.
 import { type AuthProvider, type Identity, providerKeyText } from '../domain/auth_provider.ts';
 import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
+import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Database } from '../repository/database.ts';
 import type { Groups } from '../repository/groups.ts';
 
 export interface SyncGroupsDeps {

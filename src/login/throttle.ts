@@ -7,8 +7,8 @@ import { failureKey, isLoopback, networkContains, parseAddress, parseNetwork } f
 import { sha256 } from '../domain/secret.ts';
 import type { FailedLogins, Standing } from '../repository/failed_logins.ts';
 import { CROSS_SITE_PREFIX, type IpBans } from '../repository/ip_bans.ts';
-import { createBans } from './bans.ts';
-import { createTurns } from './turns.ts';
+import { createBans } from './ban_cache.ts';
+import { createTurns } from './keyed_mutex.ts';
 
 export interface ThrottleDeps {
   failedLogins: FailedLogins;

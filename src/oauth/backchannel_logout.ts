@@ -5,11 +5,11 @@ import type { Client } from '../domain/client.ts';
 import { isUrlClientId } from '../domain/client_id.ts';
 import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { createUpstreamFetch } from '../outbound/upstream_fetch.ts';
 import type { Clients } from '../repository/clients.ts';
 import type { LogoutDeliveries, LogoutDelivery } from '../repository/logout_deliveries.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import type { ClientDirectory } from './client_directory.ts';
-import { createUpstreamFetch } from './upstream_fetch.ts';
 
 export interface BackchannelLogoutDeps {
   logoutDeliveries: LogoutDeliveries;

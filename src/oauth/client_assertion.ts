@@ -6,10 +6,10 @@ import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { sha256 } from '../domain/secret.ts';
+import { createDocumentCache, type LoadedDocument } from '../outbound/document_cache.ts';
+import type { GuardedFetchOptions } from '../outbound/guarded_fetch.ts';
+import { createGuardedJson, type JsonAnswer } from '../outbound/guarded_json.ts';
 import type { UsedProofs } from '../repository/used_proofs.ts';
-import { createDocumentCache, type LoadedDocument } from './document_cache.ts';
-import type { GuardedFetchOptions } from './guarded_fetch.ts';
-import { createGuardedJson, type JsonAnswer } from './guarded_json.ts';
 
 export interface ClientAssertionDeps {
   issuer: string;

@@ -11,9 +11,9 @@ import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { redirectUriMatches } from '../domain/redirect_uri.ts';
 import { isThisMachine } from '../domain/registered_redirect_uri.ts';
 import { unsupportedField } from '../domain/unsupported_metadata.ts';
-import { createDocumentCache, type LoadedDocument } from './document_cache.ts';
-import type { GuardedFetchOptions } from './guarded_fetch.ts';
-import { createGuardedJson, type JsonAnswer } from './guarded_json.ts';
+import { createDocumentCache, type LoadedDocument } from '../outbound/document_cache.ts';
+import type { GuardedFetchOptions } from '../outbound/guarded_fetch.ts';
+import { createGuardedJson, type JsonAnswer } from '../outbound/guarded_json.ts';
 
 export interface MetadataDocumentDeps {
   clock: Clock;

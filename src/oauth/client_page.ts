@@ -6,8 +6,8 @@ import { publishedRedirectUris } from '../domain/client_page.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { acceptsRedirectUri, isForbiddenRedirectUri, redirectUriMatches } from '../domain/redirect_uri.ts';
-import { createFetchPool } from './fetch_pool.ts';
-import { createGuardedFetch, type GuardedFetchOptions } from './guarded_fetch.ts';
+import { createFetchPool } from '../outbound/fetch_pool.ts';
+import { createGuardedFetch, type GuardedFetchOptions } from '../outbound/guarded_fetch.ts';
 
 export interface ClientPageDeps {
   /** Whether pages on this machine and in the home network may be fetched. */

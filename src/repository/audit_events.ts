@@ -5,11 +5,11 @@ import type { Audit, AuditEvent, AuditEventType } from '../domain/audit_event.ts
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { JsonValue } from '../domain/json.ts';
-import { type Page, type PageRequest, pageSize } from '../domain/page.ts';
+import { type Page, type PageRequest, pageSize } from '../domain/pagination.ts';
 import { cleanText } from '../domain/text.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 import { createRefusalQuota } from './refusal_quota.ts';
-import type { Schema } from './schema.ts';
 
 const FLUSH_AFTER_MS = 100;
 const RETRY_AFTER_MS = 1_000;

@@ -2,9 +2,9 @@
 import { type Insertable, sql } from 'kysely';
 import type { Profile } from '../domain/authorization_request.ts';
 import type { JsonObject } from '../domain/json.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 import { type ClientRights, fitsResource, isConsented, isInAllowedGroup } from './client_rights.ts';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
 
 export type AuthorizationCodes = ReturnType<typeof createAuthorizationCodes>;
 

@@ -1,7 +1,7 @@
 // The table `client_secrets`: keyed hashes of what confidential clients send. Several of one client live side by side while it changes over.
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 /** A secret as lists show it. */
 export interface ClientSecret {

@@ -4,11 +4,11 @@ import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { Client } from '../domain/client.ts';
 import type { ClientFields } from '../domain/client_metadata.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Page, type PageRequest, pageSize } from '../domain/page.ts';
+import { type Page, type PageRequest, pageSize } from '../domain/pagination.ts';
+import type { Database } from '../postgres/database.ts';
+import { lockInOrder } from '../postgres/lock_in_order.ts';
+import type { Schema } from '../postgres/schema.ts';
 import { isLive, MAX_SECRETS } from './client_secrets.ts';
-import type { Database } from './database.ts';
-import { lockInOrder } from './lock_in_order.ts';
-import type { Schema } from './schema.ts';
 
 type ManagedBy = 'config' | 'database' | 'registration';
 

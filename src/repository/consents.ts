@@ -1,8 +1,8 @@
 // Consents: the remembered yes of a person to a client, its scopes, the resource servers at which it uses them, and the places it sends people to.
 
 import { type Kysely, sql } from 'kysely';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 export interface Consent {
   user_id: string;

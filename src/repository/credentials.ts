@@ -3,8 +3,8 @@ import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { User } from '../domain/user.ts';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 /** A login that belongs to a user. */
 export interface Credential extends ProviderKey {

@@ -2,9 +2,9 @@
 // that session, and spent by one statement that also makes the grant.
 import { sql } from 'kysely';
 import type { CodeRelease } from '../domain/code_release.ts';
+import type { Database } from '../postgres/database.ts';
 import { type ClientRights, isConsented, isInAllowedGroup } from './client_rights.ts';
 import { besideThoseBefore } from './consents.ts';
-import type { Database } from './database.ts';
 import { createRowLimit } from './row_limits.ts';
 
 export type DeviceCodes = ReturnType<typeof createDeviceCodes>;

@@ -1,8 +1,8 @@
 // The table `device_cookies`: browsers that a person has completed a login in, by the SHA-256 of their cookie.
 import { type Kysely, sql } from 'kysely';
 import type { ProviderKey } from '../domain/auth_provider.ts';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 export type DeviceCookies = ReturnType<typeof createDeviceCookies>;
 

@@ -1,6 +1,6 @@
 // Failed logins by address and by whom they were aimed at; written on failure only. What a row counts began after `since` or counts no more.
 import { sql } from 'kysely';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 import { createTrim } from './row_limits.ts';
 
 export type FailedLogins = ReturnType<typeof createFailedLogins>;

@@ -1,8 +1,8 @@
 // The end of a login flow: the flow goes and its authorization code is there, in one statement. Called by login/finish.ts.
 import { sql } from 'kysely';
 import type { LoginFlow } from '../domain/login_flow.ts';
+import type { Database } from '../postgres/database.ts';
 import type { NewAuthorizationCode } from './authorization_codes.ts';
-import type { Database } from './database.ts';
 
 export type FinishLogin = ReturnType<typeof createFinishLogin>;
 

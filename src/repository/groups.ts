@@ -1,8 +1,8 @@
 // The tables `groups` and `user_groups`: who may do what. System groups and those of the configuration are written at start only.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { Policy } from '../domain/policy.ts';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 /** A group as lists show it. */
 export interface Group {

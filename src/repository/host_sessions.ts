@@ -1,10 +1,10 @@
 // Sessions at protected hosts: the one-time codes that open them, and who stands behind a cookie or a bearer that a host is shown.
 // Everything hangs on the browser's session: when that ends, so do they.
 import { type Insertable, sql } from 'kysely';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 import { hasLivingClient, isAlive } from './refresh_tokens.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
-import type { Schema } from './schema.ts';
 import { isUsed } from './sessions.ts';
 import { groupIds } from './user_facts.ts';
 import { usernameOf } from './usernames.ts';

@@ -1,6 +1,6 @@
 // Banned addresses: single IPv4 addresses and IPv6 /64 networks, until the ban expires or somebody lifts it.
 import { sql } from 'kysely';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 import { createTrim } from './row_limits.ts';
 
 /** Begins the keys of requests that other sites' pages make from an address. */

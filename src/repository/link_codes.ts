@@ -2,7 +2,7 @@
 // A code of an authorize flow is none of these.
 import { type Kysely, sql } from 'kysely';
 import type { ProviderKey } from '../domain/auth_provider.ts';
-import type { Schema } from './schema.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 /** A code as it is presented, and the credential to make of it. */
 export interface LinkRequest {

@@ -2,7 +2,7 @@
 import { type SqlBool, sql } from 'kysely';
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import type { User } from '../domain/user.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 
 export interface NewLinkTicket extends ProviderKey {
   token_hash: Buffer;

@@ -1,7 +1,7 @@
 // The table `local_logins`: the names and passwords of the local provider. Names arrive normalised, passwords hashed.
 import type { Kysely } from 'kysely';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 export type LocalLogins = ReturnType<typeof createLocalLogins>;
 

@@ -1,9 +1,9 @@
 // Login flows under way, one row each. A flow moves on and ends only in the version that was read: of two parallel submissions one wins.
 import { type Kysely, sql } from 'kysely';
 import type { LoginFlow } from '../domain/login_flow.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 import { createRowLimit } from './row_limits.ts';
-import type { Schema } from './schema.ts';
 
 export type LoginFlows = ReturnType<typeof createLoginFlows>;
 

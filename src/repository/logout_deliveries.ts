@@ -1,7 +1,7 @@
 // Logout tokens on their way to clients. Whoever takes one sets its next attempt in the same statement: a process that dies with it in hand
 // loses nothing, and no two processes have the same one.
 import { sql } from 'kysely';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 
 export interface LogoutDelivery {
   /** Names the logout token in every attempt. */

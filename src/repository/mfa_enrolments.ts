@@ -2,9 +2,9 @@
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
 import type { Enrolment } from '../domain/mfa_module.ts';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
-import type { Sealer } from './seal.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
+import type { Sealer } from '../secrets/sealer.ts';
 
 /** An enrolment as lists show it. */
 export interface MfaEnrolmentEntry {

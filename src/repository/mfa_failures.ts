@@ -2,7 +2,7 @@
 // so parallel ones cannot slip through; a right one is forgotten together with all before it.
 import { sql } from 'kysely';
 import { addSeconds } from '../domain/clock.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 
 export type MfaFailures = ReturnType<typeof createMfaFailures>;
 

@@ -1,7 +1,7 @@
 // The table `mfa_setup_flows`: enrolling under way, bound to its user, one of each module. The form holds the new secret, so it is sealed.
 import type { SetupForm } from '../domain/mfa_module.ts';
-import type { Database } from './database.ts';
-import type { Sealer } from './seal.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Sealer } from '../secrets/sealer.ts';
 
 export interface MfaSetupFlow {
   id: string;

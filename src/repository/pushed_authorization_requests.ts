@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 import { createRowLimit } from './row_limits.ts';
 
 export interface PushedRequest {

@@ -2,8 +2,8 @@
 // to the next generation. Whoever comes second within the grace time is given the same successor; the seed leaves the database only here.
 import { type Expression, sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
+import type { Database } from '../postgres/database.ts';
 import { type ClientRights, fitsResource, isConsented, isInAllowedGroup } from './client_rights.ts';
-import type { Database } from './database.ts';
 import { isAlive } from './refresh_tokens.ts';
 
 export type RefreshTokenRotation = ReturnType<typeof createRefreshTokenRotation>;

@@ -3,9 +3,9 @@
 import { type Expression, type Insertable, type Kysely, sql } from 'kysely';
 import type { RefreshToken, TokenType } from '../domain/token.ts';
 import { ADMIN_GROUP } from '../domain/user.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
-import type { Schema } from './schema.ts';
 import { groupIds, PROFILE_COLUMNS } from './user_facts.ts';
 import { usernameOf } from './usernames.ts';
 

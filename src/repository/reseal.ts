@@ -1,8 +1,8 @@
 // Seals everything in the database with the current secret_key, so that the previous ones can be forgotten. Called by `latchkey keys reseal`.
 import { type Kysely, sql } from 'kysely';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
-import type { Sealer } from './seal.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
+import type { Sealer } from '../secrets/sealer.ts';
 import { SECRET_KEY_CANARY } from './secret_key_canary.ts';
 
 /** Where sealed values are kept. What is sealed for minutes only is left to expire. */

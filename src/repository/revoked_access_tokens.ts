@@ -1,7 +1,7 @@
 // Single access tokens of the standard profile that were revoked before their time (RFC 7009). All others die with their grant, or, where none is
 // theirs, by the time before which everything was revoked.
 import { type RawBuilder, sql } from 'kysely';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 
 export type RevokedAccessTokens = ReturnType<typeof createRevokedAccessTokens>;
 

@@ -2,7 +2,7 @@
 // refused beyond it, and one for all, beyond which the oldest rows that nobody has typed into are deleted.
 // Tables that hold what somebody did wrong have the second limit alone: the one for all.
 import { type RawBuilder, sql } from 'kysely';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 
 /** Rows of one kind that one IPv4 address or one IPv6 /64 may have at a time. */
 export const MAX_OF_NETWORK = 100;

@@ -1,6 +1,6 @@
 // A sealed row that tells at start whether the configured secret_key is the one this database was written with.
-import type { Database } from './database.ts';
-import type { SealedPlace, Sealer } from './seal.ts';
+import type { Database } from '../postgres/database.ts';
+import type { SealedPlace, Sealer } from '../secrets/sealer.ts';
 
 /** Its place, for whoever seals everything anew. */
 export const SECRET_KEY_CANARY: SealedPlace = { table: 'secret_key_canary', column: 'sealed', id: 'true' };

@@ -1,8 +1,8 @@
 // Sessions end, each in one statement with what hangs on it: the codes that nobody redeemed yet, the grants that were to last no longer, and a word
 // to every client that the person was logged in to by it.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 /** A session that has ended, and what ended with it. */
 export interface EndedSession {

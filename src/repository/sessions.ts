@@ -1,9 +1,9 @@
 // Browser sessions, one row each, found by the hash of their cookie. A session past its idle or its absolute end is found by nobody.
 import { type Insertable, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 import { hasLivingClient, isAlive } from './refresh_tokens.ts';
-import type { Schema } from './schema.ts';
 
 export type Sessions = ReturnType<typeof createSessions>;
 

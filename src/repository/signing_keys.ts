@@ -4,8 +4,8 @@ import { type Kysely, sql } from 'kysely';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { addSeconds } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 export type SigningKeys = ReturnType<typeof createSigningKeys>;
 

@@ -1,8 +1,8 @@
 // What a token exchange (RFC 8693) asks of the database: whether the token that is handed in is still good, and whether its user may use the client
 // that hands it in. One statement.
 import { sql } from 'kysely';
+import type { Database } from '../postgres/database.ts';
 import { type ClientRights, isInAllowedGroup } from './client_rights.ts';
-import type { Database } from './database.ts';
 import { hasLivingClient, isAlive } from './refresh_tokens.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
 

@@ -1,6 +1,6 @@
 // What a login has earned and nobody has traded for tokens yet: authorization codes, and device codes that their person has answered.
 import type { Kysely } from 'kysely';
-import type { Schema } from './schema.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 /**
  * Ends it within a transaction that has locked the user's row: of one client in the standard profile, where that is given, else all there is.

@@ -1,8 +1,8 @@
 // The table `url_clients`: URL clients that somebody must let in first, what was decided about them, and those whose metadata document was seen.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 /** `seen`: nobody was asked; a person has logged in to a client that publishes a metadata document. */
 export type UrlClientStatus = 'pending' | 'approved' | 'refused' | 'seen';

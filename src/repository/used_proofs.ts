@@ -1,7 +1,7 @@
 // Client assertions and DPoP proofs that were seen: each is good once, on whichever replica (RFC 7523 section 3, RFC 9449 section 11.1).
 // Not limited by number: a row deleted early would let its proof be used again. A DPoP proof is two minutes
 // old at most, a client assertion an hour, and both are stored only once their signature has been checked.
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 
 export type UsedProofs = ReturnType<typeof createUsedProofs>;
 

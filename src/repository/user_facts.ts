@@ -1,7 +1,7 @@
 // What may be told to a client about a person: for ID tokens, userinfo and introspection. The profile and the groups, from one statement.
 import { type RawBuilder, sql } from 'kysely';
 import type { PersonProfile } from '../domain/profile.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../postgres/database.ts';
 import { usernameOf } from './usernames.ts';
 
 export interface UserFacts extends PersonProfile {

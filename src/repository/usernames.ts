@@ -1,7 +1,7 @@
 // Usernames: one column for everybody, and the names that were given up. Where a person has a local login, its name changes in the same statement.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
-import type { Schema } from './schema.ts';
+import type { Schema } from '../postgres/schema.ts';
 
 /** `taken`: somebody has it. `retired`: somebody had it. */
 export type Renaming = 'renamed' | 'taken' | 'retired' | 'unknown_user';

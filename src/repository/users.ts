@@ -3,11 +3,11 @@ import { type Kysely, type SqlBool, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { JsonObject } from '../domain/json.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
-import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/page.ts';
+import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/pagination.ts';
 import type { PersonProfile } from '../domain/profile.ts';
 import type { User } from '../domain/user.ts';
-import type { Database } from './database.ts';
-import type { Schema } from './schema.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
 import { usernameOf } from './usernames.ts';
 
 /** A user as lists show it. */

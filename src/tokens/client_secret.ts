@@ -1,7 +1,7 @@
 // Client secrets: made here, or chosen by an operator, and then perhaps weak. Only a keyed hash is stored, so a copy of the database is no place to guess at them.
 import { createHmac } from 'node:crypto';
 import { randomToken, safeEqual } from '../domain/secret.ts';
-import type { Sealer } from '../repository/seal.ts';
+import type { Sealer } from '../secrets/sealer.ts';
 
 export type ClientSecretHash = ReturnType<typeof createClientSecretHash>;
 

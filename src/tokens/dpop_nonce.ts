@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import { safeEqual } from '../domain/secret.ts';
-import type { Sealer } from '../repository/seal.ts';
+import type { Sealer } from '../secrets/sealer.ts';
 
 /** Seconds for which one is given out; it is taken for as long again. */
 export const NONCE_WINDOW = 120;

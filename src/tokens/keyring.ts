@@ -5,8 +5,9 @@ import type { Audit } from '../domain/audit_event.ts';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { Sealer } from '../repository/seal.ts';
 import type { SigningKeyRow, SigningKeys } from '../repository/signing_keys.ts';
+import type { Sealer } from '../secrets/sealer.ts';
+import { createVerifiedTokens } from './signature_cache.ts';
 import {
   headerOf,
   headersOf,
@@ -22,7 +23,6 @@ import {
   type TokenTyp,
   verifyJws,
 } from './signing_key.ts';
-import { createVerifiedTokens } from './verified_tokens.ts';
 
 /** Seconds a successor is published before it signs. */
 export const PUBLICATION_LEAD = 600;

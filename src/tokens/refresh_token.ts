@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import type { PresentedToken } from '../repository/refresh_token_rotation.ts';
-import type { Sealer } from '../repository/seal.ts';
+import type { Sealer } from '../secrets/sealer.ts';
 
 const PREFIX = 'lk_rt_';
 

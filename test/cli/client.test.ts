@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { clientIdFrom } from '../../src/cli/client_facts.ts';
-import { createSealer } from '../../src/repository/seal.ts';
+import { createSealer } from '../../src/secrets/sealer.ts';
 import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
 import { type Cli, createCli, SECRET_KEY } from './support.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMfaEnrolments } from '../../src/repository/mfa_enrolments.ts';
-import { createSealer } from '../../src/repository/seal.ts';
+import { createSealer } from '../../src/secrets/sealer.ts';
 import { addPerson, NOON } from '../support/people.ts';
 import { type Cli, createCli, SECRET_KEY } from './support.ts';
 

@@ -2,11 +2,11 @@
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { pino } from 'pino';
-import { createApp, createParts } from '../../src/app.ts';
 import type { Io, Wiring } from '../../src/cli/command.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { readRegistry } from '../../src/registry.ts';
+import { createApp, createParts } from '../../src/wiring/app.ts';
+import { readRegistry } from '../../src/wiring/registry.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { AdminConnection } from '../support/global_setup.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Parts } from '../../src/parts.ts';
+import type { Parts } from '../../src/wiring/container.ts';
 import { addPerson } from '../support/people.ts';
 import { type Cli, createCli } from './support.ts';
 

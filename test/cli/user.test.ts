@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLocalLogins } from '../../src/repository/local_logins.ts';
-import { createPasswordHasher } from '../../src/repository/password_hash.ts';
+import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
 import { addPerson } from '../support/people.ts';
 import { type Cli, createCli } from './support.ts';
 

@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { isConfigError } from '../../src/config/complaint.ts';
+import { isConfigError } from '../../src/config/issues.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { resolveProxies } from '../../src/config/proxy_names.ts';
 import { configWarnings } from '../../src/config/warnings.ts';
 import { mfa_module as notify } from '../../src/mfa_modules/notify.ts';
 import { provider as homeassistant } from '../../src/providers/homeassistant.ts';
-import { provider as ldap } from '../../src/providers/ldap.ts';
-import { provider as oidc } from '../../src/providers/oidc.ts';
+import { provider as ldap } from '../../src/providers/ldap/index.ts';
+import { provider as oidc } from '../../src/providers/oidc/index.ts';
 import { load, newFolder, write } from './support.ts';
 
 const KEY = 'k'.repeat(32);

@@ -18,7 +18,7 @@ const SWITCHED_ON = EXAMPLE.replaceAll(/^( *)#(?=\S)/gm, '$1');
 
 /** The plug-ins that the folder holds, by type. */
 async function plugIns(folder: string, name: 'provider' | 'mfa_module', ...built_in: string[]): Promise<Map<string, z.ZodObject>> {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.ts'));
+  const files = readdirSync(folder).map((name) => (name.endsWith('.ts') ? name : `${name}/index.ts`));
   const modules: Record<string, { type: string; config: z.ZodObject }>[] = await Promise.all(
     files.map((file) => import(/* @vite-ignore */ pathToFileURL(`${folder}/${file}`).href)),
   );

@@ -1,7 +1,7 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isConfigError } from '../../src/config/complaint.ts';
+import { isConfigError } from '../../src/config/issues.ts';
 import { findConfigFile, loadConfig } from '../../src/config/load.ts';
 import { complaints, load, MFA_MODULE_TYPES, newFolder, PROVIDER_TYPES, write } from './support.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { BlockSchemas } from '../../src/config/block.ts';
-import { isConfigError } from '../../src/config/complaint.ts';
+import { isConfigError } from '../../src/config/issues.ts';
 import { type Config, loadConfig } from '../../src/config/load.ts';
 
 export const PROVIDER_TYPES: BlockSchemas = new Map<string, z.ZodObject>([

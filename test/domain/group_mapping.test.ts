@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { comparableGroup } from '../../src/domain/directory_group.ts';
 import { managedGroups, mappedGroups, newUserGroups } from '../../src/domain/group_mapping.ts';
+import { comparableGroup } from '../../src/providers/ldap/group.ts';
 
 const groups = { Staff: ['system-users', 'office'], 'cn=Admins,dc=example': ['system-admin'], Guests: [], Cleaners: ['office', 'cellar'] };
 

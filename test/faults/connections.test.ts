@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { limitConnections } from '../../src/http/connection_limit.ts';
+import { limitConnections } from '../../src/http/server/connection_limit.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 

@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/repository/embedded_postgres.ts';
+import { startEmbeddedPostgres } from '../../src/postgres/embedded/embedded_postgres.ts';
 import {
   type Answer,
   type BuiltServer,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createDatabase, type Database } from '../../src/repository/database.ts';
+import { createDatabase, type Database } from '../../src/postgres/database.ts';
 import type { FinishedLogin } from '../../src/tokens/authorization_code.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ABROAD, ADMITTED, CLIENT, createTokenParts, HOME, loginOf, post, redeem, refresh, type TokenParts } from '../support/grants.ts';

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createDatabase, type Database } from '../../src/repository/database.ts';
-import { createJanitor } from '../../src/repository/expire.ts';
-import { createSealer } from '../../src/repository/seal.ts';
+import { createDatabase, type Database } from '../../src/postgres/database.ts';
+import { createJanitor } from '../../src/repository/janitor.ts';
+import { createSealer } from '../../src/secrets/sealer.ts';
 import type { StandardFacts } from '../../src/tokens/authorization_code.ts';
 import { createRotatingTokens } from '../../src/tokens/refresh_token.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -4,7 +4,7 @@ import type { Client } from '../../src/domain/client.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createDatabase } from '../../src/repository/database.ts';
+import { createDatabase } from '../../src/postgres/database.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ABROAD, CLIENT, createTokenParts, HOME, ISSUER, loginOf, newClient, redeem, refresh, type TokenParts } from '../support/grants.ts';
 import { addPerson, addSystemGroups, later, NOON } from '../support/people.ts';

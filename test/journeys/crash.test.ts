@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createDatabase } from '../../src/repository/database.ts';
+import { createDatabase } from '../../src/postgres/database.ts';
 import { authorizationCodeHash } from '../../src/tokens/authorization_code.ts';
 import { refreshTokenHash } from '../../src/tokens/refresh_token.ts';
 import { type BuiltServer, createOwner, redeem, refresh, startBuiltServer, tokensOf } from '../support/built_server.ts';

@@ -1,6 +1,6 @@
 // Several server processes on one database: nothing is remembered by one of them alone.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createDatabase } from '../../src/repository/database.ts';
+import { createDatabase } from '../../src/postgres/database.ts';
 import { authorizationCodeHash } from '../../src/tokens/authorization_code.ts';
 import {
   apiStatus,

@@ -4,10 +4,10 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createApp } from '../../src/app.ts';
-import { createLog } from '../../src/http/log.ts';
-import { migrate } from '../../src/repository/migrate.ts';
-import { DEFAULT_FOLDER } from '../../src/repository/migration_files.ts';
+import { createLog } from '../../src/http/server/log.ts';
+import { migrate } from '../../src/postgres/migrations/migrate.ts';
+import { DEFAULT_FOLDER } from '../../src/postgres/migrations/migration_files.ts';
+import { createApp } from '../../src/wiring/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { CLIENT_ID, startServer, type TestServer, testConfig } from '../support/server.ts';
 

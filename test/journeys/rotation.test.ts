@@ -2,7 +2,7 @@
 // grant whenever it comes back, also at a server that was not there when it was used.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { createJanitor } from '../../src/repository/expire.ts';
+import { createJanitor } from '../../src/repository/janitor.ts';
 import { tokensOf } from '../support/built_server.ts';
 import { type Replicas, startReplicas } from '../support/replicas.ts';
 

@@ -1,8 +1,8 @@
 // Back-channel logout with real listeners: what clients are told, and that nobody waits for those that do not listen.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBackchannelLogout } from '../../src/oauth/backchannel_logout.ts';
+import type { Database } from '../../src/postgres/database.ts';
 import { createClients } from '../../src/repository/clients.ts';
-import type { Database } from '../../src/repository/database.ts';
 import { createLogoutDeliveries } from '../../src/repository/logout_deliveries.ts';
 import { createSessionEnds } from '../../src/repository/session_ends.ts';
 import { registeredClient } from '../support/clients.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vit
 import { epochSeconds } from '../../src/domain/clock.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { ASSERTION_TYPE } from '../../src/oauth/client_assertion.ts';
-import { createSealer } from '../../src/repository/seal.ts';
+import { createSealer } from '../../src/secrets/sealer.ts';
 import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
 import { type ClientParts, createClientParts } from '../support/clients.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -4,7 +4,7 @@ import type { AuthProvider, CommonProviderConfig, PasswordHasher, StepContext } 
 import { AuthError } from '../../src/domain/errors.ts';
 import { provider as type } from '../../src/providers/homeassistant.ts';
 import { createLocalLogins, type LocalLogins } from '../../src/repository/local_logins.ts';
-import { createPasswordHasher } from '../../src/repository/password_hash.ts';
+import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
 import { NO_DEPS } from '../support/auth_provider.ts';
 import { createTestClock } from '../support/clock.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

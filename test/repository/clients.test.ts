@@ -3,7 +3,7 @@ import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import { type ClientSecrets, createClientSecrets } from '../../src/repository/client_secrets.ts';
 import { type Clients, createClients, type NewClient } from '../../src/repository/clients.ts';
-import { createJanitor } from '../../src/repository/expire.ts';
+import { createJanitor } from '../../src/repository/janitor.ts';
 import { createUrlClients, type UrlClients } from '../../src/repository/url_clients.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, later, NOON } from '../support/people.ts';

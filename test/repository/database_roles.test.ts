@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { type ConnectionOptions, openConnection } from '../../src/repository/connection.ts';
-import { createDatabase, type Database } from '../../src/repository/database.ts';
-import { migrate } from '../../src/repository/migrate.ts';
+import { type ConnectionOptions, openConnection } from '../../src/postgres/connection.ts';
+import { createDatabase, type Database } from '../../src/postgres/database.ts';
+import { migrate } from '../../src/postgres/migrations/migrate.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
 const DAY = 86_400_000;

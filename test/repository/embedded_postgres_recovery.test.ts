@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openDatabase } from '../../src/open_database.ts';
-import { openConnection } from '../../src/repository/connection.ts';
-import { startEmbeddedPostgres } from '../../src/repository/embedded_postgres.ts';
+import { openConnection } from '../../src/postgres/connection.ts';
+import { startEmbeddedPostgres } from '../../src/postgres/embedded/embedded_postgres.ts';
+import { openDatabase } from '../../src/wiring/open_database.ts';
 import { testConfig } from '../support/server.ts';
 
 const isRoot = process.getuid?.() === 0;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
 import { createMfaEnrolments, type MfaEnrolments, type NewMfaEnrolment } from '../../src/repository/mfa_enrolments.ts';
 import { resealSecrets } from '../../src/repository/reseal.ts';
-import { createSealer } from '../../src/repository/seal.ts';
+import { createSealer } from '../../src/secrets/sealer.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { SEALER } from '../support/grants.ts';
 import { addPerson, later, NOON } from '../support/people.ts';

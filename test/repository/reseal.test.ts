@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { resealSecrets } from '../../src/repository/reseal.ts';
-import { createSealer } from '../../src/repository/seal.ts';
 import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
 import { createSigningKeys } from '../../src/repository/signing_keys.ts';
+import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring } from '../../src/tokens/keyring.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { NOON } from '../support/people.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createSealer } from '../../src/repository/seal.ts';
 import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
+import { createSealer } from '../../src/secrets/sealer.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const [first, second] = ['1'.repeat(32), '2'.repeat(32)];

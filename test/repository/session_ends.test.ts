@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { User } from '../../src/domain/user.ts';
-import type { Database } from '../../src/repository/database.ts';
+import type { Database } from '../../src/postgres/database.ts';
 import { createSessionEnds, type SessionEnds } from '../../src/repository/session_ends.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTokenParts, redeem, type TokenParts } from '../support/grants.ts';

@@ -1,7 +1,7 @@
 // A restored backup, as an operator has it in hand: a copy of the database of an earlier time in the place of the one that was.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Parts } from '../../src/parts.ts';
-import { openConnection } from '../../src/repository/connection.ts';
+import { openConnection } from '../../src/postgres/connection.ts';
+import type { Parts } from '../../src/wiring/container.ts';
 import { type Cli, createCli } from '../cli/support.ts';
 import { addPerson } from '../support/people.ts';
 

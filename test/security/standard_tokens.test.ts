@@ -2,7 +2,7 @@
 import { CompactEncrypt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
-import { openConnection } from '../../src/repository/connection.ts';
+import { openConnection } from '../../src/postgres/connection.ts';
 import { addApiPerson, callerWith } from '../support/api.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startServer, type TestServer } from '../support/server.ts';

@@ -2,8 +2,8 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { pino } from 'pino';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
-import { LOG_SERIALIZERS } from '../../src/http/log.ts';
-import { createServer, type ServerParts } from '../../src/http/server.ts';
+import { LOG_SERIALIZERS } from '../../src/http/server/log.ts';
+import { createServer, type ServerParts } from '../../src/http/server/server.ts';
 
 export function createBareServer(plugin: FastifyPluginAsync = async () => {}, parts: Partial<ServerParts> = {}) {
   const lines: string[] = [];

@@ -6,9 +6,9 @@ import { createClientAuthentication } from '../../src/oauth/client_authenticatio
 import { type ClientDirectoryDeps, createClientDirectory } from '../../src/oauth/client_directory.ts';
 import { createMetadataDocuments } from '../../src/oauth/client_metadata_document.ts';
 import { createClientPages } from '../../src/oauth/client_page.ts';
+import type { Database } from '../../src/postgres/database.ts';
 import { createClientSecrets } from '../../src/repository/client_secrets.ts';
 import { createClients, type NewClient } from '../../src/repository/clients.ts';
-import type { Database } from '../../src/repository/database.ts';
 import { createUrlClients } from '../../src/repository/url_clients.ts';
 import { createUsedProofs } from '../../src/repository/used_proofs.ts';
 import { createClientSecretHash } from '../../src/tokens/client_secret.ts';

@@ -1,6 +1,6 @@
 // Authorization codes as rows, where logging in for each would hash a password each; and what became of them.
 import { sql } from 'kysely';
-import type { Database } from '../../src/repository/database.ts';
+import type { Database } from '../../src/postgres/database.ts';
 import { newAuthorizationCode } from '../../src/tokens/authorization_code.ts';
 import { CLIENT_ID, REDIRECT_URI } from './built_server.ts';
 

@@ -1,11 +1,11 @@
 // A fresh, migrated database for each test file: a copy of a template that is migrated once per state of migrations/.
 import { createHash, randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
-import { openConnection } from '../../src/repository/connection.ts';
-import { createDatabase, type Database } from '../../src/repository/database.ts';
-import { migrate } from '../../src/repository/migrate.ts';
-import { DEFAULT_FOLDER, readMigrations } from '../../src/repository/migration_files.ts';
-import type { PoolOptions } from '../../src/repository/pool.ts';
+import { openConnection } from '../../src/postgres/connection.ts';
+import { createDatabase, type Database } from '../../src/postgres/database.ts';
+import { migrate } from '../../src/postgres/migrations/migrate.ts';
+import { DEFAULT_FOLDER, readMigrations } from '../../src/postgres/migrations/migration_files.ts';
+import type { PoolOptions } from '../../src/postgres/pool.ts';
 import type { AdminConnection } from './global_setup.ts';
 
 export interface TestDatabase {

@@ -1,7 +1,7 @@
 // A process that owns an embedded PostgreSQL, to be killed or interrupted from outside: `tsx embedded_postgres_process.ts DATA_DIR`.
 // Prints `ready`; on SIGINT it still asks the database something, prints the answer, stops it and ends.
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../src/repository/embedded_postgres.ts';
+import { startEmbeddedPostgres } from '../../src/postgres/embedded/embedded_postgres.ts';
 
 const [, , data_dir = ''] = process.argv;
 const server = await startEmbeddedPostgres({ data_dir, log: () => {}, settings: { fsync: 'off' } });

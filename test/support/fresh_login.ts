@@ -3,8 +3,8 @@ import type { LoginProof } from '../../src/accounts/actor.ts';
 import { createFactors } from '../../src/accounts/factors.ts';
 import { createFreshLogin, type FreshLogin } from '../../src/accounts/fresh_login.ts';
 import type { Clock } from '../../src/domain/clock.ts';
+import type { Database } from '../../src/postgres/database.ts';
 import { createCredentials } from '../../src/repository/credentials.ts';
-import type { Database } from '../../src/repository/database.ts';
 import { createMfaEnrolments } from '../../src/repository/mfa_enrolments.ts';
 import { SEALER } from './grants.ts';
 

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startEmbeddedPostgres } from '../../src/repository/embedded_postgres.ts';
+import { startEmbeddedPostgres } from '../../src/postgres/embedded/embedded_postgres.ts';
 
 /** Parts of a connection as `pg` takes them; `host` may be a socket's folder. */
 export interface AdminConnection {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Field } from '../../src/domain/form.ts';
 import { type CommonMfaModuleConfig, type MfaModule, type MfaModuleType, WRONG } from '../../src/domain/mfa_module.ts';
 import { safeEqual } from '../../src/domain/secret.ts';
-import { createMailer } from '../../src/mail_parts.ts';
+import { createMailer } from '../../src/wiring/mail.ts';
 
 const PIN: Field[] = [{ type: 'string', name: 'pin', required: true }];
 

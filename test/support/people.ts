@@ -4,8 +4,8 @@ import { LOCAL_PROVIDER } from '../../src/domain/local_provider.ts';
 import { SYSTEM_POLICIES } from '../../src/domain/policy.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
+import type { Database } from '../../src/postgres/database.ts';
 import type { Credential } from '../../src/repository/credentials.ts';
-import type { Database } from '../../src/repository/database.ts';
 
 export const NOON = new Date('2026-03-14T12:00:00.000Z');
 

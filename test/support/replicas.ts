@@ -1,9 +1,9 @@
 // Two processes of the built server on one database, with an app for each algorithm of ID tokens, named after it; and grants of the owner there, where a login for each would
 // hash a password each.
 import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
+import { createDatabase, type Database } from '../../src/postgres/database.ts';
 import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
 import { createClients } from '../../src/repository/clients.ts';
-import { createDatabase, type Database } from '../../src/repository/database.ts';
 import { type BuiltServer, createOwner, startBuiltServer, tokensOf } from './built_server.ts';
 import { createEmptyDatabase } from './database.ts';
 import { loginOf } from './grants.ts';

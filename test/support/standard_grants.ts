@@ -4,7 +4,7 @@ import { addSeconds } from '../../src/domain/clock.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import type { Database } from '../../src/repository/database.ts';
+import type { Database } from '../../src/postgres/database.ts';
 import type { FinishedLogin, StandardFacts } from '../../src/tokens/authorization_code.ts';
 import { loginOf, newClient, redeem, type TokenParts } from './grants.ts';
 import { NOON } from './people.ts';

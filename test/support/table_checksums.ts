@@ -1,6 +1,6 @@
 // What is in a database, table by table: how many rows, and a checksum over them.
 import { sql } from 'kysely';
-import type { Database } from '../../src/repository/database.ts';
+import type { Database } from '../../src/postgres/database.ts';
 
 export async function tableChecksums({ kysely }: Pick<Database, 'kysely'>, but: readonly string[] = []): Promise<Record<string, unknown>> {
   const { rows } = await sql<{ name: string }>`select tablename as name from pg_tables where schemaname = current_schema()`.execute(kysely);

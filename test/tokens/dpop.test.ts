@@ -3,7 +3,7 @@ import { AuthError } from '../../src/domain/errors.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createDatabase } from '../../src/repository/database.ts';
+import { createDatabase } from '../../src/postgres/database.ts';
 import { createUsedProofs } from '../../src/repository/used_proofs.ts';
 import { createDpop } from '../../src/tokens/dpop.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

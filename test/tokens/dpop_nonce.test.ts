@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createSealer } from '../../src/repository/seal.ts';
+import { createSealer } from '../../src/secrets/sealer.ts';
 import { createDpopNonces, NONCE_WINDOW } from '../../src/tokens/dpop_nonce.ts';
 import { createTestClock } from '../support/clock.ts';
 import { SEALER } from '../support/grants.ts';

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { afterEach, expect } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { readRegistry } from '../../src/registry.ts';
+import { readRegistry } from '../../src/wiring/registry.ts';
 import { createBareServer } from '../support/bare_server.ts';
 import { schemasOf, startServer, type TestRequest, type TestServer, testConfig } from '../support/server.ts';
 import { addSomeone, example } from '../support/someone.ts';

@@ -5,9 +5,9 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Actor, actorOf } from '../../accounts/actor.ts';
 import type { Caller } from '../../tokens/bearer.ts';
-import { jsonBody } from '../body.ts';
-import { callerOf, type Guard, type Who } from '../guard.ts';
-import { validate } from '../validate.ts';
+import { callerOf, type Guard, type Who } from '../server/bearer_guard.ts';
+import { jsonBody } from '../server/body.ts';
+import { validate } from '../server/validate.ts';
 
 export interface ApiCall<Body, Query> {
   caller: Caller;

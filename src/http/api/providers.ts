@@ -1,7 +1,7 @@
 // POST /api/providers/{key}/test: the owner runs a provider's real flow and sees what it says, and who the login would be. See login/try_provider.ts.
 
 import { z } from 'zod';
-import type { TryProvider } from '../../login/try_provider.ts';
+import type { TryProvider } from '../../login/provider_test.ts';
 import { type ApiRoute, apiRoute } from './api_route.ts';
 
 const request = z.strictObject({

@@ -2,8 +2,8 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { DeviceAuthorization } from '../../oauth/device_authorization.ts';
-import { parameterBody } from '../body.ts';
-import { fetchAsker } from '../same_origin.ts';
+import { parameterBody } from '../server/body.ts';
+import { fetchAsker } from '../server/same_origin.ts';
 
 export function deviceAuthorizationRoute({ deviceAuthorization }: { deviceAuthorization: DeviceAuthorization }): FastifyPluginAsync {
   const config = { answers: 'oauth', cors: 'any' } as const;

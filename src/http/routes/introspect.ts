@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Introspection } from '../../oauth/introspection.ts';
-import { parameterBody } from '../body.ts';
+import { parameterBody } from '../server/body.ts';
 
 const SIGNED = 'application/token-introspection+jwt';
 

@@ -4,8 +4,8 @@ import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { actorOf } from '../../accounts/actor.ts';
 import type { LinkUser } from '../../accounts/link_user.ts';
-import { jsonBody } from '../body.ts';
-import { callerOf, type Guard } from '../guard.ts';
+import { callerOf, type Guard } from '../server/bearer_guard.ts';
+import { jsonBody } from '../server/body.ts';
 
 const schema = z.strictObject({ code: z.string(), client_id: z.string() });
 

@@ -9,9 +9,9 @@ import type { FlowStep } from '../../domain/login_flow.ts';
 import { CHALLENGE_REQUIRED, isCodeChallenge } from '../../domain/pkce.ts';
 import type { Login } from '../../login/login.ts';
 import type { ClientDirectory } from '../../oauth/client_directory.ts';
-import { jsonBody } from '../body.ts';
-import type { HostRule } from '../host_rule.ts';
-import { type OriginRules, sameOriginHook } from '../same_origin.ts';
+import { jsonBody } from '../server/body.ts';
+import type { HostRule } from '../server/host_rule.ts';
+import { type OriginRules, sameOriginHook } from '../server/same_origin.ts';
 
 const MAX_URI_LENGTH = 2048;
 

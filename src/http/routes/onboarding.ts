@@ -4,9 +4,9 @@ import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import type { Onboarding } from '../../accounts/onboarding.ts';
 import { AuthError } from '../../domain/errors.ts';
-import { jsonBody } from '../body.ts';
-import { type OriginRules, sameOriginHook } from '../same_origin.ts';
-import { requireSetupToken } from '../setup_token.ts';
+import { jsonBody } from '../server/body.ts';
+import { type OriginRules, sameOriginHook } from '../server/same_origin.ts';
+import { requireSetupToken } from '../server/setup_token.ts';
 
 const ownerSchema = z.strictObject({
   name: z.string(),

@@ -5,9 +5,9 @@ import { AuthError } from '../../domain/errors.ts';
 import type { ClientAuthentication } from '../../oauth/client_authentication.ts';
 import type { Par } from '../../oauth/par.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
-import { parameterBody } from '../body.ts';
-import { dpopProofs } from '../dpop_proofs.ts';
-import { fetchAsker } from '../same_origin.ts';
+import { parameterBody } from '../server/body.ts';
+import { dpopProofs } from '../server/dpop_proofs.ts';
+import { fetchAsker } from '../server/same_origin.ts';
 
 export interface ParParts {
   par: Par;

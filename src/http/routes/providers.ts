@@ -4,7 +4,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { AuthProvider } from '../../domain/auth_provider.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { isLocalAddress } from '../../domain/network.ts';
-import type { HostRule } from '../host_rule.ts';
+import type { HostRule } from '../server/host_rule.ts';
 
 interface Parts {
   /** In the order of the configuration. */

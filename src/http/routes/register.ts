@@ -4,8 +4,8 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AuthError } from '../../domain/errors.ts';
 import type { Registration } from '../../oauth/registration.ts';
-import { jsonBody } from '../body.ts';
-import { headerValues } from '../header_values.ts';
+import { jsonBody } from '../server/body.ts';
+import { headerValues } from '../server/header_values.ts';
 
 interface Named {
   Params: { client_id: string };

@@ -2,8 +2,8 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Revocation } from '../../oauth/revocation.ts';
-import { firstFormField, formBody } from '../body.ts';
-import { fetchAsker } from '../same_origin.ts';
+import { firstFormField, formBody } from '../server/body.ts';
+import { fetchAsker } from '../server/same_origin.ts';
 
 export function revokeRoute(revocation: Revocation): FastifyPluginAsync {
   return async (app) => {

@@ -4,10 +4,10 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { TokenEndpoint } from '../../oauth/token_endpoint.ts';
 import type { Admissions } from '../../tokens/admission.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
-import { formBody } from '../body.ts';
-import { dpopProofs } from '../dpop_proofs.ts';
-import type { HostRule } from '../host_rule.ts';
-import { fetchAsker } from '../same_origin.ts';
+import { formBody } from '../server/body.ts';
+import { dpopProofs } from '../server/dpop_proofs.ts';
+import type { HostRule } from '../server/host_rule.ts';
+import { fetchAsker } from '../server/same_origin.ts';
 
 interface Parts {
   tokenEndpoint: TokenEndpoint;

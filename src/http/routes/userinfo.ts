@@ -4,10 +4,10 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 import type { Userinfo } from '../../oauth/userinfo.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
-import { challenge, presentedAccessToken } from '../access_token.ts';
-import { parameterBody } from '../body.ts';
-import { dpopProofs } from '../dpop_proofs.ts';
-import { type ForgedTokenDeps, isForged } from '../forged_token.ts';
+import { challenge, presentedAccessToken } from '../server/access_token.ts';
+import { parameterBody } from '../server/body.ts';
+import { dpopProofs } from '../server/dpop_proofs.ts';
+import { type ForgedTokenDeps, isForged } from '../server/forged_token.ts';
 
 interface Parts extends ForgedTokenDeps {
   userinfo: Userinfo;

@@ -1,6 +1,6 @@
 // RFC 6749 sections 3.1 and 3.2: a parameter without a value is as if it were left out, at every endpoint of the standard profile.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseForm } from '../../../src/http/form_body.ts';
+import { parseForm } from '../../../src/http/server/form_body.ts';
 import { createAuthorizationCodes } from '../../../src/repository/authorization_codes.ts';
 import { loginOf } from '../../support/grants.ts';
 import { createReleasedCodes } from '../../support/released_codes.ts';

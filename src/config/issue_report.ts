@@ -1,0 +1,71 @@
+// Turns complaints into lines that begin with the place to look at: the file's line and column, or the variable of the environment.
+
+import { pathText } from '../domain/json.ts';
+import type { Complaint, Path } from './issues.ts';
+import type { Position, YamlFile } from './yaml_file.ts';
+
+export interface ReportSource {
+  file: string | undefined;
+  yaml: YamlFile;
+  complaints: readonly Complaint[];
+  /** The variable that a path's value came from. */
+  variables: ReadonlyMap<string, string>;
+  /** The setting that names the file a secret came from. */
+  secret_files: ReadonlyMap<string, Path>;
+}
+
+interface Line {
+  position: Position | undefined;
+  text: string;
+}
+
+/** All complaints, each once, in the order of the file; those about the environment last. */
+export function report(source: ReportSource): string[] {
+  const flaws = source.yaml.flaws.map(({ position, message }) => ({ position, text: `${source.file}${place(position)}: ${message}` }));
+  const lines = [...flaws, ...relevant(source).map((complaint) => lineOf(complaint, source))];
+  return [...new Set(lines.sort(byPosition).map(({ text }) => text))];
+}
+
+/** A secret whose file could not be read is not missing as well. */
+function relevant({ complaints, secret_files }: ReportSource): Complaint[] {
+  const told = new Set(complaints.map(({ path }) => pathText(path)));
+  return complaints.flatMap((complaint) => {
+    const path = secret_files.get(pathText(complaint.path));
+    if (!path) return [complaint];
+    return told.has(pathText(path)) ? [] : [{ ...complaint, path }];
+  });
+}
+
+function lineOf({ path, variable, message }: Complaint, { file, yaml, variables }: ReportSource): Line {
+  const name = variable ?? variableOf(path, variables);
+  if (name) return { position: undefined, text: `${name}: ${message}` };
+  const setting = path.length > 0 ? `${pathText(path)}: ` : '';
+  if (file === undefined) return { position: undefined, text: `${setting}${message}` };
+  const position = yaml.positionOf(path);
+  return { position, text: `${file}${place(position)} ${setting}${message}` };
+}
+
+/** The variable that set this path, with what follows in its value: `LATCHKEY_HTTP_TRUSTED_PROXIES[1]`. */
+function variableOf(path: Path, variables: ReadonlyMap<string, string>): string | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const variable = variables.get(path.slice(0, length).join('.'));
+    if (variable)
+      return (
+        variable +
+        path
+          .slice(length)
+          .map((key) => `[${key}]`)
+          .join('')
+      );
+  }
+  return undefined;
+}
+
+function place(position: Position | undefined): string {
+  return position ? `:${position.line}:${position.col}` : '';
+}
+
+function byPosition({ position: left }: Line, { position: right }: Line): number {
+  if (!left || !right) return Number(!left) - Number(!right);
+  return left.line - right.line || left.col - right.col;
+}

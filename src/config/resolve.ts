@@ -1,0 +1,78 @@
+// Settles what a schema marks: secrets are read from their `_file`, relative paths become absolute, and a key with nothing after it counts as not given.
+
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { pathText } from '../domain/json.ts';
+import type { Complain, Path } from './issues.ts';
+import { readSecretFile } from './secret_file.ts';
+import { defaultOf, entries, isBlock, isMarked, unwrap } from './shape.ts';
+import { readTextFile } from './text_file.ts';
+
+export interface Ground {
+  /** What relative paths count from. */
+  folder: string;
+  complain: Complain;
+  /** Secrets by path, and the path of the setting that names their file. */
+  secret_files: Map<string, Path>;
+  /** Secrets by path as earlier versions read their files, where that was another text. */
+  earlier_secrets: Map<string, string>;
+}
+
+/** The value with everything settled that its schema marks. */
+export async function settle(schema: z.ZodType, value: unknown, path: Path, ground: Ground): Promise<unknown> {
+  const kind = unwrap(schema);
+  if (kind instanceof z.ZodObject && isBlock(value)) return settleBlock(kind, value, path, ground);
+  if (kind instanceof z.ZodArray && Array.isArray(value)) return settleList(kind, value, path, ground);
+  if (!isMarked(schema, 'path') || typeof value !== 'string') return value;
+  const file = resolve(ground.folder, value);
+  if (isMarked(schema, 'holds')) await complainOfCertificates(file, path, ground);
+  return file;
+}
+
+const LARGEST_CERTIFICATES = 1024 * 1024;
+
+/** What would be found when the first connection is made, long after the start. */
+async function complainOfCertificates(file: string, path: Path, ground: Ground): Promise<void> {
+  const read = await readTextFile(file, LARGEST_CERTIFICATES);
+  if ('complaint' in read) ground.complain(path, `${file}: ${read.complaint}`);
+  else if (!/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(read.text))
+    ground.complain(path, `${file}: it holds no certificate in PEM`);
+}
+
+async function settleList(list: z.ZodArray, values: unknown[], path: Path, ground: Ground): Promise<unknown[]> {
+  const { element } = list;
+  if (!(element instanceof z.ZodType)) return values;
+  return Promise.all(values.map((value, index) => settle(element, value, [...path, index], ground)));
+}
+
+async function settleBlock(
+  block: z.ZodObject,
+  value: Record<string, unknown>,
+  path: Path,
+  ground: Ground,
+): Promise<Record<string, unknown>> {
+  const settled = { ...value };
+  for (const [key, schema] of entries(block)) {
+    if (isMarked(schema, 'secret')) await settleSecret(settled, key, unwrap(schema) instanceof z.ZodArray, path, ground);
+    const given = settled[key] ?? (isMarked(schema, 'path') ? defaultOf(schema) : undefined);
+    if (given === undefined) delete settled[key];
+    else settled[key] = await settle(schema, given, [...path, key], ground);
+  }
+  return settled;
+}
+
+/** Replaces `<key>_file` by what is in it; a list of secrets stands one a line. */
+async function settleSecret(block: Record<string, unknown>, key: string, isList: boolean, path: Path, ground: Ground): Promise<void> {
+  const fileKey = `${key}_file`;
+  const file = block[fileKey];
+  delete block[fileKey];
+  if (file === null || file === undefined) return;
+  ground.secret_files.set(pathText([...path, key]), [...path, fileKey]);
+  const complain = (message: string) => ground.complain([...path, fileKey], message);
+  if (block[key] !== null && block[key] !== undefined) return complain(`give either ${key} or ${fileKey}, not both`);
+  if (typeof file !== 'string' || file === '') return complain('must be the path of a file');
+  const read = await readSecretFile(resolve(ground.folder, file));
+  if ('complaint' in read) return complain(read.complaint);
+  if (read.raw !== read.secret) ground.earlier_secrets.set(pathText([...path, key]), read.raw);
+  block[key] = isList ? read.secret.split(/\r?\n/) : read.secret;
+}

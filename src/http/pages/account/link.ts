@@ -1,0 +1,87 @@
+// GET /account/link and GET, POST /account/link/{ticket_id}: the page on which a person links another login to their account. An app sent them here with
+// a ticket, which the first browser that opens it keeps. The page names the account before anything is asked.
+
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import { AuthError } from '../../../domain/errors.ts';
+import type { Login } from '../../../login/login.ts';
+import type { Sessions } from '../../../login/session.ts';
+import { formBody } from '../../server/body.ts';
+import type { Cookies } from '../../server/cookies.ts';
+import type { Browser, Csrf } from '../../server/csrf.ts';
+import { queryText } from '../../server/query_text.ts';
+import { CONTROL } from '../components/step_form.tsx';
+import { createLinkAnswer, type LinkAnswerParts, type LinkVisit, openedBy, pathOf } from './link_reply.ts';
+
+export interface AccountLinkParts extends LinkAnswerParts {
+  login: Login;
+  sessions: Sessions;
+  cookies: Cookies;
+  csrf: Csrf;
+}
+
+/** What stands before the provider's first step: the page's own button. */
+const DOOR = { flow_id: null, fields: [], values: {} };
+
+export function accountLinkRoute(parts: AccountLinkParts): FastifyPluginAsync {
+  const { linkTickets, login, sessions, cookies, csrf } = parts;
+  const answer = createLinkAnswer(parts);
+
+  async function visit(request: FastifyRequest, ticket_id: string, browser: Browser): Promise<LinkVisit> {
+    const found = await linkTickets.find(openedBy({ request, ticket_id, browser }));
+    const cookie = cookies.read(request, 'session');
+    const session = cookie === null ? null : await sessions.find(cookie, request.remote_address);
+    // Whoever is sent another one's ticket would give their own login away.
+    if (session && session.user_id !== found.user.user_id) throw new AuthError('forbidden', 'Logged in as somebody else');
+    return { ...found, request, ticket_id, browser };
+  }
+
+  /** What the login engine is told, the same for every step. */
+  function begin({ request, provider, ticket_id, browser }: LinkVisit) {
+    return {
+      client_id: answer.client_id,
+      redirect_uri: `${parts.public_url}/account/link`,
+      code_challenge: null,
+      flow_type: 'link_user' as const,
+      handler: [provider.auth_provider_type, provider.auth_provider_id] as const,
+      remote_address: request.remote_address,
+      browser_hash: browser.browser_hash,
+      error_ref: request.error_ref,
+      page: { query: ticket_id, keep: false },
+    };
+  }
+
+  return async (app) => {
+    const config = { answers: 'page' as const };
+
+    // The secret leaves the address bar at once.
+    app.get('/account/link', { config }, async (request, reply) => {
+      const { browser_hash } = csrf.meet(request, reply);
+      const ticket = new URLSearchParams(queryText(request)).get('ticket') ?? '';
+      return reply.redirect(pathOf(await linkTickets.open(ticket, browser_hash)), 303);
+    });
+
+    app.get<{ Params: { ticket_id: string } }>('/account/link/:ticket_id', { config }, async (request, reply) => {
+      const visited = await visit(request, request.params.ticket_id, csrf.meet(request, reply));
+      return answer.showForm(reply, visited, DOOR);
+    });
+
+    app.post<{ Params: { ticket_id: string } }>('/account/link/:ticket_id', { config }, async (request, reply) => {
+      const form = await formBody(request);
+      const visited = await visit(request, request.params.ticket_id, csrf.check(request, form));
+      const { flow_id, input } = readSent(form);
+      const started = begin(visited);
+      if (flow_id !== null) {
+        const result = await login.submit({ ...started, flow_id, input });
+        request.counts_as_failure = result.failed;
+        return await answer.send(reply, visited, result, input);
+      }
+      return await answer.send(reply, visited, await login.begin(started));
+    });
+  };
+}
+
+function readSent(form: ReadonlyMap<string, string>): { flow_id: string | null; input: Record<string, string> } {
+  const controls: readonly string[] = Object.values(CONTROL);
+  const input = Object.fromEntries([...form].filter(([name]) => !controls.includes(name)));
+  return { flow_id: form.get(CONTROL.flow_id) ?? null, input };
+}

@@ -1,0 +1,92 @@
+// What a step of linking a login becomes on its page: a form, a way elsewhere, the end. Shared by the page itself (routes/account_link.ts) and by
+// the way back from elsewhere (routes/callback.ts).
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { LinkTickets, Opened, OpenTicket } from '../../../accounts/link_tickets.ts';
+import type { FlowPage } from '../../../domain/login_flow.ts';
+import type { LoginResult } from '../../../login/login.ts';
+import type { Browser } from '../../server/csrf.ts';
+import type { Assets } from '../assets.ts';
+import { messagePage } from '../components/message_page.tsx';
+import { languageOf, sendPage } from '../html_reply.ts';
+import { linkPage } from './link_page.tsx';
+
+export interface LinkAnswerParts {
+  linkTickets: LinkTickets;
+  assets: Assets;
+  public_url: string;
+}
+
+/** One visit of the page. */
+export interface LinkVisit extends OpenTicket {
+  request: FastifyRequest;
+  ticket_id: string;
+  browser: Browser;
+}
+
+/** What a form shows. */
+interface Shown {
+  flow_id: string | null;
+  fields: Parameters<typeof linkPage>[0]['fields'];
+  values: Readonly<Record<string, string>>;
+  error?: string | undefined;
+}
+
+export function createLinkAnswer({ linkTickets, assets, public_url }: LinkAnswerParts) {
+  const stylesheet = assets.href('style.css');
+  /** Of these flows we are the client ourselves. */
+  const client_id = `${public_url}/`;
+
+  function showForm(reply: FastifyReply, { request, user, provider, ticket_id, browser }: LinkVisit, shown: Shown): FastifyReply {
+    const page = { account: user.name ?? user.user_id, provider_name: provider.name, action: pathOf(ticket_id), csrf: browser.csrf_token };
+    const html = linkPage({ language: languageOf(request), stylesheet, ...page, ...shown, error: shown.error });
+    return sendPage(reply, html, { any_form_target: true });
+  }
+
+  function showAbort(reply: FastifyReply, { request, ticket_id }: LinkVisit, reason: string): FastifyReply {
+    const language = languageOf(request);
+    const { t } = language;
+    const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
+    const link = { href: pathOf(ticket_id), text: t('login.start_again') };
+    return sendPage(reply, messagePage({ language, stylesheet, title: t('error.title'), text, link }));
+  }
+
+  async function finish(reply: FastifyReply, visit: LinkVisit, code: string): Promise<FastifyReply> {
+    const { request, provider } = visit;
+    await linkTickets.redeem(openedBy(visit), { code, client_id });
+    const language = languageOf(request);
+    const { t } = language;
+    const text = t('link.done', { name: provider.name });
+    return sendPage(reply, messagePage({ language, stylesheet, title: t('link.done_title'), text }));
+  }
+
+  async function send(reply: FastifyReply, visit: LinkVisit, result: LoginResult, values: Shown['values'] = {}): Promise<FastifyReply> {
+    const { step } = result;
+    if (step.type === 'external') return reply.redirect(step.url, 303);
+    if (step.type === 'abort') return showAbort(reply, visit, step.reason);
+    if (step.type === 'create_entry') return await finish(reply, visit, step.result);
+    if (step.type === 'signed_in') throw new Error('a link gives no session');
+    return showForm(reply, visit, { flow_id: step.flow_id, fields: step.data_schema, values, error: step.errors?.base });
+  }
+
+  return {
+    client_id,
+    showForm,
+    send,
+
+    /** On with the page that the person left. */
+    async comeBack(reply: FastifyReply, request: FastifyRequest, browser: Browser, page: FlowPage, result: LoginResult) {
+      const ticket_id = page.query;
+      const found = await linkTickets.find(openedBy({ request, ticket_id, browser }));
+      return await send(reply, { ...found, request, ticket_id, browser }, result);
+    },
+  };
+}
+
+export function openedBy({ request, ticket_id, browser }: Pick<LinkVisit, 'request' | 'ticket_id' | 'browser'>): Opened {
+  return { ticket_id, browser_hash: browser.browser_hash, remote_address: request.remote_address };
+}
+
+export function pathOf(ticket_id: string): string {
+  return `/account/link/${ticket_id}`;
+}

@@ -1,0 +1,69 @@
+// /account/sessions: the page on which a person sees the browsers that they are logged in with, and ends those that they do not use any more.
+// It needs the browser's session, which it leads to.
+
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { Actor } from '../../../accounts/actor.ts';
+import type { UserSessions } from '../../../accounts/user_sessions.ts';
+import { AuthError } from '../../../domain/errors.ts';
+import { MAX_PAGE } from '../../../domain/pagination.ts';
+import { formBody } from '../../server/body.ts';
+import type { BrowserSession, BrowserSessions } from '../../server/browser_session.ts';
+import type { Csrf } from '../../server/csrf.ts';
+import { loginHref } from '../../server/login_href.ts';
+import type { Assets } from '../assets.ts';
+import { languageOf, sendPage } from '../html_reply.ts';
+import { sessionsPage } from './sessions_page.tsx';
+
+export interface AccountSessionsParts {
+  userSessions: UserSessions;
+  browserSessions: BrowserSessions;
+  csrf: Csrf;
+  assets: Assets;
+}
+
+const PATH = '/account/sessions';
+
+export function accountSessionsRoute({ userSessions, browserSessions, csrf, assets }: AccountSessionsParts): FastifyPluginAsync {
+  const stylesheet = assets.href('style.css');
+
+  async function show(request: FastifyRequest, reply: FastifyReply, { user_id, sid }: BrowserSession): Promise<FastifyReply> {
+    const { csrf_token } = csrf.meet(request, reply);
+    // Whoever has more ends some of these first.
+    const { items } = await userSessions.list(user_id, { limit: MAX_PAGE, cursor: null }, { sid });
+    return sendPage(reply, sessionsPage({ language: languageOf(request), stylesheet, csrf: csrf_token, path: PATH, sessions: items }));
+  }
+
+  return async (app) => {
+    const config = { answers: 'page' as const, database_only: true };
+
+    app.get(PATH, { config }, async (request, reply) => {
+      const session = await browserSessions.find(request);
+      return session ? await show(request, reply, session) : reply.redirect(loginHref(PATH), 303);
+    });
+
+    // Where a refusal's link leads: the step is no page of its own.
+    app.get(`${PATH}/:session_id/end`, { config }, (_request, reply) => reply.redirect(PATH, 303));
+
+    app.post<{ Params: { session_id: string } }>(`${PATH}/:session_id/end`, { config }, async (request, reply) => {
+      csrf.check(request, await formBody(request));
+      const session = await browserSessions.find(request);
+      if (!session) return reply.redirect(loginHref(PATH), 303);
+      await userSessions.end(session.user_id, idOf(request.params), actorOf(session, request)).catch(gone);
+      return reply.redirect(PATH, 303);
+    });
+  };
+}
+
+/** Empty for a text that can be nobody's id. */
+function idOf({ session_id }: { session_id: string }): string {
+  return /^\w+$/.test(session_id) ? session_id : '';
+}
+
+/** What has ended already is what the person wanted. */
+function gone(error: unknown): void {
+  if (!(error instanceof AuthError && error.code === 'not_found')) throw error;
+}
+
+function actorOf({ user_id, is_owner }: BrowserSession, { remote_address }: FastifyRequest): Actor {
+  return { user_id, is_owner, is_admin: is_owner, remote_address };
+}

@@ -1,0 +1,130 @@
+// The form of one login step, from any provider or second factor: labels, the complaint, and fields that password managers understand.
+
+import type { Field } from '../../../domain/form.ts';
+import { cleanText } from '../../../domain/text.ts';
+import { CSRF_FIELD } from '../../server/csrf.ts';
+import type { Language } from '../language.ts';
+import { Shown } from './secret_view.tsx';
+
+/** Names of the page's own controls, which no step's field has. */
+export const CONTROL = { csrf: CSRF_FIELD, flow_id: '_flow_id', keep: '_keep' } as const;
+
+const AUTOCOMPLETE: Readonly<Record<string, string>> = { username: 'username', password: 'current-password', code: 'one-time-code' };
+
+interface FieldProps {
+  field: Field;
+  language: Language;
+  /** What was sent before; passwords are never shown again. */
+  value: string | undefined;
+  first: boolean;
+  complaint: string | undefined;
+}
+
+/** The field into which passkey.js puts the browser's answer. */
+const PASSKEY = 'credential';
+
+export function isPasskeyForm(fields: readonly Field[]): boolean {
+  return fields.some(({ name }) => name === PASSKEY);
+}
+
+function StepField({ field, language, value, first, complaint }: FieldProps) {
+  if (field.name === PASSKEY) return <input type="hidden" name={PASSKEY} />;
+  const id = `field-${field.name}`;
+  const described = complaint === undefined ? {} : { 'aria-invalid': true, 'aria-describedby': 'complaint' };
+  const label = <label for={id}>{language.maybe(`field.${field.name}`, field.name)}</label>;
+  if (field.type === 'select') {
+    return (
+      <>
+        {label}
+        <select id={id} name={field.name} required autofocus={first} {...described}>
+          {field.options.map(([option, text]) => (
+            <option value={option} selected={option === value}>
+              {cleanText(text)}
+            </option>
+          ))}
+        </select>
+      </>
+    );
+  }
+  const secret = field.name.includes('password') || field.name === 'pin';
+  return (
+    <>
+      {label}
+      <input
+        id={id}
+        name={field.name}
+        type={secret ? 'password' : 'text'}
+        autocomplete={AUTOCOMPLETE[field.name] ?? 'off'}
+        autocapitalize="none"
+        spellcheck={false}
+        inputmode={field.kind === 'digits' ? 'numeric' : undefined}
+        required={field.required === true}
+        value={secret ? undefined : value}
+        autofocus={first}
+        {...described}
+      />
+    </>
+  );
+}
+
+interface StepFormProps {
+  language: Language;
+  action: string;
+  csrf: string;
+  flow_id: string | null;
+  fields: readonly Field[];
+  values: Readonly<Record<string, string>>;
+  placeholders?: Readonly<Record<string, string>>;
+  complaint: string | undefined;
+  submit: string;
+  keep: { shown: boolean; checked: boolean };
+  /** By which a script finds the form. */
+  id?: string | undefined;
+}
+
+/** What passkey.js must know, and what is said where it cannot work. */
+function PasskeyHelp({ language }: { language: Language }) {
+  return (
+    <>
+      <noscript>
+        <p class="alert">{language.t('passkey.needs_script')}</p>
+      </noscript>
+      <p class="alert" role="alert" data-passkey-failed hidden>
+        {language.t('passkey.failed')}
+      </p>
+    </>
+  );
+}
+
+export function StepForm(props: StepFormProps) {
+  const { language, action, csrf, flow_id, fields, values, placeholders = {}, complaint, submit, keep, id } = props;
+  const passkey = { 'data-passkey-request': placeholders.passkey_request, 'data-passkey-creation': placeholders.passkey_creation };
+  return (
+    <form method="post" action={action} id={id} {...passkey}>
+      {complaint === undefined ? null : (
+        <p class="alert" id="complaint" role="alert">
+          {complaint}
+        </p>
+      )}
+      <input type="hidden" name={CONTROL.csrf} value={csrf} />
+      {flow_id === null ? null : <input type="hidden" name={CONTROL.flow_id} value={flow_id} />}
+      <Shown language={language} placeholders={placeholders} />
+      {isPasskeyForm(fields) ? <PasskeyHelp language={language} /> : null}
+      {fields.map((field, index) => (
+        <StepField field={field} language={language} value={values[field.name]} first={index === 0} complaint={complaint} />
+      ))}
+      {keep.shown ? (
+        <>
+          <label class="check">
+            <input type="checkbox" name={CONTROL.keep} value="true" checked={keep.checked} aria-describedby="keep-hint" />
+            {language.t('login.keep')}
+          </label>
+          <p class="hint" id="keep-hint">
+            {language.t('login.keep_hint')}
+          </p>
+        </>
+      ) : null}
+      <button type="submit">{submit}</button>
+    </form>
+  );
+}

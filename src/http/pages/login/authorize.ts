@@ -1,0 +1,194 @@
+// GET and POST /auth/authorize: the page on which a person logs in for an app. It drives the same login engine as the JSON dialect, works
+// without JavaScript. GET stores nothing, asks no provider and logs nobody in: any other site can make a browser send it. Everything about the
+// app is judged before anyone types a password.
+
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { type AuthProvider, providerKeyText } from '../../../domain/auth_provider.ts';
+import { type AuthorizationRequest, type Profile, profileOf, readAuthorizationRequest } from '../../../domain/authorization_request.ts';
+import { displayHost } from '../../../domain/client_id.ts';
+import { AuthError } from '../../../domain/errors.ts';
+import { isLocalAddress } from '../../../domain/network.ts';
+import { queryOf } from '../../../domain/standard_request.ts';
+import type { Login } from '../../../login/login.ts';
+import { blocked } from '../../../login/resolve_user.ts';
+import { refusedRedirect } from '../../../oauth/authorize.ts';
+import { formBody } from '../../server/body.ts';
+import type { Browser, Csrf } from '../../server/csrf.ts';
+import type { HostRule } from '../../server/host_rule.ts';
+import { queryText } from '../../server/query_text.ts';
+import { fetchAsker, refuseSubresource } from '../../server/same_origin.ts';
+import { CONTROL } from '../components/step_form.tsx';
+import { languageOf, sendPage } from '../html_reply.ts';
+import { CONSENT } from './consent_page.tsx';
+import { continuePage } from './continue_page.tsx';
+import { createHomeAssistantAuthorize } from './home_assistant_authorize.ts';
+import { ownLoginReason, ownLoginTarget } from './login.ts';
+import { createLoginAnswer, type LoginAnswerParts, PROVIDER, type Sent, type ShownForm, type Visit } from './login_reply.ts';
+import { createStandardAuthorize, isTooLong, type StandardAuthorizeParts } from './standard_authorize.ts';
+
+export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts {
+  login: Login;
+  onboarding: { isDone(): Promise<boolean> };
+  /** Whether the redirect URI is the client's own; asks the client's page where the URI alone does not tell. */
+  acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean>;
+  providers: ReadonlyMap<string, AuthProvider>;
+  csrf: Csrf;
+  hostRule: HostRule;
+  public_url: string;
+}
+
+/** Where the page's own button goes on with a request for which nothing more is fetched unasked. */
+const CONTINUE = '/auth/authorize/continue';
+/** What stands before a step that leads elsewhere or is stored: the page's own button. */
+const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, description_placeholders: null };
+
+export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
+  const { login, providers, csrf } = parts;
+  const answer = createLoginAnswer(parts);
+  const standard = createStandardAuthorize(parts);
+  const logged_in = createHomeAssistantAuthorize(parts);
+
+  async function judge(query: URLSearchParams, asker: string): Promise<AuthorizationRequest> {
+    const authorization = readAuthorizationRequest(query, parts.public_url);
+    const { client_id, redirect_uri } = authorization;
+    if (await parts.acceptsRedirectUri(client_id, redirect_uri, asker)) return authorization;
+    const client = parts.clientDirectory.urlClient(client_id);
+    throw refusedRedirect(client, redirect_uri, parts.clientDirectory.whyWithoutDocument(client));
+  }
+
+  /** Which dialect a request speaks. A client that publishes a document is never let off what the document says. */
+  async function profileFor(query: URLSearchParams, request: FastifyRequest): Promise<Profile> {
+    const profile = profileOf(query);
+    const client_id = query.get('client_id') ?? '';
+    if (profile === 'standard' || !(await parts.clientDirectory.publishesDocument(client_id, fetchAsker(request)))) return profile;
+    return 'standard';
+  }
+
+  async function visit(request: FastifyRequest, browser: Browser): Promise<Visit> {
+    const query = new URLSearchParams(queryText(request));
+    const authorization = await judge(query, fetchAsker(request));
+    const address = parts.hostRule.addressOf(request);
+    const admitted = [...providers.values()].filter((provider) => provider.refusal(address) === null);
+    const chosen = admitted.find((candidate) => providerKeyText(candidate) === query.get(PROVIDER));
+    const provider = chosen ?? admitted.find(({ is_unlisted }) => !is_unlisted);
+    if (!provider) throw new AuthError('forbidden', 'No way to log in from here');
+    return { request, query, authorization, provider, others: admitted.filter((other) => other !== provider), browser };
+  }
+
+  /** What the login engine is told, the same for every step. */
+  function begin({ request, query, authorization, provider, browser }: Visit, keep: boolean) {
+    const { client_id, redirect_uri, code_challenge } = authorization;
+    return {
+      client_id,
+      redirect_uri,
+      code_challenge,
+      flow_type: 'authorize' as const,
+      handler: [provider.auth_provider_type, provider.auth_provider_id] as [string, string | null],
+      remote_address: request.remote_address,
+      proven_address: parts.hostRule.addressOf(request),
+      browser_hash: browser.browser_hash,
+      device_cookie: parts.cookies.read(request, 'device'),
+      reauthenticate: ownLoginReason(authorization, parts.public_url) === 'reauth',
+      page: { query: query.toString(), keep },
+    };
+  }
+
+  /** A login by network address alone starts by itself for trusted apps, and never takes the place of a session. */
+  async function mayStartUnasked(visited: Visit): Promise<boolean> {
+    return (await answer.isForTrustedApp(visited)) && (await parts.browserSessions.find(visited.request)) === null;
+  }
+
+  async function showLogin(reply: FastifyReply, visited: Visit): Promise<FastifyReply> {
+    const keep = keepPreselected(parts, visited);
+    const sent = { flow_id: null, keep, input: {} };
+    const preview = await login.preview(begin(visited, keep));
+    if (preview.type === 'step') return await answer.send(reply, visited, { step: preview.step, failed: false }, sent);
+    const auto_submit = preview.type === 'automatic' && (await mayStartUnasked(visited));
+    return await answer.showForm(reply, visited, DOOR, sent, { auto_submit });
+  }
+
+  async function start(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const query = new URLSearchParams(queryText(request));
+    const client_id = query.get('client_id') ?? '';
+    // Nobody shall type a password for what comes to nothing.
+    if (await parts.clientDirectory.isRefused(client_id)) throw blocked('App is not allowed', client_id);
+    if ((await profileFor(query, request)) === 'standard') return await standard.answer(reply, request, query, null);
+    const visited = await visit(request, csrf.meet(request, reply));
+    const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(parts, visited));
+    return continued ?? (await showLogin(reply, visited));
+  }
+
+  /** Pages of other sites may have used up what is fetched for requests that nobody pressed a button for. */
+  function askToGoOn(request: FastifyRequest, reply: FastifyReply, { retry_after = 60 }: AuthError): FastifyReply {
+    const { csrf_token } = csrf.meet(request, reply);
+    const host = displayHost(new URLSearchParams(queryText(request)).get('client_id') ?? '') ?? '';
+    const action = `${CONTINUE}${queryText(request)}`;
+    const page = { language: languageOf(request), stylesheet: parts.assets.href('style.css'), host, action, csrf: csrf_token };
+    return sendPage(reply.code(429).header('retry-after', retry_after), continuePage(page), { any_form_target: true });
+  }
+
+  return async (app) => {
+    const config = { answers: 'page' as const };
+
+    app.get('/auth/authorize', { config }, async (request, reply) => {
+      refuseSubresource(request);
+      if (!(await parts.onboarding.isDone())) return reply.redirect(`/onboarding${queryText(request)}`, 303);
+      try {
+        return await start(request, reply);
+      } catch (error) {
+        if (error instanceof AuthError && error.code === 'too_many_requests') return askToGoOn(request, reply, error);
+        throw error;
+      }
+    });
+
+    app.post(CONTINUE, { config }, async (request, reply) => {
+      csrf.check(request, await formBody(request));
+      return await start(request, reply);
+    });
+
+    app.post('/auth/authorize/consent', { config }, async (request, reply) => {
+      const form = await formBody(request);
+      const browser = csrf.check(request, form);
+      const query = new URLSearchParams(queryText(request));
+      const decision = { sid: form.get(CONSENT.sid) ?? '', allowed: form.get(CONSENT.decision) === 'allow' };
+      if ((await profileFor(query, request)) === 'standard') return await standard.answer(reply, request, query, decision);
+      const visited = await visit(request, browser);
+      return (await logged_in.answer(reply, visited, decision, form.has(CONTROL.keep))) ?? (await showLogin(reply, visited));
+    });
+
+    app.post('/auth/authorize', { config }, async (request, reply) => {
+      const form = await formBody(request);
+      // OpenID Connect Core section 3.1.2.1: a request may come as a form, too. It goes on as a GET, which carries this browser's cookies.
+      if (queryText(request) === '' && form.has('client_id')) {
+        const query = queryOf(form);
+        // No address is made of what would be refused there for its length.
+        if (profileOf(query) === 'standard' && isTooLong(query)) return await standard.answer(reply, request, query, null);
+        return reply.redirect(`/auth/authorize?${query}`, 303);
+      }
+      const visited = await visit(request, csrf.check(request, form));
+      const { flow_id, keep, input } = readSent(form);
+      const started = begin(visited, keep);
+      // The button before a first step sends no field.
+      if (flow_id === null && Object.keys(input).length === 0) {
+        const result = await login.open(started);
+        return await answer.send(reply, visited, result, { flow_id: result.is_stored ? result.step.flow_id : null, keep, input });
+      }
+      const result = flow_id === null ? await login.submitFirst({ ...started, input }) : await login.submit({ ...started, flow_id, input });
+      request.counts_as_failure = result.failed;
+      // A flow exists from the first answer on; before that there is nothing to go on with.
+      return answer.send(reply, visited, result, { flow_id: result.step.flow_id, keep, input });
+    });
+  };
+}
+
+function readSent(form: ReadonlyMap<string, string>): Sent {
+  const controls: readonly string[] = Object.values(CONTROL);
+  const input = Object.fromEntries([...form].filter(([name]) => !controls.includes(name)));
+  return { flow_id: form.get(CONTROL.flow_id) ?? null, keep: form.has(CONTROL.keep), input };
+}
+
+/** Home Assistant ticks the box for a page of its own origin, opened from the local network. A login of ours stands for another app. */
+function keepPreselected({ public_url }: AuthorizeParts, { request, authorization }: Visit): boolean {
+  if (ownLoginTarget(authorization, public_url) !== null) return false;
+  return isLocalAddress(request.remote_address) && authorization.client_id.startsWith(`${public_url}/`);
+}

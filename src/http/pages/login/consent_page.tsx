@@ -1,0 +1,67 @@
+// Asks a person who is logged in whether an app may have what it asks for: which app, where it sends them, as whom, and what it gets.
+
+import { CSRF_FIELD } from '../../server/csrf.ts';
+import { Client, type ShownClient } from '../components/client_label_view.tsx';
+import { Layout, render } from '../components/layout.tsx';
+import { ResourceList } from '../components/resource_list.tsx';
+import { ScopeList } from '../components/scope_list.tsx';
+import { CONTROL } from '../components/step_form.tsx';
+import type { Language } from '../language.ts';
+
+/** Names of the page's own controls. */
+export const CONSENT = { sid: '_sid', decision: '_decision' } as const;
+
+export interface ConsentPage {
+  language: Language;
+  stylesheet: string;
+  client: ShownClient;
+  /** Whose session it is. */
+  account: string;
+  sid: string;
+  /** Whether the app gets the whole account (Home Assistant's dialect). */
+  full_access: boolean;
+  /** What the app gets, in words. */
+  scopes: readonly string[];
+  /** Where the app uses it, beside here. */
+  resources: readonly string[];
+  action: string;
+  csrf: string;
+  /** The way to another account. */
+  other: string;
+  /** Whether the app may be told that the person stays logged in (Home Assistant's dialect). */
+  keep: boolean;
+}
+
+export function consentPage(page: ConsentPage): string {
+  const { language, stylesheet, client, account, sid, full_access, scopes, resources, action, csrf, other, keep } = page;
+  const { t } = language;
+  const title = t('consent.title', { client: client.name });
+  return render(
+    <Layout language={language} title={title} stylesheet={stylesheet}>
+      <h1>{t('consent.heading', { account })}</h1>
+      <Client language={language} client={client} />
+      {full_access ? <p>{t('consent.full_access')}</p> : null}
+      <ScopeList language={language} scopes={scopes} />
+      <ResourceList language={language} resources={resources} />
+      <form method="post" action={action}>
+        <input type="hidden" name={CSRF_FIELD} value={csrf} />
+        <input type="hidden" name={CONSENT.sid} value={sid} />
+        {keep ? (
+          <label class="check">
+            <input type="checkbox" name={CONTROL.keep} value="true" />
+            {t('login.keep')}
+          </label>
+        ) : null}
+        <button type="submit" name={CONSENT.decision} value="allow">
+          {t('consent.allow')}
+        </button>
+        <button type="submit" name={CONSENT.decision} value="deny" class="second">
+          {t('consent.deny')}
+        </button>
+      </form>
+      <p class="other">
+        <a href={other}>{t('consent.other_account')}</a>
+      </p>
+    </Layout>,
+  );
+}

@@ -1,0 +1,29 @@
+// The page on which a person goes on to an app whose document is not fetched without their click.
+
+import { CSRF_FIELD } from '../../server/csrf.ts';
+import { Layout, render } from '../components/layout.tsx';
+import type { Language } from '../language.ts';
+
+export interface ContinuePage {
+  language: Language;
+  stylesheet: string;
+  /** Of the app's URL. */
+  host: string;
+  action: string;
+  csrf: string;
+}
+
+export function continuePage({ language, stylesheet, host, action, csrf }: ContinuePage): string {
+  const { t } = language;
+  const title = t('continue.title', { host });
+  return render(
+    <Layout language={language} title={title} stylesheet={stylesheet}>
+      <h1>{title}</h1>
+      <p>{t('continue.text')}</p>
+      <form method="post" action={action}>
+        <input type="hidden" name={CSRF_FIELD} value={csrf} />
+        <button type="submit">{t('login.continue')}</button>
+      </form>
+    </Layout>,
+  );
+}

@@ -1,0 +1,103 @@
+// The two pages on which a person connects a device: one asks for the code that it shows, one names who asks for what and waits for a click.
+
+import { CSRF_FIELD } from '../../server/csrf.ts';
+import { Client, type ShownClient } from '../components/client_label_view.tsx';
+import { Layout, render } from '../components/layout.tsx';
+import { ResourceList } from '../components/resource_list.tsx';
+import { ScopeList } from '../components/scope_list.tsx';
+import type { Language } from '../language.ts';
+
+/** Names of the pages' own controls. */
+export const DEVICE = { user_code: 'user_code', decision: '_decision' } as const;
+
+interface Common {
+  language: Language;
+  stylesheet: string;
+  action: string;
+  csrf: string;
+}
+
+export interface DeviceCodePage extends Common {
+  /** What stands in the field: the code of the address, or what was typed. */
+  typed: string;
+  /** Whether there is no such code. */
+  is_wrong: boolean;
+}
+
+/** The form posts: only a form of ours may look a code up, because each wrong one is counted. */
+export function deviceCodePage({ language, stylesheet, action, csrf, typed, is_wrong }: DeviceCodePage): string {
+  const { t } = language;
+  const described = is_wrong ? { 'aria-invalid': true, 'aria-describedby': 'complaint' } : {};
+  return render(
+    <Layout language={language} title={t('device.title')} stylesheet={stylesheet}>
+      <h1>{t('device.title')}</h1>
+      <p>{t('device.enter')}</p>
+      <form method="post" action={action}>
+        <input type="hidden" name={CSRF_FIELD} value={csrf} />
+        {is_wrong ? (
+          <p class="alert" id="complaint" role="alert">
+            {t('device.unknown')}
+          </p>
+        ) : null}
+        <label for="user_code">{t('field.user_code')}</label>
+        <input
+          id="user_code"
+          name={DEVICE.user_code}
+          type="text"
+          autocomplete="off"
+          autocapitalize="characters"
+          spellcheck={false}
+          required
+          maxlength={64}
+          value={typed}
+          autofocus
+          {...described}
+        />
+        <button type="submit">{t('login.continue')}</button>
+      </form>
+    </Layout>,
+  );
+}
+
+export interface DevicePage extends Common {
+  client: ShownClient;
+  /** Whose session it is. */
+  account: string;
+  user_code: string;
+  /** What the app gets, in words. */
+  scopes: readonly string[];
+  /** Where the app uses it, beside here. */
+  resources: readonly string[];
+  /** The way to another account. */
+  other: string;
+}
+
+export function devicePage(page: DevicePage): string {
+  const { language, stylesheet, client, account, user_code, scopes, resources, action, csrf, other } = page;
+  const { t } = language;
+  return render(
+    <Layout language={language} title={t('device.title')} stylesheet={stylesheet}>
+      <h1>{t('device.heading', { account })}</h1>
+      <Client language={language} client={client} />
+      <p>{t('device.check')}</p>
+      <p>
+        <code class="secret">{user_code}</code>
+      </p>
+      <ScopeList language={language} scopes={scopes} />
+      <ResourceList language={language} resources={resources} />
+      <form method="post" action={action}>
+        <input type="hidden" name={CSRF_FIELD} value={csrf} />
+        <input type="hidden" name={DEVICE.user_code} value={user_code} />
+        <button type="submit" name={DEVICE.decision} value="allow">
+          {t('device.allow')}
+        </button>
+        <button type="submit" name={DEVICE.decision} value="deny" class="second">
+          {t('device.deny')}
+        </button>
+      </form>
+      <p class="other">
+        <a href={other}>{t('consent.other_account')}</a>
+      </p>
+    </Layout>,
+  );
+}

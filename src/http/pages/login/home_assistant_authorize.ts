@@ -1,0 +1,83 @@
+// Single sign-on in Home Assistant's dialect: a person who is logged in sees which app asks and says yes with one click. Only the apps that the
+// operator trusts get their code without.
+
+import type { FastifyReply } from 'fastify';
+import { providerKeyText } from '../../../domain/auth_provider.ts';
+import { type Act, releaseCode } from '../../../domain/code_release.ts';
+import { joinRedirect } from '../../../domain/redirect_uri.ts';
+import type { Authorize } from '../../../oauth/authorize.ts';
+import type { ClientDirectory } from '../../../oauth/client_directory.ts';
+import type { BrowserSession, BrowserSessions } from '../../server/browser_session.ts';
+import type { Assets } from '../assets.ts';
+import { shownClient } from '../components/client_label.ts';
+import { languageOf, sendPage } from '../html_reply.ts';
+import { consentPage } from './consent_page.tsx';
+import { ownLoginTarget } from './login.ts';
+import { PROVIDER, type Visit } from './login_reply.ts';
+import type { Decision } from './standard_authorize.ts';
+
+export interface HomeAssistantAuthorizeParts {
+  authorize: Pick<Authorize, 'grantUrlClient'>;
+  clientDirectory: Pick<ClientDirectory, 'urlClient'>;
+  browserSessions: BrowserSessions;
+  assets: Pick<Assets, 'href'>;
+  public_url: string;
+}
+
+export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeParts) {
+  const { authorize, clientDirectory, browserSessions, assets, public_url } = parts;
+
+  /** A login of our own is asked for because the session is not enough. */
+  const isOwn = ({ authorization }: Visit) => ownLoginTarget(authorization, public_url) !== null;
+
+  function loginHrefOf({ query, provider }: Visit): string {
+    const chosen = new URLSearchParams(query);
+    chosen.set(PROVIDER, providerKeyText(provider));
+    return `/auth/authorize?${chosen}`;
+  }
+
+  /** The code for the person's act; null where a page must be answered first. */
+  async function grant(reply: FastifyReply, visit: Visit, session: BrowserSession, act: Act, keep: boolean): Promise<FastifyReply | null> {
+    const { request, authorization } = visit;
+    const { client_id, redirect_uri, state } = authorization;
+    const client = clientDirectory.urlClient(client_id);
+    const release = releaseCode({ receiver: 'app', act, client, redirect_uri, agreed_before: false });
+    if (release === null) return null;
+    const code = await authorize.grantUrlClient(authorization, session, request.remote_address, release);
+    return reply.redirect(joinRedirect(redirect_uri, { code, state, storeToken: keep }), 303);
+  }
+
+  return {
+    /** Asks whoever is logged in, unless the app is trusted; null where nobody is, or a login is what is wanted. */
+    async offer(reply: FastifyReply, visit: Visit, keep: boolean): Promise<FastifyReply | null> {
+      const { request, query, authorization, browser } = visit;
+      const session = isOwn(visit) ? null : await browserSessions.find(request);
+      if (session === null) return null;
+      const granted = await grant(reply, visit, session, 'none', keep);
+      if (granted !== null) return granted;
+      const { client_id, redirect_uri } = authorization;
+      const html = consentPage({
+        language: languageOf(request),
+        stylesheet: assets.href('style.css'),
+        client: shownClient({ client_id, client_name: null, kind: 'url' }, redirect_uri),
+        account: session.name ?? session.user_id,
+        sid: session.sid,
+        full_access: true,
+        scopes: [],
+        resources: [],
+        action: `/auth/authorize/consent?${query}`,
+        csrf: browser.csrf_token,
+        other: loginHrefOf(visit),
+        keep: true,
+      });
+      return sendPage(reply, html, { any_form_target: true });
+    },
+
+    /** The person's answer; null sends them to the login: they said no to going on as this user, or the page was shown to another one. */
+    async answer(reply: FastifyReply, visit: Visit, { sid, allowed }: Decision, keep: boolean): Promise<FastifyReply | null> {
+      const session = isOwn(visit) ? null : await browserSessions.find(visit.request);
+      if (session === null || session.sid !== sid || !allowed) return null;
+      return await grant(reply, visit, session, 'consent', keep);
+    },
+  };
+}

@@ -1,0 +1,121 @@
+// The page on which a person logs in: which app asks, the step's form, and the other ways in.
+
+import type { Field } from '../../../domain/form.ts';
+import { Client, type ShownClient } from '../components/client_label_view.tsx';
+import { Layout, render } from '../components/layout.tsx';
+import { CONTROL, isPasskeyForm, StepForm } from '../components/step_form.tsx';
+import type { Language } from '../language.ts';
+
+interface OtherWay {
+  name: string;
+  href: string;
+  /** Of use only to a browser that knows passkeys. */
+  needs_passkeys: boolean;
+  /** Beginning it is stored, so it takes a form of this page; else a link leads to its form. */
+  begins_by_post: boolean;
+}
+
+export interface LoginPage {
+  language: Language;
+  stylesheet: string;
+  client: ShownClient;
+  action: string;
+  csrf: string;
+  flow_id: string | null;
+  provider_name: string;
+  step_id: string;
+  fields: readonly Field[];
+  values: Readonly<Record<string, string>>;
+  /** Why the person must log in again. */
+  reason: 'reauth' | null;
+  /** `errors.base` of the step. */
+  error: string | undefined;
+  placeholders: Readonly<Record<string, string>>;
+  keep: boolean;
+  others: readonly OtherWay[];
+  /** Whether the login gives the app the whole account. */
+  full_access: boolean;
+  /** What makes passkeys work, or sends the form. */
+  script: string;
+  /** Copies and prints recovery codes. */
+  codes_script: string;
+  /** Whether the script sends the form as soon as the page is there. */
+  auto_submit: boolean;
+}
+
+/** Hides what is of use only with passkeys, until passkey.js knows that the browser has them. */
+function showOnlyIf(needs_passkeys: boolean) {
+  return needs_passkeys ? { hidden: true, 'data-needs-passkeys': '' } : {};
+}
+
+/** Some steps have words of their own for what went wrong. */
+function complaintOf({ language, step_id, error, provider_name: name }: LoginPage): string | undefined {
+  if (error === undefined) return undefined;
+  const usual = language.maybe(`error.${error}`, language.t('error.title'), { name });
+  return language.maybe(`error.${step_id}.${error}`, usual, { name });
+}
+
+function submitOf({ language, fields, step_id, provider_name: name }: LoginPage): string {
+  if (fields.length === 0) return language.t('login.with', { name });
+  if (isPasskeyForm(fields)) return language.t(step_id === 'mfa_setup' ? 'passkey.create' : 'passkey.use');
+  return language.t(step_id.startsWith('select_') || step_id.startsWith('mfa_setup') ? 'login.continue' : 'login.submit');
+}
+
+function Other({ language, csrf, other }: Pick<LoginPage, 'language' | 'csrf'> & { other: OtherWay }) {
+  const text = language.t('login.with', { name: other.name });
+  const shown = showOnlyIf(other.needs_passkeys);
+  if (!other.begins_by_post) {
+    return (
+      <a class="button second" href={other.href} {...shown}>
+        {text}
+      </a>
+    );
+  }
+  return (
+    <form method="post" action={other.href} {...shown}>
+      <input type="hidden" name={CONTROL.csrf} value={csrf} />
+      <button type="submit" class="second">
+        {text}
+      </button>
+    </form>
+  );
+}
+
+export function loginPage(page: LoginPage): string {
+  const { language } = page;
+  const uses_script = page.auto_submit || page.others.some(({ needs_passkeys }) => needs_passkeys) || isPasskeyForm(page.fields);
+  return render(
+    <Layout
+      language={language}
+      title={`${language.t('page.login')} · ${page.client.name}`}
+      stylesheet={page.stylesheet}
+      script={[uses_script ? page.script : undefined, page.placeholders.codes === undefined ? undefined : page.codes_script]}
+    >
+      <h1>{language.maybe(`step.${page.step_id}.title`, language.t('login.title'), page.placeholders)}</h1>
+      <Client language={language} client={page.client} />
+      {page.reason === null ? null : <p>{language.t(`login.reason.${page.reason}`)}</p>}
+      {page.full_access ? <p class="hint">{language.t('consent.full_access')}</p> : null}
+      <StepForm
+        language={language}
+        action={page.action}
+        csrf={page.csrf}
+        flow_id={page.flow_id}
+        fields={page.fields}
+        values={page.values}
+        placeholders={page.placeholders}
+        complaint={complaintOf(page)}
+        submit={submitOf(page)}
+        keep={{ shown: true, checked: page.keep }}
+        id={page.auto_submit ? 'answer' : undefined}
+      />
+      {page.others.length === 0 ? null : (
+        <nav aria-label={language.t('login.other_ways')} {...showOnlyIf(page.others.every(({ needs_passkeys }) => needs_passkeys))}>
+          <h2>{language.t('login.other_ways')}</h2>
+          {page.others.map((other) => (
+            <Other language={language} csrf={page.csrf} other={other} />
+          ))}
+        </nav>
+      )}
+    </Layout>,
+  );
+}

@@ -1,0 +1,206 @@
+// What a step of a login becomes on the page: a form, a way elsewhere, the end. Shared by the page itself (routes/authorize.ts) and by
+// the way back from elsewhere (routes/callback.ts).
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type AuthProvider, providerKeyText } from '../../../domain/auth_provider.ts';
+import type { AuthorizationRequest } from '../../../domain/authorization_request.ts';
+import type { Client } from '../../../domain/client.ts';
+import { isTrusted } from '../../../domain/client_assurance.ts';
+import type { FlowStep } from '../../../domain/login_flow.ts';
+import { joinRedirect } from '../../../domain/redirect_uri.ts';
+import type { KnownDevices } from '../../../login/known_devices.ts';
+import type { LoginResult } from '../../../login/login.ts';
+import type { Sessions } from '../../../login/session.ts';
+import type { ClientDirectory } from '../../../oauth/client_directory.ts';
+import type { Cookies } from '../../server/cookies.ts';
+import type { Browser } from '../../server/csrf.ts';
+import { fetchAsker } from '../../server/same_origin.ts';
+import type { Assets } from '../assets.ts';
+import { shownClient } from '../components/client_label.ts';
+import type { ShownClient } from '../components/client_label_view.tsx';
+import { messagePage } from '../components/message_page.tsx';
+import { languageOf, sendPage } from '../html_reply.ts';
+import { ownLoginReason, ownLoginTarget } from './login.ts';
+import { loginPage } from './login_page.tsx';
+
+/** Query parameter of our own: which provider the person chose. */
+export const PROVIDER = 'auth_provider';
+
+const COMPANION_APPS: Readonly<Record<string, 'login.home_assistant_ios' | 'login.home_assistant_android'>> = {
+  'https://home-assistant.io/iOS': 'login.home_assistant_ios',
+  'https://home-assistant.io/android': 'login.home_assistant_android',
+};
+
+export interface LoginAnswerParts {
+  sessions: Sessions;
+  knownDevices: KnownDevices;
+  cookies: Cookies;
+  assets: Assets;
+  clientDirectory: ClientDirectory;
+  public_url: string;
+}
+
+/** One visit of the page: who asks for what, through which provider, in which browser. */
+export interface Visit {
+  request: FastifyRequest;
+  /** Of the authorization request. */
+  query: URLSearchParams;
+  authorization: AuthorizationRequest;
+  provider: AuthProvider;
+  others: AuthProvider[];
+  browser: Browser;
+}
+
+/** What a person sent with the form. */
+export interface Sent {
+  /** Null: nobody has answered yet, so there may be no flow to go on with. */
+  flow_id: string | null;
+  keep: boolean;
+  input: Record<string, string>;
+}
+
+/** What a form shows. */
+export type ShownForm = Pick<FlowStep & { type: 'form' }, 'step_id' | 'data_schema' | 'errors' | 'description_placeholders'>;
+
+interface App {
+  client: Client;
+  redirect_uri: string;
+}
+
+/** How the form is drawn where it is more than a step that waits for its fields. */
+interface Drawn {
+  /** The page sends the form by itself: the operator lets this app in without a click. */
+  auto_submit?: boolean;
+}
+
+export function createLoginAnswer({ sessions, knownDevices, cookies, assets, clientDirectory, public_url }: LoginAnswerParts) {
+  const stylesheet = assets.href('style.css');
+
+  /** The app behind a login of our own, and where it sends the person; null where no app asked for it. */
+  async function appBehind({ request, authorization }: Visit): Promise<App | null> {
+    const asked = new URLSearchParams(/^\/auth\/authorize\?(.*)$/.exec(ownLoginTarget(authorization, public_url) ?? '')?.[1]);
+    const client_id = asked.get('client_id');
+    const client = client_id === null ? null : await clientDirectory.find(client_id, fetchAsker(request));
+    return client && { client, redirect_uri: asked.get('redirect_uri') ?? client.redirect_uris[0] ?? '' };
+  }
+
+  /** Which app the login is for. */
+  async function clientOf(visit: Visit): Promise<ShownClient> {
+    const { request, authorization } = visit;
+    const { client_id, redirect_uri } = authorization;
+    const app = COMPANION_APPS[client_id];
+    if (app !== undefined)
+      return {
+        ...shownClient({ client_id, client_name: languageOf(request).t(app), kind: 'url' }, redirect_uri),
+        redirect_host: null,
+        is_self_named: false,
+      };
+    const behind = await appBehind(visit);
+    if (behind) return shownClient(behind.client, behind.redirect_uri || redirect_uri);
+    return shownClient({ client_id, client_name: null, kind: 'url' }, redirect_uri);
+  }
+
+  async function showForm(
+    reply: FastifyReply,
+    visit: Visit,
+    form: ShownForm,
+    sent: Sent,
+    { auto_submit = false }: Drawn = {},
+  ): Promise<FastifyReply> {
+    const { request, query, authorization, provider, others, browser } = visit;
+    const language = languageOf(request);
+    const login_hint = query.get('login_hint');
+    const html = loginPage({
+      language,
+      stylesheet,
+      client: await clientOf(visit),
+      action: hrefOf(query),
+      csrf: browser.csrf_token,
+      flow_id: sent.flow_id,
+      provider_name: provider.name,
+      step_id: form.step_id,
+      fields: form.data_schema,
+      values: login_hint === null ? sent.input : { username: login_hint, ...sent.input },
+      reason: ownLoginReason(visit.authorization, public_url),
+      error: form.errors?.base,
+      placeholders: form.description_placeholders ?? {},
+      keep: sent.keep,
+      others: others.map((other) => ({
+        name: other.name,
+        href: hrefOf(query, other),
+        needs_passkeys: other.is_unlisted === true,
+        begins_by_post: other.external === true || other.is_unlisted === true,
+      })),
+      full_access: ownLoginTarget(authorization, public_url) === null,
+      script: auto_submit ? assets.href('form_post.js') : assets.href('passkey.js'),
+      auto_submit,
+      codes_script: assets.href('recovery_codes.js'),
+    });
+    return sendPage(reply, html, { any_form_target: true });
+  }
+
+  function showAbort(reply: FastifyReply, { request, query }: Visit, reason: string): FastifyReply {
+    const language = languageOf(request);
+    const { t } = language;
+    const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
+    const link = { href: hrefOf(query), text: t('login.start_again') };
+    return sendPage(reply, messagePage({ language, stylesheet, title: t('error.title'), text, link }));
+  }
+
+  /**
+   * The browser keeps a session, and the code, if there is one, goes to the app. Without one the authorization
+   * request begins anew: the session leads it to the consent page.
+   */
+  async function finish(reply: FastifyReply, visit: Visit, result: LoginResult, keep: boolean): Promise<FastifyReply> {
+    const { request, query, authorization } = visit;
+    const { step } = result;
+    if (!result.login) throw new Error('a login that is not finished');
+    const { remote_address } = request;
+    const replaces = cookies.read(request, 'session');
+    const cookie = await sessions.start(result.login, { remote_address, user_agent: request.headers['user-agent'] ?? null, replaces });
+    cookies.set(reply, 'session', cookie, keep ? sessions.lifetime : undefined);
+    const device = await knownDevices.remember(result.login, cookies.read(request, 'device'));
+    if (device !== null) cookies.set(reply, 'device', device, knownDevices.lifetime);
+    // A login of our own goes on by path: people may know this server by another name than public_url.
+    const own = ownLoginTarget(authorization, public_url);
+    if (own !== null) return reply.redirect(own, 303);
+    if (step.type !== 'create_entry') return reply.redirect(hrefOf(withoutProvider(query)), 303);
+    const { redirect_uri, state } = authorization;
+    // 303 and never 307, which would post the password on to the app (RFC 9700 section 4.12).
+    return reply.redirect(joinRedirect(redirect_uri, { code: step.result, state, storeToken: keep }), 303);
+  }
+
+  return {
+    showForm,
+
+    /** Whether the operator lets the app that the login is for in without a click. */
+    async isForTrustedApp(visit: Visit): Promise<boolean> {
+      const { authorization } = visit;
+      const own = ownLoginTarget(authorization, public_url) !== null;
+      const app = own ? await appBehind(visit) : { ...authorization, client: clientDirectory.urlClient(authorization.client_id) };
+      return app !== null && isTrusted(app.client, app.redirect_uri);
+    },
+
+    /** Answers with what came of a step. */
+    async send(reply: FastifyReply, visit: Visit, result: LoginResult, sent: Sent): Promise<FastifyReply> {
+      const { step } = result;
+      if (step.type === 'external') return reply.redirect(step.url, 303);
+      if (step.type === 'abort') return showAbort(reply, visit, step.reason);
+      if (step.type === 'form') return await showForm(reply, visit, step, sent);
+      return await finish(reply, visit, result, sent.keep);
+    },
+  };
+}
+
+function withoutProvider(query: URLSearchParams): URLSearchParams {
+  const asked = new URLSearchParams(query);
+  asked.delete(PROVIDER);
+  return asked;
+}
+
+/** The page itself, with another provider if one is named. */
+function hrefOf(query: URLSearchParams, provider?: AuthProvider): string {
+  const chosen = new URLSearchParams(query);
+  if (provider) chosen.set(PROVIDER, providerKeyText(provider));
+  return `/auth/authorize?${chosen}`;
+}

@@ -1,0 +1,182 @@
+// GET /auth/authorize for clients of the standard profile, and the answer to its consent page: single sign-on, consent, and the response in the
+// mode that was asked for. A login is our own login page's affair: people are led there and come back.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Audit } from '../../../domain/audit_event.ts';
+import { codeResponse, errorResponse, type ResponseParameters, responseUrl } from '../../../domain/authorization_response.ts';
+import type { Client } from '../../../domain/client.ts';
+import { isOperatorRegistered } from '../../../domain/client_assurance.ts';
+import { AuthError } from '../../../domain/errors.ts';
+import type { ConfiguredScope } from '../../../domain/scope.ts';
+import type { StandardRequest } from '../../../domain/standard_request.ts';
+import type { Authorize, Opened } from '../../../oauth/authorize.ts';
+import type { ClientDirectory } from '../../../oauth/client_directory.ts';
+import { LOGIN_AFTER, type LoginMarker } from '../../../oauth/login_marker.ts';
+import type { UserFactsRows } from '../../../repository/user_facts.ts';
+import type { BrowserSession, BrowserSessions } from '../../server/browser_session.ts';
+import type { Csrf } from '../../server/csrf.ts';
+import { loginHref } from '../../server/login_href.ts';
+import { fetchAsker } from '../../server/same_origin.ts';
+import type { Assets } from '../assets.ts';
+import { shownClient } from '../components/client_label.ts';
+import { messagePage } from '../components/message_page.tsx';
+import { languageOf, sendPage } from '../html_reply.ts';
+import { consentPage } from './consent_page.tsx';
+import { formPostPage } from './form_post_page.tsx';
+import { promisedScopes } from './promised_scopes.ts';
+import { scopeTexts } from './scope_texts.ts';
+
+export interface StandardAuthorizeParts {
+  authorize: Authorize;
+  clientDirectory: ClientDirectory;
+  loginMarker: LoginMarker;
+  browserSessions: BrowserSessions;
+  csrf: Csrf;
+  assets: Assets;
+  audit: Audit;
+  scopes: readonly ConfiguredScope[];
+  userFacts: UserFactsRows;
+  public_url: string;
+}
+
+/** The person's answer to the consent page: for which session it was shown, and what it says. */
+export interface Decision {
+  sid: string;
+  allowed: boolean;
+}
+
+/** Longer queries would not survive the way through the login; whoever has more to say pushes the request (RFC 9126). */
+const MAX_QUERY_LENGTH = 3000;
+const PATH = '/auth/authorize';
+
+export function createStandardAuthorize(parts: StandardAuthorizeParts) {
+  const { authorize, clientDirectory, loginMarker, browserSessions, csrf, assets, audit, public_url } = parts;
+  const stylesheet = assets.href('style.css');
+
+  function respond(reply: FastifyReply, request: FastifyRequest, { target }: Opened, parameters: ResponseParameters): FastifyReply {
+    if (target.response_mode !== 'form_post') return reply.redirect(responseUrl(target, parameters), 303);
+    const page = { language: languageOf(request), stylesheet, script: assets.href('form_post.js') };
+    return sendPage(reply, formPostPage({ ...page, action: target.redirect_uri, parameters }), { any_form_target: true });
+  }
+
+  /** Whether the client may be sent an error although nobody did anything (RFC 9700 section 4.11.2). */
+  async function mayRedirect(request: FastifyRequest, client: Client): Promise<boolean> {
+    if (isOperatorRegistered(client)) return true;
+    const session = client.kind === 'self_registered' ? await browserSessions.find(request) : null;
+    return session !== null && (await authorize.hasGrant(session, client));
+  }
+
+  /** Anybody else gets no redirect that no person asked for: that would lend our name to any address. */
+  async function refuse(reply: FastifyReply, request: FastifyRequest, opened: Opened, error: AuthError, is_asked: boolean) {
+    const { client, target } = opened;
+    const { code, description, detail } = error;
+    const event = { client_id: client.client_id, remote_address: request.remote_address, error_ref: request.error_ref };
+    audit.record({ type: 'request.refused', outcome: 'refused', ...event, detail: { code, description, detail: detail ?? null } });
+    reply.header('error-ref', request.error_ref);
+    const parameters = errorResponse(target, public_url, error);
+    if (is_asked || (await mayRedirect(request, client))) return respond(reply, request, opened, parameters);
+    const language = languageOf(request);
+    const { t } = language;
+    const host = shownClient(client, target.redirect_uri).host;
+    const link = { href: responseUrl(target, parameters), text: t('authorize.back', { host }) };
+    const page = { language, stylesheet, title: t('error.title'), text: t('authorize.refused'), error_ref: request.error_ref, link };
+    return sendPage(reply.code(400), messagePage({ ...page, note: t('error.nothing_sent') }), { any_form_target: true });
+  }
+
+  /** The operator may want to see URL clients first. */
+  async function turnAway(reply: FastifyReply, request: FastifyRequest, { client }: Opened): Promise<FastifyReply | null> {
+    const admission = await clientDirectory.admission(client);
+    if (admission === 'admitted') return null;
+    const language = languageOf(request);
+    const { t } = language;
+    const text = t(admission === 'pending' ? 'client.pending' : 'client.refused');
+    return sendPage(reply.code(403), messagePage({ language, stylesheet, title: t('blocked.title'), text }));
+  }
+
+  function toLogin(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, asked: StandardRequest): FastifyReply {
+    const { browser_hash } = csrf.meet(request, reply);
+    return reply.redirect(
+      loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`, {
+        login_hint: asked.login_hint,
+        ui_locales: query.get('ui_locales'),
+      }),
+      303,
+    );
+  }
+
+  async function ask(
+    reply: FastifyReply,
+    request: FastifyRequest,
+    asked: StandardRequest,
+    session: BrowserSession,
+    query: URLSearchParams,
+  ): Promise<FastifyReply> {
+    const promised = await promisedScopes(asked.asked_scope, session.user_id, parts.userFacts.find);
+    const language = languageOf(request);
+    const { browser_hash, csrf_token } = csrf.meet(request, reply);
+    const page = consentPage({
+      language,
+      stylesheet,
+      client: shownClient(asked.client, asked.redirect_uri),
+      account: session.name ?? session.user_id,
+      sid: session.sid,
+      full_access: false,
+      scopes: scopeTexts(promised, parts.scopes, language),
+      resources: asked.asked_resource,
+      action: `${PATH}/consent?${query}`,
+      csrf: csrf_token,
+      other: loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`),
+      keep: false,
+    });
+    return sendPage(reply, page, { any_form_target: true });
+  }
+
+  async function goOn(reply: FastifyReply, request: FastifyRequest, opened: Opened, query: URLSearchParams, decision: Decision | null) {
+    if (opened.request instanceof AuthError) throw opened.request;
+    const session = await browserSessions.find(request);
+    // A no is a no, whoever is logged in by now; a yes on a page that was shown to somebody else is not this person's.
+    if (decision !== null && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
+    const is_answered = decision !== null && session?.sid === decision.sid;
+    const interaction = await authorize.next(opened.request, session, { query, browser_hash: csrf.hashOf(request) }, is_answered);
+    if (interaction.next === 'login' || session === null) return toLogin(reply, request, query, opened.request);
+    // Only people who are logged in put an app on the owner's list.
+    const turned_away = await turnAway(reply, request, opened);
+    if (turned_away) return turned_away;
+    if (interaction.next !== 'grant') return ask(reply, request, opened.request, session, query);
+    if (is_answered) await authorize.agree(opened.request, session, request.remote_address);
+    const { pushed_hash } = opened;
+    const asked = { request: opened.request, pushed_hash };
+    const code = await authorize.grant(asked, session, request.remote_address, interaction.release);
+    return respond(reply, request, opened, codeResponse(opened.target, public_url, code));
+  }
+
+  return {
+    /** Answers a request, or the consent page that it led to. */
+    async answer(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, decision: Decision | null): Promise<FastifyReply> {
+      const is_too_long = isTooLong(query);
+      const found = await authorize.open(query, fetchAsker(request));
+      const opened = is_too_long ? withoutLongState(found) : found;
+      try {
+        if (is_too_long) throw new AuthError('invalid_request', 'The request is too long: push it (RFC 9126)');
+        return await goOn(reply, request, opened, query, decision);
+      } catch (error) {
+        if (!(error instanceof AuthError) || error.code === 'invalid_request_uri') throw error;
+        return await refuse(reply, request, opened, error, decision !== null);
+      }
+    },
+  };
+}
+
+/** Whether a request has more to say than goes through a login; our own mark is no part of it. */
+export function isTooLong(query: URLSearchParams): boolean {
+  const asked = new URLSearchParams(query);
+  asked.delete(LOGIN_AFTER);
+  return asked.toString().length > MAX_QUERY_LENGTH;
+}
+
+/** The answer to what is too long must not be too long itself: proxies let no header of any length through. */
+function withoutLongState(opened: Opened): Opened {
+  const { state } = opened.target;
+  if (state === null || new URLSearchParams({ state }).toString().length <= MAX_QUERY_LENGTH) return opened;
+  return { ...opened, target: { ...opened.target, state: null } };
+}

@@ -1,0 +1,93 @@
+// How a browser gets a protected host's own cookie. At that host, whose proxy sends /.latchkey/ here: GET /.latchkey/login marks the browser and
+// leads to us. With us: GET /auth/forward/login, after a login where there was none, gives it a code. At the host again: GET /.latchkey/callback
+// trades the code for the cookie, and the browser is back where it began.
+
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { AuthError } from '../../../domain/errors.ts';
+import type { Network } from '../../../domain/network.ts';
+import { randomToken, sha256 } from '../../../domain/secret.ts';
+import type { ForwardAuth } from '../../../forward_auth/forward_auth.ts';
+import type { BrowserSessions } from '../../server/browser_session.ts';
+import { type Cookies, hostCookie } from '../../server/cookies.ts';
+import { localPath } from '../../server/local_path.ts';
+import { loginHref } from '../../server/login_href.ts';
+import { queryText } from '../../server/query_text.ts';
+import { networksOf } from '../../server/trusted_peer.ts';
+import { HOST_LOGIN } from './access_check.ts';
+import { forwardedHost } from './original_request.ts';
+
+const CALLBACK = '/.latchkey/callback';
+const OUR_LOGIN = '/auth/forward/login';
+const CODE = /^lk_hc_[\w-]{43}$/;
+const STATE = /^[\w-]{43}$/;
+
+export interface HostSessionParts {
+  forwardAuth: ForwardAuth;
+  cookies: Cookies;
+  browserSessions: BrowserSessions;
+  public_url: string;
+}
+
+export function hostSessionRoute(parts: HostSessionParts, trusted_proxies: readonly string[]): FastifyPluginAsync {
+  const { forwardAuth, cookies, browserSessions, public_url } = parts;
+  const trusted = networksOf(trusted_proxies);
+
+  /** Marks the browser at the host; the code that comes back is good in this browser alone. */
+  function begin(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const host = protectedHost(request, trusted, forwardAuth);
+    const to = pathAt(host, new URLSearchParams(queryText(request)).get('to'), forwardAuth);
+    const name = hostCookie('login', host);
+    const known = cookies.read(request, name);
+    const mark = known ?? randomToken('lk_br_');
+    if (known === null) cookies.set(reply, name, mark);
+    const state = sha256(mark).toString('base64url');
+    return reply.redirect(`${public_url}${OUR_LOGIN}?${new URLSearchParams({ host, to, state })}`, 303);
+  }
+
+  async function login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const query = new URLSearchParams(queryText(request));
+    const host = query.get('host') ?? '';
+    const state = query.get('state') ?? '';
+    if (!forwardAuth.protects(host) || !STATE.test(state)) throw invalid('no host of ours, or no browser of its');
+    const to = pathAt(host, query.get('to'), forwardAuth);
+    const session = await browserSessions.find(request);
+    if (!session) return reply.redirect(loginHref(`${OUR_LOGIN}?${new URLSearchParams({ host, to, state })}`), 303);
+    const code = await forwardAuth.issueCode(session, { host, uri: to, browser_hash: Buffer.from(state, 'base64url') });
+    return reply.redirect(`${forwardAuth.originOf(host)}${CALLBACK}?${new URLSearchParams({ code, to })}`, 303);
+  }
+
+  async function callback(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const host = protectedHost(request, trusted, forwardAuth);
+    const query = new URLSearchParams(queryText(request));
+    const code = query.get('code') ?? '';
+    const mark = cookies.read(request, hostCookie('login', host));
+    if (!CODE.test(code) || mark === null) throw invalid('no code, or not in the browser that began');
+    const cookie = await forwardAuth.redeem({ code, host, browser_hash: sha256(mark), remote_address: request.remote_address });
+    if (cookie === null) throw invalid('a code that is spent, late, or of another host or browser');
+    cookies.set(reply, hostCookie('session', host), cookie);
+    return reply.redirect(pathAt(host, query.get('to'), forwardAuth), 303);
+  }
+
+  return async (app) => {
+    const config = { answers: 'page' as const };
+    app.get(HOST_LOGIN, { config }, begin);
+    app.get(OUR_LOGIN, { config }, login);
+    app.get(CALLBACK, { config }, callback);
+  };
+}
+
+function protectedHost(request: FastifyRequest, trusted: readonly Network[], forwardAuth: ForwardAuth): string {
+  const host = forwardedHost(request, trusted);
+  if (host === null || !forwardAuth.protects(host)) throw invalid('not sent on by the proxy of a protected host');
+  return host;
+}
+
+/** A path of the host and of no other, and not one of these pages. */
+function pathAt(host: string, wish: string | null, forwardAuth: ForwardAuth): string {
+  const path = localPath(wish, forwardAuth.originOf(host));
+  return path === null || path.startsWith('/.latchkey/') ? '/' : path;
+}
+
+function invalid(detail: string): AuthError {
+  return new AuthError('invalid_request', 'Invalid request', { detail });
+}

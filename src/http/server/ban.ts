@@ -1,0 +1,47 @@
+// Banned addresses are refused before anything else is looked at, except the owner's own browser, so that nobody
+// can lock the owner out. Requests that pages of other sites make never lead to a ban; too many failed ones are
+// refused on their own, and none may carry a credential.
+
+import type { FastifyRequest, onRequestAsyncHookHandler, onSendHookHandler } from 'fastify';
+import { AuthError } from '../../domain/errors.ts';
+import { failureBucket } from './failure_counting.ts';
+import { crossSite } from './same_origin.ts';
+
+export interface BanDeps {
+  throttle: {
+    isBanned(address: string): Promise<boolean>;
+    failed(address: string, name: string | null): Promise<void>;
+    failedCrossSite(address: string): Promise<void>;
+    refusesCrossSite(address: string): Promise<boolean>;
+  };
+  /** Whether the request carries a live session of the owner. */
+  isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
+}
+
+export function banHook({ throttle, isOwnersBrowser }: BanDeps): onRequestAsyncHookHandler {
+  return async (request) => {
+    const { monitoring, answers } = request.routeOptions.config;
+    if (monitoring) return;
+    if ((await throttle.isBanned(request.remote_address)) && !(await isOwnersBrowser(request))) throw new AuthError('banned', 'Forbidden');
+    if (request.is_cross_site && answers === 'oauth') await refuseCrossSite(request, throttle);
+  };
+}
+
+/** At the routes where clients and tokens prove themselves: apps send people to pages, and a proxy asks about requests to its own apps. */
+async function refuseCrossSite(request: FastifyRequest, throttle: BanDeps['throttle']): Promise<void> {
+  if (/^basic\b/i.test(request.headers.authorization ?? '')) throw crossSite('Basic credentials in a request of another site');
+  if (await throttle.refusesCrossSite(request.remote_address))
+    throw new AuthError('too_many_requests', 'Too many failed requests from pages of other sites', { retry_after: 60 });
+}
+
+/** Counts before the answer leaves, so that the next request already meets the ban. */
+export function countingHook({ throttle }: BanDeps): onSendHookHandler {
+  return (request, _reply, _payload, done) => {
+    const bucket = failureBucket(request);
+    if (bucket === null) return done();
+    const { remote_address } = request;
+    const counted = bucket === 'address' ? throttle.failed(remote_address, null) : throttle.failedCrossSite(remote_address);
+    // The answer stands, counted or not.
+    void counted.catch((err: unknown) => request.log.error({ err }, 'a failure was not counted')).then(() => done());
+  };
+}

@@ -1,0 +1,66 @@
+// Who calls a JSON route (HA contract 1.7 and 1.8): `Bearer`, exactly that word, one space, the token. Nothing else authenticates a call.
+
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { Clock } from '../../domain/clock.ts';
+import { AuthError } from '../../domain/errors.ts';
+import type { Caller } from '../../tokens/bearer.ts';
+import { isForged } from './forged_token.ts';
+import { headerValues } from './header_values.ts';
+
+/** Who may call a route, each including those before it. */
+export type Who = 'anyone' | 'admin' | 'owner';
+
+export interface Guard {
+  /** Sets `request.caller` or refuses: 401 for an unknown caller, 403 for one who may not. */
+  allow(who: Who): onRequestHookHandler;
+}
+
+interface Deps {
+  bearer: { authenticate(token: string, remote_address: string): Promise<Caller | null> };
+  keyring: { verify(token: string): unknown };
+  clock: Clock;
+  public_url: string;
+}
+
+export function createGuard({ bearer, keyring, clock, public_url }: Deps): Guard {
+  const challenge = `Bearer resource_metadata="${public_url}/.well-known/oauth-protected-resource"`;
+
+  async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
+    const token = tokenOf(request);
+    const caller = token === null ? null : await bearer.authenticate(token, request.remote_address);
+    // An app was let in to know who somebody is, not to do what they may do.
+    if (caller?.profile === 'standard') throw new AuthError('unauthorized', 'Unauthorized', { detail: 'a token of the standard profile' });
+    if (caller) return caller;
+    // A missing, expired or revoked token is everyday life; one that we never signed is somebody's guess.
+    const forged = token !== null && isForged(token, { keyring, clock });
+    request.counts_as_failure = forged;
+    reply.header('www-authenticate', challenge); // RFC 9728 section 5.1
+    throw new AuthError('unauthenticated', 'Unauthorized', { detail: whyNot(token, forged) });
+  }
+
+  return {
+    allow: (who) => async (request, reply) => {
+      const caller = await authenticate(request, reply);
+      request.caller = caller;
+      const allowed = who === 'anyone' || caller.user.is_owner || (who === 'admin' && caller.is_admin);
+      if (!allowed) throw new AuthError('unauthorized', 'Unauthorized', { detail: `only ${who}` });
+    },
+  };
+}
+
+function tokenOf(request: FastifyRequest): string | null {
+  const [value = '', ...others] = headerValues(request, 'authorization');
+  if (others.length > 0) throw new AuthError('invalid_request', 'More than one Authorization header');
+  return /^Bearer ([^\s]+)$/.exec(value)?.[1] ?? null;
+}
+
+function whyNot(token: string | null, forged: boolean): string {
+  if (token === null) return 'no bearer token';
+  return forged ? 'a token that we never signed' : 'an expired or revoked token';
+}
+
+/** The caller of a guarded route. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (!request.caller) throw new Error('an unguarded route asked for its caller');
+  return request.caller;
+}

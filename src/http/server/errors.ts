@@ -1,0 +1,137 @@
+// The one place that answers what was refused or went wrong: in the route's dialect, with a reference, remembered once.
+// Of an unforeseen error nobody but the log learns more than that it happened.
+
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { FRESH_LOGIN_SECONDS } from '../../accounts/fresh_login.ts';
+import type { Audit } from '../../domain/audit_event.ts';
+import { AuthError, type ErrorCode } from '../../domain/errors.ts';
+import { pagePolicy } from './headers.ts';
+import { oauthBody, wireCode } from './oauth_error.ts';
+import type { Answers, Refusal } from './request.ts';
+
+/** Draws the page that tells a person what was refused. */
+export type RenderErrorPage = (refusal: Refusal, request: FastifyRequest) => string;
+
+interface Deps {
+  audit: Audit;
+  renderErrorPage: RenderErrorPage | undefined;
+}
+
+interface Body {
+  type: string;
+  text: string;
+  /** A page loads its stylesheet, which nothing else may. */
+  policy?: string;
+}
+
+/** What Home Assistant's framework answers before a view is reached, in whatever dialect the view speaks. */
+const BEFORE_ANY_ROUTE: readonly ErrorCode[] = ['banned', 'invalid_forwarded_header', 'headers_too_large'];
+
+/** What Home Assistant's views never word themselves: its framework answers these as plain text (HA contract 1.2). */
+const FRAMEWORK_ERRORS: readonly ErrorCode[] = [
+  ...BEFORE_ANY_ROUTE,
+  'unauthenticated',
+  'method_not_allowed',
+  'payload_too_large',
+  'unsupported_media_type',
+  'server_error',
+  'unavailable',
+  'temporarily_unavailable',
+];
+
+/** A device that waits for its person asks every few seconds, and a client learns the nonce of the moment in no other way. */
+const EVERYDAY: readonly ErrorCode[] = ['authorization_pending', 'slow_down', 'use_dpop_nonce', 'resource_needs_nonce'];
+
+export function installErrors(app: FastifyInstance, deps: Deps): void {
+  app.setErrorHandler((error, request, reply) => answer(deps, asAuthError(error), request, reply));
+}
+
+/** Fastify's own refusals, before a route is found. */
+export function answerFrameworkError(deps: Deps, error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  answer(deps, asAuthError(error), request, reply);
+}
+
+function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: FastifyReply): void {
+  const refusal: Refusal = { status: error.status, code: error.code, description: error.description, error_ref: request.id };
+  request.refusal = refusal;
+  remember(deps.audit, error, request);
+  const body = write(deps, refusal, request);
+  reply.code(refusal.status).header('error-ref', refusal.error_ref).header('content-type', body.type);
+  if (error.retry_after !== undefined || refusal.status === 503) reply.header('retry-after', Math.ceil(error.retry_after ?? 1));
+  if (body.policy !== undefined) reply.header('content-security-policy', body.policy);
+  if (refusal.code === 'insufficient_user_authentication') reply.header('www-authenticate', stepUpChallenge(refusal));
+  if (refusal.code === 'invalid_client') reply.header('www-authenticate', 'Basic realm="latchkey"'); // RFC 6749 section 5.2
+  reply.send(body.text);
+}
+
+/** RFC 9470 section 3: how recent a login must be. */
+function stepUpChallenge({ code, description }: Refusal): string {
+  return `Bearer error="${code}", error_description="${description}", max_age=${FRESH_LOGIN_SECONDS}`;
+}
+
+function remember(audit: Audit, error: AuthError, request: FastifyRequest): void {
+  const { status, code, description, detail } = error;
+  const particulars = { code, description, detail: detail ?? null, method: request.method, path: pathOf(request) };
+  if (status >= 500) request.log.error({ err: error.cause ?? error, error_ref: request.id, ...particulars }, 'request failed');
+  else request.log.info({ error_ref: request.id, remote_address: request.remote_address, ...particulars }, 'request refused');
+  // Nobody asks about a URL that does not exist, and a probe's 503 has no person behind it.
+  if (request.is404 || request.routeOptions.config.monitoring || EVERYDAY.includes(code)) return;
+  audit.record({
+    type: 'request.refused',
+    outcome: 'refused',
+    error_ref: request.id,
+    actor_user_id: request.caller?.user.id ?? null,
+    client_id: request.caller?.client_id ?? null,
+    remote_address: request.remote_address,
+    detail: particulars,
+  });
+}
+
+/** The path without the query string, which may carry codes and tokens; cut, so that a log line stays a line. */
+export function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
+}
+
+function write(deps: Deps, refusal: Refusal, request: FastifyRequest): Body {
+  const answers: Answers = BEFORE_ANY_ROUTE.includes(refusal.code) ? 'plain' : (request.routeOptions.config.answers ?? 'plain');
+  if (answers === 'home_assistant' && !FRAMEWORK_ERRORS.includes(refusal.code)) return json(homeAssistantBody(refusal));
+  if (answers === 'oauth') return json(oauthBody(refusal));
+  if (answers === 'api') return json({ code: wireCode(refusal.code), message: wordsOf(refusal), error_ref: refusal.error_ref });
+  if (answers === 'page' && deps.renderErrorPage)
+    return { type: 'text/html; charset=utf-8', text: deps.renderErrorPage(refusal, request), policy: pagePolicy() };
+  const line = `${refusal.status}: ${STATUS_CODES[refusal.status]}`;
+  // A proxy that is not trusted yet is the operator's to mend, and this is all that they see.
+  const says_what_to_set = refusal.code === 'invalid_forwarded_header' && refusal.description !== STATUS_CODES[refusal.status];
+  return { type: 'text/plain; charset=utf-8', text: says_what_to_set ? `${line}\n${refusal.description}\n` : line };
+}
+
+function homeAssistantBody(refusal: Refusal): object {
+  const message = wordsOf(refusal);
+  // The one code that its front-end acts on.
+  return refusal.code === 'onboarding_required' ? { message, code: refusal.code } : { message };
+}
+
+function wordsOf(refusal: Refusal): string {
+  return refusal.description || (STATUS_CODES[refusal.status] ?? 'Error');
+}
+
+function json(value: object): Body {
+  return { type: 'application/json; charset=utf-8', text: JSON.stringify(value) };
+}
+
+/** Every error as the one kind we answer. */
+function asAuthError(error: unknown): AuthError {
+  if (error instanceof AuthError) return error;
+  const status = statusOf(error);
+  if (status === 414) return new AuthError('not_found', 'Not Found'); // no path of ours has a part of that length
+  if (status === 413) return new AuthError('payload_too_large', 'Body is too large');
+  if (status >= 400 && status < 500) return new AuthError('invalid_request', 'Bad Request', { cause: error });
+  return new AuthError('server_error', '', { cause: error });
+}
+
+/** The status that Fastify gave to an error of its own; 500 for any other. */
+function statusOf(error: unknown): number {
+  if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('FST_')) return 500;
+  return 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+}

@@ -1,0 +1,22 @@
+// Whether a bearer token is a guess: one that we never signed. Missing, expired and revoked ones are not.
+
+import { type Clock, epochSeconds } from '../../domain/clock.ts';
+
+export interface ForgedTokenDeps {
+  keyring: { verify(token: string): unknown };
+  clock: Clock;
+}
+
+export function isForged(token: string, { keyring, clock }: ForgedTokenDeps): boolean {
+  return !keyring.verify(token) && !claimsToBeExpired(token, clock());
+}
+
+/** A token whose key is gone cannot be verified; one that is expired anyway gains its bearer nothing. */
+function claimsToBeExpired(token: string, now: Date): boolean {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.', 2)[1] ?? '', 'base64url').toString());
+    return typeof claims === 'object' && claims !== null && 'exp' in claims && Number(claims.exp) <= epochSeconds(now);
+  } catch {
+    return false;
+  }
+}

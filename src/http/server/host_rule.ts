@@ -1,0 +1,65 @@
+// Where an address alone is the credential, the Host of the request must be one that no stranger can point at this
+// server: else DNS rebinding lets any web page act from inside the home network.
+
+import type { FastifyRequest } from 'fastify';
+import type { AuthProvider } from '../../domain/auth_provider.ts';
+import { isLocalAddress } from '../../domain/network.ts';
+
+export interface HostRuleDeps {
+  public_url: string;
+  /** Other names of this server. */
+  allowed_hosts: readonly string[];
+  providers: ReadonlyMap<string, AuthProvider>;
+}
+
+export interface HostRule {
+  /** The address that providers judge: empty, which no provider trusts, where the Host is not ours. */
+  addressOf(request: FastifyRequest): string;
+}
+
+/** Hosts that are logged, once each. */
+const MAX_LOGGED = 20;
+
+/** `public_url`'s host, a loopback or private address, and the configured names are ours, on any port. */
+export function createHostRule({ public_url, allowed_hosts, providers }: HostRuleDeps): HostRule {
+  const names = new Set([new URL(public_url).hostname, ...allowed_hosts].map((name) => name.toLowerCase()));
+  const logged = new Set<string>();
+
+  function isOurs(host: string): boolean {
+    if (names.has(host)) return true;
+    const name = nameOf(host);
+    return names.has(name) || name === 'localhost' || isLocalAddress(name.replace(/^\[|\]$/g, ''));
+  }
+
+  /** Only where the Host makes a difference. */
+  function log(request: FastifyRequest, host: string): void {
+    const matters = [...providers.values()].some(
+      (provider) => provider.refusal(request.remote_address) === null && provider.refusal('') !== null,
+    );
+    if (!matters || logged.has(host) || logged.size >= MAX_LOGGED) return;
+    logged.add(host);
+    request.log.warn(
+      { host: host.slice(0, 255) },
+      'trusted networks are not offered under this Host; if it is yours, add it to http.allowed_hosts',
+    );
+  }
+
+  return {
+    addressOf(request) {
+      const { host = '', 'x-forwarded-host': forwarded } = request.headers;
+      const foreign = isOurs(host) ? forwardedHosts(forwarded).find((name) => !isOurs(name)) : host;
+      if (foreign === undefined) return request.remote_address;
+      log(request, foreign);
+      return '';
+    },
+  };
+}
+
+/** The names that proxies were asked for, if they say so. */
+function forwardedHosts(header: string | string[] | undefined): string[] {
+  return header === undefined ? [] : [header].flat().flatMap((value) => value.split(','));
+}
+
+function nameOf(host: string): string {
+  return host.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
+}

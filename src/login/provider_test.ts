@@ -1,0 +1,142 @@
+// Trying a provider: its real flow step by step, what it says of a person, and which user a login would be or become. Writes nothing but the audit
+// event of each answer; what the next step must know travels sealed in the client's hands. Wrong guesses are not counted: only the owner and the
+// operator may try, and each try is remembered. Called by the JSON API and by `latchkey provider test`.
+import { type Actor, doneBy } from '../accounts/actor.ts';
+import type { Audit } from '../domain/audit_event.ts';
+import { type AuthProvider, type Identity, type ProviderStep, providerPath } from '../domain/auth_provider.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { AuthError } from '../domain/errors.ts';
+import { fitInput, type Input, type Values } from '../domain/form.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { randomId, safeEqual } from '../domain/secret.ts';
+import type { Sealer } from '../secrets/sealer.ts';
+import type { Foreseen, Foresight } from './login_preview.ts';
+
+/** Seconds in which a test goes on. */
+const LIFETIME = 600;
+
+export interface TryRequest {
+  /** As `providerPath` names it. */
+  provider: string;
+  /** Null at the start: only show the first step. */
+  values: Input | null;
+  /** Of the step before; null at the start. */
+  flow_state: string | null;
+  remote_address: string;
+  actor: Actor;
+}
+
+/** What a step came to; every kind but the last two goes on with its `flow_state`. */
+export type TryStep =
+  | (Omit<ProviderStep & { type: 'form' }, 'state'> & { flow_state: string })
+  /** Goes on with the parameters that the person comes back with. */
+  | { type: 'external'; step_id: string; url: string; flow_state: string }
+  | { type: 'abort'; reason: string; detail?: string }
+  /** `identity`: all that the provider says. */
+  | { type: 'identity'; identity: Identity; foreseen: Foreseen };
+
+/** A test between two steps. */
+interface Trial {
+  flow_id: string;
+  state: JsonObject;
+  expires_at: string;
+}
+
+export interface TryProviderDeps {
+  /** By `providerPath`; providers that write nothing. */
+  providers(): ReadonlyMap<string, AuthProvider>;
+  foresight: Foresight;
+  sealer: Pick<Sealer, 'seal' | 'open'>;
+  audit: Audit;
+  clock: Clock;
+  /** Where external steps come back to: a path in which the provider's name is still to come. */
+  callback_url: string;
+}
+
+export type TryProvider = ReturnType<typeof createTryProvider>;
+
+export function createTryProvider({ providers, foresight, sealer, audit, clock, callback_url }: TryProviderDeps) {
+  const placeOf = ({ provider, actor }: TryRequest) => ({
+    table: 'provider_test',
+    column: 'flow_state',
+    id: `${provider} ${actor.user_id ?? ''}`,
+  });
+
+  function resume(request: TryRequest): Trial {
+    const now = clock();
+    if (request.flow_state === null) return { flow_id: randomId(), state: {}, expires_at: addSeconds(now, LIFETIME).toISOString() };
+    const trial = open(request, request.flow_state);
+    if (new Date(trial.expires_at) <= now) throw over();
+    return trial;
+  }
+
+  function open(request: TryRequest, flow_state: string): Trial {
+    try {
+      return JSON.parse(sealer.open(Buffer.from(flow_state, 'base64url'), placeOf(request)).toString());
+    } catch {
+      throw over();
+    }
+  }
+
+  async function ask(provider: AuthProvider, trial: Trial, values: Values | null, remote_address: string): Promise<ProviderStep> {
+    const refusal = provider.refusal(remote_address);
+    if (refusal !== null) return { type: 'abort', reason: 'not_allowed', detail: refusal };
+    const back = `${callback_url}/${providerPath(provider)}`;
+    const context = { flow_id: trial.flow_id, remote_address, callback_url: back, attempt: uncounted };
+    return await provider.step({ values, state: trial.state, context });
+  }
+
+  /** The step that the test is at, or what becomes of the answer to it. */
+  async function go(provider: AuthProvider, trial: Trial, { values, remote_address }: TryRequest): Promise<ProviderStep> {
+    const shown = await ask(provider, trial, null, remote_address);
+    if (values === null || shown.type === 'identity' || shown.type === 'abort') return shown;
+    const state = shown.state ?? {};
+    const answer = shown.type === 'form' ? fitInput(shown.data_schema, values) : cameBack(values, state);
+    if (answer === null) throw new AuthError('invalid_input', 'User input malformed');
+    return await ask(provider, { ...trial, state }, answer, remote_address);
+  }
+
+  async function show(request: TryRequest, trial: Trial, provider: AuthProvider, step: ProviderStep): Promise<TryStep> {
+    if (step.type === 'abort') return step;
+    if (step.type === 'identity') {
+      const { identity } = step;
+      return { type: 'identity', identity, foreseen: await foresight(provider, identity, request.remote_address) };
+    }
+    const { state = {}, ...shown } = step;
+    const sealed = sealer.seal(JSON.stringify({ ...trial, state } satisfies Trial), placeOf(request));
+    return { ...shown, flow_state: sealed.toString('base64url') };
+  }
+
+  function remember({ provider, actor }: TryRequest, step: TryStep): void {
+    const found =
+      step.type === 'identity' ? { subject: step.identity.subject, ...step.foreseen, user: step.foreseen.user?.id ?? null } : {};
+    const came_to = { step: step.type, ...('detail' in step && { detail: step.detail ?? null }), ...found };
+    const outcome = step.type === 'identity' ? 'done' : 'refused';
+    audit.record({ type: 'provider.tested', ...doneBy(actor), outcome, detail: { auth_provider: provider, ...came_to } });
+  }
+
+  /** Starts a test, or goes on with one. */
+  return async (request: TryRequest): Promise<TryStep> => {
+    const provider = providers().get(request.provider);
+    if (!provider)
+      throw new AuthError('not_found', `There is no auth provider ${request.provider}; there are ${[...providers().keys()].join(', ')}`);
+    const trial = resume(request);
+    const step = await show(request, trial, provider, await go(provider, trial, request));
+    if (request.values !== null || step.type === 'identity') remember(request, step);
+    return step;
+  };
+}
+
+const uncounted = (_name: string, guess: () => Promise<boolean>) => guess();
+
+/** What the person came back with, if it is to this test. */
+function cameBack(values: Input, { state }: JsonObject): Values | null {
+  const texts = Object.entries(values).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
+  const parameters = Object.fromEntries(texts);
+  const is_ours = typeof state === 'string' && parameters.state !== undefined && safeEqual(parameters.state, state);
+  return is_ours && texts.length === Object.keys(values).length ? parameters : null;
+}
+
+function over(): AuthError {
+  return new AuthError('invalid_input', 'This test is over, or is none of yours');
+}

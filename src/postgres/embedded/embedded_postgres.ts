@@ -1,0 +1,144 @@
+// The PostgreSQL that comes with Latchkey, for whoever sets no database_url: a real server on a Unix socket, found or started in data_dir.
+// It ends when we end, whatever ends us. Called by app.ts, the CLI and the tests.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { findPlace, makePlace, makeSocketParent, type Place } from './location.ts';
+import { findPrograms, removeOldCopies } from './programs.ts';
+import { superviseServer } from './supervisor.ts';
+
+/** It only names the socket's file: nothing listens on TCP. */
+const PORT = 5432;
+
+/** libpq-style parts for `pg`; `host` is the folder of the socket. */
+export interface EmbeddedConnection {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+}
+
+export interface EmbeddedPostgres {
+  /** As the role that owns the database `latchkey` and nothing else. */
+  connection: EmbeddedConnection;
+  /** As PostgreSQL's superuser, to the database `postgres`: for tests and maintenance only. */
+  superuser: EmbeddedConnection;
+  /** True when this call started the server, false when it joined one that already ran. */
+  started: boolean;
+  /** The cluster's folder, when this call made the cluster: it is empty. */
+  created: string | undefined;
+  /** Stops what this call started; does nothing for a joined one. Idempotent. */
+  stop(): Promise<void>;
+  /** Resolves if the server ends without being asked to; stays pending for a joined one. */
+  exited: Promise<void>;
+}
+
+export interface EmbeddedPostgresOptions {
+  /** The app's data folder; the cluster lives in `${data_dir}/postgres`. */
+  data_dir: string;
+  log: (message: string) => void;
+  /** Join a server that already runs instead of refusing (the CLI). */
+  join?: boolean;
+  /** More settings of postgresql.conf. */
+  settings?: Record<string, string>;
+}
+
+/** Starts (or joins) the server of `data_dir`, making its cluster first if there is none. Throws an Error whose message is for the operator. */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { data_dir, log, settings = {} } = options;
+  if (options.join === true) {
+    const running = await joinEmbeddedPostgres(data_dir);
+    if (running !== undefined) return running;
+  }
+  const place = await findPlace(data_dir);
+  if (place.moved) log(`the database of ${data_dir} lives in ${place.folder}, where account ${place.account?.name} can reach it`);
+  await makePlace(place);
+  const programs = await findPrograms(place, log);
+  await refuseOtherMajor(place, programs.major);
+  const sockets = await makeSocketParent(place);
+  const is_new = !existsSync(join(place.folder, 'cluster'));
+  const server = await superviseServer({ ...programs, ...place, sockets, settings, log });
+  if (server === undefined) {
+    const running = options.join === true ? await joinEmbeddedPostgres(data_dir) : undefined;
+    if (running !== undefined) return running;
+    throw new Error(`another server already runs in ${place.folder}`);
+  }
+  await removeOldCopies(place.home, programs).catch((error: Error) => log(`an old copy of PostgreSQL stays: ${error.message}`));
+  let stopping = false;
+  return {
+    ...(await connectionsOf(place, sockets)),
+    started: true,
+    created: is_new ? place.folder : undefined,
+    stop: () => {
+      stopping = true;
+      return server.stop();
+    },
+    exited: server.gone.then(() => (stopping ? new Promise<void>(() => {}) : undefined)),
+  };
+}
+
+/** The server that runs in `data_dir`, started by whomever; `undefined` when none takes connections. Starts and changes nothing. */
+export async function joinEmbeddedPostgres(data_dir: string): Promise<EmbeddedPostgres | undefined> {
+  const place = await findPlace(data_dir);
+  const sockets = await runningSockets(place);
+  if (sockets === undefined) return undefined;
+  return {
+    ...(await connectionsOf(place, sockets)),
+    started: false,
+    created: undefined,
+    stop: async () => {},
+    exited: new Promise(() => {}),
+  };
+}
+
+async function refuseOtherMajor({ folder }: Place, major: string): Promise<void> {
+  const found = (await readIfThere(join(folder, 'cluster/data/PG_VERSION')))?.trim();
+  if (found === undefined || found === major) return;
+  throw new Error(
+    `${folder} was made by PostgreSQL ${found} and this version of Latchkey brings PostgreSQL ${major}: go back to the version that made it, ` +
+      'export the data there and import them here, or serve the folder with a PostgreSQL of your own and set database_url',
+  );
+}
+
+/** PostgreSQL's own note tells where its socket is: the server may have been started in another environment. */
+async function runningSockets({ folder }: Place): Promise<string | undefined> {
+  const [, , , , sockets, , , state] = (await readIfThere(join(folder, 'cluster/data/postmaster.pid')))?.split('\n') ?? [];
+  if (sockets === undefined || state?.trim() !== 'ready') return undefined;
+  return (await accepts(join(sockets, `.s.PGSQL.${PORT}`))) ? sockets : undefined;
+}
+
+// The note may be a dead server's: only the socket's answer counts.
+function accepts(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const answer = (yes: boolean) => {
+      socket.destroy();
+      resolve(yes);
+    };
+    socket.once('connect', () => answer(true)).once('error', () => answer(false));
+  });
+}
+
+async function connectionsOf({ folder }: Place, host: string): Promise<Pick<EmbeddedPostgres, 'connection' | 'superuser'>> {
+  const [password, superuser_password] = await Promise.all(
+    ['password', 'superuser_password'].map((name) => readFile(join(folder, 'cluster', name), 'utf8')),
+  );
+  const at = { host, port: PORT };
+  return {
+    connection: { ...at, user: 'latchkey', password: password ?? '', database: 'latchkey' },
+    superuser: { ...at, user: 'postgres', password: superuser_password ?? '', database: 'postgres' },
+  };
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (error instanceof Error && 'code' in error && error.code === 'EACCES')
+      throw new Error(`${path} belongs to another user: run as that user`);
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+// One process at a time changes what all share: the tables (migrate.ts), and the rows that the configuration owns (at start).
+import { setTimeout as pause } from 'node:timers/promises';
+import type pg from 'pg';
+import { type ConnectionOptions, openConnection } from '../connection.ts';
+
+/** Any number will do, as long as it stays. */
+const LOCK_KEY = 4_207_849_310;
+const POLL_MS = 100;
+
+/**
+ * Runs `work` while holding the lock, on the direct connection that holds it: whoever dies lets go. Not reentrant.
+ * Throws when somebody else holds the lock for longer than `wait_ms` (default a minute).
+ */
+export async function withMigrationLock<T>(
+  source: ConnectionOptions,
+  work: (client: pg.Client) => Promise<T>,
+  wait_ms = 60_000,
+): Promise<T> {
+  const client = await openConnection(source);
+  try {
+    await takeLock(client, performance.now() + wait_ms);
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Asks again and again: a session that blocks in pg_advisory_lock() deadlocks with `create index concurrently`. */
+async function takeLock(client: pg.Client, deadline: number): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query('select pg_try_advisory_lock($1) as locked', [LOCK_KEY]);
+    if (rows[0].locked) return;
+    if (performance.now() >= deadline) throw new Error('Another process has held the migration lock for too long');
+    await pause(POLL_MS);
+  }
+}

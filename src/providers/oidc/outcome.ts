@@ -1,0 +1,63 @@
+// What came of asking another server who somebody is: an identity, a refusal, or nothing because that server is not well.
+import { AuthorizationResponseError, ResponseBodyError } from 'openid-client';
+import type { Identity } from '../../domain/auth_provider.ts';
+import { AuthError } from '../../domain/errors.ts';
+import { cleanText } from '../../domain/text.ts';
+
+/** `denied`: by the person, or by that server's rules about them. */
+export type OidcOutcome = { identity: Identity } | { refused: string; denied?: boolean } | { unavailable: string };
+
+/** RFC 6749 section 4.1.2.1: the server's own trouble. */
+const TEMPORARY = ['server_error', 'temporarily_unavailable'];
+
+/** What a failure means that the library tells of. */
+export function outcomeOf(error: unknown): OidcOutcome {
+  if (error instanceof AuthorizationResponseError) {
+    const refused = cleanText(`${error.error}: ${error.error_description ?? ''}`);
+    return TEMPORARY.includes(error.error) ? { unavailable: refused } : { refused, denied: error.error === 'access_denied' };
+  }
+  if (!(error instanceof ResponseBodyError)) return { refused: reasonOf(error) };
+  const said = cleanText(`the token endpoint answers ${error.error}: ${error.error_description ?? ''}`);
+  // RFC 6749 section 5.2: what is wrong with the code is the person's bad luck, everything else is ours.
+  return error.error === 'invalid_grant' ? { refused: said } : { unavailable: said };
+}
+
+/** What the server's silence became on its way through the library. */
+export function silenceIn(error: unknown): AuthError | null {
+  if (error instanceof AuthError) return error;
+  return error instanceof Error && error.cause !== undefined ? silenceIn(error.cause) : null;
+}
+
+/** The HTTP status that a failure of the library is about; null for any other failure. */
+export function statusIn(error: unknown): number | null {
+  if (error instanceof Response) return error.status;
+  if (!(error instanceof Error)) return null;
+  return 'status' in error && typeof error.status === 'number' ? error.status : statusIn(error.cause);
+}
+
+/** Whether no key that is known made the signature. */
+export function isUnknownKey(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const is_one =
+    ('code' in error && error.code === 'OAUTH_KEY_SELECTION_FAILED') || error.message.includes('signature verification failed');
+  return is_one || isUnknownKey(error.cause);
+}
+
+/** The issuer that a server's metadata names, where that is why they were refused. */
+export function otherIssuerIn(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  if ('attribute' in error && error.attribute === 'issuer' && 'body' in error) {
+    const { body } = error;
+    return typeof body === 'object' && body !== null && 'issuer' in body ? cleanText(String(body.issuer)) : null;
+  }
+  return 'cause' in error ? otherIssuerIn(error.cause) : null;
+}
+
+/** A failure in words, for the log. */
+export function reasonOf(error: unknown): string {
+  const silence = silenceIn(error);
+  if (silence) return silence.detail ?? silence.description;
+  if (!(error instanceof Error)) return 'unknown error';
+  const inner = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  return cleanText(error.message + inner);
+}

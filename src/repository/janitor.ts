@@ -1,0 +1,185 @@
+// The janitor: takes expired rows away, in batches that hold no lock for long, on one replica at a time. Nothing depends on its being on time:
+// whatever has expired is refused by the statement that would use it.
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { AuditEvent } from '../domain/audit_event.ts';
+import { addSeconds, type Clock } from '../domain/clock.ts';
+import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Schema } from '../postgres/schema.ts';
+
+const BATCH = 1000;
+const PEOPLE_BATCH = 100;
+/** Of one table in one round. */
+const MAX_BATCHES = 1000;
+/** Stretches of grants looked at in one round; the next one goes on from there. */
+const MAX_STRETCHES = 50;
+const EVERY_MS = 60_000;
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+/** Uses are noted in batches, so the last one may not be in the row yet. */
+const LATE_USE_SECONDS = 5;
+
+/** Any number will do, as long as it stays. */
+const RUNNER_LOCK_KEY = 4_207_849_312;
+
+/** Rows taken away, by table. */
+type ExpiryCounts = Record<string, number>;
+
+export interface Janitor {
+  /** One round; counts nothing where another replica is at it. */
+  run(): Promise<ExpiryCounts>;
+  /** A round every minute from now on. */
+  start(): void;
+  /** Waits for the round under way. */
+  close(): Promise<void>;
+}
+
+export interface JanitorDeps {
+  database: Pick<Database, 'transaction'>;
+  clock: Clock;
+  audit: { insert(trx: Kysely<Schema>, event: AuditEvent): Promise<void> };
+  on_error: (error: unknown) => void;
+  /** Seconds that a new user may wait for approval. */
+  pending_lifetime: number;
+  /** Seconds that events are kept. */
+  audit_retention: number;
+  /** Seconds that failed logins count; they are kept for a day at least. */
+  failure_lifetime: number;
+}
+
+/** Rows that are due at a time, taken back by what the operator grants them. */
+type Due = (now: Date, deps: JanitorDeps) => RawBuilder<unknown>;
+
+export function createJanitor(deps: JanitorDeps): Janitor {
+  const { database, clock, audit, on_error } = deps;
+  let walked_to = '';
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<ExpiryCounts> | undefined;
+
+  /** One batch, as a transaction of its own; undefined while another replica has the lock. */
+  async function batch<T>(work: (trx: Kysely<Schema>) => Promise<T>): Promise<T | undefined> {
+    return await database.transaction(async (trx) => {
+      const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(${sql.lit(RUNNER_LOCK_KEY)}) as locked`.execute(trx);
+      return rows[0]?.locked ? await work(trx) : undefined;
+    });
+  }
+
+  /** Batch after batch, until one is not full; a flood of rows must wait its turn. */
+  async function drain(size: number, remove: (trx: Kysely<Schema>) => Promise<number>): Promise<number> {
+    let total = 0;
+    for (let batches = 0; batches < MAX_BATCHES; batches++) {
+      const removed = (await batch(remove)) ?? 0;
+      total += removed;
+      if (removed < size) break;
+    }
+    return total;
+  }
+
+  /** A grant's deadline moves with every use, so no index knows it: all rows are looked at, a stretch at a time. */
+  async function walkRefreshTokens(): Promise<number> {
+    let total = 0;
+    for (let stretches = 0; stretches < MAX_STRETCHES; stretches++) {
+      const walk = await batch((trx) => removeDeadGrants(trx, clock(), walked_to));
+      if (!walk) break;
+      total += walk.removed;
+      walked_to = walk.last ?? '';
+      if (walk.last === null) break;
+    }
+    return total;
+  }
+
+  async function round(): Promise<ExpiryCounts> {
+    const counts: ExpiryCounts = {};
+    for (const [table, due] of EXPIRING) counts[table] = await drain(BATCH, (trx) => removeDue(trx, table, due(clock(), deps)));
+    counts.audit_events = await drain(BATCH, (trx) => removeAuditEvents(trx, addSeconds(clock(), -deps.audit_retention)));
+    counts.refresh_tokens = await walkRefreshTokens();
+    counts.users = await drain(PEOPLE_BATCH, async (trx) => {
+      const gone = await removeForgottenUsers(trx, addSeconds(clock(), -deps.pending_lifetime));
+      for (const target_user_id of gone) await audit.insert(trx, { type: 'user.expired', outcome: 'done', target_user_id });
+      return gone.length;
+    });
+    return counts;
+  }
+
+  function run(): Promise<ExpiryCounts> {
+    running ??= round().finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
+
+  return {
+    run,
+    start() {
+      timer ??= setInterval(() => run().catch(on_error), EVERY_MS).unref();
+    },
+    async close() {
+      clearInterval(timer);
+      await running?.catch(() => {});
+    },
+  };
+}
+
+/** What is due in each table. Each of these columns has an index, or its table is small. */
+export const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
+  ['login_flows', (now) => sql`expires_at <= ${now}`],
+  // A code that comes back late must still be known, or its replay would pass for a typing error.
+  ['authorization_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
+  ['pushed_authorization_requests', (now) => sql`expires_at <= ${now}`],
+  // A device that asks late is told so.
+  ['device_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
+  ['sessions', (now) => sql`expires_at <= ${now}`],
+  ['device_cookies', (now) => sql`expires_at <= ${now}`],
+  ['host_codes', (now) => sql`expires_at <= ${now}`],
+  ['host_sessions', (now) => sql`expires_at <= ${now}`],
+  ['link_tickets', (now) => sql`expires_at <= ${now}`],
+  ['mfa_setup_flows', (now) => sql`expires_at <= ${now}`],
+  ['mfa_failures', (now) => sql`last_failed_at <= ${addSeconds(now, -DAY)}`],
+  ['failed_logins', (now, { failure_lifetime }) => sql`last_failed_at <= ${addSeconds(now, -Math.max(failure_lifetime, DAY))}`],
+  ['ip_bans', (now) => sql`expires_at <= ${now}`],
+  ['client_secrets', (now) => sql`expires_at <= ${now}`],
+  ['url_clients', (now, { pending_lifetime }) => sql`status = 'pending' and created_at <= ${addSeconds(now, -pending_lifetime)}`],
+  ['used_proofs', (now) => sql`expires_at <= ${now}`],
+  ['revoked_access_tokens', (now) => sql`expires_at <= ${now}`],
+  ['signing_keys', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
+];
+
+async function removeDue(trx: Kysely<Schema>, table: keyof Schema, due: RawBuilder<unknown>): Promise<number> {
+  const { numAffectedRows } = await sql`delete from ${sql.table(table)} where ctid = any(array(
+    select ctid from ${sql.table(table)} where ${due} limit ${BATCH} for update skip locked))`.execute(trx);
+  return Number(numAffectedRows ?? 0);
+}
+
+/** The role that runs the server may not delete them itself; see migration 0018, which knows the size of a batch. */
+async function removeAuditEvents(trx: Kysely<Schema>, before: Date): Promise<number> {
+  const { rows } = await sql<{ removed: string }>`select expire_audit_events(${before}) as removed`.execute(trx);
+  return Number(rows[0]?.removed ?? 0);
+}
+
+async function removeDeadGrants(trx: Kysely<Schema>, now: Date, after: string): Promise<{ last: string | null; removed: number }> {
+  const { rows } = await sql<{ last: string | null; removed: number }>`
+    with walked as (select id from refresh_tokens where id > ${after} order by id limit ${BATCH}),
+    dead as (
+      select r.id from refresh_tokens r join walked using (id)
+      where r.expires_at <= ${now}
+        or coalesce(r.last_used_at, r.created_at) + r.idle_lifetime * interval '1 second' <= ${addSeconds(now, -LATE_USE_SECONDS)}
+      for update of r skip locked
+    ),
+    removed as (delete from refresh_tokens where id in (select id from dead) returning id)
+    select (select max(id) from walked) as last, (select count(*) from removed) as removed`.execute(trx);
+  return rows[0] ?? { last: null, removed: 0 };
+}
+
+async function removeForgottenUsers(trx: Kysely<Schema>, before: Date): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    with forgotten as (
+      select id from users where is_pending and created_at <= ${before} order by created_at limit ${PEOPLE_BATCH} for update skip locked
+    ),
+    logins as (
+      delete from local_logins where username in (
+        select subject from credentials where user_id in (select id from forgotten)
+          and auth_provider_type = ${LOCAL_PROVIDER.auth_provider_type} and auth_provider_id is null)
+    )
+    delete from users where id in (select id from forgotten) returning id`.execute(trx);
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,32 @@
+// The wiring of the standard authorization endpoint and of pushed requests. Called by parts.ts.
+import type { Config } from '../config/load.ts';
+import type { Audit } from '../domain/audit_event.ts';
+import type { Clock } from '../domain/clock.ts';
+import { type AuthorizeDeps, createAuthorize } from '../oauth/authorize.ts';
+import type { ClientAuthentication } from '../oauth/client_authentication.ts';
+import type { ClientDirectory } from '../oauth/client_directory.ts';
+import type { LoginMarker } from '../oauth/login_marker.ts';
+import { createPar } from '../oauth/par.ts';
+import type { Database } from '../postgres/database.ts';
+import { createConsents } from '../repository/consents.ts';
+import { createPushedRequests } from '../repository/pushed_authorization_requests.ts';
+
+export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'users' | 'authorizationCodes' | 'sessions' | 'keyring'> {
+  config: Config;
+  database: Database;
+  clock: Clock;
+  audit: Audit;
+  public_url: string;
+  clientDirectory: ClientDirectory;
+  clientAuthentication: ClientAuthentication;
+  loginMarker: LoginMarker;
+}
+
+export function createAuthorizeParts(deps: AuthorizePartsDeps) {
+  const { config, database } = deps;
+  const { authorization_code_lifetime } = config.tokens;
+  const pushedRequests = createPushedRequests(database);
+  const par = createPar({ ...deps, pushedRequests, issuer: deps.public_url });
+  const consents = createConsents(database);
+  return { par, authorize: createAuthorize({ ...deps, par, pushedRequests, consents, authorization_code_lifetime }) };
+}

@@ -1,0 +1,77 @@
+// The wiring of clients: those that were registered, those that name themselves by a URL, and how each proves who it is. Called by parts.ts.
+import { createApprovals } from '../accounts/approvals.ts';
+import { createClients } from '../accounts/clients.ts';
+import type { FreshLogin } from '../accounts/fresh_login.ts';
+import type { Config } from '../config/load.ts';
+import type { Clock } from '../domain/clock.ts';
+import { STANDARD_SCOPES } from '../domain/scope.ts';
+import { createClientAssertions } from '../oauth/client_assertion.ts';
+import { createClientAuthentication } from '../oauth/client_authentication.ts';
+import { createClientDirectory } from '../oauth/client_directory.ts';
+import { createMetadataDocuments } from '../oauth/client_metadata_document.ts';
+import { createClientPages } from '../oauth/client_page.ts';
+import { createRegistration } from '../oauth/registration.ts';
+import type { Database } from '../postgres/database.ts';
+import type { AuditEvents } from '../repository/audit_events.ts';
+import { createClientSecrets } from '../repository/client_secrets.ts';
+import { createClients as createClientRows } from '../repository/clients.ts';
+import type { Groups } from '../repository/groups.ts';
+import { createUrlClients } from '../repository/url_clients.ts';
+import { createUsedProofs } from '../repository/used_proofs.ts';
+import type { Users } from '../repository/users.ts';
+import type { Sealer } from '../secrets/sealer.ts';
+import { createClientSecretHash } from '../tokens/client_secret.ts';
+import type { Registry } from './registry.ts';
+
+export interface ClientPartsDeps {
+  config: Config;
+  database: Database;
+  sealer: Sealer;
+  clock: Clock;
+  audit: AuditEvents;
+  public_url: string;
+  registry: Registry;
+  rows: { users: Users; groups: Groups };
+  freshLogin: FreshLogin;
+}
+
+export function createClientParts(ground: ClientPartsDeps) {
+  const { config, database, clock, public_url, registry, sealer, rows } = ground;
+  const { policy, allow_private_addresses, resources, trusted } = config.url_clients;
+  const { allow_http_redirect_uris } = config;
+  const scopes = [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)];
+  const grant_types = Array.from(registry.grants.values(), ({ grant_type }) => grant_type);
+  const clients = createClientRows(database);
+  const clientSecrets = createClientSecrets(database);
+  const urlClients = createUrlClients(database);
+  const clientSecretHash = createClientSecretHash(sealer);
+  const clientPages = createClientPages({ allow_private_addresses, clock });
+  const fetching = { ...ground, allow_private_addresses, allow_http_redirect_uris, scopes };
+  const metadataDocuments = createMetadataDocuments(fetching);
+  const clientDirectory = createClientDirectory({
+    ...ground,
+    clients,
+    urlClients,
+    metadataDocuments,
+    clientPages,
+    policy,
+    trusted,
+    resources,
+    scopes,
+  });
+  const clientAssertions = createClientAssertions({ ...fetching, issuer: public_url, usedProofs: createUsedProofs(database) });
+  const deps = { ...ground, ...rows, clients, clientSecrets, clientSecretHash, urlClients };
+  // Who registers a client by hand knows where its servers are.
+  const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes, grant_types };
+  const { enabled, initial_access_token = '' } = config.registration;
+  const rules = { allow_http_redirect_uris, allow_private_addresses, scopes, grant_types };
+  return {
+    clientPages,
+    clientDirectory,
+    clientAuthentication: createClientAuthentication({ ...deps, clientDirectory, clientAssertions }),
+    clients: createClients({ ...deps, client_rules }),
+    /** Null: apps may not register themselves. */
+    registration: enabled ? createRegistration({ ...deps, initial_access_token, rules }) : null,
+    approvals: createApprovals({ ...deps, approvals_by: config.approvals.by }),
+  };
+}

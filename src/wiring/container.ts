@@ -1,0 +1,282 @@
+// The wiring below HTTP: builds every part once, top to bottom, over a migrated database. It decides nothing itself.
+// app.ts puts the server on top; the CLI uses the parts as they are.
+import type { FastifyBaseLogger } from 'fastify';
+import { createConsents } from '../accounts/consents.ts';
+import { createCredentials } from '../accounts/credentials.ts';
+import { createGroups } from '../accounts/groups.ts';
+import { createLinkTickets } from '../accounts/link_tickets.ts';
+import { createLinkUser } from '../accounts/link_user.ts';
+import { createLocalLogins } from '../accounts/local_logins.ts';
+import { createMe } from '../accounts/me.ts';
+import { createMergeUsers } from '../accounts/merge_users.ts';
+import { createNewUsers } from '../accounts/new_users.ts';
+import { createOnboarding } from '../accounts/onboarding.ts';
+import { createPermissions } from '../accounts/permissions.ts';
+import { createProfiles } from '../accounts/profiles.ts';
+import { createRefreshTokens } from '../accounts/refresh_tokens.ts';
+import { createRevokeAll } from '../accounts/revoke_all.ts';
+import { createSignOut } from '../accounts/sign_out.ts';
+import { createUserSessions } from '../accounts/user_sessions.ts';
+import { createUsers } from '../accounts/users.ts';
+import type { Config } from '../config/load.ts';
+import type { AuthProviderType } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Mailer } from '../domain/smtp_config.ts';
+import { createFinish } from '../login/finish.ts';
+import { createKnownDevices } from '../login/known_devices.ts';
+import { createLogin } from '../login/login.ts';
+import { createMfaStep } from '../login/mfa_step.ts';
+import { createResolveUser } from '../login/resolve_user.ts';
+import { createSessions } from '../login/session.ts';
+import { createSyncGroups } from '../login/sync_groups.ts';
+import { createThrottle } from '../login/throttle.ts';
+import type { Database } from '../postgres/database.ts';
+import { createDatabaseClock, type DatabaseClock } from '../postgres/database_clock.ts';
+import { migrate } from '../postgres/migrations/migrate.ts';
+import { createAuditEvents } from '../repository/audit_events.ts';
+import { createDeviceCookies } from '../repository/device_cookies.ts';
+import { createFailedLogins } from '../repository/failed_logins.ts';
+import { createIpBans } from '../repository/ip_bans.ts';
+import { createJanitor } from '../repository/janitor.ts';
+import { resealSecrets } from '../repository/reseal.ts';
+import { checkSecretKey, hasSecretKeyCanary } from '../repository/secret_key_canary.ts';
+import { createPasswordHasher } from '../secrets/password_hasher.ts';
+import { createSealer, type Sealer } from '../secrets/sealer.ts';
+import { readOrCreateSecretKey } from '../secrets/secret_key_file.ts';
+import { createAuthorizeParts } from './authorization.ts';
+import { createClientParts } from './clients.ts';
+import { createDeviceParts } from './device_flow.ts';
+import { createForwardAuthParts } from './forward_auth.ts';
+import { createLogoutParts } from './logout.ts';
+import { createMailer } from './mail.ts';
+import { createMfaParts } from './mfa.ts';
+import { openDatabase } from './open_database.ts';
+import { createProviderParts } from './providers.ts';
+import { createMfaModules, type Registry, readRegistry } from './registry.ts';
+import { createRows, type Rows } from './repositories.ts';
+import { createTokenParts } from './tokens.ts';
+
+export interface AppOptions {
+  config: Config;
+  log: FastifyBaseLogger;
+  /** How many lines the log has lost. */
+  lost_log_lines?: () => number;
+  /** Absent: the one that the configuration names. Whoever hands one in closes it. */
+  database?: Database;
+  /** Absent: the time of the database. */
+  clock?: Clock;
+  /** Provider types that are no file of ours. */
+  extra_provider_types?: readonly AuthProviderType[];
+  /** Whether to join an embedded PostgreSQL that already runs. */
+  join?: boolean;
+  /** Whether an embedded PostgreSQL that is not there yet is made; default: true. */
+  create?: boolean;
+}
+
+export type Parts = Awaited<ReturnType<typeof createParts>>;
+
+/** What must end, the last one first, and each whatever became of the others. */
+function createClosers() {
+  const closers: (() => unknown)[] = [];
+  async function close(): Promise<void> {
+    const closer = closers.pop();
+    if (!closer) return;
+    try {
+      await closer();
+    } finally {
+      await close();
+    }
+  }
+  return { add: (closer: () => unknown) => void closers.push(closer), close };
+}
+
+type Closers = ReturnType<typeof createClosers>;
+
+/** Every part below HTTP, over a migrated database whose secrets this key opens. */
+export async function createParts(options: AppOptions) {
+  const closers = createClosers();
+  try {
+    return await build(options, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function build(options: AppOptions, closers: Closers) {
+  const { config, log, extra_provider_types, join = false, create = true } = options;
+  const registry = await readRegistry(extra_provider_types);
+  const on_error = (err: unknown) => log.error({ err }, 'in the background');
+  const { database, gone, close } = options.database
+    ? { database: options.database, gone: new Promise<void>(() => {}), close: () => {} }
+    : await openDatabase(config, { log, join, create, on_error });
+  closers.add(close);
+  const { applied } = await migrate(database, { log: (line) => log.info(line) });
+  const { clock, settling } = options.clock ? { clock: options.clock, settling: () => undefined } : await startClock(database, closers);
+  const readSecretKey = () => readOrCreateSecretKey(config.data_dir, () => hasSecretKeyCanary(database));
+  const sealer = createSealer({ ...config, secret_key: config.secret_key ?? (await readSecretKey()) });
+  await checkSecretKey(database, sealer);
+  const public_url = config.public_url ?? `http://localhost:${config.listen.port}`;
+  const audit = createAuditEvents({ database, clock, on_error });
+  closers.add(() => audit.close().catch(on_error));
+  const mail = createMailer(config.mail);
+  const ground = { config, log, database, clock, sealer, audit, public_url, registry, mail, rows: createRows(database) };
+  const accounts = createAccounts(ground);
+  // A command that runs with another configuration than the server must not switch groups off.
+  if (!join) await accounts.groups.reconcile(config.groups);
+  const clients = createClientParts({ ...ground, freshLogin: accounts.freshLogin });
+  if (!join) await clients.clients.reconcile(config.clients);
+  const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts, ...clients }, closers);
+  const device = createDeviceParts({ ...ground, ...clients, ...tokens });
+  const authorizing = createAuthorizeParts({ ...ground, ...ground.rows, ...clients, ...tokens, ...device });
+  const logout = createLogoutParts({ ...ground, ...ground.rows, ...clients, ...tokens }, closers);
+  const login = createLoginParts({ ...ground, ...clients, ...logout }, accounts);
+  const forward = createForwardAuthParts({ ...ground, ...tokens });
+  const janitor = createJanitor({
+    database,
+    clock,
+    audit,
+    on_error,
+    pending_lifetime: config.approvals.expire_after,
+    audit_retention: config.audit.retention,
+    failure_lifetime: config.http.ip_ban_duration,
+  });
+  closers.add(() => janitor.close());
+  const refreshTokens = createRefreshTokens({ ...accounts, ...ground.rows, ...ground, ...tokens });
+  return {
+    ...ground,
+    ...accounts,
+    ...clients,
+    ...tokens,
+    ...device,
+    ...authorizing,
+    ...login,
+    ...forward,
+    ...logout,
+    refreshTokens,
+    revokeAll: createRevokeAll(ground),
+    janitor,
+    settleClock: settling,
+    applied_migrations: applied,
+    /** Resolves if the embedded database ends without being asked to. */
+    database_gone: gone,
+    resealSecrets: () => resealSecrets({ database, sealer }),
+    /** Writes what is left to write, then ends everything that was started. Idempotent. */
+    close: closers.close,
+  };
+}
+
+/** What all parts stand on. */
+interface Ground {
+  config: Config;
+  log: FastifyBaseLogger;
+  database: Database;
+  clock: Clock;
+  sealer: Sealer;
+  audit: ReturnType<typeof createAuditEvents>;
+  public_url: string;
+  registry: Registry;
+  mail: Mailer;
+  rows: Rows;
+}
+
+function createAccounts(ground: Ground) {
+  const { config, rows } = ground;
+  const hasher = createPasswordHasher();
+  const { configured, tryProvider } = createProviderParts({ ...ground, ...rows, hasher });
+  const modules = createConfiguredModules(ground);
+  const mfa = createMfaParts({ ...ground, ...rows, providers: configured, modules });
+  const { authorization_code_lifetime } = config.tokens;
+  const minimum_password_length = minimumPasswordLength(config);
+  const deps = { ...ground, ...rows, hasher, minimum_password_length, authorization_code_lifetime };
+  const { providers, freshLogin } = mfa;
+  const signOut = createSignOut(deps);
+  const credentials = createCredentials({ ...deps, providers, signOut, freshLogin });
+  const linkUser = createLinkUser({ ...deps, providers, freshLogin });
+  const users = createUsers({ ...deps, signOut, freshLogin, approvals_by: config.approvals.by });
+  return {
+    ...mfa,
+    credentials,
+    signOut,
+    userSessions: createUserSessions({ ...deps, signOut, session_idle_lifetime: config.sessions.idle_lifetime }),
+    consents: createConsents(deps),
+    minimum_password_length,
+    onboarding: createOnboarding(deps),
+    users,
+    mergeUsers: createMergeUsers({ ...deps, freshLogin, approvals_by: config.approvals.by }),
+    newUsers: createNewUsers({ ...deps, max_pending: config.approvals.max_pending }),
+    tryProvider,
+    linkUser,
+    linkTickets: createLinkTickets({ ...deps, providers, freshLogin, linkUser }),
+    localLogins: createLocalLogins({ ...deps, signOut, freshLogin, unlink: credentials.unlink }),
+    groups: createGroups(deps),
+    permissions: createPermissions(rows),
+    me: createMe({ ...rows, update: users.update, mfa: mfa.mfa }),
+  };
+}
+
+/** One that cannot work at this address is told of: people who have it are not asked for it. */
+function createConfiguredModules({ registry, config, public_url, log, mail }: Ground) {
+  const modules = createMfaModules(registry, config.auth_mfa_modules, { public_url, mail });
+  for (const { id } of config.auth_mfa_modules)
+    if (!modules.some((module) => module.id === id))
+      log.warn(`The second factor ${id} cannot work at ${public_url}: nobody is asked for it`);
+  return modules;
+}
+
+/** The local provider's setting; with no such provider there are no new passwords to speak of. */
+function minimumPasswordLength({ auth_providers }: Config): number {
+  const length = auth_providers.find(({ type }) => type === 'homeassistant')?.minimum_password_length;
+  return typeof length === 'number' ? length : 8;
+}
+
+function createLoginParts(
+  ground: Ground &
+    Pick<ReturnType<typeof createClientParts>, 'clientPages' | 'clientDirectory'> &
+    Pick<ReturnType<typeof createLogoutParts>, 'endSession'>,
+  accounts: ReturnType<typeof createAccounts>,
+) {
+  const { config, database, clock, audit, public_url, rows, sealer, clientPages, clientDirectory } = ground;
+  const { providers, credentials, newUsers } = accounts;
+  const { login_attempts_threshold, ip_ban_enabled, ip_ban_duration, trusted_proxies } = config.http;
+  const throttle = createThrottle({
+    failedLogins: createFailedLogins(database),
+    ipBans: createIpBans(database),
+    clock,
+    audit,
+    threshold: ip_ban_enabled ? login_attempts_threshold : -1,
+    ban_duration: ip_ban_duration,
+    trusted_proxies,
+  });
+  const resolveUser = createResolveUser({
+    credentials,
+    users: rows.users,
+    newUsers,
+    syncGroups: createSyncGroups({ ...ground, ...rows }),
+    profiles: createProfiles({ ...ground, ...rows }),
+    clock,
+  });
+  const { authorization_code_lifetime } = config.tokens;
+  const code_issuing = { authorization_code_lifetime, public_url };
+  const finish = createFinish({ ...rows, resolveUser, clientPages, clientDirectory, clock, audit, ...code_issuing });
+  const mfaStep = createMfaStep({ ...accounts, resolveUser, sealer, clock });
+  const knownDevices = createKnownDevices({ deviceCookies: createDeviceCookies(database), clock });
+  const callback_url = `${public_url}/auth/callback`;
+  return {
+    throttle,
+    knownDevices,
+    login: createLogin({ ...ground, providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, knownDevices, callback_url }),
+    sessions: createSessions({
+      ...ground,
+      sessions: rows.sessions,
+      idle: config.sessions.idle_lifetime,
+      lifetime: config.sessions.lifetime,
+    }),
+  };
+}
+
+async function startClock(database: Database, closers: Closers): Promise<Pick<DatabaseClock, 'clock' | 'settling'>> {
+  const started = await createDatabaseClock({ database, wall: Date.now, monotonic: () => performance.now() });
+  closers.add(started.close);
+  return started;
+}

@@ -1,0 +1,34 @@
+// The wiring of device authorization (RFC 8628): the endpoint for devices, and what people do with their codes. Called by parts.ts.
+import type { Audit } from '../domain/audit_event.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { ClientAuthentication } from '../oauth/client_authentication.ts';
+import type { ClientDirectory } from '../oauth/client_directory.ts';
+import { createDeviceApproval } from '../oauth/device_approval.ts';
+import { createDeviceAuthorization } from '../oauth/device_authorization.ts';
+import { createLoginMarker } from '../oauth/login_marker.ts';
+import { createUserCodeGuesses } from '../oauth/user_code_guesses.ts';
+import type { Database } from '../postgres/database.ts';
+import type { DeviceCodes } from '../repository/device_codes.ts';
+import { createFailedLogins } from '../repository/failed_logins.ts';
+import type { Sealer } from '../secrets/sealer.ts';
+
+export interface DevicePartsDeps {
+  database: Database;
+  clock: Clock;
+  audit: Audit;
+  sealer: Sealer;
+  public_url: string;
+  clientAuthentication: ClientAuthentication;
+  clientDirectory: ClientDirectory;
+  deviceCodes: DeviceCodes;
+}
+
+export function createDeviceParts(deps: DevicePartsDeps) {
+  const loginMarker = createLoginMarker(deps);
+  const guesses = createUserCodeGuesses({ ...deps, failedLogins: createFailedLogins(deps.database) });
+  return {
+    loginMarker,
+    deviceAuthorization: createDeviceAuthorization(deps),
+    deviceApproval: createDeviceApproval({ ...deps, guesses, loginMarker }),
+  };
+}

@@ -1,0 +1,195 @@
+// Every route and page of the server, built from the parts below. The one list of what there is.
+
+import type { FastifyPluginAsync, FastifyRequest, onResponseHookHandler } from 'fastify';
+import type { LinkUser } from '../accounts/link_user.ts';
+import type { LocalLogins } from '../accounts/local_logins.ts';
+import type { Onboarding } from '../accounts/onboarding.ts';
+import type { Config } from '../config/load.ts';
+import type { Audit } from '../domain/audit_event.ts';
+import type { AuthProvider } from '../domain/auth_provider.ts';
+import type { Clock } from '../domain/clock.ts';
+import { STANDARD_SCOPES } from '../domain/scope.ts';
+import type { ForwardAuth } from '../forward_auth/forward_auth.ts';
+import { type ApiParts, apiPlugin } from '../http/api/api_routes.ts';
+import { accountLinkRoute } from '../http/pages/account/link.ts';
+import { accountSecurityRoute } from '../http/pages/account/security.ts';
+import { accountSessionsRoute } from '../http/pages/account/sessions.ts';
+import { loadAssets } from '../http/pages/assets.ts';
+import { assetsRoute } from '../http/pages/assets_route.ts';
+import { homeRoute } from '../http/pages/home.ts';
+import { createErrorPage } from '../http/pages/html_reply.ts';
+import { LANGUAGE_TAGS } from '../http/pages/language.ts';
+import { authorizeRoute } from '../http/pages/login/authorize.ts';
+import { callbackRoute } from '../http/pages/login/callback.ts';
+import { deviceRoute } from '../http/pages/login/device.ts';
+import { endSessionRoute } from '../http/pages/login/end_session.ts';
+import { loginRoute } from '../http/pages/login/login.ts';
+import { onboardingPageRoute } from '../http/pages/login/onboarding.ts';
+import { apiRootRoute } from '../http/routes/api_root.ts';
+import { deviceAuthorizationRoute } from '../http/routes/device_authorization.ts';
+import { forwardRoute } from '../http/routes/forward_auth/forward.ts';
+import { hostSessionRoute } from '../http/routes/forward_auth/host_session.ts';
+import { verifyRoute } from '../http/routes/forward_auth/verify.ts';
+import { healthRoute } from '../http/routes/health.ts';
+import { introspectRoute } from '../http/routes/introspect.ts';
+import { linkUserRoute } from '../http/routes/link_user.ts';
+import { loginFlowRoute } from '../http/routes/login_flow.ts';
+import { onboardingRoute } from '../http/routes/onboarding.ts';
+import { type ParParts, parRoute } from '../http/routes/par.ts';
+import { providersRoute } from '../http/routes/providers.ts';
+import { registerRoute } from '../http/routes/register.ts';
+import { revokeRoute } from '../http/routes/revoke.ts';
+import { tokenRoute } from '../http/routes/token.ts';
+import { userinfoRoute } from '../http/routes/userinfo.ts';
+import { wellKnownRoute } from '../http/routes/well_known.ts';
+import { createGuard } from '../http/server/bearer_guard.ts';
+import { createBrowserSessions } from '../http/server/browser_session.ts';
+import { createCookies } from '../http/server/cookies.ts';
+import { createCsrf } from '../http/server/csrf.ts';
+import type { RenderErrorPage } from '../http/server/errors.ts';
+import { createHostRule } from '../http/server/host_rule.ts';
+import { createMetrics, metricsRoute } from '../http/server/metrics.ts';
+import type { KnownDevices } from '../login/known_devices.ts';
+import type { Login } from '../login/login.ts';
+import type { Sessions } from '../login/session.ts';
+import type { Authorize } from '../oauth/authorize.ts';
+import type { ClientDirectory } from '../oauth/client_directory.ts';
+import type { ClientPages } from '../oauth/client_page.ts';
+import type { DeviceApproval } from '../oauth/device_approval.ts';
+import type { DeviceAuthorization } from '../oauth/device_authorization.ts';
+import type { EndSession } from '../oauth/end_session.ts';
+import type { Introspection } from '../oauth/introspection.ts';
+import type { LoginMarker } from '../oauth/login_marker.ts';
+import type { ServerFacts } from '../oauth/metadata.ts';
+import type { Registration } from '../oauth/registration.ts';
+import type { Revocation } from '../oauth/revocation.ts';
+import type { TokenEndpoint } from '../oauth/token_endpoint.ts';
+import type { Userinfo } from '../oauth/userinfo.ts';
+import type { Database } from '../postgres/database.ts';
+import type { UserFactsRows } from '../repository/user_facts.ts';
+import type { Sealer } from '../secrets/sealer.ts';
+import type { Admissions } from '../tokens/admission.ts';
+import type { Bearer } from '../tokens/bearer.ts';
+import type { Keyring } from '../tokens/keyring.ts';
+
+export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
+  authorize: Authorize;
+  clientDirectory: ClientDirectory;
+  audit: Audit;
+  config: Pick<Config, 'http' | 'metrics' | 'approvals' | 'url_clients' | 'scopes'>;
+  public_url: string;
+  clock: Clock;
+  database: Pick<Database, 'ping' | 'poolCounters'>;
+  sealer: Pick<Sealer, 'subKey'>;
+  keyring: Keyring;
+  bearer: Bearer;
+  grants: ReadonlyMap<string, unknown>;
+  providers: ReadonlyMap<string, AuthProvider>;
+  admissions: Admissions;
+  tokenEndpoint: TokenEndpoint;
+  revocation: Revocation;
+  /** Null: apps may not register themselves. */
+  registration: Registration | null;
+  introspection: Introspection;
+  userinfo: Userinfo;
+  userFacts: UserFactsRows;
+  forwardAuth: ForwardAuth;
+  deviceAuthorization: DeviceAuthorization;
+  deviceApproval: DeviceApproval;
+  loginMarker: LoginMarker;
+  login: Login;
+  sessions: Sessions;
+  knownDevices: KnownDevices;
+  endSession: EndSession;
+  clientPages: ClientPages;
+  onboarding: Onboarding;
+  localLogins: LocalLogins;
+  linkUser: LinkUser;
+  minimum_password_length: number;
+  lost_log_lines(): number;
+  isDraining(): boolean;
+}
+
+export interface Plugins {
+  plugins: FastifyPluginAsync[];
+  /** What is served where metrics have an address of their own; empty where they are off. */
+  metricsRoutes: FastifyPluginAsync[];
+  observe: onResponseHookHandler;
+  renderErrorPage: RenderErrorPage;
+  isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
+}
+
+export function createPlugins(parts: HttpParts): Plugins {
+  const { config, public_url, sessions } = parts;
+  const cookies = createCookies(public_url);
+  const guard = createGuard(parts);
+  const assets = loadAssets();
+  const hostRule = createHostRule({ ...parts, allowed_hosts: config.http.allowed_hosts });
+  const pages = {
+    ...parts,
+    hostRule,
+    ...parts.clientPages,
+    cookies,
+    csrf: createCsrf({ ...parts, cookies }),
+    assets,
+    browserSessions: createBrowserSessions({ sessions, cookies }),
+    scopes: config.scopes,
+  };
+  const rules = { public_url, allowed: config.http.cors_allowed_origins };
+  const facts = serverFacts(parts);
+  const metrics = createMetrics({ ...parts.database, lost_log_lines: parts.lost_log_lines });
+  const metricsRoutes = config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : [];
+  const ready = { ping: parts.database.ping, isDraining: parts.isDraining };
+  return {
+    plugins: [
+      healthRoute(ready),
+      ...(config.metrics.listen ? [] : metricsRoutes),
+      wellKnownRoute({ ...parts, facts }),
+      tokenRoute({ ...parts, hostRule }),
+      parRoute(parts),
+      deviceAuthorizationRoute(parts),
+      revokeRoute(parts.revocation),
+      introspectRoute(parts.introspection),
+      userinfoRoute(parts),
+      verifyRoute(pages, config.http.trusted_proxies),
+      forwardRoute(pages, config.http.trusted_proxies),
+      hostSessionRoute(pages, config.http.trusted_proxies),
+      ...(parts.registration ? [registerRoute(parts.registration)] : []),
+      providersRoute({ ...parts, hostRule }),
+      loginFlowRoute(parts, rules, hostRule),
+      linkUserRoute(parts, guard),
+      onboardingRoute(parts.onboarding, rules),
+      apiRootRoute(guard),
+      apiPlugin({ ...parts, approvals_by: config.approvals.by }, guard),
+      homeRoute(pages),
+      authorizeRoute(pages),
+      callbackRoute(pages),
+      onboardingPageRoute(pages),
+      accountLinkRoute(pages),
+      accountSecurityRoute(pages),
+      accountSessionsRoute(pages),
+      deviceRoute(pages),
+      loginRoute(pages),
+      endSessionRoute(pages),
+      assetsRoute(pages),
+    ],
+    metricsRoutes,
+    observe: metrics.observe,
+    renderErrorPage: createErrorPage(assets),
+    async isOwnersBrowser(request) {
+      const cookie = cookies.read(request, 'session');
+      return cookie !== null && (await sessions.find(cookie, request.remote_address))?.is_owner === true;
+    },
+  };
+}
+
+/** What clients are told that there is. */
+function serverFacts({ config, grants, registration }: HttpParts): ServerFacts {
+  return {
+    grant_types: grants.keys(),
+    scopes: [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)],
+    client_id_metadata_documents: config.url_clients.policy !== 'refuse',
+    registration: registration !== null,
+    languages: LANGUAGE_TAGS,
+  };
+}

@@ -1,0 +1,41 @@
+// The wiring of logout: the end of sessions, and word of it to the clients. Called by parts.ts.
+import type { Config } from '../config/load.ts';
+import type { Audit } from '../domain/audit_event.ts';
+import type { Clock } from '../domain/clock.ts';
+import { createBackchannelLogout } from '../oauth/backchannel_logout.ts';
+import type { ClientDirectory } from '../oauth/client_directory.ts';
+import { createEndSession } from '../oauth/end_session.ts';
+import type { Database } from '../postgres/database.ts';
+import { createClients } from '../repository/clients.ts';
+import { createLogoutDeliveries } from '../repository/logout_deliveries.ts';
+import type { SessionEnds } from '../repository/session_ends.ts';
+import type { Keyring } from '../tokens/keyring.ts';
+
+export interface LogoutPartsDeps {
+  config: Config;
+  log: { error(fields: object, text: string): void };
+  database: Database;
+  clock: Clock;
+  audit: Audit;
+  public_url: string;
+  sessionEnds: SessionEnds;
+  keyring: Keyring;
+  clientDirectory: ClientDirectory;
+}
+
+export function createLogoutParts(deps: LogoutPartsDeps, closers: { add(closer: () => unknown): void }) {
+  const { config, log, database, public_url: issuer } = deps;
+  const backchannelLogout = createBackchannelLogout({
+    ...deps,
+    logoutDeliveries: createLogoutDeliveries(database),
+    clients: createClients(database),
+    issuer,
+    allow_private_addresses: config.url_clients.allow_private_addresses,
+    on_error: (err) => log.error({ err }, 'clients were not told that a session has ended'),
+  });
+  closers.add(() => backchannelLogout.close());
+  return {
+    backchannelLogout,
+    endSession: createEndSession({ ...deps, backchannelLogout, issuer }),
+  };
+}

@@ -1,0 +1,75 @@
+// Finds the database: the server that `database_url` names, else our own in `data_dir`. Part of the wiring; parts.ts calls it.
+
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../config/load.ts';
+import { type TlsOptions, withPassword } from '../postgres/connection.ts';
+import { createDatabase, type Database } from '../postgres/database.ts';
+import { startEmbeddedPostgres } from '../postgres/embedded/embedded_postgres.ts';
+import { findPlace } from '../postgres/embedded/location.ts';
+import { secretKeyPath } from '../secrets/secret_key_file.ts';
+
+export interface OpenDatabase {
+  database: Database;
+  /** Resolves if the embedded server ends without being asked to. */
+  gone: Promise<void>;
+  /** Ends every connection, then the server, if it was started here. */
+  close(): Promise<void>;
+}
+
+export interface OpenDatabaseOptions {
+  log: { info(message: string): void; warn(message: string): void };
+  /** Whether to join an embedded server that already runs. */
+  join: boolean;
+  /** Whether an embedded server is made where there is none yet. */
+  create: boolean;
+  /** Told of connections that died while nobody used them. */
+  on_error: (error: unknown) => void;
+}
+
+export async function openDatabase(config: Config, { log, join: joins, create, on_error }: OpenDatabaseOptions): Promise<OpenDatabase> {
+  const { pool_size, prepared_statements, tls, direct_url, password } = config.database;
+  const settings = { pool_size, prepared_statements, on_error };
+  if (config.database_url !== undefined) {
+    const address = (url: string) => (password === undefined ? url : withPassword(url, password));
+    const connection = address(config.database_url);
+    const direct_connection = direct_url && address(direct_url);
+    const database = createDatabase({ connection, direct_connection, tls: await tlsOptions(tls), ...settings });
+    return { database, gone: new Promise(() => {}), close: database.close };
+  }
+  const { data_dir } = config;
+  if (!create) await requireCluster(data_dir);
+  const server = await startEmbeddedPostgres({ data_dir, log: (message) => log.info(message), join: joins });
+  if (server.created !== undefined && existsSync(secretKeyPath(data_dir))) log.warn(databaseLost(data_dir, server.created));
+  const database = createDatabase({ connection: server.connection, ...settings });
+  const close = async () => {
+    await database.close();
+    await server.stop();
+  };
+  return { database, gone: server.exited, close };
+}
+
+/** A key without the database it was made for: an empty server would look as if it had never been set up. */
+function databaseLost(data_dir: string, folder: string): string {
+  return (
+    `${secretKeyPath(data_dir)} is there but ${folder} held no database, so this server starts EMPTY and its setup link makes a new owner. ` +
+    'If there should be data, stop it now and restore that folder from a backup'
+  );
+}
+
+/** Changes nothing on disk. */
+async function requireCluster(data_dir: string): Promise<void> {
+  const { folder } = await findPlace(data_dir);
+  if (existsSync(join(folder, 'cluster'))) return;
+  throw new Error(
+    `There is no database in ${data_dir}: no server was started with this configuration. ` +
+      'Run the command in the folder of the server, or name its configuration with --config',
+  );
+}
+
+async function tlsOptions({ mode, ca_file }: Config['database']['tls']): Promise<TlsOptions | undefined> {
+  if (mode === 'disable') return undefined;
+  if (mode === 'require') return { reject_unauthorized: false };
+  return { ca: ca_file === undefined ? undefined : await readFile(ca_file, 'utf8') };
+}

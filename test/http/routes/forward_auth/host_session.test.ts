@@ -1,0 +1,152 @@
+// How a browser gets a protected host's own cookie, step by step. test/journeys/nginx.test.ts has it whole.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../../../src/domain/secret.ts';
+import { startServer, type TestServer } from '../../../support/server.ts';
+
+const HOST = 'nas.example.com:8443';
+const US = 'https://auth.example.com';
+const BEHIND_PROXY = { remote_address: '10.0.0.1' };
+const PROXY = { 'x-forwarded-for': '203.0.113.7', 'x-forwarded-host': HOST };
+const MARK = 'lk_br_a_browser';
+const STATE = sha256(MARK).toString('base64url');
+const HOST_COOKIE = `__Host-latchkey_host_login_8443=${MARK}`;
+
+let server: TestServer;
+let session: string;
+beforeAll(async () => {
+  const rules = [{ host: HOST, paths: ['/admin'], groups: ['system-read-only'] }, { host: HOST }];
+  server = await startServer({ config: { http: { trusted_proxies: ['10.0.0.0/8'] }, forward_auth: { rules } } });
+  await server.createOwner();
+  const { id, user_id } = await server.parts.database.kysely.selectFrom('credentials').selectAll().executeTakeFirstOrThrow();
+  const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
+  const login = { user_id, credential_id: id, ...provider, auth_time: server.parts.clock(), amr: ['pwd'] };
+  session = `__Host-latchkey_session=${await server.parts.sessions.start(login, { remote_address: '203.0.113.7', user_agent: null })}`;
+});
+afterAll(() => server.close());
+
+const begin = (to: string, headers: Record<string, string | string[]> = PROXY) =>
+  server.inject({ ...BEHIND_PROXY, url: `/.latchkey/login?${new URLSearchParams({ to })}`, headers });
+const login = (query: Record<string, string>, cookie = session) =>
+  server.inject({ url: `/auth/forward/login?${new URLSearchParams(query)}`, headers: { cookie } });
+const callback = (query: Record<string, string>, cookie = HOST_COOKIE) =>
+  server.inject({ ...BEHIND_PROXY, url: `/.latchkey/callback?${new URLSearchParams(query)}`, headers: { ...PROXY, cookie } });
+const queryOf = (url: unknown) => Object.fromEntries(new URL(String(url), US).searchParams);
+const newCode = async (to = '/x') => queryOf((await login({ host: HOST, to, state: STATE })).headers.location).code ?? '';
+
+describe('at the host', () => {
+  it('the browser is marked and led to us', async () => {
+    const answer = await begin('/x?y');
+    const [, mark = ''] = /^__Host-latchkey_host_login_8443=([^;]+)/.exec(String(answer.headers['set-cookie'])) ?? [];
+    expect(answer.headers['set-cookie']).toMatch(/; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+    expect([answer.statusCode, answer.headers.location]).toEqual([303, expect.stringMatching(`^${US}/auth/forward/login\\?`)]);
+    expect(queryOf(answer.headers.location)).toEqual({ host: HOST, to: '/x?y', state: sha256(mark).toString('base64url') });
+  });
+
+  it('one that is marked keeps its mark, so that several windows may log in at once', async () => {
+    const answer = await begin('/', { ...PROXY, cookie: HOST_COOKIE });
+    expect([queryOf(answer.headers.location).state, answer.headers['set-cookie']]).toEqual([STATE, undefined]);
+  });
+
+  it.each<[string, Record<string, string | string[]>, string?]>([
+    ['a peer that is no proxy', PROXY, '203.0.113.7'],
+    ['no host', { 'x-forwarded-for': '203.0.113.7' }],
+    ['no address', { 'x-forwarded-host': HOST }],
+    ['a host that no rule names', { ...PROXY, 'x-forwarded-host': 'evil.example' }],
+    ['two hosts', { ...PROXY, 'x-forwarded-host': [HOST, 'evil.example'] }],
+    ['an alias', { ...PROXY, x_forwarded_host: 'evil.example' }],
+  ])('%s is refused', async (_story, headers, remote_address = '10.0.0.1') => {
+    for (const url of ['/.latchkey/login?to=/', `/.latchkey/callback?code=${await newCode()}`]) {
+      const answer = await server.inject({ url, remote_address, headers: { ...headers, cookie: HOST_COOKIE } });
+      expect([url, answer.statusCode, answer.headers['set-cookie']]).toEqual([url, 400, undefined]);
+    }
+  });
+
+  it('a code is traded for a cookie of that host', async () => {
+    const answer = await callback({ code: await newCode(), to: '/x?y' });
+    expect([answer.statusCode, answer.headers.location]).toEqual([303, '/x?y']);
+    expect(answer.headers['set-cookie']).toMatch(
+      /^__Host-latchkey_host_session_8443=lk_hs_[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
+    );
+  });
+
+  it('a code is worth nothing after a minute, a second time, without the mark and with another', async () => {
+    const code = await newCode();
+    expect((await callback({ code }, '')).statusCode).toBe(400);
+    expect((await callback({ code }, `${HOST_COOKIE}x`)).statusCode).toBe(400);
+    expect((await callback({ code })).statusCode).toBe(303);
+    expect((await callback({ code })).statusCode).toBe(400);
+    const late = await newCode();
+    server.advance(60);
+    expect((await callback({ code: late })).statusCode).toBe(400);
+  });
+});
+
+describe('with us', () => {
+  it('who is logged in gets a code for the host', async () => {
+    const { statusCode, headers } = await login({ host: HOST, to: '/x?y', state: STATE });
+    expect([statusCode, headers.location]).toEqual([
+      303,
+      expect.stringMatching(/^https:\/\/nas\.example\.com:8443\/\.latchkey\/callback\?code=/),
+    ]);
+    expect(queryOf(headers.location)).toEqual({ code: expect.stringMatching(/^lk_hc_[\w-]{43}$/), to: '/x?y' });
+  });
+
+  it('who is not logs in first, and comes back', async () => {
+    const { headers } = await login({ host: HOST, to: '/x?y', state: STATE }, '');
+    const next = queryOf(headers.location).next ?? '';
+    expect([headers.location, queryOf(next)]).toEqual([expect.stringMatching(/^\/login\?/), { host: HOST, to: '/x?y', state: STATE }]);
+  });
+
+  it('who may not see the page is told so', async () => {
+    const answer = await login({ host: HOST, to: '/admin', state: STATE });
+    expect([answer.statusCode, answer.headers.location]).toEqual([403, undefined]);
+    expect(answer.body).toContain('has no access');
+  });
+
+  // K12
+  it.each([
+    { host: 'evil.example' },
+    { host: '' },
+    { host: `${HOST}@evil.example` },
+    { host: 'nas.example.com' },
+    { host: HOST.toUpperCase() },
+    { state: '' },
+    { state: 'short' },
+    { state: `${STATE}=` },
+  ])('%j leads nowhere', async (differs) => {
+    const answer = await login({ host: HOST, to: '/', state: STATE, ...differs });
+    expect([answer.statusCode, answer.headers.location]).toEqual([400, undefined]);
+  });
+});
+
+// K12
+describe.each([
+  '//evil.example',
+  '/\\evil.example',
+  '\\\\evil.example',
+  'https://evil.example/',
+  'javascript:alert(1)',
+  '/x\r\nSet-Cookie: a=b',
+  '/..//evil.example',
+  '/.latchkey/login?to=/',
+  '',
+])('a return path %j', (to) => {
+  it('leads to the start of the host', async () => {
+    expect(queryOf((await begin(to)).headers.location).to).toBe('/');
+    expect(queryOf((await login({ host: HOST, to, state: STATE })).headers.location).to).toBe('/');
+    expect((await callback({ code: await newCode(), to })).headers.location).toBe('/');
+  });
+});
+
+it('in a home network without certificates all of it is plain http', async () => {
+  const rules = [{ host: 'nas.lan' }];
+  const config = { public_url: 'http://auth.lan:8420', http: { trusted_proxies: ['10.0.0.0/8'] }, forward_auth: { rules } };
+  const plain = await startServer({ config });
+  const at = { ...PROXY, 'x-forwarded-host': 'nas.lan' };
+  const asked = await plain.inject({ ...BEHIND_PROXY, url: '/auth/verify', headers: { ...at, 'x-original-uri': '/x' } });
+  expect(asked.headers['x-latchkey-login']).toBe('http://nas.lan/.latchkey/login?to=%2Fx');
+  const begun = await plain.inject({ ...BEHIND_PROXY, url: '/.latchkey/login?to=/x', headers: at });
+  expect(begun.headers['set-cookie']).toMatch(/^latchkey_host_login=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/);
+  expect(begun.headers.location).toMatch(/^http:\/\/auth\.lan:8420\/auth\/forward\/login\?/);
+  await plain.close();
+});
