@@ -1,7 +1,7 @@
 // A person's profile: what apps may learn of them beside their name, and the rules for what may be entered there.
 import { AuthError } from './errors.ts';
-import { foldCase, strip } from './text.ts';
-import { usernameComplaint } from './user.ts';
+import { foldCase, strip, withoutInvisible } from './text.ts';
+import { newUsernameComplaint } from './user.ts';
 
 /** The profile as lists and apps see it. */
 export interface PersonProfile {
@@ -100,8 +100,8 @@ export function suggestedUsername({ data, email, name }: ProviderNames): string 
   const called = [data.username, data.preferred_username, email?.split('@')[0], name?.replace(/\s+/g, '-')];
   for (const text of called) {
     if (typeof text !== 'string') continue;
-    const base = foldedUsername(text.slice(0, MAX_BASE).toWellFormed());
-    if (usernameComplaint(base) === null && !isLikeAnId(base)) return base;
+    const base = foldedUsername(withoutInvisible(text.slice(0, MAX_BASE).toWellFormed()));
+    if (newUsernameComplaint(base) === null && !isLikeAnId(base)) return base;
   }
   return null;
 }

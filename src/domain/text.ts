@@ -37,6 +37,20 @@ const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 // Bidi controls, and whatever is drawn as nothing; joiners and variation selectors are part of words and emoji.
 const INVISIBLE = /(?!\u200c|\u200d|[\ufe00-\ufe0f])[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
+// The same without the exception: in a name that tells people apart, a joiner or a variation selector makes a twin.
+const UNSEEN = /[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
+const ALL_UNSEEN = new RegExp(UNSEEN, 'gu');
+
+/** Whether a character is drawn as nothing or turns the direction of its neighbours, so that another text looks the same. */
+export function hasInvisible(text: string): boolean {
+  return UNSEEN.test(text);
+}
+
+/** The text without the characters of `hasInvisible`. */
+export function withoutInvisible(text: string): string {
+  return text.replace(ALL_UNSEEN, '');
+}
+
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
 /** The same text so that it does not turn the direction of what stands around it (Unicode UAX #9, first strong isolate). */

@@ -1,6 +1,6 @@
 // A user: a person or a machine. Who is an administrator, who may authenticate now, and how the name of a login is compared.
 import { isLocalAddress, parseAddress } from './network.ts';
-import { foldCase, strip } from './text.ts';
+import { foldCase, hasInvisible, strip } from './text.ts';
 
 /** A user as the row shows it. */
 export interface User {
@@ -55,4 +55,9 @@ export function usernameComplaint(text: string): string | null {
   // NUL cannot be stored, a lone surrogate would be stored as another text, and line ends forge log lines.
   if (/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(text)) return 'Username must not contain control characters';
   return null;
+}
+
+/** What keeps a text from being given to somebody as a username. A login by an older name is not refused for invisible characters. */
+export function newUsernameComplaint(text: string): string | null {
+  return usernameComplaint(text) ?? (hasInvisible(text) ? 'Username must not contain invisible characters' : null);
 }

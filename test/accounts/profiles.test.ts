@@ -6,6 +6,7 @@ import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
 import { loginAt } from '../support/fresh_login.ts';
+import { INVISIBLE } from '../support/invisible.ts';
 import { addPerson, NOON } from '../support/people.ts';
 
 const PASSWORD = 'a long pass phrase';
@@ -134,6 +135,12 @@ describe('a username', () => {
     ['nothing but a name', { data: {} }, 'olivia-oak'],
     ['preferred_username', { data: { sub: '5', preferred_username: 'Livia' } }, 'livia'],
     ['what looks like the id of a user', { data: { username: 'c'.repeat(32) } }, 'olivia-oak'],
+    // S12
+    ...INVISIBLE.map((hex): [string, Partial<Identity>, string] => {
+      const hidden = String.fromCodePoint(Number.parseInt(hex, 16));
+      return [`a name with U+${hex}`, { data: { username: `${hidden}li${hidden}via${hidden}` } }, 'livia'];
+    }),
+    ['invisible characters alone', { data: { username: '\u200d\ufe0f' } }, 'olivia-oak'],
     ['a name of two code points', { data: { username: 'Zoe\u0308' } }, 'zo\u00eb'],
   ] as const) {
     test(`of a person whose provider says ${called}`, async () => {
@@ -237,6 +244,11 @@ describe('a row of the version before', () => {
     const { user } = await admit('olivia');
     await a.kysely.updateTable('users').set({ username: null }).where('id', '=', user.id).execute();
     expect(await follow(user.id, 'ldap', { data: { username: 'paula' } })).toBe('paula-2');
+  });
+
+  test('keeps a local name with an invisible character', async () => {
+    const { id } = await addPerson(a.database, { username: 'olivia\ufe0f' });
+    expect(await follow(id, 'homeassistant', { subject: 'olivia\ufe0f', data: { username: 'olivia\ufe0f' } })).toBe('olivia\ufe0f');
   });
 
   test('that the version before renamed follows its login', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { requireNewPassword, requireNewUsername } from '../../src/domain/local_login.ts';
+import { newUsername, requireNewPassword, requireNewUsername } from '../../src/domain/local_login.ts';
+import { INVISIBLE } from '../support/invisible.ts';
 
 const rule = { username: 'paulus@example.com', minimum_length: 8 };
 const check =
@@ -53,5 +54,13 @@ describe('a new username', () => {
 
   test.each(['', ' ', 'x'.repeat(257), 'a\0b', 'a\nb', '\ud800'])('%j is no name at all', (username) => {
     expect(() => requireNewUsername(username)).toThrow(expect.objectContaining({ code: 'invalid_format' }));
+  });
+
+  // S12
+  test.each(INVISIBLE)('with U+%s in it is refused: it looks like another name', (hex) => {
+    const username = `oli${String.fromCodePoint(Number.parseInt(hex, 16))}via`;
+    const refusal = expect.objectContaining({ code: 'invalid_format', description: 'Username must not contain invisible characters' });
+    expect(() => requireNewUsername(username)).toThrow(refusal);
+    expect(() => newUsername(username)).toThrow(refusal);
   });
 });
