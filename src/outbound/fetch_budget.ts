@@ -4,7 +4,7 @@ import { AuthError } from '../domain/errors.ts';
 
 /** In a minute. */
 const MAX_PER_ADDRESS = 20;
-/** Told apart in a minute. */
+/** Told apart in a minute; beyond that the one with the fewest fetches is forgotten, so that no number of addresses keeps others out. */
 const MAX_ADDRESSES = 10_000;
 
 export interface FetchBudget {
@@ -12,16 +12,34 @@ export interface FetchBudget {
   spend(key: string): void;
 }
 
-export function createFetchBudget(clock: Clock): FetchBudget {
-  let minute = { ends_at: clock(), spent: new Map<string, number>() };
+export function createFetchBudget(clock: Clock, max_addresses = MAX_ADDRESSES): FetchBudget {
+  let minute = { ends_at: clock(), spent: new Map<string, number>(), bySpent: emptyCounts() };
+
+  function forgetLowest(): void {
+    for (const keys of minute.bySpent)
+      for (const key of keys) {
+        keys.delete(key);
+        minute.spent.delete(key);
+        return;
+      }
+  }
+
   return {
     spend(key) {
       const now = clock();
-      if (minute.ends_at <= now) minute = { ends_at: addSeconds(now, 60), spent: new Map() };
-      const spent = minute.spent.get(key) ?? 0;
-      if (spent >= MAX_PER_ADDRESS || minute.spent.size >= MAX_ADDRESSES)
-        throw new AuthError('too_many_requests', 'Too many client pages asked for', { retry_after: 60 });
-      minute.spent.set(key, spent + 1);
+      if (minute.ends_at <= now) minute = { ends_at: addSeconds(now, 60), spent: new Map(), bySpent: emptyCounts() };
+      const { spent, bySpent } = minute;
+      const before = spent.get(key) ?? 0;
+      if (before >= MAX_PER_ADDRESS) throw new AuthError('too_many_requests', 'Too many client pages asked for', { retry_after: 60 });
+      if (before === 0 && spent.size >= max_addresses) forgetLowest();
+      bySpent[before]?.delete(key);
+      bySpent[before + 1]?.add(key);
+      spent.set(key, before + 1);
     },
   };
+}
+
+/** The keys by the number of their fetches, the oldest first. */
+function emptyCounts(): Set<string>[] {
+  return Array.from({ length: MAX_PER_ADDRESS + 1 }, () => new Set<string>());
 }
