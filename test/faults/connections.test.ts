@@ -15,9 +15,9 @@ afterEach(async () => {
 });
 
 /** A server on all of 127.0.0.0/8 that exempts no address, so that each address of loopback is a host of its own. */
-async function openServer(most: number) {
+async function openServer(of_address: number, total = 8192) {
   const server = createServer((_request, response) => response.end('here'));
-  limitConnections(server, most, [], () => false);
+  limitConnections(server, { of_address, total }, [], () => false);
   server.listen(0, '0.0.0.0');
   await once(server, 'listening');
   closers.push(() => {
@@ -60,6 +60,16 @@ describe('connections of many hosts', () => {
       expect.stringContaining('200 OK'),
       expect.stringContaining('200 OK'),
     ]);
+  });
+
+  test('at the total the idle ones of the host that has most make room, and every new host is served', async () => {
+    const connect = await openServer(20, 40);
+    const many: Socket[] = [];
+    for (let opened = 0; opened < 40; opened += 1) many.push(await connect(`127.0.0.${2 + (opened % 2)}`));
+    const others = ['127.0.0.10', '127.0.0.11', '127.0.0.12', '127.0.0.13'];
+    for (const address of others) expect(await ask(await connect(address))).toContain('200 OK');
+    await expect.poll(() => many.filter((socket) => socket.closed).length).toBe(4);
+    expect(many.slice(0, 4).every((socket) => socket.closed)).toBe(true);
   });
 });
 

@@ -1,31 +1,42 @@
-// How many connections one address may hold, so that nobody locks others out by opening thousands. Of an address that has its share, the connection
-// that was idle longest makes room for a new one.
+// How many connections one address, and all together, may hold, so that nobody locks others out by opening thousands. Of an address that has its
+// share, and at the total of the address or IPv6 /48 that has most, the connection that was idle longest makes room for a new one.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { failureKey, isLoopback, type Network, peerAddress } from '../../domain/network.ts';
+import { type Address, failureKey, isLoopback, type Network, networkText, peerAddress } from '../../domain/network.ts';
 import { isTrusted } from './trusted_peer.ts';
 
 /** A connection, and what was last asked on it. */
 interface Held {
   key: string;
+  /** The IPv4 address or IPv6 /48. */
+  site: string;
   response: ServerResponse | null;
   upgraded: boolean;
 }
 
+export interface ConnectionLimits {
+  /** Of one IPv4 address or one IPv6 /64. */
+  of_address: number;
+  /** Of all addresses that are counted. */
+  total: number;
+}
+
 /**
- * Holds each IPv4 address, or IPv6 /64, to `most` connections; `exempt` networks and what `isOwn` says of (loopback) are not counted. One with a request under way, or that
+ * Holds each IPv4 address, or IPv6 /64, and all of them together to so many connections; `exempt` networks and what `isOwn` says of (loopback) are not counted. One with a request under way, or that
  * was upgraded, is never closed for another: where all are busy, the new one is.
  */
-export function limitConnections(server: Server, most: number, exempt: readonly Network[], isOwn = isLoopback): void {
+export function limitConnections(server: Server, limits: ConnectionLimits, exempt: readonly Network[], isOwn = isLoopback): void {
   const held = new Map<Socket, Held>();
   /** By address, the one that was asked on last at the end. */
   const byAddress = new Map<string, Set<Socket>>();
+  const bySite = new Map<string, Set<Socket>>();
 
-  function release(socket: Socket, key: string): void {
+  function release(socket: Socket): void {
+    const connection = held.get(socket);
+    if (!connection) return;
     held.delete(socket);
-    const sockets = byAddress.get(key);
-    sockets?.delete(socket);
-    if (sockets?.size === 0) byAddress.delete(key);
+    remove(byAddress, connection.key, socket);
+    remove(bySite, connection.site, socket);
   }
 
   function makeRoom(sockets: Set<Socket>): boolean {
@@ -33,10 +44,17 @@ export function limitConnections(server: Server, most: number, exempt: readonly 
       const connection = held.get(socket);
       if (!connection || isBusy(connection)) continue;
       socket.destroy();
-      release(socket, connection.key);
+      release(socket);
       return true;
     }
     return false;
+  }
+
+  /** From where most are held; where all of those are busy, from where the next most are. */
+  function makeRoomInTotal(): boolean {
+    let most = new Set<Socket>();
+    for (const sockets of bySite.values()) if (sockets.size > most.size) most = sockets;
+    return makeRoom(most) || [...bySite.values()].toSorted((one, other) => other.size - one.size).some(makeRoom);
   }
 
   server.on('connection', (socket) => {
@@ -44,22 +62,24 @@ export function limitConnections(server: Server, most: number, exempt: readonly 
     const peer = peerAddress(text);
     if (!peer || isOwn(text) || isTrusted(peer, exempt)) return;
     const key = failureKey(text);
-    const sockets = byAddress.get(key) ?? new Set<Socket>();
-    if (sockets.size >= most && !makeRoom(sockets)) {
+    const site = siteOf(peer, key);
+    const own = byAddress.get(key);
+    const has_room = own && own.size >= limits.of_address ? makeRoom(own) : held.size < limits.total || makeRoomInTotal();
+    if (!has_room) {
       socket.destroy();
       return;
     }
-    byAddress.set(key, sockets.add(socket));
-    held.set(socket, { key, response: null, upgraded: false });
-    socket.once('close', () => release(socket, key));
+    add(byAddress, key, socket);
+    add(bySite, site, socket);
+    held.set(socket, { key, site, response: null, upgraded: false });
+    socket.once('close', () => release(socket));
   });
 
   server.on('request', ({ socket }, response) => {
     const connection = held.get(socket);
     if (!connection) return;
     connection.response = response;
-    const sockets = byAddress.get(connection.key);
-    if (sockets?.delete(socket)) sockets.add(socket);
+    for (const sockets of [byAddress.get(connection.key), bySite.get(connection.site)]) if (sockets?.delete(socket)) sockets.add(socket);
   });
 
   // Node asks for upgrades only where somebody listens: with a listener of its own this would change what other servers answer.
@@ -71,6 +91,21 @@ export function limitConnections(server: Server, most: number, exempt: readonly 
       if (connection) connection.upgraded = true;
     });
   });
+}
+
+function add(groups: Map<string, Set<Socket>>, key: string, socket: Socket): void {
+  groups.set(key, (groups.get(key) ?? new Set()).add(socket));
+}
+
+function remove(groups: Map<string, Set<Socket>>, key: string, socket: Socket): void {
+  const sockets = groups.get(key);
+  sockets?.delete(socket);
+  if (sockets?.size === 0) groups.delete(key);
+}
+
+/** An IPv6 /48 is what one customer of a provider may get, with 65,536 /64s in it. */
+function siteOf({ family, value }: Address, key: string): string {
+  return family === 4 ? key : networkText({ address: { family, value: (value >> 80n) << 80n }, prefix: 48 });
 }
 
 function isBusy({ response, upgraded }: Held): boolean {

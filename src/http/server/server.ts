@@ -19,7 +19,7 @@ import { type BanDeps, banHook, countingHook } from './ban.ts';
 import { BODY_LIMIT, contentTypeHook, installBodies } from './body.ts';
 import { refuseBrokenRequests } from './client_error.ts';
 import { clientIpHook } from './client_ip.ts';
-import { limitConnections } from './connection_limit.ts';
+import { type ConnectionLimits, limitConnections } from './connection_limit.ts';
 import { corsHook } from './cors.ts';
 import { answerFrameworkError, installErrors, type RenderErrorPage } from './errors.ts';
 import { boundsHook, headersHook, securityHeaders, sheddingHook } from './headers.ts';
@@ -63,10 +63,11 @@ const LIMITS = {
   /** Longer than any balancer keeps an idle connection, so that it is never us who closes one in use. */
   keepAliveTimeout: 72_000,
   http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 16 * 1024 },
-  maxConnections: 8192,
+  /** Beyond it Node drops what comes, whoever it is from: never reached by connections that are counted. */
+  maxConnections: 10_240,
 };
 /** Of one address: many people behind one router, each with the six connections of a browser. */
-const MOST_OF_ADDRESS = 512;
+const CONNECTIONS: ConnectionLimits = { of_address: 512, total: 8192 };
 
 /** A server that waits to be listened to or injected into. */
 export function createServer(parts: ServerParts): FastifyInstance {
@@ -89,7 +90,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     clientErrorHandler: refuseBrokenRequests(headers),
   });
   app.server.maxConnections = maxConnections;
-  limitConnections(app.server, MOST_OF_ADDRESS, networksOf(parts.trusted_proxies));
+  limitConnections(app.server, CONNECTIONS, networksOf(parts.trusted_proxies));
   decorate(app);
   const routes = createRouteTable(app);
   installBodies(app);

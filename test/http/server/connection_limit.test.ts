@@ -11,9 +11,9 @@ interface Peer extends EventEmitter {
   destroyed: boolean;
 }
 
-function open(most: number, trusted: string[] = []) {
+function open(most: number, trusted: string[] = [], total = 8192) {
   const server = new Server();
-  limitConnections(server, most, networksOf(trusted));
+  limitConnections(server, { of_address: most, total }, networksOf(trusted));
   return {
     server,
     connect(remoteAddress: string): Peer {
@@ -72,4 +72,24 @@ it('forgets what has closed by itself', () => {
   connect('198.51.100.1').emit('close');
   const next = connect('198.51.100.1');
   expect(next.destroyed).toBe(false);
+});
+
+// R9
+it('at the total closes a connection of the /48 that has most, though none of its /64s has too many', () => {
+  const { connect } = open(3, [], 6);
+  const other = connect('198.51.100.1');
+  const many = Array.from({ length: 5 }, (_, n) => connect(`2001:db8:0:${n}::1`));
+  const next = connect('198.51.100.2');
+  expect([other, ...many, next].map(({ destroyed }) => destroyed)).toEqual([false, true, false, false, false, false, false]);
+});
+
+it('at the total takes from the next where the one that has most is busy; where all are busy, the new one goes', () => {
+  const { connect, ask } = open(3, [], 3);
+  const busy = [connect('198.51.100.1'), connect('198.51.100.1')];
+  for (const each of busy) ask(each);
+  const idle = connect('198.51.100.2');
+  const taken = connect('198.51.100.3');
+  ask(taken);
+  const refused = connect('198.51.100.4');
+  expect([...busy, idle, taken, refused].map(({ destroyed }) => destroyed)).toEqual([false, false, true, false, true]);
 });
