@@ -15,7 +15,7 @@ export function createUsernames() {
   return {
     /**
      * Gives a person a username, and their local login, if any, the same name. The former one is retired. `reuse_retired` also takes a name
-     * that belonged to another person. Parallel calls can violate one of `USERNAME_INDEXES`.
+     * that belonged to another person. Names are compared in Unicode form NFC. Parallel calls can violate one of `USERNAME_INDEXES`.
      */
     async rename(
       trx: Kysely<Schema>,
@@ -29,14 +29,14 @@ export function createUsernames() {
           select c.id, c.subject from credentials c where c.user_id = ${user_id} and ${isLocal('c')}
         ),
         taken as (
-          select 1 from users where username = ${to} and id <> ${user_id}
+          select 1 from users where ${isSame('username', to)} and id <> ${user_id}
           union all
-          select 1 from local_logins where username = ${to} and username not in (select subject from own_login)
+          select 1 from local_logins where ${isSame('username', to)} and username not in (select subject from own_login)
         ),
         allowed as (
           select id, username from person
           where not exists (select from taken)
-            and (${reuse_retired} or not exists (select from retired_usernames where username = ${to} and user_id <> ${user_id}))
+            and (${reuse_retired} or not exists (select from retired_usernames where ${isSame('username', to)} and user_id <> ${user_id}))
         ),
         login as (
           update local_logins l set username = ${to}, changed_at = ${now}
@@ -52,7 +52,11 @@ export function createUsernames() {
           on conflict (username) do update set user_id = excluded.user_id, retired_at = excluded.retired_at
         ),
         returned as (
-          delete from retired_usernames where username = ${to} and exists (select from allowed)
+          delete from retired_usernames
+          where ${isSame('username', to)} and exists (
+            -- Not the name that is retired by this very statement.
+            select from allowed a where a.username = ${to} or a.username is distinct from retired_usernames.username
+          )
         ),
         renamed as (
           update users u set username = ${to} from allowed a where u.id = a.id returning u.id
@@ -76,12 +80,12 @@ export function createUsernames() {
         update users u set username = free.candidate
         from (
           select t.candidate from unnest(${candidates}::text[]) with ordinality as t (candidate, n)
-          where not exists (select from users o where o.username = t.candidate)
+          where not exists (select from users o where ${isSame('o.username', sql.ref('t.candidate'))})
             and not exists (
               select from local_logins l left join credentials c on ${isLocal('c')} and c.subject = l.username
-              where l.username = t.candidate and c.user_id is distinct from ${user_id}
+              where ${isSame('l.username', sql.ref('t.candidate'))} and c.user_id is distinct from ${user_id}
             )
-            and not exists (select from retired_usernames r where r.username = t.candidate and r.user_id <> ${user_id})
+            and not exists (select from retired_usernames r where ${isSame('r.username', sql.ref('t.candidate'))} and r.user_id <> ${user_id})
           order by t.n limit 1
         ) free
         where u.id = ${user_id} and u.username is null and u.is_active and not u.system_generated
@@ -103,6 +107,11 @@ export function usernameOf(alias: 'u' | 'users'): RawBuilder<string | null> {
   return sql<
     string | null
   >`coalesce(${user}.username, (select l.subject from credentials l where l.user_id = ${user}.id and ${isLocal('l')}))`;
+}
+
+/** Whether two names are canonically equal (Unicode UAX #15): people and apps cannot tell them apart. */
+function isSame(column: string, name: string | RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql<boolean>`normalize(${sql.ref(column)}, NFC) = normalize(${name}::text, NFC)`;
 }
 
 /** For the rows of `credentials` under that alias. */

@@ -251,6 +251,43 @@ describe('a row of the version before', () => {
     expect(await follow(id, 'homeassistant', { subject: 'olivia\ufe0f', data: { username: 'olivia\ufe0f' } })).toBe('olivia\ufe0f');
   });
 
+  // S12
+  describe('with an accent as a character of its own', () => {
+    const DECOMPOSED = 'rene\u0301';
+    const COMPOSED = 'ren\u00e9';
+
+    test('keeps its name for itself, however others write it', async () => {
+      const { id } = await addPerson(a.database, { username: DECOMPOSED });
+      expect((await entryOf((await admit(COMPOSED)).user.id)).username).toBe(`${COMPOSED}-2`);
+      const other = await make();
+      expect(await code(a.users.update(other.id, { username: COMPOSED }, OPERATOR))).toBe('username_already_exists');
+      expect(await code(addLogin(other.id, COMPOSED))).toBe('username_already_exists');
+      expect(await follow(id, 'homeassistant', { subject: DECOMPOSED, data: { username: DECOMPOSED } })).toBe(DECOMPOSED);
+      expect((await entryOf((await admit(COMPOSED, { auth_provider_id: 'lab' })).user.id)).username).toBe(`${COMPOSED}-3`);
+    });
+
+    test('does not become the twin of a composed one', async () => {
+      await admit(COMPOSED);
+      const { id } = await addPerson(a.database, { username: DECOMPOSED });
+      expect(await follow(id, 'homeassistant', { subject: DECOMPOSED, data: { username: DECOMPOSED } })).toBeNull();
+    });
+
+    test('may be composed by its holder, and is theirs alone once given up', async () => {
+      const { id } = await addPerson(a.database, { username: DECOMPOSED });
+      await follow(id, 'homeassistant', { subject: DECOMPOSED, data: { username: DECOMPOSED } });
+      await a.users.update(id, { username: COMPOSED }, OPERATOR);
+      expect((await a.rows.localLogins.find(COMPOSED))?.username).toBe(COMPOSED);
+      await a.users.update(id, { username: 'renate' }, OPERATOR);
+      const other = await make();
+      expect(await code(a.users.update(other.id, { username: COMPOSED }, OPERATOR))).toBe('username_retired');
+      expect((await entryOf((await admit(COMPOSED)).user.id)).username).toBe(`${COMPOSED}-2`);
+      await a.users.update(other.id, { username: COMPOSED, reuse_username: true }, OPERATOR);
+      expect(await code(a.users.update(id, { username: COMPOSED }, OPERATOR))).toBe('username_already_exists');
+      const retired = await a.kysely.selectFrom('retired_usernames').select('username').execute();
+      expect(retired).toEqual([]);
+    });
+  });
+
   test('that the version before renamed follows its login', async () => {
     const { id } = await make();
     await addLogin(id, 'paula');
