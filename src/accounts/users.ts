@@ -50,6 +50,11 @@ export interface UserPatch extends ProfilePatch, Naming {
   local_only?: boolean | undefined;
 }
 
+/** What leads into an account, here and at apps. */
+const LOGIN_FIELDS = ['username', 'email', 'email_verified'] as const;
+/** What decides whether, from where and with which rights a person logs in. */
+const ACCESS_FIELDS = ['is_active', 'group_ids', 'local_only'] as const;
+
 type Transaction = Parameters<UserRows['lock']>[0];
 
 export type Users = ReturnType<typeof createUsers>;
@@ -61,6 +66,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
 
   async function make(user: NewUser & { system_generated: boolean }, actor: Actor): Promise<UserEntry> {
     const { group_ids = [], local_only = false, system_generated } = user;
+    if (group_ids.length > 0 || isGiven(user, LOGIN_FIELDS)) await freshLogin.require(actor);
     const id = randomId();
     const row = { id, name: requireName(user.name), is_owner: false, is_active: true, is_pending: false, local_only, system_generated };
     const profile = profileChange(user, NO_PROFILE, actor);
@@ -129,11 +135,8 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     createSystem: (user: NewUser, actor: Actor) => make({ ...user, system_generated: true }, actor),
 
     async update(id: string, patch: UserPatch, actor: Actor): Promise<UserEntry> {
-      // Being active is what every login method of a person depends on.
-      if (patch.is_active !== undefined) await freshLogin.require(actor);
+      if (isGiven(patch, [...LOGIN_FIELDS, ...ACCESS_FIELDS])) await freshLogin.require(actor);
       const { group_ids, ...given } = { ...patch, ...(patch.name !== undefined && { name: requireName(patch.name) }) };
-      // Mail and usernames lead into an account, here and at apps.
-      if ([patch.username, patch.email, patch.email_verified].some((value) => value !== undefined)) await freshLogin.require(actor);
       return await change(id, async (trx, user) => {
         refuseUpdate(user, patch);
         protectOwner(actor, user);
@@ -217,6 +220,10 @@ function unknownGroup(): AuthError {
 
 function unique(group_ids: readonly string[]): string[] {
   return [...new Set(group_ids)];
+}
+
+function isGiven(patch: UserPatch, fields: readonly (keyof UserPatch)[]): boolean {
+  return fields.some((field) => patch[field] !== undefined);
 }
 
 function definedOnly(given: Pick<UserPatch, 'name' | 'is_active' | 'local_only'>): UserChange {
