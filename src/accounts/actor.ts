@@ -1,7 +1,7 @@
 // Who asks for a change: what they may do beyond the route's guard, and what the audit event says of them.
 import type { Profile } from '../domain/authorization_request.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { User } from '../domain/user.ts';
+import { ADMIN_GROUP, type User } from '../domain/user.ts';
 import type { Caller } from '../tokens/bearer.ts';
 
 /** When and how somebody logged in. */
@@ -62,6 +62,15 @@ export function requireApprover(actor: Actor, approvals_by: ApprovalsBy): void {
 export function protectOwner({ user_id }: Pick<Actor, 'user_id'>, target: Pick<User, 'id' | 'is_owner'>): void {
   if (!target.is_owner || user_id === null || user_id === target.id) return;
   throw cannotModifyOwner();
+}
+
+/**
+ * The one rule for giving a user another login: who chooses it can then log in as that user, so only
+ * the owner does it for an administrator. Throws `unauthorized` (403). Call it with the groups that the
+ * transaction reads after it has locked the user.
+ */
+export function protectAdministrator(actor: Actor, { group_ids }: { group_ids: readonly string[] }): void {
+  if (group_ids.includes(ADMIN_GROUP)) requireOwner(actor);
 }
 
 export function cannotModifyOwner(): AuthError {

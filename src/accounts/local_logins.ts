@@ -22,8 +22,8 @@ import type { Credential, Credentials } from '../repository/credentials.ts';
 import { removeDeviceCookies } from '../repository/device_cookies.ts';
 import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
 import { type Renaming, USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
-import type { Users } from '../repository/users.ts';
-import { type Actor, doneBy, protectOwner, requireOwner } from './actor.ts';
+import type { UserEntry, Users } from '../repository/users.ts';
+import { type Actor, doneBy, protectAdministrator, protectOwner, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
@@ -94,7 +94,10 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
   }
 
   return {
-    /** Gives a user a name, which becomes their username, and a password. Answers the name as it is stored. */
+    /**
+     * Gives a user a name, which becomes their username, and a password. Answers the name as it is stored. Throws `unauthorized` (403) when an
+     * administrator asks for a user who has a login already, or who is an administrator.
+     */
     async add(
       user_id: string,
       { reuse_username = false, ...login }: { username: string; password: string; reuse_username?: boolean | undefined },
@@ -105,6 +108,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       const user = await requireUser(user_id);
       if (user.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
       protectOwner(actor, user);
+      requireMayAdd(actor, user);
       const username = newUsername(login.username);
       if (await credentials.ofUserAt(user_id, LOCAL_PROVIDER)) throw credentialExists();
       if (user.username !== null && user.username !== username) requireOwner(actor);
@@ -112,8 +116,9 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       const password_hash = await hashNew(login.password, username);
       await naming(username, async (trx) => {
         const now = clock();
-        // Ownership may have changed hands meanwhile.
+        // Ownership, groups and logins may have changed meanwhile.
         protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
+        requireMayAdd(actor, (await users.find(user_id, trx)) ?? userNotFound());
         requireRenamed(username, await usernames.rename(trx, { user_id, to: username, now, reuse_retired: reuse_username }));
         if (!(await localLogins.insert(trx, { username, password_hash, now }))) throw usernameTaken(username);
         const credential = { id: randomId(), user_id, ...LOCAL_PROVIDER, subject: username, data: { username }, created_at: now };
@@ -200,6 +205,12 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     for (const reading of typedReadings(password)) if ((await hasher.verify(reading, hash)).ok) return true;
     return false;
   }
+}
+
+/** An administrator who chose the password could log in as that user, so it is only for one who never could log in and has no such rights. */
+function requireMayAdd(actor: Actor, user: UserEntry): void {
+  protectAdministrator(actor, user);
+  if (user.credentials.length > 0) requireOwner(actor);
 }
 
 function requireRenamed(username: string, outcome: Renaming): void {

@@ -8,7 +8,7 @@ import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Credentials } from '../repository/credentials.ts';
 import type { UserEntry, Users } from '../repository/users.ts';
-import { type Actor, type ApprovalsBy, doneBy, protectOwner, requireApprover } from './actor.ts';
+import { type Actor, type ApprovalsBy, doneBy, protectAdministrator, protectOwner, requireApprover } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
 export interface MergeUsersDeps {
@@ -37,6 +37,7 @@ export function createMergeUsers({ database, users, credentials, freshLogin, aud
     const { waiting, into } = await lockBoth(trx, id, into_id);
     protectOwner(actor, waiting);
     protectOwner(actor, into);
+    protectAdministrator(actor, (await users.find(into_id, trx)) ?? notFound());
     if (!waiting.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
     if (into.system_generated) throw new AuthError('system_generated', 'Cannot add credentials to a system generated user.');
     if (into.is_pending) throw new AuthError('conflict', 'User is waiting for approval');

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { User } from '../../src/domain/user.ts';
@@ -53,6 +54,38 @@ describe('adding a login', () => {
   test('to the owner is for the owner alone', async () => {
     await expect(add('boss', PASSWORD, owner, by(user))).rejects.toMatchObject({ code: 'cannot_modify_owner' });
     await add('boss', PASSWORD, owner, by(owner));
+  });
+
+  test('by an administrator reaches only a user who has no login and is no administrator', async () => {
+    const admin = await addPerson(a.database, { group_ids: ['system-admin'], username: 'admin' });
+    const unnamed_admin = await addPerson(a.database, { group_ids: ['system-users', 'system-admin'] });
+    const paula = await addPerson(a.database);
+    const credential = { id: 'c'.repeat(32), user_id: paula.id, subject: 'ppaulsen', data: {}, created_at: a.time.clock() };
+    await a.kysely
+      .insertInto('credentials')
+      .values({ ...credential, data: '{}', auth_provider_type: 'ldap', auth_provider_id: 'office' })
+      .execute();
+    const refusal = { code: 'unauthorized', status: 403 };
+    for (const target of [unnamed_admin, admin, paula])
+      await expect(add('chosen', PASSWORD, target, by(admin))).rejects.toMatchObject(refusal);
+    expect(await a.rows.localLogins.find('chosen')).toBeUndefined();
+    await add('new', PASSWORD, user, by(admin));
+    await add('paula', PASSWORD, paula, by(owner));
+    await add('second admin', PASSWORD, unnamed_admin, OPERATOR);
+  });
+
+  test('by an administrator is refused when the user becomes an administrator before it is stored', async () => {
+    const admin = await addPerson(a.database, { group_ids: ['system-admin'], username: 'admin' });
+    const { added } = await a.database.transaction(async (trx) => {
+      await a.rows.users.lock(trx, user.id);
+      await trx.insertInto('user_groups').values({ user_id: user.id, group_id: 'system-admin' }).execute();
+      const added = add('chosen', PASSWORD, user, by(admin)).catch((error) => error);
+      const waiting = a.kysely.selectFrom(sql<{ granted: boolean }>`pg_locks`.as('locks')).select('granted').where('granted', '=', false);
+      while ((await waiting.execute()).length === 0);
+      return { added };
+    });
+    expect(await added).toMatchObject({ code: 'unauthorized' });
+    expect(await a.rows.localLogins.find('chosen')).toBeUndefined();
   });
 
   // H9, H10

@@ -68,12 +68,16 @@ test.each<[string, (id: string) => Promise<[string, string]>, string]>([
   await expect(a.mergeUsers.approveInto(id, into, by(owner))).rejects.toEqual(refusal(code));
 });
 
-test('approvers merge, and nobody but the owner into the owner', async () => {
+test('approvers merge, and nobody but the owner into the owner or an administrator', async () => {
   const id = await newcomer();
   const outsider = { user_id: paula.id, is_owner: false, is_admin: false, remote_address: ADDRESS };
   await expect(a.mergeUsers.approveInto(id, paula.id, outsider)).rejects.toEqual(refusal('unauthorized'));
   await expect(a.mergeUsers.approveInto(id, owner.id, by(admin))).rejects.toEqual(refusal('cannot_modify_owner'));
+  const other_admin = await addPerson(a.database, { group_ids: ['system-users', 'system-admin'], username: 'other-admin' });
+  for (const into of [other_admin, admin])
+    await expect(a.mergeUsers.approveInto(id, into.id, by(admin))).rejects.toMatchObject({ code: 'unauthorized', status: 403 });
   expect(await ownerOf('ppaulsen')).toBe(id);
+  expect(await a.mergeUsers.approveInto(await newcomer('other'), other_admin.id, by(owner))).toMatchObject({ id: other_admin.id });
   expect(await a.mergeUsers.approveInto(id, paula.id, by(admin))).toMatchObject({ id: paula.id });
   expect(await a.mergeUsers.approveInto(await newcomer('ada'), owner.id, OPERATOR)).toMatchObject({ id: owner.id, is_owner: true });
 });

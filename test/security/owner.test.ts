@@ -153,6 +153,7 @@ describe('an administrator', () => {
       .where('is_owner', '=', true)
       .execute();
     expect(owners).toEqual([{ id: heir.id, is_active: true }]);
+    await server.parts.users.handOverOwnership(owner_id, { user_id: null, is_owner: true, is_admin: true, remote_address: null });
   });
 });
 
