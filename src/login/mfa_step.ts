@@ -125,6 +125,8 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     }
     const actor = { user_id: flow.user_id ?? '', is_owner: false, is_admin: false, remote_address: from.remote_address };
     await enrol(module, step.enrolment, actor);
+    // A factor that is new proves nothing of who enrolled it: it only adds to what the provider proved.
+    if (flow.identity === null || flow.identity.amr.length === 0) return { type: 'passed', flow, mfa_missing: false };
     return passed(flow, []);
   }
 

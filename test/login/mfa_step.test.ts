@@ -530,6 +530,30 @@ describe('where a second factor is demanded', () => {
     expect(short((await atFactor()).step)).toBe('mfa');
   });
 
+  test.each(['group', 'provider'])('by a %s, enrolling after a login that proved nothing proves nothing either', async (by) => {
+    const example = parts.providers.get('insecure_example:') as AuthProvider;
+    const silent: AuthProvider = {
+      ...example,
+      auth_provider_type: 'silent',
+      require_mfa: by === 'provider',
+      async step(request) {
+        const step = await example.step(request);
+        return step.type === 'identity' ? { ...step, identity: { ...step.identity, amr: [] } } : step;
+      },
+    };
+    await startWith([totp, pin], { providers: [silent] });
+    const known = await addUser(db.database, 'known-user', {}, 'silent');
+    user_id = known.user_id;
+    if (by === 'group') await requireForGroup();
+    const flow_id = await begin({ handler: ['silent', null] });
+    const { step } = await submit(flow_id, { ...right, username: 'known-user' });
+    expect(short(step)).toBe('mfa_setup_select');
+    const done = await enrolAtLogin(flow_id);
+    expect(done).toMatchObject({ step: { type: 'create_entry' }, login: { amr: [] } });
+    const actor = { user_id, login: { auth_time: time.clock(), amr: done.login?.amr ?? ['mfa'], is_login: true } };
+    await expect(parts.freshLogin.require(actor)).rejects.toMatchObject({ code: 'reauth_required' });
+  });
+
   test('by a provider, new people who may in at once enrol before they are in', async () => {
     await startWith([totp, pin], { example: { require_mfa: true } });
     const flow_id = await begin();
