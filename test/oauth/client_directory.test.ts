@@ -108,7 +108,8 @@ describe('a client_id', () => {
     ['does not answer', () => () => {}],
     ['breaks off', () => (socket) => socket.destroy()],
     ['is in trouble', () => (socket) => respond(socket, '', { status: '503 Service Unavailable' })],
-  ])('whose host %s is nobody’s for now', async (_story, talk) => {
+  ])('whose host %s is nobody’s for now', async (story, talk) => {
+    if (story === 'does not answer') c = createClientParts(db.database, { document_deadline_ms: 100 });
     answer = talk();
     await expect(find()).rejects.toMatchObject({ code: 'temporarily_unavailable' });
   });

@@ -34,14 +34,17 @@ export function registeredClient(client_id: string, differs: Partial<NewClient> 
 
 export type ClientParts = ReturnType<typeof createClientParts>;
 
-/** One call for each replica. */
+/** One call for each replica. `document_deadline_ms` is long: no test but that of the deadline may meet it on a busy machine. */
 export function createClientParts(
   database: Database,
   {
     time = createTestClock(NOON),
     policy = 'allow',
     trusted = [],
-  }: { time?: ReturnType<typeof createTestClock> } & Partial<Pick<ClientDirectoryDeps, 'policy' | 'trusted'>> = {},
+    document_deadline_ms = 10_000,
+  }: { time?: ReturnType<typeof createTestClock>; document_deadline_ms?: number } & Partial<
+    Pick<ClientDirectoryDeps, 'policy' | 'trusted'>
+  > = {},
 ) {
   const { clock } = time;
   const events: string[] = [];
@@ -53,7 +56,12 @@ export function createClientParts(
   const clientDirectory = createClientDirectory({
     clients,
     urlClients,
-    metadataDocuments: createMetadataDocuments({ ...inside, allow_http_redirect_uris: false, scopes: SCOPES, fetch: { deadline_ms: 500 } }),
+    metadataDocuments: createMetadataDocuments({
+      ...inside,
+      allow_http_redirect_uris: false,
+      scopes: SCOPES,
+      fetch: { deadline_ms: document_deadline_ms },
+    }),
     clientPages: createClientPages({ ...inside, bucket_ms: 1 }),
     clock,
     audit: { record: ({ type }) => void events.push(type) },
