@@ -115,6 +115,18 @@ export const failureKey = remembered((address): string => {
   return networkText({ address: { family: 6, value: (parsed.value >> 64n) << 64n }, prefix: 64 });
 });
 
+/**
+ * Which addresses many people may share, so that nothing is held against them: loopback and the networks of our own proxies. Texts that
+ * are no network are left out.
+ */
+export function exemptAddresses(trusted_proxies: readonly string[]): (address: string) => boolean {
+  const proxies = trusted_proxies.flatMap((text) => parseNetwork(text) ?? []);
+  return (address) => {
+    const parsed = parseAddress(address);
+    return parsed !== null && (isLoopback(address) || within(proxies, parsed));
+  };
+}
+
 function networks(...texts: string[]): readonly Network[] {
   return texts.map((text) => {
     const network = parseNetwork(text);

@@ -7,7 +7,7 @@ import { AuthError } from '../domain/errors.ts';
 import { flowIdOf } from '../domain/external_state.ts';
 import type { Input, Values } from '../domain/form.ts';
 import type { FlowPage, FlowType, LoginFlow } from '../domain/login_flow.ts';
-import { failureKey } from '../domain/network.ts';
+import type { RowQuotas } from '../domain/row_quota.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import { flowInProgress } from './flow_lock.ts';
@@ -66,6 +66,7 @@ interface VisitDeps {
   /** By `providerKeyText`. */
   providers: ReadonlyMap<string, AuthProvider>;
   loginFlows: LoginFlows;
+  rowQuotas: RowQuotas;
   clock: Clock;
   public_url: string;
 }
@@ -75,7 +76,7 @@ const FLOW_LIFETIME = 600;
 const MAX_REDIRECT_URI_LENGTH = 4096;
 const FLOW_ID = /^[0-9a-f]{32}$/;
 
-export function createVisits({ providers, loginFlows, clock, public_url }: VisitDeps) {
+export function createVisits({ providers, loginFlows, rowQuotas, clock, public_url }: VisitDeps) {
   function judgeClientId(client_id: string): void {
     if (!isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id', 'Invalid client id');
   }
@@ -138,8 +139,7 @@ export function createVisits({ providers, loginFlows, clock, public_url }: Visit
     async remember({ flow, stored, from }: Visit, next: LoginFlow): Promise<void> {
       const moved = { ...next, page: from.page ?? next.page };
       if (!stored) {
-        const network = failureKey(from.remote_address);
-        if (await loginFlows.open(moved, network)) return;
+        if (await loginFlows.open(moved, rowQuotas(from))) return;
         throw new AuthError('too_many_requests', 'Too many logins under way from this address', { retry_after: 60 });
       }
       // The same form again changes nothing: parallel wrong guesses do not get in each other's way.

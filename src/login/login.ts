@@ -14,6 +14,7 @@ import type { Act } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
 import { fitInput, type Input, type Values } from '../domain/form.ts';
 import type { FlowPage, FlowStep, FlowType } from '../domain/login_flow.ts';
+import type { RowQuotas } from '../domain/row_quota.ts';
 import type { LoginFlows } from '../repository/login_flows.ts';
 import type { Finish, LoggedIn } from './finish.ts';
 import { createFlowLock } from './flow_lock.ts';
@@ -45,6 +46,7 @@ export interface LoginDeps {
   /** By `providerKeyText`. */
   providers: ReadonlyMap<string, AuthProvider>;
   loginFlows: LoginFlows;
+  rowQuotas: RowQuotas;
   finish: Finish;
   mfaStep: MfaStep;
   throttle: Pick<Throttle, 'attempt'>;

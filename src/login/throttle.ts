@@ -3,7 +3,7 @@
 import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { failureKey, isLoopback, networkContains, parseAddress, parseNetwork } from '../domain/network.ts';
+import { exemptAddresses, failureKey } from '../domain/network.ts';
 import { sha256 } from '../domain/secret.ts';
 import type { FailedLogins, Standing } from '../repository/failed_logins.ts';
 import { CROSS_SITE_PREFIX, type IpBans } from '../repository/ip_bans.ts';
@@ -55,7 +55,7 @@ export function createThrottle(deps: ThrottleDeps) {
   const bans = createBans(deps);
   const addressTurns = createTurns(MAX_WAITING);
   const nameTurns = createTurns(MAX_WAITING);
-  const isExempt = exemptions(deps.trusted_proxies);
+  const isExempt = exemptAddresses(deps.trusted_proxies);
   const since = (now: Date) => addSeconds(now, -ban_duration);
   const keyOf = (address: string, subject: Buffer) =>
     isExempt(address) ? `${EXEMPT_PREFIX}${subject.toString('base64url')}` : failureKey(address);
@@ -204,12 +204,4 @@ function isAddress(key: string): boolean {
 /** Not an address, so that nothing held there is held against one. */
 function crossSiteKey(address: string): string {
   return `${CROSS_SITE_PREFIX}${failureKey(address)}`;
-}
-
-function exemptions(trusted_proxies: readonly string[]): (address: string) => boolean {
-  const networks = trusted_proxies.flatMap((text) => parseNetwork(text) ?? []);
-  return (address) => {
-    const parsed = parseAddress(address);
-    return parsed !== null && (isLoopback(address) || networks.some((network) => networkContains(network, parsed)));
-  };
 }

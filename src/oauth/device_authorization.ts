@@ -3,7 +3,7 @@
 import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { failureKey } from '../domain/network.ts';
+import type { RowQuota, RowQuotas } from '../domain/row_quota.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import { DEVICE_CODE_GRANT, newUserCode, showUserCode } from '../domain/user_code.ts';
 import type { DeviceCodes, NewDeviceCode } from '../repository/device_codes.ts';
@@ -24,6 +24,7 @@ export interface DeviceAuthorizationDeps {
   clientAuthentication: ClientAuthentication;
   clientDirectory: Pick<ClientDirectory, 'isRefused'>;
   deviceCodes: Pick<DeviceCodes, 'store'>;
+  rowQuotas: RowQuotas;
   clock: Clock;
   audit: Audit;
   public_url: string;
@@ -42,11 +43,11 @@ export interface DeviceAuthorizationResponse {
 export type DeviceAuthorization = ReturnType<typeof createDeviceAuthorization>;
 
 export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
-  const { clientAuthentication, clientDirectory, deviceCodes, clock, audit, public_url } = deps;
+  const { clientAuthentication, clientDirectory, deviceCodes, rowQuotas, clock, audit, public_url } = deps;
 
   /** A user code that is taken is as rare as it gets: twice in a row means an address that has too many. */
-  async function store(row: Omit<NewDeviceCode, 'user_code'>): Promise<string> {
-    for (const user_code of [newUserCode(), newUserCode()]) if (await deviceCodes.store({ ...row, user_code })) return user_code;
+  async function store(row: Omit<NewDeviceCode, 'user_code'>, quota: RowQuota): Promise<string> {
+    for (const user_code of [newUserCode(), newUserCode()]) if (await deviceCodes.store({ ...row, user_code }, quota)) return user_code;
     throw new AuthError('too_many_requests', 'Too many device codes from this address', { retry_after: LIFETIME });
   }
 
@@ -54,9 +55,9 @@ export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
     /** The codes; throws the refusal (RFC 6749 section 5.2). */
     async start(
       parameters: Parameters,
-      context: Pick<RequestContext, 'authorization' | 'remote_address' | 'asker'>,
+      context: Pick<RequestContext, 'authorization' | 'remote_address' | 'is_cross_site' | 'asker'>,
     ): Promise<DeviceAuthorizationResponse> {
-      const { authorization, remote_address, asker = remote_address } = context;
+      const { authorization, remote_address, is_cross_site, asker = remote_address } = context;
       const endpoint = '/auth/device_authorization';
       const client = await clientAuthentication.authenticate({ authorization, parameters, remote_address: asker, endpoint });
       const { client_id, grant_types } = client;
@@ -69,7 +70,8 @@ export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
       const device_code = randomToken('lk_dc_');
       const times = { created_at: now, expires_at: addSeconds(now, LIFETIME), poll_interval: INTERVAL };
       const asked = { client_id, scope, resource, ...login, ...times };
-      const code = await store({ device_code_hash: sha256(device_code), ...asked, remote_address: failureKey(remote_address) });
+      const quota = rowQuotas({ remote_address, is_cross_site, client });
+      const code = await store({ device_code_hash: sha256(device_code), ...asked }, quota);
       audit.record({ type: 'device_code.issued', outcome: 'done', client_id, remote_address, detail: { scope } });
       const uris = { verification_uri: verificationUri(public_url), verification_uri_complete: verificationUri(public_url, code) };
       return { device_code, user_code: showUserCode(code), ...uris, expires_in: LIFETIME, interval: INTERVAL };

@@ -3,7 +3,7 @@
 import type { Client } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { failureKey } from '../domain/network.ts';
+import type { RowQuotas } from '../domain/row_quota.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import { queryOf, REQUEST_PARAMETERS, readRedirectUri, readStandardRequest, readTarget } from '../domain/standard_request.ts';
 import type { PushedRequests } from '../repository/pushed_authorization_requests.ts';
@@ -18,13 +18,14 @@ const MAX_KEPT = 10_000;
 export interface ParDeps {
   clientDirectory: Pick<ClientDirectory, 'acceptsRedirect' | 'isRefused'>;
   pushedRequests: PushedRequests;
+  rowQuotas: RowQuotas;
   clock: Clock;
   issuer: string;
 }
 
 export type Par = ReturnType<typeof createPar>;
 
-export function createPar({ clientDirectory, pushedRequests, clock, issuer }: ParDeps) {
+export function createPar({ clientDirectory, pushedRequests, rowQuotas, clock, issuer }: ParDeps) {
   return {
     /**
      * Validates a request as the authorization endpoint would, and stores the parameters that are read of it. Throws `unauthorized_client`
@@ -34,7 +35,7 @@ export function createPar({ clientDirectory, pushedRequests, clock, issuer }: Pa
     async push(
       client: Client,
       form: ReadonlyMap<string, string>,
-      context: { remote_address: string; asker: string; dpop_jkt: string | null },
+      context: { remote_address: string; is_cross_site?: boolean; asker: string; dpop_jkt: string | null },
     ) {
       // Told before anything is stored or fetched for it.
       if (await clientDirectory.isRefused(client.client_id)) throw new AuthError('unauthorized_client', 'This client is not allowed');
@@ -51,15 +52,15 @@ export function createPar({ clientDirectory, pushedRequests, clock, issuer }: Pa
       if (query.toString().length > MAX_KEPT) throw new AuthError('invalid_request', `The request is longer than ${MAX_KEPT}`);
       const name = randomToken('lk_pr_');
       const now = clock();
-      const stored = await pushedRequests.store({
+      const pushed = {
         request_uri_hash: sha256(name),
         client_id: client.client_id,
         parameters: Object.fromEntries(kept),
         dpop_jkt: dpop_jkt ?? context.dpop_jkt,
-        network: failureKey(context.remote_address),
         created_at: now,
         expires_at: addSeconds(now, LIFETIME),
-      });
+      };
+      const stored = await pushedRequests.store(pushed, rowQuotas({ ...context, client }));
       if (!stored) throw new AuthError('too_many_requests', 'Too many pushed requests from this address', { retry_after: 60 });
       return { request_uri: `${URN}${name}`, expires_in: LIFETIME };
     },

@@ -2,6 +2,7 @@
 // that session, and spent by one statement that also makes the grant.
 import { sql } from 'kysely';
 import type { CodeRelease } from '../domain/code_release.ts';
+import type { RowQuota } from '../domain/row_quota.ts';
 import type { Database } from '../postgres/database.ts';
 import { type ClientRights, isConsented, isInAllowedGroup } from './client_rights.ts';
 import { besideThoseBefore } from './consents.ts';
@@ -18,8 +19,6 @@ export interface NewDeviceCode {
   max_age: number | null;
   acr_values: string[];
   poll_interval: number;
-  /** An IPv4 address or an IPv6 /64. */
-  remote_address: string;
   created_at: Date;
   expires_at: Date;
 }
@@ -107,15 +106,15 @@ export function createDeviceCodes(database: Database) {
 
   return {
     /** Stores a code; false where its user code is taken, or its network has as many rows as it may. */
-    async store(code: NewDeviceCode): Promise<boolean> {
+    async store(code: NewDeviceCode, quota: RowQuota): Promise<boolean> {
       await limit.makeRoom();
       const { numAffectedRows } = await sql`
         insert into device_codes (device_code_hash, user_code, client_id, scope, resource, max_age, acr_values, poll_interval, remote_address,
           created_at, expires_at)
         select ${code.device_code_hash}, ${code.user_code}, ${code.client_id}, ${code.scope}::text[], ${code.resource}::text[],
-          ${code.max_age}::integer, ${code.acr_values}::text[], ${code.poll_interval}::integer, ${code.remote_address},
+          ${code.max_age}::integer, ${code.acr_values}::text[], ${code.poll_interval}::integer, ${quota.network},
           ${code.created_at}::timestamptz, ${code.expires_at}::timestamptz
-        where ${limit.admits(code.remote_address, code.created_at)}
+        where ${limit.admits(quota, code.created_at)}
         on conflict (user_code) do nothing`.execute(kysely);
       return Number(numAffectedRows ?? 0) > 0;
     },

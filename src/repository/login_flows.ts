@@ -1,6 +1,7 @@
 // Login flows under way, one row each. A flow moves on and ends only in the version that was read: of two parallel submissions one wins.
 import { type Kysely, sql } from 'kysely';
 import type { LoginFlow } from '../domain/login_flow.ts';
+import type { RowQuota } from '../domain/row_quota.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 import { createRowLimit } from './row_limits.ts';
@@ -37,16 +38,16 @@ export function createLoginFlows(database: Database) {
   const limit = createRowLimit(database, 'login_flows');
   return {
     /** Stores a new flow; false when its network has as many rows as it may. */
-    async open(flow: LoginFlow, network: string): Promise<boolean> {
+    async open(flow: LoginFlow, quota: RowQuota): Promise<boolean> {
       await limit.makeRoom();
-      const row = { ...flow, ...asJson(flow), network };
+      const row = { ...flow, ...asJson(flow), network: quota.network };
       const stored = await kysely
         .insertInto('login_flows')
         .columns([...COLUMNS, 'network'])
         .expression(
           kysely
             .selectNoFrom([...COLUMNS, 'network' as const].map((column) => sql.val(row[column]).as(column)))
-            .where(limit.admits(network, flow.created_at)),
+            .where(limit.admits(quota, flow.created_at)),
         )
         .returning('id')
         .executeTakeFirst();

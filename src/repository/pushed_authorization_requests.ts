@@ -2,6 +2,7 @@
 
 import { sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
+import type { RowQuota } from '../domain/row_quota.ts';
 import type { Database } from '../postgres/database.ts';
 import { createRowLimit } from './row_limits.ts';
 
@@ -10,8 +11,6 @@ export interface PushedRequest {
   client_id: string;
   parameters: JsonObject;
   dpop_jkt: string | null;
-  /** An IPv4 address or an IPv6 /64. */
-  network: string;
   created_at: Date;
   expires_at: Date;
 }
@@ -25,13 +24,13 @@ export function createPushedRequests(database: Database) {
   const limit = createRowLimit(database, 'pushed_authorization_requests');
   return {
     /** Stores a request; false when its network has as many rows as it may. */
-    async store({ network, created_at, ...request }: PushedRequest): Promise<boolean> {
+    async store({ created_at, ...request }: PushedRequest, quota: RowQuota): Promise<boolean> {
       await limit.makeRoom();
-      const row = { ...request, parameters: JSON.stringify(request.parameters), network, created_at };
+      const row = { ...request, parameters: JSON.stringify(request.parameters), network: quota.network, created_at };
       const stored = await kysely
         .insertInto('pushed_authorization_requests')
         .columns(COLUMNS)
-        .expression(kysely.selectNoFrom(COLUMNS.map((column) => sql.val(row[column]).as(column))).where(limit.admits(network, created_at)))
+        .expression(kysely.selectNoFrom(COLUMNS.map((column) => sql.val(row[column]).as(column))).where(limit.admits(quota, created_at)))
         .returning('client_id')
         .executeTakeFirst();
       return stored !== undefined;

@@ -1,8 +1,8 @@
 // How many clients may have registered themselves: of one network, and of all that nobody has logged in to yet. Beyond either number the oldest
 // that nobody has logged in to are deleted, so that no flood keeps others from registering.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { MAX_OF_NETWORK } from '../domain/row_quota.ts';
 import type { Schema } from '../postgres/schema.ts';
-import { MAX_OF_NETWORK } from './row_limits.ts';
 
 /** Clients that registered themselves and that nobody has logged in to, of all networks. */
 const MAX_UNUSED = 1000;

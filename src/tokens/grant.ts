@@ -70,6 +70,8 @@ export function rotatingSecret(client: Client, id: string, rotatingTokens: Rotat
 export interface RequestContext {
   /** Canonical text. */
   remote_address: string;
+  /** The page of another site made the browser send the request, as the request itself says. */
+  is_cross_site?: boolean;
   /** In whose name documents of clients are fetched; absent: the address. */
   asker?: string;
   admission: Admission;

@@ -2,6 +2,7 @@
 import type { Config } from '../config/load.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { RowQuotas } from '../domain/row_quota.ts';
 import { type AuthorizeDeps, createAuthorize } from '../oauth/authorize.ts';
 import type { ClientAuthentication } from '../oauth/client_authentication.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
@@ -14,6 +15,7 @@ import { createPushedRequests } from '../repository/pushed_authorization_request
 export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'users' | 'authorizationCodes' | 'sessions' | 'keyring'> {
   config: Config;
   database: Database;
+  rowQuotas: RowQuotas;
   clock: Clock;
   audit: Audit;
   public_url: string;

@@ -21,6 +21,7 @@ import { createUsers } from '../accounts/users.ts';
 import type { Config } from '../config/load.ts';
 import type { AuthProviderType } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
+import { createRowQuotas, type RowQuotas } from '../domain/row_quota.ts';
 import type { Mailer } from '../domain/smtp_config.ts';
 import { createFinish } from '../login/finish.ts';
 import { createKnownDevices } from '../login/known_devices.ts';
@@ -120,7 +121,8 @@ async function build(options: AppOptions, closers: Closers) {
   const audit = createAuditEvents({ database, clock, on_error });
   closers.add(() => audit.close().catch(on_error));
   const mail = createMailer(config.mail);
-  const ground = { config, log, database, clock, sealer, audit, public_url, registry, mail, rows: createRows(database) };
+  const rowQuotas = createRowQuotas(config.http);
+  const ground = { config, log, database, clock, sealer, audit, public_url, registry, mail, rowQuotas, rows: createRows(database) };
   const accounts = createAccounts(ground);
   // A command that runs with another configuration than the server must not switch groups off.
   if (!join) await accounts.groups.reconcile(config.groups);
@@ -177,6 +179,7 @@ interface Ground {
   public_url: string;
   registry: Registry;
   mail: Mailer;
+  rowQuotas: RowQuotas;
   rows: Rows;
 }
 

@@ -1,6 +1,7 @@
 // The wiring of device authorization (RFC 8628): the endpoint for devices, and what people do with their codes. Called by parts.ts.
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { RowQuotas } from '../domain/row_quota.ts';
 import type { ClientAuthentication } from '../oauth/client_authentication.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
 import { createDeviceApproval } from '../oauth/device_approval.ts';
@@ -14,6 +15,7 @@ import type { Sealer } from '../secrets/sealer.ts';
 
 export interface DevicePartsDeps {
   database: Database;
+  rowQuotas: RowQuotas;
   clock: Clock;
   audit: Audit;
   sealer: Sealer;

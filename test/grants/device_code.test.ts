@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ABROAD, ADMITTED, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/grants.ts';
 import { addPerson, addSystemGroups } from '../support/people.ts';
 import { RELEASE } from '../support/released_codes.ts';
+import { quotaOf } from '../support/row_quota.ts';
 import { credentialsOf, registerClient } from '../support/standard_grants.ts';
 
 const TV = newClient({
@@ -43,8 +44,8 @@ async function started(client: Client = TV): Promise<{ device_code: string; user
   const now = parts.time.clock();
   const asked = { client_id: client.client_id, scope: client.scope, resource: [], max_age: null, acr_values: [] };
   const times = { created_at: now, expires_at: addSeconds(now, 600), poll_interval: 5 };
-  const row = { device_code_hash: sha256(device_code), user_code, ...asked, ...times, remote_address: HOME };
-  await parts.deviceCodes.store(row);
+  const row = { device_code_hash: sha256(device_code), user_code, ...asked, ...times };
+  await parts.deviceCodes.store(row, quotaOf(HOME));
   return { device_code, user_code };
 }
 

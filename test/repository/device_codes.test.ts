@@ -5,6 +5,7 @@ import { newUserCode } from '../../src/domain/user_code.ts';
 import { createDeviceCodes, type DeviceCodes, type NewDeviceCode } from '../../src/repository/device_codes.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, NOON } from '../support/people.ts';
+import { quotaOf } from '../support/row_quota.ts';
 
 const at = (seconds: number) => addSeconds(NOON, seconds);
 
@@ -30,16 +31,15 @@ function newCode(differs: Partial<NewDeviceCode> = {}): NewDeviceCode {
     max_age: null,
     acr_values: [],
     poll_interval: 5,
-    remote_address: '203.0.113.7',
     created_at: NOON,
     expires_at: at(600),
     ...differs,
   };
 }
 
-async function stored(differs: Partial<NewDeviceCode> = {}): Promise<NewDeviceCode> {
+async function stored(differs: Partial<NewDeviceCode> = {}, quota = quotaOf('203.0.113.7')): Promise<NewDeviceCode> {
   const code = newCode(differs);
-  expect(await codes.store(code)).toBe(true);
+  expect(await codes.store(code, quota)).toBe(true);
   return code;
 }
 
@@ -55,14 +55,14 @@ async function sessionOf(user_id: string): Promise<string> {
 describe('storing', () => {
   test('a user code belongs to one device at a time', async () => {
     const { user_code } = await stored();
-    expect(await codes.store(newCode({ user_code }))).toBe(false);
+    expect(await codes.store(newCode({ user_code }), quotaOf('203.0.113.7'))).toBe(false);
   });
 
   test('an address has a hundred codes and no more; expired ones make room', async () => {
-    for (let count = 0; count < 100; count++) await stored({ remote_address: '198.51.100.2' });
-    expect(await codes.store(newCode({ remote_address: '198.51.100.2' }))).toBe(false);
-    await stored({ remote_address: '198.51.100.1' });
-    await stored({ remote_address: '198.51.100.2', created_at: at(601) });
+    for (let count = 0; count < 100; count++) await stored({}, quotaOf('198.51.100.2'));
+    expect(await codes.store(newCode(), quotaOf('198.51.100.2'))).toBe(false);
+    await stored({}, quotaOf('198.51.100.1'));
+    await stored({ created_at: at(601) }, quotaOf('198.51.100.2'));
   });
 });
 

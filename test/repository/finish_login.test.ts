@@ -5,6 +5,7 @@ import { createFinishLogin, type FinishLogin } from '../../src/repository/finish
 import { createLoginFlows } from '../../src/repository/login_flows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { aLoginFlow, FLOW_START } from '../support/login_flow.ts';
+import { quotaOf } from '../support/row_quota.ts';
 
 let test: TestDatabase;
 let finish: FinishLogin;
@@ -17,7 +18,7 @@ afterAll(() => test.close());
 
 async function storedFlow() {
   const flow = aLoginFlow();
-  await createLoginFlows(test.database).open(flow, 'net');
+  await createLoginFlows(test.database).open(flow, quotaOf('net'));
   return flow;
 }
 

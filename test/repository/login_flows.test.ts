@@ -3,6 +3,7 @@ import { addSeconds } from '../../src/domain/clock.ts';
 import { createLoginFlows, type LoginFlows } from '../../src/repository/login_flows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { aLoginFlow, FLOW_START } from '../support/login_flow.ts';
+import { quotaOf } from '../support/row_quota.ts';
 
 let test: TestDatabase;
 let flows: LoginFlows;
@@ -14,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
-const open = (flow = aLoginFlow(), network = flow.id) => flows.open(flow, network);
+const open = (flow = aLoginFlow(), network = flow.id) => flows.open(flow, quotaOf(network));
 
 it('a flow is found as it was stored, until it expires', async () => {
   const flow = aLoginFlow({

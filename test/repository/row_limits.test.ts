@@ -12,6 +12,7 @@ import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limi
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { aLoginFlow } from '../support/login_flow.ts';
 import { NOON } from '../support/people.ts';
+import { quotaOf } from '../support/row_quota.ts';
 
 let test: TestDatabase;
 beforeAll(async () => {
@@ -28,36 +29,39 @@ type Store = (network: string, at?: Date) => Promise<boolean>;
 const stores: Record<LimitedTable, () => Store> = {
   login_flows() {
     const flows = createLoginFlows(test.database);
-    return (network, at = NOON) => flows.open(aLoginFlow(times(at)), network);
+    return (network, at = NOON) => flows.open(aLoginFlow(times(at)), quotaOf(network));
   },
   pushed_authorization_requests() {
     const pushed = createPushedRequests(test.database);
     const row = { client_id: 'app', parameters: {}, dpop_jkt: null };
-    return (network, at = NOON) => pushed.store({ ...row, request_uri_hash: sha256(randomId()), network, ...times(at) });
+    return (network, at = NOON) => pushed.store({ ...row, request_uri_hash: sha256(randomId()), ...times(at) }, quotaOf(network));
   },
   device_codes() {
     const codes = createDeviceCodes(test.database);
     const row = { client_id: 'tv', scope: [], resource: [], max_age: null, acr_values: [], poll_interval: 5 };
-    return (remote_address, at = NOON) =>
-      codes.store({ ...row, device_code_hash: sha256(randomId()), user_code: newUserCode(), remote_address, ...times(at) });
+    return (network, at = NOON) =>
+      codes.store({ ...row, device_code_hash: sha256(randomId()), user_code: newUserCode(), ...times(at) }, quotaOf(network));
   },
 };
 
+/** A network for each row; or a thousand networks for all rows but the third. */
+const networkOf = (is_crowd: boolean) => (is_crowd ? sql`case n when 3 then 'net 3' else 'crowd ' || n % 1000 end` : sql`'net ' || n`);
+
 /** Fills a table with 100,000 rows that began one after the other before noon; the very first one is in use. */
-const fill: Record<LimitedTable, (from: number, to: number) => ReturnType<typeof sql>> = {
-  login_flows: (from, to) => sql`
+const fill: Record<LimitedTable, (from: number, to: number, is_crowd?: boolean) => ReturnType<typeof sql>> = {
+  login_flows: (from, to, is_crowd = false) => sql`
     insert into login_flows (id, client_id, redirect_uri, flow_type, auth_provider_type, remote_address, network, step_id, created_at,
-      expires_at, typed_at)
-    select md5(n::text), 'https://app/', '', 'authorize', 'homeassistant', '', 'net ' || n, 'init', at, at + interval '600 s',
-      case when n = 1 then at end
+      expires_at, typed_at, version)
+    select md5(n::text), 'https://app/', '', 'authorize', 'homeassistant', '', ${networkOf(is_crowd)}, 'init', at, at + interval '600 s',
+      case when n = 1 then at end, ${is_crowd}::boolean::integer
     from generate_series(${from}::int, ${to}::int) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`,
-  pushed_authorization_requests: (from, to) => sql`
+  pushed_authorization_requests: (from, to, is_crowd = false) => sql`
     insert into pushed_authorization_requests (request_uri_hash, client_id, parameters, network, created_at, expires_at, used_at)
-    select sha256(n::text::bytea), 'app', '{}', 'net ' || n, at, at + interval '600 s', case when n = 2 then at end
+    select sha256(n::text::bytea), 'app', '{}', ${networkOf(is_crowd)}, at, at + interval '600 s', case when n = 2 then at end
     from generate_series(${from}::int, ${to}::int) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`,
-  device_codes: (from, to) => sql`
+  device_codes: (from, to, is_crowd = false) => sql`
     insert into device_codes (device_code_hash, user_code, client_id, scope, remote_address, created_at, expires_at, claimed_sid)
-    select sha256(n::text::bytea), n::text, 'tv', '{}', 'net ' || n, at, at + interval '600 s', case when n = 1 then 'sid' end
+    select sha256(n::text::bytea), n::text, 'tv', '{}', ${networkOf(is_crowd)}, at, at + interval '600 s', case when n = 1 then 'sid' end
     from generate_series(${from}::int, ${to}::int) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`,
 };
 
@@ -95,6 +99,15 @@ describe.each(LIMITED_TABLES)('%s', (table) => {
     expect(await count(table, sql`${network} = 'net 1'`)).toBe(table === 'pushed_authorization_requests' ? 0 : 1);
     expect(await count(table, sql`${network} in ('net 2', 'net 3')`)).toBe(0);
   }, 60_000);
+
+  it('the networks that have most rows lose them first, advanced or not, and whoever has one keeps it', async () => {
+    const { kysely } = test.database;
+    await kysely.deleteFrom(table).execute();
+    for (let from = 1; from < 100_000; from += 10_000) await fill[table](from, from + 9_999, true).execute(kysely);
+    expect(await stores[table]()('198.51.100.1')).toBe(true);
+    expect(await count(table)).toBe(99_001);
+    expect(await count(table, sql`${network} = 'net 3'`)).toBe(1);
+  }, 60_000);
 });
 
 // S13
@@ -104,7 +117,9 @@ it('100,000 failures and bans are kept: the oldest failures and the bans that en
     select '192.0.2.1', sha256(n::text::bytea), 1, at, at
     from generate_series(1, 100000) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`.execute(kysely);
   await sql`insert into ip_bans (address, banned_at, expires_at)
-    select 'net ' || n, ${NOON}::timestamptz, ${NOON}::timestamptz + n * interval '1 s' from generate_series(1, 100000) n`.execute(kysely);
+    select 'net ' || n, ${NOON}::timestamptz, ${NOON}::timestamptz + n * interval '1 s' from generate_series(1, 100000) n`.execute(
+    kysely,
+  );
   const failure = { address: '192.0.2.2', subject: sha256('ann'), now: NOON, since: addSeconds(NOON, -3600) };
   expect(await createFailedLogins(test.database).add(failure)).toBe(1);
   expect(await createIpBans(test.database).ban({ address: '192.0.2.2', now: NOON, expires_at: addSeconds(NOON, 1) })).toBe(true);

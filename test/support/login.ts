@@ -37,6 +37,7 @@ import { createTestClock } from './clock.ts';
 import { freshLoginOver } from './fresh_login.ts';
 import { newClient, SEALER } from './grants.ts';
 import { provider as insecureExample } from './insecure_example.ts';
+import { NO_PROXIES } from './row_quota.ts';
 
 export const APP = 'https://example.com/app';
 export const CALLBACK = 'https://example.com/app/callback';
@@ -113,6 +114,7 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const login = createLogin({
     providers,
     loginFlows,
+    rowQuotas: NO_PROXIES,
     finish,
     mfaStep,
     throttle,

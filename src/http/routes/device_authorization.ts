@@ -9,8 +9,8 @@ export function deviceAuthorizationRoute({ deviceAuthorization }: { deviceAuthor
   const config = { answers: 'oauth', cors: 'any' } as const;
   return async (app) => {
     app.post('/auth/device_authorization', { config }, async (request, reply) => {
-      const { remote_address } = request;
-      const context = { remote_address, asker: fetchAsker(request), authorization: request.headers.authorization };
+      const { remote_address, is_cross_site } = request;
+      const context = { remote_address, is_cross_site, asker: fetchAsker(request), authorization: request.headers.authorization };
       return reply.send(await deviceAuthorization.start(await parameterBody(request), context));
     });
   };

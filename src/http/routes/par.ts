@@ -24,7 +24,7 @@ export function parRoute({ par, clientAuthentication, dpop }: ParParts): Fastify
   return async (app) => {
     app.post(PATH, { config }, async (request, reply) => {
       const parameters = await parameterBody(request);
-      const { remote_address } = request;
+      const { remote_address, is_cross_site } = request;
       const asker = fetchAsker(request);
       const { authorization } = request.headers;
       const client = await clientAuthentication.authenticate({
@@ -37,7 +37,7 @@ export function parRoute({ par, clientAuthentication, dpop }: ParParts): Fastify
         throw new AuthError('unauthorized_client', 'The client may not use this grant');
       const dpop_jkt = await dpop.prove({ proofs: dpopProofs(request, reply, dpop), method: 'POST', path: PATH, profile: client.profile });
       const asked = new Map([...parameters].filter(([name]) => !CREDENTIALS.includes(name)));
-      return reply.code(201).send(await par.push(client, asked, { remote_address, asker, dpop_jkt }));
+      return reply.code(201).send(await par.push(client, asked, { remote_address, is_cross_site, asker, dpop_jkt }));
     });
   };
 }
