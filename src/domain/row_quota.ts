@@ -19,7 +19,7 @@ export interface RowQuota {
 }
 
 /** Who asks for a row. */
-export interface RowAsker {
+interface RowAsker {
   remote_address: string;
   /** The page of another site made the browser send the request: it takes nothing from what the address may have. */
   is_cross_site?: boolean | undefined;

@@ -117,9 +117,7 @@ it('100,000 failures and bans are kept: the oldest failures and the bans that en
     select '192.0.2.1', sha256(n::text::bytea), 1, at, at
     from generate_series(1, 100000) n, lateral (select ${NOON}::timestamptz - (100001 - n) * interval '1 ms' as at) t`.execute(kysely);
   await sql`insert into ip_bans (address, banned_at, expires_at)
-    select 'net ' || n, ${NOON}::timestamptz, ${NOON}::timestamptz + n * interval '1 s' from generate_series(1, 100000) n`.execute(
-    kysely,
-  );
+    select 'net ' || n, ${NOON}::timestamptz, ${NOON}::timestamptz + n * interval '1 s' from generate_series(1, 100000) n`.execute(kysely);
   const failure = { address: '192.0.2.2', subject: sha256('ann'), now: NOON, since: addSeconds(NOON, -3600) };
   expect(await createFailedLogins(test.database).add(failure)).toBe(1);
   expect(await createIpBans(test.database).ban({ address: '192.0.2.2', now: NOON, expires_at: addSeconds(NOON, 1) })).toBe(true);
