@@ -259,6 +259,8 @@ describe.runIf(isRoot)('started by root', () => {
     const account = { name: 'somebody', ids: { uid: 54_321, gid: 54_321 } };
     const squatted = '/run/latchkey-54321';
     folders.push(squatted);
+    // A run that was killed may have left it behind.
+    await rm(squatted, { recursive: true, force: true });
     await mkdir(squatted, { mode: 0o700 });
     await chown(squatted, 54_322, 54_322);
     await expect(makeSocketParent({ home: '/srv', folder: '/srv/postgres', account, moved: false })).rejects.toThrow(
