@@ -174,7 +174,7 @@ describe('processes at once', () => {
 
   it('finish what a killed one began', async () => {
     await write('0003_slow.sql', 'create table third (id integer);\nselect pg_sleep(1);\n');
-    const script = `import('./src/repository/migrate.ts').then(({ migrate }) => migrate(${JSON.stringify({ connection: place.connection })}, ${JSON.stringify({ folder })}))`;
+    const script = `import('./src/postgres/migrations/migrate.ts').then(({ migrate }) => migrate(${JSON.stringify({ connection: place.connection })}, ${JSON.stringify({ folder })}))`;
     const other = spawn(process.execPath, ['--import', 'tsx', '--eval', script], { stdio: 'ignore' });
     await expect.poll(asleep, { timeout: 20_000, interval: 20 }).toBe(true);
     other.kill('SIGKILL');
