@@ -47,6 +47,7 @@ function overSink(sink: Sink): LogDestination {
   let retry: NodeJS.Timeout | undefined;
   let lost = 0;
   let untold = 0;
+  let reporting = false;
   let tell = (_count: number) => {};
   const idle = new Set<() => void>();
 
@@ -81,7 +82,10 @@ function overSink(sink: Sink): LogDestination {
     if (rest === null && untold > 0) {
       const count = untold;
       untold = 0;
+      // This line always fits, or the count would be lost with it.
+      reporting = true;
       tell(count);
+      reporting = false;
     }
     next();
   }
@@ -118,7 +122,7 @@ function overSink(sink: Sink): LogDestination {
 
   return {
     write(line) {
-      if (size + line.length > MOST_WAITING) {
+      if (!reporting && size + line.length > MOST_WAITING) {
         lost += 1;
         untold += 1;
         return;
