@@ -126,15 +126,16 @@ describe.skipIf(disk_missing !== null)('a disk that fills up under the log', () 
     const file = join(disk.folder, 'log');
     const fd = openSync(file, 'w');
     place = { fd, breaks() {}, close: () => closeSync(fd) };
-    server = await start(fd);
+    const running = await start(fd);
+    server = running;
     disk.fill();
-    const tokens = tokensOf(await redeem(server, await createOwner(server)));
-    await writeLines(server, 2_000);
-    await isWellServed(server);
-    expect((await server.request('/api/me', { headers: { authorization: `Bearer ${tokens.access_token}` } })).status).toBe(200);
+    const tokens = tokensOf(await redeem(running, await createOwner(running)));
+    await writeLines(running, 2_000);
+    await isWellServed(running);
+    expect((await running.request('/api/me', { headers: { authorization: `Bearer ${tokens.access_token}` } })).status).toBe(200);
     const lost = async () => {
       const headers = { authorization: `Bearer ${METRICS.LATCHKEY_METRICS_TOKEN}` };
-      return Number(/^latchkey_log_lines_lost_total (\d+)$/m.exec((await server.request('/metrics', { headers })).text)?.[1]);
+      return Number(/^latchkey_log_lines_lost_total (\d+)$/m.exec((await running.request('/metrics', { headers })).text)?.[1]);
     };
     expect(await lost()).toBeGreaterThan(0);
     disk.free();
@@ -145,15 +146,15 @@ describe.skipIf(disk_missing !== null)('a disk that fills up under the log', () 
       );
     // The count may come in parts, each with the next line that is written.
     const untold = async () => {
-      await writeLines(server, 1);
+      await writeLines(running, 1);
       return (await lost()) - told();
     };
     await expect.poll(untold, { timeout: 10_000 }).toBe(0);
     const counted = await lost();
     // No line is half there.
     for (const line of readFileSync(file, 'utf8').trimEnd().split('\n')) expect(() => JSON.parse(line), line).not.toThrow();
-    await writeLines(server, 50);
-    expect(await server.stop()).toBe(0);
+    await writeLines(running, 50);
+    expect(await running.stop()).toBe(0);
     expect(told()).toBe(counted);
   });
 });

@@ -15,6 +15,7 @@ it('a URL and a base are enough', () => {
     group_filter: '(member={dn})',
     group_name: 'cn',
     nested_groups: false,
+    trust_email: false,
   });
 });
 
