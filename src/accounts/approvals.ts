@@ -4,17 +4,17 @@ import { AuthError } from '../domain/errors.ts';
 import { MAX_PAGE } from '../domain/pagination.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Clients } from '../repository/clients.ts';
-import type { UrlClient, UrlClients } from '../repository/url_clients.ts';
-import type { UserEntry, Users } from '../repository/users.ts';
+import type { ClientRepository } from '../repository/clients.ts';
+import type { UrlClient, UrlClientRepository } from '../repository/url_clients.ts';
+import type { UserListEntry, UserRepository } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, cannotModifyOwner, doneBy, requireApprover } from './actor.ts';
 import { suggestionFor } from './profiles.ts';
 
 export interface ApprovalsDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'pending'>;
-  urlClients: Pick<UrlClients, 'pending' | 'decide'>;
-  clients: Pick<Clients, 'removeGrants'>;
+  users: Pick<UserRepository, 'pending'>;
+  urlClients: Pick<UrlClientRepository, 'pending' | 'decide'>;
+  clients: Pick<ClientRepository, 'removeGrants'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   approvals_by: ApprovalsBy;
@@ -32,7 +32,7 @@ export type Approvals = ReturnType<typeof createApprovals>;
 export function createApprovals({ database, users, urlClients, clients, audit, clock, approvals_by }: ApprovalsDeps) {
   return {
     /** Those that wait the longest. */
-    async pending(): Promise<{ users: (UserEntry & { suggested_username: string | null })[]; url_clients: UrlClient[] }> {
+    async pending(): Promise<{ users: (UserListEntry & { suggested_username: string | null })[]; url_clients: UrlClient[] }> {
       const [pending_users, url_clients] = await Promise.all([users.pending(MAX_PAGE), urlClients.pending(MAX_PAGE)]);
       return { users: pending_users.map((user) => ({ ...user, suggested_username: suggestionFor(user) })), url_clients };
     },

@@ -1,7 +1,7 @@
 // The apps that were registered: made, changed, given secrets and removed by administrators; those of the configuration are brought into the
 // database at start and change there alone. Called by the API and the CLI; apps that register themselves go through oauth/registration.ts.
 import type { Client } from '../domain/client.ts';
-import { type ClientFields, type ClientRules, clientComplaints, completeClient, registeredId } from '../domain/client_metadata.ts';
+import { type ClientFields, type ClientRules, clientMetadataIssues, completeClient, registeredId } from '../domain/client_metadata.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { FAPI2_DEFAULTS } from '../domain/fapi2.ts';
@@ -12,9 +12,9 @@ import { randomId, sha256 } from '../domain/secret.ts';
 import type { Database } from '../postgres/database.ts';
 import { withMigrationLock } from '../postgres/migrations/migration_lock.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import { type ClientSecret, type ClientSecrets, MAX_SECRETS } from '../repository/client_secrets.ts';
-import type { Clients as ClientRows, RegisteredClient } from '../repository/clients.ts';
-import type { Groups } from '../repository/groups.ts';
+import { type ClientSecret, type ClientSecretRepository, MAX_SECRETS } from '../repository/client_secrets.ts';
+import type { ClientRepository as ClientRows, RegisteredClient } from '../repository/clients.ts';
+import type { GroupRepository } from '../repository/groups.ts';
 import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
 import { type Actor, cannotModifyOwner, doneBy, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
@@ -22,9 +22,9 @@ import type { FreshLogin } from './fresh_login.ts';
 export interface ClientsDeps {
   database: Database;
   clients: ClientRows;
-  clientSecrets: ClientSecrets;
+  clientSecrets: ClientSecretRepository;
   clientSecretHash: ClientSecretHash;
-  groups: Pick<Groups, 'list'>;
+  groups: Pick<GroupRepository, 'list'>;
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
@@ -57,7 +57,7 @@ export function createClients(deps: ClientsDeps) {
   }
 
   async function check(client: ClientFields): Promise<void> {
-    const [complaint] = clientComplaints(client, client_rules);
+    const [complaint] = clientMetadataIssues(client, client_rules);
     if (complaint) throw new AuthError(complaint.code, `${pathText(complaint.path)} ${complaint.message}`);
     const known = client.allowed_group_ids ? (await groups.list()).map(({ id }) => id) : [];
     if (client.allowed_group_ids?.some((id) => !known.includes(id))) throw new AuthError('unknown_group', 'Unknown group');

@@ -2,15 +2,15 @@
 import { AuthError } from '../domain/errors.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Consents as ConsentRows, ListedConsent } from '../repository/consents.ts';
-import { endUnredeemed } from '../repository/unredeemed.ts';
-import type { Users } from '../repository/users.ts';
+import type { ConsentRepository as ConsentRows, ListedConsent } from '../repository/consents.ts';
+import { revokeUnredeemedCodes } from '../repository/unredeemed.ts';
+import type { UserRepository } from '../repository/users.ts';
 import { type Actor, doneBy } from './actor.ts';
 
 export interface ConsentsDeps {
   database: Pick<Database, 'transaction'>;
   consents: Pick<ConsentRows, 'list' | 'withdraw'>;
-  users: Pick<Users, 'lock'>;
+  users: Pick<UserRepository, 'lock'>;
   audit: Pick<AuditEvents, 'insert'>;
 }
 
@@ -27,7 +27,7 @@ export function createConsents({ database, consents, users, audit }: ConsentsDep
         // Waits for codes that are being redeemed: what follows sees every grant that there is.
         await users.lock(trx, user_id);
         if (!(await consents.withdraw(trx, user_id, client_id))) throw new AuthError('not_found', 'Consent not found');
-        await endUnredeemed(trx, user_id, client_id);
+        await revokeUnredeemedCodes(trx, user_id, client_id);
         await audit.insert(trx, { type: 'consent.withdrawn', ...doneBy(actor), target_user_id: user_id, client_id });
       });
     },

@@ -5,18 +5,18 @@ import { AuthError } from '../domain/errors.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Credential, Credentials as CredentialRows } from '../repository/credentials.ts';
-import type { LocalLogins } from '../repository/local_logins.ts';
-import type { Users } from '../repository/users.ts';
+import type { Credential, CredentialRepository as CredentialRows } from '../repository/credentials.ts';
+import type { LocalLoginRepository } from '../repository/local_logins.ts';
+import type { UserRepository } from '../repository/users.ts';
 import { type Actor, doneBy, protectOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
 export interface CredentialsDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'lock'>;
+  users: Pick<UserRepository, 'lock'>;
   credentials: CredentialRows;
-  localLogins: Pick<LocalLogins, 'remove'>;
+  localLogins: Pick<LocalLoginRepository, 'remove'>;
   signOut: Pick<SignOut, 'sessionsOf'>;
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;

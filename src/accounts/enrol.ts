@@ -5,8 +5,8 @@ import type { MfaModule, NewEnrolment } from '../domain/mfa_module.ts';
 import { randomId } from '../domain/secret.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { MfaEnrolments } from '../repository/mfa_enrolments.ts';
-import type { Users } from '../repository/users.ts';
+import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
+import type { UserRepository } from '../repository/users.ts';
 import { type Actor, doneBy } from './actor.ts';
 
 /** Devices of one kind that a user may have. */
@@ -14,8 +14,8 @@ const MAX_DEVICES = 20;
 
 export interface EnrolDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'lock'>;
-  mfaEnrolments: Pick<MfaEnrolments, 'put' | 'list'>;
+  users: Pick<UserRepository, 'lock'>;
+  mfaEnrolments: Pick<MfaEnrolmentRepository, 'put' | 'list'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
 }

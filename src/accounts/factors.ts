@@ -1,8 +1,8 @@
 // The second factors a user has, and whether they must have one. Asked by the login engine and wherever factors are shown or changed.
 import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
 import type { MfaModule } from '../domain/mfa_module.ts';
-import type { Credentials } from '../repository/credentials.ts';
-import type { MfaEnrolment, MfaEnrolments } from '../repository/mfa_enrolments.ts';
+import type { CredentialRepository } from '../repository/credentials.ts';
+import type { MfaEnrolment, MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 
 /** A module with what a user has enrolled in it. */
 export interface Factor {
@@ -14,8 +14,8 @@ export interface FactorsDeps {
   /** The configured ones, in their order. */
   modules: readonly MfaModule[];
   providers: ReadonlyMap<string, Pick<AuthProvider, 'require_mfa'>>;
-  mfaEnrolments: Pick<MfaEnrolments, 'ofUser' | 'isRequired'>;
-  credentials: Pick<Credentials, 'ofUser'>;
+  mfaEnrolments: Pick<MfaEnrolmentRepository, 'ofUser' | 'isRequired'>;
+  credentials: Pick<CredentialRepository, 'ofUser'>;
 }
 
 export type Factors = ReturnType<typeof createFactors>;

@@ -4,7 +4,7 @@ import { type Policy, SYSTEM_POLICIES } from '../domain/policy.ts';
 import type { Database } from '../postgres/database.ts';
 import { withMigrationLock } from '../postgres/migrations/migration_lock.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Group, Groups as GroupRows } from '../repository/groups.ts';
+import type { Group, GroupRepository as GroupRows } from '../repository/groups.ts';
 
 /** What people read (HA contract 2.2). */
 const SYSTEM_NAMES: Readonly<Record<string, string>> = {

@@ -7,7 +7,7 @@ import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Credentials } from '../repository/credentials.ts';
+import type { CredentialRepository } from '../repository/credentials.ts';
 import { type SpentLinkCode, spendLinkCode } from '../repository/link_codes.ts';
 import { authorizationCodeHash } from '../tokens/authorization_code.ts';
 import { type Actor, doneBy } from './actor.ts';
@@ -15,7 +15,7 @@ import type { FreshLogin } from './fresh_login.ts';
 
 export interface LinkUserDeps {
   database: Pick<Database, 'transaction'>;
-  credentials: Pick<Credentials, 'findIdentity'>;
+  credentials: Pick<CredentialRepository, 'findIdentity'>;
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
   /** The ways in there are: a code of another one links nothing. */

@@ -18,11 +18,11 @@ import { typedReadings } from '../domain/text.ts';
 import { violates } from '../postgres/constraint.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Credential, Credentials } from '../repository/credentials.ts';
+import type { Credential, CredentialRepository } from '../repository/credentials.ts';
 import { removeDeviceCookies } from '../repository/device_cookies.ts';
-import type { LocalLogins as LocalLoginRows } from '../repository/local_logins.ts';
+import type { LocalLoginRepository as LocalLoginRows } from '../repository/local_logins.ts';
 import { type Renaming, USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
-import type { UserEntry, Users } from '../repository/users.ts';
+import type { UserListEntry, UserRepository } from '../repository/users.ts';
 import { type Actor, doneBy, protectAdministrator, protectOwner, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
@@ -32,10 +32,10 @@ type Attempt = (username: string, guess: () => Promise<boolean>) => Promise<bool
 
 export interface LocalLoginsDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'find' | 'lock'>;
+  users: Pick<UserRepository, 'find' | 'lock'>;
   localLogins: LocalLoginRows;
   usernames: Pick<Usernames, 'rename'>;
-  credentials: Pick<Credentials, 'ofUserAt' | 'insert'>;
+  credentials: Pick<CredentialRepository, 'ofUserAt' | 'insert'>;
   signOut: SignOut;
   freshLogin: FreshLogin;
   /** Of accounts/credentials.ts. */
@@ -46,7 +46,7 @@ export interface LocalLoginsDeps {
   minimum_password_length: number;
 }
 
-type Transaction = Parameters<Users['lock']>[0];
+type Transaction = Parameters<UserRepository['lock']>[0];
 
 export type LocalLogins = ReturnType<typeof createLocalLogins>;
 
@@ -208,7 +208,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
 }
 
 /** An administrator who chose the password could log in as that user, so it is only for one who never could log in and has no such rights. */
-function requireMayAdd(actor: Actor, user: UserEntry): void {
+function requireMayAdd(actor: Actor, user: UserListEntry): void {
   protectAdministrator(actor, user);
   if (user.credentials.length > 0) requireOwner(actor);
 }

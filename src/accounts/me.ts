@@ -1,15 +1,15 @@
 // What callers are told of themselves (HA contract 11.3, auth/current_user), and what they change of it.
 import { AuthError } from '../domain/errors.ts';
 import type { ProfilePatch } from '../domain/profile.ts';
-import type { Credentials } from '../repository/credentials.ts';
-import type { Users as UserRows } from '../repository/users.ts';
+import type { CredentialRepository } from '../repository/credentials.ts';
+import type { UserRepository as UserRows } from '../repository/users.ts';
 import type { Caller } from '../tokens/bearer.ts';
 import type { Actor } from './actor.ts';
 import type { Mfa } from './mfa.ts';
 import type { Users } from './users.ts';
 
 export interface MeDeps {
-  credentials: Pick<Credentials, 'ofUser'>;
+  credentials: Pick<CredentialRepository, 'ofUser'>;
   users: Pick<UserRows, 'find'>;
   update: Users['update'];
   mfa: Pick<Mfa, 'list'>;

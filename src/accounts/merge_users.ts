@@ -6,15 +6,15 @@ import type { User } from '../domain/user.ts';
 import { violates } from '../postgres/constraint.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Credentials } from '../repository/credentials.ts';
-import type { UserEntry, Users } from '../repository/users.ts';
+import type { CredentialRepository } from '../repository/credentials.ts';
+import type { UserListEntry, UserRepository } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, doneBy, protectAdministrator, protectOwner, requireApprover } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
 export interface MergeUsersDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'find' | 'lock' | 'remove'>;
-  credentials: Pick<Credentials, 'moveAll'>;
+  users: Pick<UserRepository, 'find' | 'lock' | 'remove'>;
+  credentials: Pick<CredentialRepository, 'moveAll'>;
   audit: Pick<AuditEvents, 'insert'>;
   freshLogin: FreshLogin;
   clock: Clock;
@@ -33,7 +33,7 @@ export function createMergeUsers({ database, users, credentials, freshLogin, aud
     return { waiting: found.get(id) ?? notFound(), into: found.get(into_id) ?? notFound() };
   }
 
-  async function merge(trx: Transaction, id: string, into_id: string, actor: Actor): Promise<UserEntry> {
+  async function merge(trx: Transaction, id: string, into_id: string, actor: Actor): Promise<UserListEntry> {
     const { waiting, into } = await lockBoth(trx, id, into_id);
     protectOwner(actor, waiting);
     protectOwner(actor, into);
@@ -51,7 +51,7 @@ export function createMergeUsers({ database, users, credentials, freshLogin, aud
 
   return {
     /** Gives every login of a user who waits to another user, and deletes the one who waited. */
-    async approveInto(id: string, into_id: string, actor: Actor): Promise<UserEntry> {
+    async approveInto(id: string, into_id: string, actor: Actor): Promise<UserListEntry> {
       requireApprover(actor, approvals_by);
       await freshLogin.require(actor);
       try {

@@ -3,9 +3,9 @@ import { AuthError } from '../domain/errors.ts';
 import { type MfaModule, onlyFactorKey } from '../domain/mfa_module.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Credentials } from '../repository/credentials.ts';
-import type { MfaEnrolmentEntry, MfaEnrolments } from '../repository/mfa_enrolments.ts';
-import type { Users } from '../repository/users.ts';
+import type { CredentialRepository } from '../repository/credentials.ts';
+import type { MfaEnrolmentEntry, MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
+import type { UserRepository } from '../repository/users.ts';
 import { type Actor, doneBy, protectOwner, requireOwner } from './actor.ts';
 import type { Factors } from './factors.ts';
 import type { FreshLogin } from './fresh_login.ts';
@@ -16,9 +16,9 @@ type Trx = Parameters<Parameters<Database['transaction']>[0]>[0];
 
 export interface MfaDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'lock'>;
-  credentials: Pick<Credentials, 'ofUser' | 'remove'>;
-  mfaEnrolments: Pick<MfaEnrolments, 'list' | 'remove' | 'rename'>;
+  users: Pick<UserRepository, 'lock'>;
+  credentials: Pick<CredentialRepository, 'ofUser' | 'remove'>;
+  mfaEnrolments: Pick<MfaEnrolmentRepository, 'list' | 'remove' | 'rename'>;
   factors: Factors;
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;

@@ -5,8 +5,8 @@ import { AuthError } from '../domain/errors.ts';
 import { type Field, fitInput, type Input } from '../domain/form.ts';
 import type { MfaModule, SetupStep } from '../domain/mfa_module.ts';
 import { randomId } from '../domain/secret.ts';
-import type { MfaFailures } from '../repository/mfa_failures.ts';
-import type { MfaSetupFlow, MfaSetupFlows } from '../repository/mfa_setup_flows.ts';
+import type { MfaFailureRepository } from '../repository/mfa_failures.ts';
+import type { MfaSetupFlow, MfaSetupFlowRepository } from '../repository/mfa_setup_flows.ts';
 import type { Actor, LoginProof } from './actor.ts';
 import type { Enrol } from './enrol.ts';
 import type { Factors } from './factors.ts';
@@ -54,8 +54,8 @@ export interface MfaSetupDeps {
   factors: Factors;
   freshLogin: FreshLogin;
   enrol: Enrol;
-  mfaSetupFlows: MfaSetupFlows;
-  mfaFailures: Pick<MfaFailures, 'count'>;
+  mfaSetupFlows: MfaSetupFlowRepository;
+  mfaFailures: Pick<MfaFailureRepository, 'count'>;
   clock: Clock;
 }
 

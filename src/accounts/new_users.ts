@@ -10,18 +10,18 @@ import { cleanText } from '../domain/text.ts';
 import type { User } from '../domain/user.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Credentials, NewPerson } from '../repository/credentials.ts';
+import type { CredentialRepository, NewPerson } from '../repository/credentials.ts';
 import type { Usernames } from '../repository/usernames.ts';
-import type { Users } from '../repository/users.ts';
+import type { UserRepository } from '../repository/users.ts';
 import { NO_PROFILE, retryTaken, statedChange } from './profiles.ts';
 
 const MAX_NAME_LENGTH = 256;
 
 export interface NewUsersDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'find' | 'countPending' | 'updateProfile'>;
+  users: Pick<UserRepository, 'find' | 'countPending' | 'updateProfile'>;
   usernames: Pick<Usernames, 'assign'>;
-  credentials: Pick<Credentials, 'findIdentity' | 'insertWithUser'>;
+  credentials: Pick<CredentialRepository, 'findIdentity' | 'insertWithUser'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   /** Users that may wait for approval at the same time. */

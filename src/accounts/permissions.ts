@@ -1,7 +1,7 @@
 // Whether a user may do something: the owner everything, others what their groups allow together (HA contract 13). Asked by resource servers.
 import { AuthError } from '../domain/errors.ts';
 import { compilePolicy, mergePolicies, type PolicyObject } from '../domain/policy.ts';
-import type { Groups } from '../repository/groups.ts';
+import type { GroupRepository } from '../repository/groups.ts';
 
 export interface Permission {
   category: string;
@@ -12,7 +12,7 @@ export interface Permission {
 
 export type Permissions = ReturnType<typeof createPermissions>;
 
-export function createPermissions({ groups }: { groups: Pick<Groups, 'rights'> }) {
+export function createPermissions({ groups }: { groups: Pick<GroupRepository, 'rights'> }) {
   return {
     /** An inactive user may do nothing; throws `not_found` for one that does not exist. */
     async check(user_id: string, { category, object, key }: Permission): Promise<boolean> {

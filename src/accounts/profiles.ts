@@ -21,7 +21,7 @@ import { violates } from '../postgres/constraint.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import { USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
-import type { ProfileChange, UserEntry, Users } from '../repository/users.ts';
+import type { ProfileChange, UserListEntry, UserRepository } from '../repository/users.ts';
 import { type Actor, requireOwner } from './actor.ts';
 
 const PROFILE_INDEXES = ['users_verified_email', ...USERNAME_INDEXES];
@@ -60,14 +60,14 @@ function emailChange(
 }
 
 /** What a person will be called, by the first of their logins that says something usable. */
-export function suggestionFor({ credentials, email, name }: Pick<UserEntry, 'credentials' | 'email' | 'name'>): string | null {
+export function suggestionFor({ credentials, email, name }: Pick<UserListEntry, 'credentials' | 'email' | 'name'>): string | null {
   const [suggestion = null] = credentials.flatMap(({ data }) => suggestedUsername({ data, email, name }) ?? []);
   return suggestion;
 }
 
 /** What a login changes: an address follows the login it came from, and what is missing is filled in. */
 export function statedChange(
-  before: Pick<UserEntry, 'email' | 'email_verified' | 'email_credential_id' | 'picture' | 'locale' | 'zoneinfo'>,
+  before: Pick<UserListEntry, 'email' | 'email_verified' | 'email_credential_id' | 'picture' | 'locale' | 'zoneinfo'>,
   identity: Identity,
   credential_id: string,
 ): ProfileChange {
@@ -81,7 +81,7 @@ export function statedChange(
 }
 
 function statedEmail(
-  before: Pick<UserEntry, 'email' | 'email_verified' | 'email_credential_id'>,
+  before: Pick<UserListEntry, 'email' | 'email_verified' | 'email_credential_id'>,
   { email: vouched, unverified_email, email_verified = false }: Identity,
   credential_id: string,
 ): ProfileChange {
@@ -101,7 +101,7 @@ function isSameEmail(email: string | null, other: string | null): boolean {
 
 export interface ProfilesDeps {
   database: Pick<Database, 'transaction'>;
-  users: Pick<Users, 'updateProfile'>;
+  users: Pick<UserRepository, 'updateProfile'>;
   usernames: Usernames;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
@@ -113,7 +113,7 @@ export function createProfiles({ database, users, usernames, audit, clock }: Pro
   type Transaction = Parameters<typeof users.updateProfile>[0];
 
   /** Names a person whose row the version before made or renamed, or who was never called anything before. */
-  async function name(trx: Transaction, user: UserEntry, provider: AuthProvider, identity: Identity): Promise<string | null> {
+  async function name(trx: Transaction, user: UserListEntry, provider: AuthProvider, identity: Identity): Promise<string | null> {
     const user_id = user.id;
     if (isLocal(provider)) {
       const outcome = await usernames.rename(trx, { user_id, to: identity.subject, now: clock(), reuse_retired: false });
@@ -128,7 +128,7 @@ export function createProfiles({ database, users, usernames, audit, clock }: Pro
     async follow(
       provider: AuthProvider,
       identity: Identity,
-      user: UserEntry,
+      user: UserListEntry,
       credential_id: string,
       remote_address: string,
     ): Promise<void> {

@@ -2,13 +2,13 @@
 // Grants of logins are made by the redemption of a code.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/pagination.ts';
+import { type Page, type PageRequest, pageSize, readCursor, buildPage } from '../domain/pagination.ts';
 import { randomId } from '../domain/secret.ts';
 import { HOME_ASSISTANT, type RefreshToken, type TokenType } from '../domain/token.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { RefreshTokens as RefreshTokenRows } from '../repository/refresh_tokens.ts';
-import type { Users } from '../repository/users.ts';
+import type { RefreshTokenRepository as RefreshTokenRows } from '../repository/refresh_tokens.ts';
+import type { UserRepository } from '../repository/users.ts';
 import type { Caller } from '../tokens/bearer.ts';
 import type { GrantDeps } from '../tokens/grant.ts';
 import type { Issuer } from '../tokens/issuer.ts';
@@ -28,7 +28,7 @@ const DEFAULT_IDLE_LIFETIME = 90 * DAY;
 export interface RefreshTokensDeps {
   database: Pick<Database, 'transaction'>;
   refreshTokens: Pick<RefreshTokenRows, 'list' | 'find' | 'create' | 'revoke' | 'setIdleLifetime'>;
-  users: Pick<Users, 'find' | 'lock'>;
+  users: Pick<UserRepository, 'find' | 'lock'>;
   signOut: SignOut;
   freshLogin: FreshLogin;
   issuer: Issuer;
@@ -116,7 +116,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
     ): Promise<Page<RefreshTokenItem>> {
       const after = readCursor(request.cursor);
       const rows = await refreshTokens.list({ user_id, now: clock(), limit: pageSize(request) + 1, after });
-      const { items, next_cursor } = toPage(rows, request);
+      const { items, next_cursor } = buildPage(rows, request);
       return { items: items.map((grant) => itemOf(grant, current_id)), next_cursor };
     },
 

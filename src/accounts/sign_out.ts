@@ -4,14 +4,14 @@ import type { Clock } from '../domain/clock.ts';
 import type { TokenType } from '../domain/token.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import { endLoginsOf } from '../repository/login_flows.ts';
-import type { RefreshTokens } from '../repository/refresh_tokens.ts';
-import type { EndedSession, SessionEnds } from '../repository/session_ends.ts';
-import { endUnredeemed } from '../repository/unredeemed.ts';
+import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
+import type { EndedSession, SessionEndRepository } from '../repository/session_ends.ts';
+import { revokeUnredeemedCodes } from '../repository/unredeemed.ts';
 import { type Actor, doneBy } from './actor.ts';
 
 export interface SignOutDeps {
-  sessionEnds: Pick<SessionEnds, 'endAll' | 'endOfCredential' | 'endOne'>;
-  refreshTokens: Pick<RefreshTokens, 'revokeAll'>;
+  sessionEnds: Pick<SessionEndRepository, 'endAll' | 'endOfCredential' | 'endOne'>;
+  refreshTokens: Pick<RefreshTokenRepository, 'revokeAll'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
 }
@@ -52,7 +52,7 @@ export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: Sign
       { user_id, except_id, token_type = null }: { user_id: string; except_id: string | null; token_type?: TokenType | null },
       actor: Actor,
     ) {
-      if (token_type === null || token_type === 'normal') await endUnredeemed(trx, user_id);
+      if (token_type === null || token_type === 'normal') await revokeUnredeemedCodes(trx, user_id);
       const revoked = await refreshTokens.revokeAll({ user_id, token_type, except_id }, trx);
       const event = { type: 'refresh_token.revoked', ...doneBy(actor), target_user_id: user_id } as const;
       await audit.insert(trx, ...revoked.map(({ id, token_type }) => ({ ...event, detail: { refresh_token_id: id, token_type } })));

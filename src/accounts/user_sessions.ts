@@ -1,17 +1,17 @@
 // The browser sessions of a person as they and administrators see them: listed, and ended one by one. How a session begins is in login/session.ts.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/pagination.ts';
+import { type Page, type PageRequest, pageSize, readCursor, buildPage } from '../domain/pagination.ts';
 import type { Database } from '../postgres/database.ts';
-import type { ListedSession, Sessions } from '../repository/sessions.ts';
-import type { Users } from '../repository/users.ts';
+import type { ListedSession, SessionRepository } from '../repository/sessions.ts';
+import type { UserRepository } from '../repository/users.ts';
 import { type Actor, protectOwner } from './actor.ts';
 import type { SignOut } from './sign_out.ts';
 
 export interface UserSessionsDeps {
   database: Pick<Database, 'transaction'>;
-  sessions: Pick<Sessions, 'list'>;
-  users: Pick<Users, 'find' | 'lock'>;
+  sessions: Pick<SessionRepository, 'list'>;
+  users: Pick<UserRepository, 'find' | 'lock'>;
   signOut: SignOut;
   clock: Clock;
   /** Seconds without use after which a session ends. */
@@ -38,7 +38,7 @@ export function createUserSessions({ database, sessions, users, signOut, clock, 
       const wanted = { user_id, now: clock(), idle, sid, refresh_token_id, after, limit: pageSize(request) + 1 };
       const rows = await sessions.list(wanted);
       if (rows.length === 0 && !(await users.find(user_id))) throw new AuthError('not_found', 'User not found');
-      const { items, next_cursor } = toPage(rows, request);
+      const { items, next_cursor } = buildPage(rows, request);
       return { items: items.map((item) => ({ ...item, expires_at: endOf(item, idle) })), next_cursor };
     },
 

@@ -9,9 +9,9 @@ import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Groups } from '../repository/groups.ts';
+import type { GroupRepository } from '../repository/groups.ts';
 import type { Usernames } from '../repository/usernames.ts';
-import type { LockedUser, UserChange, UserEntry, Users as UserRows } from '../repository/users.ts';
+import type { LockedUser, UserChange, UserListEntry, UserRepository as UserRows } from '../repository/users.ts';
 import { type Actor, type ApprovalsBy, doneBy, protectOwner, requireApprover, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import { requireName } from './names.ts';
@@ -22,7 +22,7 @@ export interface UsersDeps {
   database: Pick<Database, 'transaction'>;
   users: UserRows;
   usernames: Usernames;
-  groups: Pick<Groups, 'replaceMemberships'>;
+  groups: Pick<GroupRepository, 'replaceMemberships'>;
   signOut: Pick<SignOut, 'sessions' | 'grants'>;
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
@@ -60,11 +60,11 @@ type Transaction = Parameters<UserRows['lock']>[0];
 export type Users = ReturnType<typeof createUsers>;
 
 export function createUsers({ database, users, usernames, groups, signOut, freshLogin, audit, clock, approvals_by }: UsersDeps) {
-  async function get(id: string, trx?: Transaction): Promise<UserEntry> {
+  async function get(id: string, trx?: Transaction): Promise<UserListEntry> {
     return (await users.find(id, trx)) ?? notFound();
   }
 
-  async function make(user: NewUser & { system_generated: boolean }, actor: Actor): Promise<UserEntry> {
+  async function make(user: NewUser & { system_generated: boolean }, actor: Actor): Promise<UserListEntry> {
     const { group_ids = [], local_only = false, system_generated } = user;
     if (group_ids.length > 0 || isGiven(user, LOGIN_FIELDS)) await freshLogin.require(actor);
     const id = randomId();
@@ -104,7 +104,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
   }
 
   /** Runs a change while nobody else changes this user, and answers what became of it. */
-  async function change(id: string, work: (trx: Transaction, user: LockedUser) => Promise<void>): Promise<UserEntry> {
+  async function change(id: string, work: (trx: Transaction, user: LockedUser) => Promise<void>): Promise<UserListEntry> {
     return await inTransaction(async (trx) => {
       await work(trx, (await users.lock(trx, id)) ?? notFound());
       return await get(id, trx);
@@ -126,7 +126,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     list: (request: PageRequest) => users.page(request),
 
     /** Throws `not_found`. */
-    get: (id: string): Promise<UserEntry> => get(id),
+    get: (id: string): Promise<UserListEntry> => get(id),
 
     /** A person: active, and until it has a login without a way in. */
     create: (user: NewUser, actor: Actor) => make({ ...user, system_generated: false }, actor),
@@ -134,7 +134,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     /** A machine, which never logs in; see `createSystem` in refresh_tokens.ts. */
     createSystem: (user: NewUser, actor: Actor) => make({ ...user, system_generated: true }, actor),
 
-    async update(id: string, patch: UserPatch, actor: Actor): Promise<UserEntry> {
+    async update(id: string, patch: UserPatch, actor: Actor): Promise<UserListEntry> {
       if (isGiven(patch, [...LOGIN_FIELDS, ...ACCESS_FIELDS])) await freshLogin.require(actor);
       const { group_ids, ...given } = { ...patch, ...(patch.name !== undefined && { name: requireName(patch.name) }) };
       return await change(id, async (trx, user) => {
@@ -153,7 +153,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     },
 
     /** Lets in a user whom a login made, with other groups than the default ones where these are given. */
-    async approve(id: string, { group_ids }: { group_ids?: readonly string[] | undefined }, actor: Actor): Promise<UserEntry> {
+    async approve(id: string, { group_ids }: { group_ids?: readonly string[] | undefined }, actor: Actor): Promise<UserListEntry> {
       requireApprover(actor, approvals_by);
       await freshLogin.require(actor);
       return await change(id, async (trx, user) => {
@@ -183,7 +183,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     },
 
     /** Only the owner gives ownership away. */
-    async handOverOwnership(id: string, actor: Actor): Promise<UserEntry> {
+    async handOverOwnership(id: string, actor: Actor): Promise<UserListEntry> {
       requireOwner(actor);
       await freshLogin.require(actor);
       return await database.transaction(async (trx) => {

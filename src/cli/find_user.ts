@@ -1,12 +1,12 @@
 // Whom a word on the command line means: an id, a username, or a name that only one user has.
 import { strip } from '../domain/text.ts';
-import type { UserEntry } from '../repository/users.ts';
+import type { UserListEntry } from '../repository/users.ts';
 import { refusal } from './exit.ts';
 import type { CliParts } from './parts.ts';
 import { allOf } from './table.ts';
 
 /** Throws when nobody is meant, and when several may be: a guess could delete the wrong one. */
-export async function findUser({ users }: Pick<CliParts, 'users'>, word: string): Promise<UserEntry> {
+export async function findUser({ users }: Pick<CliParts, 'users'>, word: string): Promise<UserListEntry> {
   const name = strip(word);
   const matches = (await allOf(users.list)).filter((user) => user.id === word || user.username === name || user.name === name);
   const [match, another] = matches;
@@ -16,6 +16,6 @@ export async function findUser({ users }: Pick<CliParts, 'users'>, word: string)
 }
 
 /** How a user is told of: `Paula (paula, 4f3a…)`. */
-export function labelOf({ id, name, username }: Pick<UserEntry, 'id' | 'name' | 'username'>): string {
+export function labelOf({ id, name, username }: Pick<UserListEntry, 'id' | 'name' | 'username'>): string {
   return `${name ?? 'User'} (${[username, id].filter((text) => text !== null).join(', ')})`;
 }

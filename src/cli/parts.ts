@@ -10,7 +10,7 @@ import type { RefreshTokens } from '../accounts/refresh_tokens.ts';
 import type { RevokeAll } from '../accounts/revoke_all.ts';
 import type { Users } from '../accounts/users.ts';
 import type { Config } from '../config/load.ts';
-import type { TryProvider } from '../login/provider_test.ts';
+import type { ProviderTest } from '../login/provider_test.ts';
 import type { Throttle } from '../login/throttle.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Keyring } from '../tokens/keyring.ts';
@@ -32,7 +32,7 @@ export interface CliParts {
   revokeAll: RevokeAll;
   mfa: Pick<Mfa, 'list' | 'reset'>;
   keyring: Pick<Keyring, 'list' | 'rotate'>;
-  tryProvider: TryProvider;
+  tryProvider: ProviderTest;
   throttle: Pick<Throttle, 'listBans' | 'lift'>;
   audit: Pick<AuditEvents, 'find'>;
   /** Seals with the current secret_key what a previous one sealed; answers how many values. */

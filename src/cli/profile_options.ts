@@ -1,7 +1,7 @@
 // The options by which commands change a person's profile.
 import type { Command } from 'commander';
 import type { ProfilePatch } from '../domain/profile.ts';
-import type { UserEntry } from '../repository/users.ts';
+import type { UserListEntry } from '../repository/users.ts';
 import type { CliContext } from './command.ts';
 
 export interface ProfileOptions {
@@ -36,7 +36,7 @@ export function profileOf({ email, emailVerified, emailUnverified, picture, loca
 }
 
 /** Says so where an address was meant to count as verified and does not. */
-export function noteUnverified({ io }: CliContext, asked: ProfilePatch, { email, email_verified }: UserEntry): void {
+export function noteUnverified({ io }: CliContext, asked: ProfilePatch, { email, email_verified }: UserListEntry): void {
   if (email === null || email_verified || asked.email_verified === false) return;
   if (asked.email !== undefined || asked.email_verified) io.err(`${email} stays unverified: it is verified for somebody else\n`);
 }

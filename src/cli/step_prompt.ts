@@ -1,7 +1,7 @@
 // Answers to the steps of a login at the command line: given beforehand, or asked for at the terminal.
 import { createInterface } from 'node:readline';
 import type { Field } from '../domain/form.ts';
-import type { TryStep } from '../login/provider_test.ts';
+import type { ProviderTestStep } from '../login/provider_test.ts';
 import type { Io } from './command.ts';
 import { refusal, usageError } from './exit.ts';
 import { type PasswordOption, readSecretLine } from './password.ts';
@@ -19,7 +19,7 @@ export async function readGiven(io: Io, { username, passwordStdin }: PasswordOpt
 }
 
 /** The values of a form. Throws where something must be asked for and nobody is there, and when the answer given was wrong. */
-export async function answerForm(io: Io, step: TryStep & { type: 'form' }, given: Given | null): Promise<Record<string, string>> {
+export async function answerForm(io: Io, step: ProviderTestStep & { type: 'form' }, given: Given | null): Promise<Record<string, string>> {
   const values: Record<string, string> = {};
   for (const field of step.data_schema) {
     const value = givenFor(given, field.name) ?? (await ask(io, field, step));
@@ -32,7 +32,7 @@ function givenFor(given: Given | null, name: string): string | undefined {
   return name === 'username' || name === 'password' ? given?.[name] : undefined;
 }
 
-async function ask(io: Io, field: Field, { errors, detail }: TryStep & { type: 'form' }): Promise<string> {
+async function ask(io: Io, field: Field, { errors, detail }: ProviderTestStep & { type: 'form' }): Promise<string> {
   if (io.stdin.isTTY !== true) {
     if (errors?.base !== undefined) throw refusal(`The provider said ${errors.base}${detail === undefined ? '' : `: ${detail}`}`);
     throw usageError(`There is no terminal to ask for ${field.name} at: give --username and --password-stdin`);

@@ -1,24 +1,24 @@
 // A step of a provider's test in words for the operator. What a stranger's server says can move no cursor.
 import { stripVTControlCharacters } from 'node:util';
 import { cleanText } from '../domain/text.ts';
-import type { Foreseen } from '../login/login_preview.ts';
-import type { TryStep } from '../login/provider_test.ts';
+import type { PreviewedUser } from '../login/login_preview.ts';
+import type { ProviderTestStep } from '../login/provider_test.ts';
 
 /** Lines without their ends. */
-export function linesOf(step: TryStep): string[] {
+export function linesOf(step: ProviderTestStep): string[] {
   if (step.type === 'abort') return [];
   if (step.type === 'external') return [`Step ${step.step_id}: leads to`, step.url];
   if (step.type === 'form') return formLines(step);
   return ['The provider says', ...rows(step.identity), '', verdict(step.foreseen), ...rows(step.foreseen.user ?? {})];
 }
 
-function formLines({ step_id, data_schema, errors, detail }: TryStep & { type: 'form' }): string[] {
+function formLines({ step_id, data_schema, errors, detail }: ProviderTestStep & { type: 'form' }): string[] {
   const fields = data_schema.map(({ name }) => name).join(', ');
   const error = errors?.base === undefined ? [] : [`  ${errors.base}${detail === undefined ? '' : `: ${clean(detail)}`}`];
   return [`Step ${step_id}: a form with ${fields}`, ...error];
 }
 
-function verdict({ outcome, refusal }: Foreseen): string {
+function verdict({ outcome, refusal }: PreviewedUser): string {
   const who = {
     existing_user: 'The login is that of this user',
     linked_user: 'The login would be linked to this user, whom the provider picks',

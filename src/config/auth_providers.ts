@@ -11,7 +11,7 @@ import {
   readBlock,
 } from './block.ts';
 import { SYSTEM_GROUPS } from './group.ts';
-import { didYouMean, type Path, repeated } from './issues.ts';
+import { didYouMean, type Path, findDuplicates } from './issues.ts';
 import type { Ground } from './resolve.ts';
 import { isBlock } from './shape.ts';
 
@@ -32,7 +32,7 @@ export async function readAuthProviders(
     isBlock(block) && block.type === 'local' ? { ...block, type: LOCAL_TYPE } : block,
   );
   const at = (index: number): Path => ['auth_providers', index];
-  for (const index of repeated(providers.map(providerName)))
+  for (const index of findDuplicates(providers.map(providerName)))
     ground.complain(at(index), 'another provider has this type and id; give each an id of its own');
   providers.forEach((block, index) => {
     complainOfLocalId(block, at(index), ground);
@@ -46,7 +46,7 @@ export async function readAuthProviders(
 export async function readMfaModules(blocks: unknown, types: BlockSchemas, ground: Ground): Promise<MfaModuleBlock[]> {
   const modules = Array.isArray(blocks) ? blocks : DEFAULT_MFA_MODULES;
   const at = (index: number): Path => ['auth_mfa_modules', index];
-  for (const index of repeated(modules.map(moduleId)))
+  for (const index of findDuplicates(modules.map(moduleId)))
     ground.complain(at(index), 'another MFA module has this id; give each an id of its own');
   const read = await Promise.all(modules.map((block, index) => readBlock(block, at(index), types, commonMfaModuleKeys, ground)));
   return read.flatMap((block) => (block ? [{ ...block, id: block.id ?? block.type } as MfaModuleBlock] : []));

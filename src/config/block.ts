@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { CommonProviderConfig } from '../domain/auth_provider.ts';
 import { didYouMean, type Path } from './issues.ts';
-import { type Ground, settle } from './resolve.ts';
+import { type Ground, resolveSettings } from './resolve.ts';
 import { isBlock } from './shape.ts';
 import { displayName, identifier } from './value.ts';
 import { check } from './wording.ts';
@@ -47,7 +47,7 @@ export async function readBlock(block: unknown, path: Path, types: BlockSchemas,
   const own = typeof type === 'string' ? types.get(type) : undefined;
   if (!own) return ground.complain([...path, 'type'], unknownType(type, [...types.keys()].sort()));
   const schema = own.safeExtend(common).strict();
-  return check(schema, await settle(schema, block, path, ground), path, ground.complain);
+  return check(schema, await resolveSettings(schema, block, path, ground), path, ground.complain);
 }
 
 function unknownType(type: unknown, known: string[]): string {

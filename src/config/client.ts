@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isUrlClientId } from '../domain/client_id.ts';
 import {
   type ClientFields,
-  clientComplaints,
+  clientMetadataIssues,
   clientFields,
   completeClient,
   operatorFields,
@@ -12,7 +12,7 @@ import {
 } from '../domain/client_metadata.ts';
 import { isScope, STANDARD_SCOPES } from '../domain/scope.ts';
 import { duration } from './duration.ts';
-import { didYouMean, repeated } from './issues.ts';
+import { didYouMean, findDuplicates } from './issues.ts';
 import type { Ground } from './resolve.ts';
 import { isBlock } from './shape.ts';
 import { bearerText, secretText } from './value.ts';
@@ -80,9 +80,9 @@ export function readClients(
 ): ConfiguredClient[] {
   const clients: unknown[] = Array.isArray(block.clients) ? block.clients : [];
   const ids = clients.map((client) => (isBlock(client) && typeof client.client_id === 'string' ? client.client_id : ''));
-  for (const index of repeated(ids)) ground.complain(['clients', index, 'client_id'], 'another client has this client_id');
+  for (const index of findDuplicates(ids)) ground.complain(['clients', index, 'client_id'], 'another client has this client_id');
   const names = scopeNames(block.scopes);
-  for (const index of repeated(names)) ground.complain(['scopes', index, 'name'], 'another scope has this name');
+  for (const index of findDuplicates(names)) ground.complain(['scopes', index, 'name'], 'another scope has this name');
   const scopes = [...STANDARD_SCOPES, ...names];
   const rules = { allow_http_redirect_uris: block.allow_http_redirect_uris === true, allow_private_addresses: true, scopes, ...known };
   return clients.flatMap((client, index) => {
@@ -103,7 +103,7 @@ function fittingFields(client: unknown): z.output<typeof clientSchema> | undefin
   return clientSchema.safeParse(Object.fromEntries(Object.entries(client).filter(([field]) => !wrong.has(field)))).data;
 }
 
-type Rules = Parameters<typeof clientComplaints>[1] & { groups: readonly string[] };
+type Rules = Parameters<typeof clientMetadataIssues>[1] & { groups: readonly string[] };
 
 function readClient(given: z.output<typeof clientSchema>, index: number, rules: Rules, ground: Ground): ConfiguredClient {
   const { client_id, client_secret, previous_client_secret, ...fields } = given;
@@ -117,7 +117,7 @@ function readClient(given: z.output<typeof clientSchema>, index: number, rules: 
     complain(['client_secret'], `is not used by token_endpoint_auth_method ${client.token_endpoint_auth_method}`);
   if (client_secret === undefined && previous_client_secret !== undefined)
     complain(['previous_client_secret'], 'is used beside client_secret only');
-  for (const { path, message } of clientComplaints(client, rules)) complain(path, message);
+  for (const { path, message } of clientMetadataIssues(client, rules)) complain(path, message);
   for (const [place, id] of (client.allowed_group_ids ?? []).entries())
     if (!rules.groups.includes(id)) complain(['allowed_group_ids', place], `there is no such group${didYouMean(id, rules.groups)}`);
   return { ...client, client_id, secrets: [client_secret, previous_client_secret].filter((secret) => secret !== undefined) };

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { type Policy, SYSTEM_POLICIES } from '../domain/policy.ts';
-import { policyComplaints } from '../domain/policy_schema.ts';
+import { policyIssues } from '../domain/policy_schema.ts';
 import { isBlock } from './shape.ts';
 import { displayName, identifier } from './value.ts';
 
@@ -14,7 +14,7 @@ export const groupSchema = z.strictObject({
   name: displayName(),
   /** What its members may do. */
   policy: z.custom<Policy>().superRefine((policy, context) => {
-    const complaints = policy === undefined ? [{ path: [], message: 'is required' }] : policyComplaints(policy);
+    const complaints = policy === undefined ? [{ path: [], message: 'is required' }] : policyIssues(policy);
     for (const { path, message } of complaints) context.addIssue({ code: 'custom', path, message });
   }),
   /** Whether members need a second factor. */

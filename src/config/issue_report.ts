@@ -1,13 +1,13 @@
 // Turns complaints into lines that begin with the place to look at: the file's line and column, or the variable of the environment.
 
 import { pathText } from '../domain/json.ts';
-import type { Complaint, Path } from './issues.ts';
+import type { ConfigIssue, Path } from './issues.ts';
 import type { Position, YamlFile } from './yaml_file.ts';
 
 export interface ReportSource {
   file: string | undefined;
   yaml: YamlFile;
-  complaints: readonly Complaint[];
+  complaints: readonly ConfigIssue[];
   /** The variable that a path's value came from. */
   variables: ReadonlyMap<string, string>;
   /** The setting that names the file a secret came from. */
@@ -27,7 +27,7 @@ export function report(source: ReportSource): string[] {
 }
 
 /** A secret whose file could not be read is not missing as well. */
-function relevant({ complaints, secret_files }: ReportSource): Complaint[] {
+function relevant({ complaints, secret_files }: ReportSource): ConfigIssue[] {
   const told = new Set(complaints.map(({ path }) => pathText(path)));
   return complaints.flatMap((complaint) => {
     const path = secret_files.get(pathText(complaint.path));
@@ -36,7 +36,7 @@ function relevant({ complaints, secret_files }: ReportSource): Complaint[] {
   });
 }
 
-function lineOf({ path, variable, message }: Complaint, { file, yaml, variables }: ReportSource): Line {
+function lineOf({ path, variable, message }: ConfigIssue, { file, yaml, variables }: ReportSource): Line {
   const name = variable ?? variableOf(path, variables);
   if (name) return { position: undefined, text: `${name}: ${message}` };
   const setting = path.length > 0 ? `${pathText(path)}: ` : '';

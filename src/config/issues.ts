@@ -4,14 +4,14 @@
 export type Path = readonly (string | number)[];
 
 /** One thing that is wrong: with a setting, or with a variable of the environment that is none. */
-export interface Complaint {
+export interface ConfigIssue {
   path: Path;
   variable?: string;
   message: string;
 }
 
 /** Takes note of one thing that is wrong; reading goes on, so that all is told at once. */
-export type Complain = (path: Path, message: string) => void;
+export type ReportIssue = (path: Path, message: string) => void;
 
 /** Thrown by `loadConfig`. Each complaint reads `config.yaml:12:5 auth_providers[1].url: must be a https URL`. */
 export interface ConfigError extends Error {
@@ -27,7 +27,7 @@ export function isConfigError(error: unknown): error is ConfigError {
 }
 
 /** Where a name stands that was there before; empty names do not count. */
-export function repeated(names: readonly string[]): number[] {
+export function findDuplicates(names: readonly string[]): number[] {
   return names.flatMap((name, index) => (name !== '' && names.indexOf(name) < index ? [index] : []));
 }
 

@@ -11,9 +11,9 @@ import { overlayEnvironment } from './environment.ts';
 import { checkForwardAuth } from './forward_auth.ts';
 import { groupIds, SYSTEM_GROUPS } from './group.ts';
 import { report } from './issue_report.ts';
-import { type Complaint, configError, repeated } from './issues.ts';
+import { type ConfigIssue, configError, findDuplicates } from './issues.ts';
 import { resolveProxies } from './proxy_names.ts';
-import { type Ground, settle } from './resolve.ts';
+import { type Ground, resolveSettings } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { isBlock } from './shape.ts';
 import { check } from './wording.ts';
@@ -52,7 +52,7 @@ export function findConfigFile(env: Record<string, string | undefined>): string 
 /** Throws a `ConfigError` with all complaints at once. */
 export async function loadConfig({ file, env, ...types }: ConfigSource): Promise<Config> {
   const yaml = file === undefined ? NO_FILE : await readYamlFile(file);
-  const complaints: Complaint[] = [];
+  const complaints: ConfigIssue[] = [];
   const overlay = overlayEnvironment(yaml.value ?? {}, configSchema, env, (variable, message) =>
     complaints.push({ path: [], variable, message }),
   );
@@ -69,10 +69,10 @@ export async function loadConfig({ file, env, ...types }: ConfigSource): Promise
 }
 
 async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'env'>, ground: Ground): Promise<Config | undefined> {
-  const settled = await settle(configSchema, value, [], ground);
+  const settled = await resolveSettings(configSchema, value, [], ground);
   const block = isBlock(settled) ? settled : {};
   const groups = groupIds(block.groups);
-  for (const index of repeated(groups)) ground.complain(['groups', index, 'id'], 'another group has this id');
+  for (const index of findDuplicates(groups)) ground.complain(['groups', index, 'id'], 'another group has this id');
   if (block.database_url !== undefined && block.secret_key === undefined) ground.complain(['secret_key'], SECRET_KEY_MISSING);
   if (isBlock(block.database) && block.database.direct_url !== undefined && block.database_url === undefined)
     ground.complain(['database', 'direct_url'], 'is used beside database_url only');

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { pathText } from '../domain/json.ts';
-import type { Complain, Path } from './issues.ts';
+import type { ReportIssue, Path } from './issues.ts';
 import { readSecretFile } from './secret_file.ts';
 import { defaultOf, entries, isBlock, isMarked, unwrap } from './shape.ts';
 import { readTextFile } from './text_file.ts';
@@ -11,7 +11,7 @@ import { readTextFile } from './text_file.ts';
 export interface Ground {
   /** What relative paths count from. */
   folder: string;
-  complain: Complain;
+  complain: ReportIssue;
   /** Secrets by path, and the path of the setting that names their file. */
   secret_files: Map<string, Path>;
   /** Secrets by path as earlier versions read their files, where that was another text. */
@@ -19,7 +19,7 @@ export interface Ground {
 }
 
 /** The value with everything settled that its schema marks. */
-export async function settle(schema: z.ZodType, value: unknown, path: Path, ground: Ground): Promise<unknown> {
+export async function resolveSettings(schema: z.ZodType, value: unknown, path: Path, ground: Ground): Promise<unknown> {
   const kind = unwrap(schema);
   if (kind instanceof z.ZodObject && isBlock(value)) return settleBlock(kind, value, path, ground);
   if (kind instanceof z.ZodArray && Array.isArray(value)) return settleList(kind, value, path, ground);
@@ -42,7 +42,7 @@ async function complainOfCertificates(file: string, path: Path, ground: Ground):
 async function settleList(list: z.ZodArray, values: unknown[], path: Path, ground: Ground): Promise<unknown[]> {
   const { element } = list;
   if (!(element instanceof z.ZodType)) return values;
-  return Promise.all(values.map((value, index) => settle(element, value, [...path, index], ground)));
+  return Promise.all(values.map((value, index) => resolveSettings(element, value, [...path, index], ground)));
 }
 
 async function settleBlock(
@@ -56,7 +56,7 @@ async function settleBlock(
     if (isMarked(schema, 'secret')) await settleSecret(settled, key, unwrap(schema) instanceof z.ZodArray, path, ground);
     const given = settled[key] ?? (isMarked(schema, 'path') ? defaultOf(schema) : undefined);
     if (given === undefined) delete settled[key];
-    else settled[key] = await settle(schema, given, [...path, key], ground);
+    else settled[key] = await resolveSettings(schema, given, [...path, key], ground);
   }
   return settled;
 }

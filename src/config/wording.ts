@@ -1,7 +1,7 @@
 // Checks a value against a schema and words what is wrong, in a sentence an operator can act on. A schema's own wording goes first.
 
 import { z } from 'zod';
-import { type Complain, didYouMean, type Path } from './issues.ts';
+import { type ReportIssue, didYouMean, type Path } from './issues.ts';
 import { knownKeys, unwrap } from './shape.ts';
 
 const KINDS: Record<string, string> = {
@@ -19,7 +19,7 @@ export function check<Schema extends z.ZodObject>(
   schema: Schema,
   value: unknown,
   path: Path,
-  complain: Complain,
+  complain: ReportIssue,
 ): z.output<Schema> | undefined {
   const result = schema.safeParse(value, { error: wording });
   if (result.success) return result.data;

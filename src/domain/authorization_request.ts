@@ -31,7 +31,7 @@ const ANDROID_CLIENT = 'https://home-assistant.io/android';
 const WEAR_REDIRECT = /^https:\/\/wear\.googleapis(-cn)?\.com\/3p_auth\/io\.homeassistant\.companion\.android$/;
 
 /** Which dialect a request speaks. What names no client at all is answered in Home Assistant's. */
-export function profileOf(query: URLSearchParams): Profile {
+export function profileFor(query: URLSearchParams): Profile {
   const client_id = query.get('client_id') ?? '';
   // Registered names are anything but that.
   if (client_id !== '' && !/^https?:/i.test(client_id)) return 'standard';

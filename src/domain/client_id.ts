@@ -1,6 +1,6 @@
 // A client that is named by a URL and registered nowhere: which strings are such names (HA contract 4.1), and what a page may show of them.
 
-import { remembered } from './memoize.ts';
+import { memoize } from './memoize.ts';
 import { addressText, isLocalAddress, parseAddress, peerAddress } from './network.ts';
 import { asciiAuthority, parseUri } from './uri.ts';
 
@@ -20,7 +20,7 @@ export interface ClientId {
 const MAX_CLIENT_ID_LENGTH = 2048;
 
 /** Reads a client_id as a URL client's name, or answers null if it is none. */
-export const parseClientId = remembered((text): ClientId | null => {
+export const parseClientId = memoize((text): ClientId | null => {
   const uri = text.length <= MAX_CLIENT_ID_LENGTH ? parseUri(text) : null;
   if (!uri || (uri.scheme !== 'http' && uri.scheme !== 'https') || uri.fragment) return null;
   const path = uri.path || '/';

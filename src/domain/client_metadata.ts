@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CLIENT_PROFILES, type Client, RESPONSE_MODES } from './client.ts';
 import { FAPI2_DEFAULTS, fapi2Faults } from './fapi2.ts';
 import { isSpecialUse, parseAddress } from './network.ts';
-import { hostOf, isThisMachine, redirectUriComplaint } from './registered_redirect_uri.ts';
+import { hostOf, isThisMachine, redirectUriIssue } from './registered_redirect_uri.ts';
 import { isScope, parseScope } from './scope.ts';
 import { parseUri } from './uri.ts';
 
@@ -116,7 +116,7 @@ export interface ClientRules {
   scopes?: readonly string[] | undefined;
 }
 
-export interface ClientComplaint {
+export interface ClientMetadataIssue {
   /** RFC 7591 section 3.2.2: what is wrong is a redirect URI, or anything else. */
   code: 'unfit_redirect_uri' | 'invalid_client_metadata';
   path: (string | number)[];
@@ -124,7 +124,7 @@ export interface ClientComplaint {
 }
 
 /** Everything that is wrong with a client; each alone has the right shape. */
-export function clientComplaints(client: ClientFields, rules: ClientRules): ClientComplaint[] {
+export function clientMetadataIssues(client: ClientFields, rules: ClientRules): ClientMetadataIssue[] {
   return [
     ...redirectComplaints(client, rules),
     ...grantComplaints(client, rules),
@@ -134,10 +134,10 @@ export function clientComplaints(client: ClientFields, rules: ClientRules): Clie
   ];
 }
 
-function redirectComplaints(client: ClientFields, { allow_http_redirect_uris }: ClientRules): ClientComplaint[] {
+function redirectComplaints(client: ClientFields, { allow_http_redirect_uris }: ClientRules): ClientMetadataIssue[] {
   const complaints = (['redirect_uris', 'post_logout_redirect_uris'] as const).flatMap((field) =>
     client[field].flatMap((text, index) => {
-      const message = redirectUriComplaint(text, allow_http_redirect_uris);
+      const message = redirectUriIssue(text, allow_http_redirect_uris);
       return message === null ? [] : [{ code: 'unfit_redirect_uri' as const, path: [field, index], message }];
     }),
   );
@@ -148,7 +148,7 @@ function redirectComplaints(client: ClientFields, { allow_http_redirect_uris }: 
   ];
 }
 
-function grantComplaints(client: ClientFields, { grant_types, scopes }: ClientRules): ClientComplaint[] {
+function grantComplaints(client: ClientFields, { grant_types, scopes }: ClientRules): ClientMetadataIssue[] {
   return [
     ...unknown('grant_types', client.grant_types, grant_types, 'there is no such grant type'),
     ...unknown('scope', client.scope, scopes, 'there is no such scope'),
@@ -161,11 +161,11 @@ function grantComplaints(client: ClientFields, { grant_types, scopes }: ClientRu
   ];
 }
 
-function unknown(field: string, words: readonly string[], known: readonly string[] | undefined, message: string): ClientComplaint[] {
+function unknown(field: string, words: readonly string[], known: readonly string[] | undefined, message: string): ClientMetadataIssue[] {
   return words.flatMap((word, index) => (known?.includes(word) === false ? complainIf(true, field, `${message}: ${word}`, index) : []));
 }
 
-function keyComplaints({ token_endpoint_auth_method, jwks, jwks_uri }: ClientFields): ClientComplaint[] {
+function keyComplaints({ token_endpoint_auth_method, jwks, jwks_uri }: ClientFields): ClientMetadataIssue[] {
   const needs_key = token_endpoint_auth_method === 'private_key_jwt';
   return [
     ...complainIf(jwks !== null && jwks_uri !== null, 'jwks', 'give either jwks or jwks_uri, not both'),
@@ -188,7 +188,7 @@ function isPublicKey(key: unknown): boolean {
   return ['RSA', 'EC', 'OKP'].includes(String(key.kty)) && !PRIVATE_MEMBERS.some((member) => member in key);
 }
 
-function addressComplaints(client: ClientFields, { allow_private_addresses }: ClientRules): ClientComplaint[] {
+function addressComplaints(client: ClientFields, { allow_private_addresses }: ClientRules): ClientMetadataIssue[] {
   return (['jwks_uri', 'backchannel_logout_uri'] as const).flatMap((field) => {
     const text = client[field];
     return complainIf(
@@ -209,7 +209,7 @@ export function isFetchable(text: string, allow_private_addresses: boolean): boo
   return scheme === 'https' && (allow_private_addresses || !isInside);
 }
 
-function complainIf(is_wrong: boolean, field: string, message: string, index?: number): ClientComplaint[] {
+function complainIf(is_wrong: boolean, field: string, message: string, index?: number): ClientMetadataIssue[] {
   if (!is_wrong) return [];
   return [{ code: 'invalid_client_metadata', path: index === undefined ? [field] : [field, index], message }];
 }

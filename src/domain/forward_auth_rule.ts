@@ -1,5 +1,5 @@
 // What it takes to be let through to a protected host: the first rule that fits decides, and where none does, nobody is.
-import { foldPath, pathReadings } from './path_normalizations.ts';
+import { foldPath, pathNormalizations } from './path_normalizations.ts';
 
 export interface ForwardAuthRule {
   /** In lower case, with its port where that is not the usual one. */
@@ -45,7 +45,7 @@ export interface Demand {
  * Each reading adds to the demand, none takes away from it.
  */
 export function demandOf({ written, folded }: CompiledRules, host: string, uri: string): Demand | null {
-  const readings = pathReadings(uri);
+  const readings = pathNormalizations(uri);
   if (!readings) return null;
   const demand = { is_public: true, allows_preflight: true, groups: new Set<readonly string[]>() };
   for (const path of readings) if (!addDemand(demand, written, host, path) || !addDemand(demand, folded, host, foldPath(path))) return null;
@@ -70,7 +70,7 @@ const OWN_PATH = ['/.latchkey'];
 
 /** Whether every reading of the path is below our own. */
 export function isOwnPath(uri: string): boolean {
-  return pathReadings(uri)?.every((path) => isBelow(path, OWN_PATH)) === true;
+  return pathNormalizations(uri)?.every((path) => isBelow(path, OWN_PATH)) === true;
 }
 
 /** Whether a member of these groups satisfies it. */

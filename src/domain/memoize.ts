@@ -6,7 +6,7 @@ const MAX_LENGTH = 1_000;
 const MOST = 1_000;
 
 /** The same function. Its answers are handed out more than once, so nobody may change one. */
-export function remembered<Answer>(ask: (text: string) => Answer): (text: string) => Answer {
+export function memoize<Answer>(ask: (text: string) => Answer): (text: string) => Answer {
   const answers = new Map<string, Answer>();
   return (text) => {
     if (answers.has(text)) return answers.get(text) as Answer;

@@ -82,11 +82,11 @@ export interface MfaModule {
     now: Date;
   }): Promise<SetupStep>;
   /** Where the factor can also be the only one. */
-  only_factor?: OnlyFactor;
+  only_factor?: PasswordlessFactor;
 }
 
 /** A factor that says who somebody is and proves it twice over: by a thing they have, and by what they know or are. */
-export interface OnlyFactor {
+export interface PasswordlessFactor {
   challenge(now: Date): Promise<{ state: JsonObject; description_placeholders: Record<string, string> }>;
   /** The device that an answer claims to come from; null for what is no answer. */
   deviceOf(values: Values): string | null;

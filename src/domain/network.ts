@@ -1,7 +1,7 @@
 // IP addresses and networks as numbers: what is local, what an outbound fetch must not reach, what a failure is counted under.
 // Names, zone ids, shortened and octal forms are never addresses here; whoever gets null must refuse.
 import { isIP } from 'node:net';
-import { remembered } from './memoize.ts';
+import { memoize } from './memoize.ts';
 
 /** An IP address; `value` is its 32 or 128 bits. An IPv4-mapped IPv6 address stays IPv6 until someone calls `unmapped`. */
 export interface Address {
@@ -82,7 +82,7 @@ export function isLoopback(address: string): boolean {
 }
 
 /** Home Assistant's "local": loopback or private, also IPv4-mapped, or link-local. 100.64/10 is not, nor is what is no address. */
-export const isLocalAddress = remembered((address): boolean => {
+export const isLocalAddress = memoize((address): boolean => {
   const parsed = parseAddress(address);
   if (!parsed) return false;
   const plain = unmapped(parsed);
@@ -108,7 +108,7 @@ export function isSpecialUse(address: string): boolean {
 }
 
 /** What failures of an address are counted under: the IPv4 address itself, or the /64 network that one IPv6 household owns. */
-export const failureKey = remembered((address): string => {
+export const failureKey = memoize((address): string => {
   const parsed = peerAddress(address);
   if (!parsed) return address;
   if (parsed.family === 4) return addressText(parsed);

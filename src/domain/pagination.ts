@@ -17,13 +17,13 @@ export interface Page<Item> {
 }
 
 /** The place of a row in a list that goes by age. */
-export interface Place {
+export interface PageCursor {
   created_at: Date;
   id: string;
 }
 
 /** The place a cursor holds; null for the first page. Throws `invalid_format` when it is none of ours. */
-export function readCursor(cursor: string | null): Place | null {
+export function readCursor(cursor: string | null): PageCursor | null {
   if (cursor === null) return null;
   const [, time, id] = /^(\d{1,15})\.([0-9a-z_-]{1,64})$/.exec(cursor) ?? [];
   if (time === undefined || id === undefined) throw new AuthError('invalid_format', 'Invalid cursor');
@@ -36,7 +36,7 @@ export function pageSize({ limit }: PageRequest): number {
 }
 
 /** Makes a page of one row more than it shows: that row says whether there is a next page. */
-export function toPage<Row extends Place>(rows: Row[], request: PageRequest): Page<Row> {
+export function buildPage<Row extends PageCursor>(rows: Row[], request: PageRequest): Page<Row> {
   const items = rows.slice(0, pageSize(request));
   const last = items.at(-1);
   const next_cursor = last && rows.length > items.length ? `${last.created_at.getTime()}.${last.id}` : null;

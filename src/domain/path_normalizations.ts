@@ -9,7 +9,7 @@ const MAX_DECODINGS = 3;
 const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
 
 /** All readings, each a path that begins with a slash; null for what no honest client sends. `uri`: path and query as they came. */
-export function pathReadings(uri: string): string[] | null {
+export function pathNormalizations(uri: string): string[] | null {
   // A fragment never goes over the wire (RFC 9112 section 3.2).
   if (uri.length > MAX_LENGTH || !/^\/[\x21-\x7e]*$/.test(uri) || uri.includes('#')) return null;
   const path = uri.split('?', 1)[0] ?? '';

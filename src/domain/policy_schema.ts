@@ -2,7 +2,7 @@
 import type { Policy } from './policy.ts';
 
 /** Something wrong in a policy: where (keys from the policy down) and what. */
-export interface PolicyComplaint {
+export interface PolicyIssue {
   path: string[];
   message: string;
 }
@@ -14,16 +14,16 @@ const KEYS = ['read', 'control', 'edit'];
 
 /** The complaints about a policy as lines `entities.domains.light: must be …`, `path` in front; none means that it is a `Policy`. */
 export function validatePolicy(value: unknown, path = 'policy'): string[] {
-  return policyComplaints(value).map((complaint) => `${[path, ...complaint.path].join('.')}: ${complaint.message}`);
+  return policyIssues(value).map((complaint) => `${[path, ...complaint.path].join('.')}: ${complaint.message}`);
 }
 
 /** Whether the value is a valid policy. */
 export function isPolicy(value: unknown): value is Policy {
-  return policyComplaints(value).length === 0;
+  return policyIssues(value).length === 0;
 }
 
 /** Everything wrong in a policy. At most 8 levels deep and 64 kB of JSON; beyond that it is not looked at further. */
-export function policyComplaints(value: unknown): PolicyComplaint[] {
+export function policyIssues(value: unknown): PolicyIssue[] {
   if (!isObject(value)) return [{ path: [], message: 'must be an object of categories' }];
   if (exceedsSize(value)) return [{ path: [], message: `must not be larger than ${MAX_SIZE} bytes or deeper than ${MAX_DEPTH} levels` }];
   return Object.entries(value).flatMap(([category, rules]) =>
@@ -31,7 +31,7 @@ export function policyComplaints(value: unknown): PolicyComplaint[] {
   );
 }
 
-function entitiesComplaints(value: unknown): PolicyComplaint[] {
+function entitiesComplaints(value: unknown): PolicyIssue[] {
   return objectComplaints(['entities'], value, (name, rules) => {
     const path = ['entities', name];
     if (name === 'all') return keysComplaints(path, rules);
@@ -40,18 +40,18 @@ function entitiesComplaints(value: unknown): PolicyComplaint[] {
   });
 }
 
-function keysComplaints(path: string[], value: unknown): PolicyComplaint[] {
+function keysComplaints(path: string[], value: unknown): PolicyIssue[] {
   return objectComplaints(path, value, (key, allowed) => {
     if (!KEYS.includes(key)) return [{ path: [...path, key], message: `is unknown; known are ${KEYS.join(', ')}` }];
     return allowed === true ? [] : [{ path: [...path, key], message: 'must be true, or left out' }];
   });
 }
 
-function genericComplaints(path: string[], value: unknown): PolicyComplaint[] {
+function genericComplaints(path: string[], value: unknown): PolicyIssue[] {
   return objectComplaints(path, value, (name, below) => genericComplaints([...path, name], below));
 }
 
-function objectComplaints(path: string[], value: unknown, each: (name: string, value: unknown) => PolicyComplaint[]): PolicyComplaint[] {
+function objectComplaints(path: string[], value: unknown, each: (name: string, value: unknown) => PolicyIssue[]): PolicyIssue[] {
   if (value === true) return [];
   if (!isObject(value)) return [{ path, message: 'must be true or an object; leave it out to deny' }];
   return Object.entries(value).flatMap(([name, below]) => each(name, below));

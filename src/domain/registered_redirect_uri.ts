@@ -9,7 +9,7 @@ const HOST_AND_PORT = /^(?:([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)|\[([0-9a-f:.]+)\])
 const LOOPBACK_REDIRECT = /^http:\/\/(127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?((?:\/|\?|$).*)$/s;
 
 /** What is wrong with a redirect URI that is to be registered; null when nothing is. `allow_http`: in the clear to hosts beside this machine. */
-export function redirectUriComplaint(text: string, allow_http: boolean): string | null {
+export function redirectUriIssue(text: string, allow_http: boolean): string | null {
   const uri = parseUri(text);
   if (!uri || isForbiddenRedirectUri(text)) return 'must be an absolute URI: https, or a scheme of the app’s own';
   if (text.includes('#')) return 'must have no fragment'; // RFC 6749 section 3.1.2

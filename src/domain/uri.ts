@@ -1,7 +1,7 @@
 // URIs taken apart as raw strings (RFC 3986 appendix B). WHATWG URL would drop default ports, resolve dot segments, rewrite hosts and read `\` as `/`,
 // and so call two strings equal that Home Assistant and other clients tell apart.
 import { domainToASCII } from 'node:url';
-import { remembered } from './memoize.ts';
+import { memoize } from './memoize.ts';
 
 /** The parts of a reference as they are written, but the scheme in lower case. Undefined: not there; empty: there, but empty. */
 interface Reference {
@@ -39,7 +39,7 @@ export function resolveUri(base: string, reference: string): string {
 }
 
 /** A host with its port as a reader can trust it: look-alike letters as punycode (`xn--…`), nothing but ASCII. */
-export const asciiAuthority = remembered((authority): string => {
+export const asciiAuthority = memoize((authority): string => {
   const [, host = authority, port = ''] = /^(.*?)(:\d*)?$/s.exec(authority) ?? [];
   return (domainToASCII(host) || asciiOnly(host)) + port;
 });

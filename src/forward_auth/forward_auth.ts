@@ -8,13 +8,13 @@ import { compileRules, demandOf, type ForwardAuthRule, isMetBy } from '../domain
 import { randomToken, sha256 } from '../domain/secret.ts';
 import type { AccessTokenClaims } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
-import type { HostSessions, VisitorRow } from '../repository/host_sessions.ts';
+import type { HostSessionRepository, VisitorRow } from '../repository/host_sessions.ts';
 import type { UserFacts } from '../repository/user_facts.ts';
 import type { AccessTokens } from '../tokens/access_token.ts';
 
 export interface ForwardAuthDeps {
   rules: readonly ForwardAuthRule[];
-  hostSessions: HostSessions;
+  hostSessions: HostSessionRepository;
   userFacts: { find(user_id: string): Promise<Pick<UserFacts, 'group_ids'> | undefined> };
   accessTokens: Pick<AccessTokens, 'read'>;
   clock: Clock;
@@ -25,7 +25,7 @@ export interface ForwardAuthDeps {
 }
 
 /** What a protected host may be told about whom it lets in. */
-export interface Visitor {
+export interface ForwardedIdentity {
   /** No two people have the same. */
   user: string;
   name: string | null;
@@ -34,7 +34,7 @@ export interface Visitor {
 }
 
 /** A page, and what the browser or program that wants it has to show. */
-export interface Visit {
+export interface ForwardAuthRequest {
   host: string;
   /** Path and query as they came. */
   uri: string;
@@ -47,7 +47,7 @@ export interface Visit {
 }
 
 /** `visitor` is null where nobody needs to be anybody. */
-export type Verdict = { allowed: true; visitor: Visitor | null } | { allowed: false };
+export type ForwardAuthDecision = { allowed: true; visitor: ForwardedIdentity | null } | { allowed: false };
 
 export type ForwardAuth = ReturnType<typeof createForwardAuth>;
 
@@ -84,7 +84,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
     return [aud].flat().some((audience) => meant.includes(audience));
   }
 
-  async function find({ cookie, access_token, host, remote_address }: Visit): Promise<VisitorRow | undefined> {
+  async function find({ cookie, access_token, host, remote_address }: ForwardAuthRequest): Promise<VisitorRow | undefined> {
     const may = (found: VisitorRow | undefined) => (found && refusalToAuthenticate(found, remote_address) === null ? found : undefined);
     const visitor = cookie === null ? undefined : may(await byCookie(cookie, host));
     if (visitor || access_token === null) return visitor;
@@ -98,7 +98,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
     originOf,
 
     /** One statement, where a cookie is shown that is good. A use is noted once a minute. */
-    async check(visit: Visit): Promise<Verdict> {
+    async check(visit: ForwardAuthRequest): Promise<ForwardAuthDecision> {
       const demand = demandOf(compiled, visit.host, visit.uri);
       if (!demand) return { allowed: false };
       if (demand.is_public || (demand.allows_preflight && visit.is_preflight === true)) return { allowed: true, visitor: null };
@@ -139,6 +139,6 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
   };
 }
 
-function visitorOf({ user_id, username, name, email, group_ids }: VisitorRow): Visitor {
+function visitorOf({ user_id, username, name, email, group_ids }: VisitorRow): ForwardedIdentity {
   return { user: username ?? user_id, name, email, group_ids };
 }

@@ -8,14 +8,14 @@ import { isLocalAddress } from '../domain/network.ts';
 import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { Rotated, Rotation, RotationMiss } from '../repository/refresh_token_rotation.ts';
-import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { Grant, GrantDeps, GrantRequest, GrantType } from '../tokens/grant.ts';
 import { isRotatingToken, refreshTokenHash } from '../tokens/refresh_token.ts';
 import { requestedResource, requestedScope } from '../tokens/requested.ts';
 
 export const grant: GrantType = { grant_type: 'refresh_token', create };
 
-type Found = Awaited<ReturnType<RefreshTokens['findBySecret']>>[number];
+type Found = Awaited<ReturnType<RefreshTokenRepository['findBySecret']>>[number];
 
 function create(deps: GrantDeps): Grant {
   const { refreshTokens, rotation, rotatingTokens, lastUsed, clock, audit, refresh_token_grace: grace, public_url } = deps;

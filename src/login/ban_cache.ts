@@ -1,9 +1,9 @@
 // Which addresses are banned, known without waiting for the database: a list of two seconds is read again beside the request that finds it so
 // old, which is judged by the list as it was. A guess that slips through is refused by the counters.
 import { addSeconds, type Clock } from '../domain/clock.ts';
-import type { IpBans } from '../repository/ip_bans.ts';
+import type { IpBanRepository } from '../repository/ip_bans.ts';
 
-export interface Bans {
+export interface BanCache {
   /** Waits for the list only where there has been none yet. */
   has(key: string): Promise<boolean>;
   /** Known at once in this process, before the list is read again. */
@@ -15,7 +15,7 @@ const SECONDS = 2;
 /** Beyond these the oldest bans are not held here; the counters still refuse each of their guesses. */
 const LIMIT = 50_000;
 
-export function createBans({ ipBans, clock }: { ipBans: Pick<IpBans, 'list'>; clock: Clock }): Bans {
+export function createBanCache({ ipBans, clock }: { ipBans: Pick<IpBanRepository, 'list'>; clock: Clock }): BanCache {
   let known = new Map<string, Date>();
   let read_at: Date | null = null;
   let reading: Promise<void> | null = null;

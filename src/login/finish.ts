@@ -10,9 +10,9 @@ import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
 import { isOwnLogin } from '../domain/own_login.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
-import type { AuthorizationCodes, NewAuthorizationCode } from '../repository/authorization_codes.ts';
-import type { FinishLogin } from '../repository/finish_login.ts';
-import type { LoginFlows } from '../repository/login_flows.ts';
+import type { AuthorizationCodeRepository, NewAuthorizationCode } from '../repository/authorization_codes.ts';
+import type { FinishedLoginRepository } from '../repository/finish_login.ts';
+import type { LoginFlowRepository } from '../repository/login_flows.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
 import { entryStep, signedInStep } from './flow_step.ts';
 import { unknownFlow } from './flow_store.ts';
@@ -51,9 +51,9 @@ export interface FinishDeps {
   resolveUser: ResolveUser;
   clientPages: { acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean> };
   clientDirectory: Pick<ClientDirectory, 'admissionOfUrl' | 'urlClient' | 'whyWithoutDocument'>;
-  loginFlows: Pick<LoginFlows, 'take'>;
-  finishLogin: FinishLogin;
-  authorizationCodes: Pick<AuthorizationCodes, 'store'>;
+  loginFlows: Pick<LoginFlowRepository, 'take'>;
+  finishLogin: FinishedLoginRepository;
+  authorizationCodes: Pick<AuthorizationCodeRepository, 'store'>;
   clock: Clock;
   audit: Audit;
   /** Seconds in which the code must be redeemed. */

@@ -9,7 +9,7 @@ import type { Input, Values } from '../domain/form.ts';
 import type { FlowPage, FlowType, LoginFlow } from '../domain/login_flow.ts';
 import type { RowQuotas } from '../domain/row_quota.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
-import type { LoginFlows } from '../repository/login_flows.ts';
+import type { LoginFlowRepository } from '../repository/login_flows.ts';
 import { flowInProgress } from './flow_lock.ts';
 
 /** Where a request comes from: the browser for a page, the address for the JSON dialect. */
@@ -30,7 +30,7 @@ interface From {
   error_ref?: string;
 }
 
-export interface BeginRequest extends From {
+export interface StartRequest extends From {
   redirect_uri: string;
   flow_type: FlowType;
   /** Type and id of the provider. */
@@ -44,7 +44,7 @@ export interface SubmitRequest extends From {
 }
 
 /** A person who comes back from elsewhere. */
-export interface ComeBackRequest extends Omit<From, 'client_id' | 'browser_hash' | 'page'> {
+export interface ResumeRequest extends Omit<From, 'client_id' | 'browser_hash' | 'page'> {
   /** The provider, as the path names it. */
   provider: string;
   /** What came with the person. */
@@ -54,7 +54,7 @@ export interface ComeBackRequest extends Omit<From, 'client_id' | 'browser_hash'
 }
 
 /** A flow in the middle of a request. */
-export interface Visit {
+export interface FlowContext {
   flow: LoginFlow;
   /** Whether the flow has a row. */
   stored: boolean;
@@ -65,7 +65,7 @@ export interface Visit {
 interface VisitDeps {
   /** By `providerKeyText`. */
   providers: ReadonlyMap<string, AuthProvider>;
-  loginFlows: LoginFlows;
+  loginFlows: LoginFlowRepository;
   rowQuotas: RowQuotas;
   clock: Clock;
   public_url: string;
@@ -76,14 +76,14 @@ const FLOW_LIFETIME = 600;
 const MAX_REDIRECT_URI_LENGTH = 4096;
 const FLOW_ID = /^[0-9a-f]{32}$/;
 
-export function createVisits({ providers, loginFlows, rowQuotas, clock, public_url }: VisitDeps) {
+export function createFlowStore({ providers, loginFlows, rowQuotas, clock, public_url }: VisitDeps) {
   function judgeClientId(client_id: string): void {
     if (!isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id', 'Invalid client id');
   }
 
   return {
     /** A new flow, not stored yet (HA contract 3.5, in its order). */
-    start(request: BeginRequest): Visit {
+    start(request: StartRequest): FlowContext {
       const { client_id, redirect_uri, flow_type, handler, code_challenge, remote_address, browser_hash } = request;
       judgeClientId(client_id);
       const [auth_provider_type, auth_provider_id] = handler;
@@ -111,7 +111,7 @@ export function createVisits({ providers, loginFlows, rowQuotas, clock, public_u
     },
 
     /** A stored flow, for whoever may go on with it (HA contract 3.6, in its order). */
-    async find(request: SubmitRequest): Promise<Visit> {
+    async find(request: SubmitRequest): Promise<FlowContext> {
       judgeClientId(request.client_id);
       const [flow] = isFlowId(request.flow_id) ? await loginFlows.find({ id: request.flow_id, now: clock() }) : [];
       const provider = flow && providers.get(providerKeyText(flow));
@@ -123,7 +123,7 @@ export function createVisits({ providers, loginFlows, rowQuotas, clock, public_u
     },
 
     /** The flow that a person comes back to from its provider, if that is still awaited, in the browser or from the address that began it. */
-    async findAwaited({ provider: path, parameters, browser_hash, ...from }: ComeBackRequest): Promise<Visit> {
+    async findAwaited({ provider: path, parameters, browser_hash, ...from }: ResumeRequest): Promise<FlowContext> {
       const { state = '' } = parameters;
       const id = flowIdOf(state);
       const [flow] = isFlowId(id) ? await loginFlows.find({ id, now: clock() }) : [];
@@ -136,7 +136,7 @@ export function createVisits({ providers, loginFlows, rowQuotas, clock, public_u
     },
 
     /** Stores where a flow has got to; throws when another request has moved it meanwhile. */
-    async remember({ flow, stored, from }: Visit, next: LoginFlow): Promise<void> {
+    async remember({ flow, stored, from }: FlowContext, next: LoginFlow): Promise<void> {
       const moved = { ...next, page: from.page ?? next.page };
       if (!stored) {
         if (await loginFlows.open(moved, rowQuotas(from))) return;
@@ -150,7 +150,7 @@ export function createVisits({ providers, loginFlows, rowQuotas, clock, public_u
     },
 
     /** Notes that a person has answered a form of the flow: such a flow is the last to go when there are too many. */
-    async noteTyped(visit: Visit): Promise<Visit> {
+    async noteTyped(visit: FlowContext): Promise<FlowContext> {
       if (visit.flow.typed_at !== null) return visit;
       const typed_at = clock();
       if (visit.stored) await loginFlows.noteTyped({ id: visit.flow.id, now: typed_at });

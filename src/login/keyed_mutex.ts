@@ -2,7 +2,7 @@
 // each may wait are limited, so that work which hangs leaves nobody without an answer.
 import { AuthError } from '../domain/errors.ts';
 
-export interface Turns {
+export interface KeyedMutex {
   /**
    * Runs `work` when nothing else runs for that key. Throws `too_many_requests` at once when `limit` wait already, and `unavailable` when its
    * turn has not come in `wait_ms` milliseconds; `work` is not run then.
@@ -14,7 +14,7 @@ export interface Turns {
   isBusy(key: string): boolean;
 }
 
-export function createTurns(limit: number): Turns {
+export function createKeyedMutex(limit: number): KeyedMutex {
   /** By key, how many are there and what the next one waits for. Keys nobody uses are gone. */
   const queues = new Map<string, { length: number; last: Promise<unknown> }>();
   const isFull = (key: string) => (queues.get(key)?.length ?? 0) > limit;

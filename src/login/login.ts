@@ -15,18 +15,18 @@ import { AuthError } from '../domain/errors.ts';
 import { fitInput, type Input, type Values } from '../domain/form.ts';
 import type { FlowPage, FlowStep, FlowType } from '../domain/login_flow.ts';
 import type { RowQuotas } from '../domain/row_quota.ts';
-import type { LoginFlows } from '../repository/login_flows.ts';
+import type { LoginFlowRepository } from '../repository/login_flows.ts';
 import type { Finish, LoggedIn } from './finish.ts';
 import { createFlowLock } from './flow_lock.ts';
 import { abortStep, externalStep, formStep } from './flow_step.ts';
 import {
-  type BeginRequest,
-  type ComeBackRequest,
-  createVisits,
+  type StartRequest,
+  type ResumeRequest,
+  createFlowStore,
   provenAddress,
   type SubmitRequest,
   unknownFlow,
-  type Visit,
+  type FlowContext,
 } from './flow_store.ts';
 import type { KnownDevices } from './known_devices.ts';
 import type { MfaOutcome, MfaStep } from './mfa_step.ts';
@@ -45,7 +45,7 @@ export interface LoginResult {
 export interface LoginDeps {
   /** By `providerKeyText`. */
   providers: ReadonlyMap<string, AuthProvider>;
-  loginFlows: LoginFlows;
+  loginFlows: LoginFlowRepository;
   rowQuotas: RowQuotas;
   finish: Finish;
   mfaStep: MfaStep;
@@ -67,7 +67,7 @@ export type Preview =
   | { type: 'automatic' };
 
 /** What becomes of a person who comes back from elsewhere. */
-export type CameBack =
+export type ResumeResult =
   | { type: 'page'; flow_type: FlowType; provider: AuthProvider; page: FlowPage; result: LoginResult }
   /** In the JSON dialect: the client goes on itself, once the person has said that they began this. */
   | { type: 'unconfirmed'; provider: AuthProvider; client_id: string }
@@ -77,16 +77,16 @@ export type Login = ReturnType<typeof createLogin>;
 
 export function createLogin(deps: LoginDeps) {
   const { loginFlows, finish, mfaStep, throttle, knownDevices, audit, callback_url } = deps;
-  const visits = createVisits(deps);
+  const visits = createFlowStore(deps);
   const flowLock = createFlowLock();
 
   /** Shows the step that the flow is at. `keep`: whether a form that nobody has answered is worth a row. */
-  async function show(visit: Visit, keep: boolean): Promise<LoginResult> {
+  async function show(visit: FlowContext, keep: boolean): Promise<LoginResult> {
     const step = await ask(visit, null);
     return await take(visit, step, 'none', keep || 'state' in step);
   }
 
-  async function answer(found: Visit, input: Input): Promise<LoginResult> {
+  async function answer(found: FlowContext, input: Input): Promise<LoginResult> {
     if (mfaStep.isAt(found.flow)) return await settle(found, await mfaStep.answer(found, input), 'login_form');
     if (found.flow.came_back) return await goOn(found, found.flow.came_back);
     const shown = await ask(found, null);
@@ -104,7 +104,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** What came back is good for one attempt: whoever takes the flow makes it, and stores it again if it is not over then. */
-  async function goOn(visit: Visit, came_back: Values): Promise<LoginResult> {
+  async function goOn(visit: FlowContext, came_back: Values): Promise<LoginResult> {
     if (!(await loginFlows.take(visit.flow))) throw unknownFlow();
     const taken = { ...visit, stored: false, flow: { ...visit.flow, came_back: null, version: visit.flow.version + 1 } };
     const step = await ask(taken, came_back);
@@ -113,7 +113,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** One step of the provider. `onAttempt` is told when it looks at a guess, which is counted then. */
-  async function ask(visit: Visit, values: Values | null, onAttempt = () => {}): Promise<ProviderStep> {
+  async function ask(visit: FlowContext, values: Values | null, onAttempt = () => {}): Promise<ProviderStep> {
     const { flow, provider, from } = visit;
     if (provider.refusal(provenAddress(from)) !== null) return { type: 'abort', reason: 'not_allowed' };
     const attempt: StepContext['attempt'] = (name, guess) => {
@@ -126,7 +126,7 @@ export function createLogin(deps: LoginDeps) {
     return await provider.step({ values, state: flow.provider_state, context });
   }
 
-  async function attemptFor({ provider, from }: Visit, name: string, guess: () => Promise<boolean>): Promise<boolean> {
+  async function attemptFor({ provider, from }: FlowContext, name: string, guess: () => Promise<boolean>): Promise<boolean> {
     try {
       const key = providerKeyText(provider);
       const { device_cookie } = from;
@@ -140,7 +140,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** Makes of a provider's step what the client sees, and of the flow what the next request must know. */
-  async function take(visit: Visit, step: ProviderStep, act: Act, keep: boolean): Promise<LoginResult> {
+  async function take(visit: FlowContext, step: ProviderStep, act: Act, keep: boolean): Promise<LoginResult> {
     if (step.type === 'identity') return await identified(visit, step.identity, act);
     if (step.type === 'abort') return await abort(visit, step.reason);
     if (keep) await visits.remember(visit, { ...visit.flow, step_id: step.step_id, provider_state: step.state ?? {} });
@@ -148,7 +148,7 @@ export function createLogin(deps: LoginDeps) {
     return { step: shown, failed: false, ...(keep && { is_stored: true }) };
   }
 
-  async function identified(visit: Visit, identity: Identity, act: Act): Promise<LoginResult> {
+  async function identified(visit: FlowContext, identity: Identity, act: Act): Promise<LoginResult> {
     // What a provider says of its own second factors is not what we mean by one.
     const amr = visit.provider.is_multi_factor ? identity.amr : identity.amr.filter((method) => method !== 'mfa');
     const known = { ...visit, flow: { ...visit.flow, identity: { ...identity, amr } } };
@@ -156,7 +156,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** `read`: the flow as it was before this request. */
-  async function settle(visit: Visit, outcome: MfaOutcome, act: Act, read = visit.flow): Promise<LoginResult> {
+  async function settle(visit: FlowContext, outcome: MfaOutcome, act: Act, read = visit.flow): Promise<LoginResult> {
     if (outcome.type === 'abort') return { ...(await abort(visit, outcome.reason)), failed: outcome.failed };
     if (outcome.type === 'form') {
       await visits.remember({ ...visit, flow: read }, outcome.flow);
@@ -170,12 +170,12 @@ export function createLogin(deps: LoginDeps) {
     return { ...(await finish(ending)), failed: false };
   }
 
-  async function abort({ flow, stored }: Visit, reason: string): Promise<LoginResult> {
+  async function abort({ flow, stored }: FlowContext, reason: string): Promise<LoginResult> {
     if (stored) await loginFlows.take(flow);
     return { step: abortStep(flow, reason), failed: false };
   }
 
-  function noteFailure({ provider, from }: Visit, why?: string): void {
+  function noteFailure({ provider, from }: FlowContext, why?: string): void {
     const { client_id, remote_address, error_ref = null } = from;
     const detail = { auth_provider: providerKeyText(provider), ...(why !== undefined && { detail: why }) };
     audit.record({ type: 'login.failed', outcome: 'refused', client_id, remote_address, error_ref, detail });
@@ -183,10 +183,10 @@ export function createLogin(deps: LoginDeps) {
 
   return {
     /** Starts a flow and answers its first step (HA contract 3.5). */
-    begin: async (request: BeginRequest): Promise<LoginResult> => show(visits.start(request), true),
+    begin: async (request: StartRequest): Promise<LoginResult> => show(visits.start(request), true),
 
     /** The first step for a page that is only looked at: stores nothing, asks no other server, logs nobody in. */
-    async preview(request: BeginRequest): Promise<Preview> {
+    async preview(request: StartRequest): Promise<Preview> {
       const visit = visits.start(request);
       if (visit.provider.external) return { type: 'start' };
       const step = await ask(visit, null);
@@ -197,10 +197,10 @@ export function createLogin(deps: LoginDeps) {
     },
 
     /** The first step for a person who pressed the button for it; stores a flow only if the step must be remembered. */
-    open: async (request: BeginRequest): Promise<LoginResult> => show(visits.start(request), false),
+    open: async (request: StartRequest): Promise<LoginResult> => show(visits.start(request), false),
 
     /** The answer to a preview; stores a flow only if that did not end it. */
-    submitFirst: async ({ input, ...request }: BeginRequest & { input: Input }): Promise<LoginResult> =>
+    submitFirst: async ({ input, ...request }: StartRequest & { input: Input }): Promise<LoginResult> =>
       answer(visits.start(request), input),
 
     /** The answer to a stored flow's step (HA contract 3.6). */
@@ -211,7 +211,7 @@ export function createLogin(deps: LoginDeps) {
     },
 
     /** Goes on with a flow whose person comes back from elsewhere. */
-    async comeBack(request: ComeBackRequest & { confirmed: boolean }): Promise<CameBack> {
+    async comeBack(request: ResumeRequest & { confirmed: boolean }): Promise<ResumeResult> {
       const visit = await visits.findAwaited(request);
       const { flow, provider } = visit;
       const { client_id, page, browser_hash, flow_type } = flow;

@@ -3,8 +3,8 @@ import { personOf } from '../accounts/new_users.ts';
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
-import type { Credentials } from '../repository/credentials.ts';
-import type { UserEntry, Users } from '../repository/users.ts';
+import type { CredentialRepository } from '../repository/credentials.ts';
+import type { UserListEntry, UserRepository } from '../repository/users.ts';
 
 /** A user as they would be after the login. */
 interface ForeseenUser {
@@ -16,7 +16,7 @@ interface ForeseenUser {
   group_ids: string[];
 }
 
-export interface Foreseen {
+export interface PreviewedUser {
   /** `linked_user`: the provider picks one of our users, and the first login links it. */
   outcome: 'existing_user' | 'linked_user' | 'new_user' | 'refused';
   /** Null where nobody is found or made. */
@@ -25,21 +25,21 @@ export interface Foreseen {
   refusal: string | null;
 }
 
-export interface ForesightDeps {
-  credentials: Pick<Credentials, 'findIdentity' | 'ofUserAt'>;
-  users: Pick<Users, 'find'>;
+export interface LoginPreviewDeps {
+  credentials: Pick<CredentialRepository, 'findIdentity' | 'ofUserAt'>;
+  users: Pick<UserRepository, 'find'>;
 }
 
-export type Foresight = (provider: AuthProvider, identity: Identity, remote_address: string) => Promise<Foreseen>;
+export type LoginPreview = (provider: AuthProvider, identity: Identity, remote_address: string) => Promise<PreviewedUser>;
 
-export function createForesight({ credentials, users }: ForesightDeps): Foresight {
+export function createLoginPreview({ credentials, users }: LoginPreviewDeps): LoginPreview {
   async function known(
     provider: AuthProvider,
     identity: Identity,
     remote_address: string,
-    found: UserEntry,
+    found: UserListEntry,
     is_linked: boolean,
-  ): Promise<Foreseen> {
+  ): Promise<PreviewedUser> {
     if (found.system_generated) return refused('User is not active');
     if (!is_linked && (await credentials.ofUserAt(found.id, provider))) return refused('Credential already linked');
     const { id, name, is_active, local_only } = found;
@@ -61,13 +61,13 @@ export function createForesight({ credentials, users }: ForesightDeps): Foresigh
   };
 }
 
-function syncedGroups(provider: AuthProvider, identity: Identity, { is_owner, group_ids }: UserEntry): string[] {
+function syncedGroups(provider: AuthProvider, identity: Identity, { is_owner, group_ids }: UserListEntry): string[] {
   if (!provider.sync_groups || !identity.groups || is_owner) return group_ids;
   const managed = managedGroups(provider);
   const kept = group_ids.filter((id) => !managed.includes(id));
   return [...new Set([...kept, ...mappedGroups(provider, identity)])].sort();
 }
 
-function refused(refusal: string): Foreseen {
+function refused(refusal: string): PreviewedUser {
   return { outcome: 'refused', user: null, refusal };
 }

@@ -11,7 +11,7 @@ import type { MfaModule, SetupForm, SetupStep } from '../domain/mfa_module.ts';
 import { type NextStep, nextStep } from '../domain/next_step.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import type { StepForm } from './flow_step.ts';
-import type { Visit } from './flow_store.ts';
+import type { FlowContext } from './flow_store.ts';
 import type { Resolved, ResolveUser } from './resolve_user.ts';
 import type { SecondFactor } from './second_factor.ts';
 
@@ -33,7 +33,7 @@ export interface MfaStepDeps {
 
 /** What a flow's second factor depends on, read anew for each request. */
 interface Standing {
-  visit: Visit;
+  visit: FlowContext;
   user: Resolved['user'] | null;
   own: Factor[];
   mfa_required: boolean;
@@ -51,7 +51,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
   const seal = ({ id }: LoginFlow, value: object) => sealer.seal(JSON.stringify(value), placeOf(id));
   const open = ({ id, mfa_state }: LoginFlow) => JSON.parse(mfa_state ? sealer.open(mfa_state, placeOf(id)).toString() : '{}');
 
-  async function standingOf(visit: Visit): Promise<Standing> {
+  async function standingOf(visit: FlowContext): Promise<Standing> {
     const { flow, provider, from } = visit;
     const found = flow.identity && (await resolveUser.find(provider, flow.identity));
     const to_come = flow.identity ? groupsToCome(provider, flow.identity, { is_new: found === null }) : [];
@@ -162,10 +162,10 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     isAt: ({ step_id, identity }: LoginFlow): boolean => identity !== null && STEPS.includes(step_id),
 
     /** What comes after the provider. */
-    enter: async (visit: Visit): Promise<MfaOutcome> => go(visit.flow, await standingOf(visit)),
+    enter: async (visit: FlowContext): Promise<MfaOutcome> => go(visit.flow, await standingOf(visit)),
 
     /** The answer to one of these steps. */
-    async answer(visit: Visit, input: Input): Promise<MfaOutcome> {
+    async answer(visit: FlowContext, input: Input): Promise<MfaOutcome> {
       const { flow } = visit;
       const standing = await standingOf(visit);
       const next = nextOf(flow, standing, flow.step_id === 'mfa');

@@ -4,20 +4,20 @@ import type { AuthProvider, ProviderStep } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Values } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { type MfaModule, type OnlyFactor, onlyFactorKey } from '../domain/mfa_module.ts';
-import type { MfaEnrolments } from '../repository/mfa_enrolments.ts';
+import { type MfaModule, type PasswordlessFactor, onlyFactorKey } from '../domain/mfa_module.ts';
+import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 
-export interface OnlyFactorDeps {
-  mfaEnrolments: Pick<MfaEnrolments, 'findDevice' | 'use'>;
+export interface PasswordlessProviderDeps {
+  mfaEnrolments: Pick<MfaEnrolmentRepository, 'findDevice' | 'use'>;
   clock: Clock;
 }
 
 /** The ways in that the modules make, one for each that can be the only factor. */
-export function onlyFactorProviders(modules: readonly MfaModule[], deps: OnlyFactorDeps): AuthProvider[] {
+export function passwordlessProviders(modules: readonly MfaModule[], deps: PasswordlessProviderDeps): AuthProvider[] {
   return modules.flatMap((module) => (module.only_factor ? [providerOf(module, module.only_factor, deps)] : []));
 }
 
-function providerOf(module: MfaModule, factor: OnlyFactor, { mfaEnrolments, clock }: OnlyFactorDeps): AuthProvider {
+function providerOf(module: MfaModule, factor: PasswordlessFactor, { mfaEnrolments, clock }: PasswordlessProviderDeps): AuthProvider {
   async function form(errors: { base: 'invalid_auth' } | null): Promise<ProviderStep> {
     const { state, description_placeholders } = await factor.challenge(clock());
     return { type: 'form', step_id: 'only_factor', data_schema: module.data_schema, errors, description_placeholders, state };

@@ -10,12 +10,12 @@ import { fitInput, type Input, type Values } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
 import type { Sealer } from '../secrets/sealer.ts';
-import type { Foreseen, Foresight } from './login_preview.ts';
+import type { PreviewedUser, LoginPreview } from './login_preview.ts';
 
 /** Seconds in which a test goes on. */
 const LIFETIME = 600;
 
-export interface TryRequest {
+export interface ProviderTestRequest {
   /** As `providerPath` names it. */
   provider: string;
   /** Null at the start: only show the first step. */
@@ -27,13 +27,13 @@ export interface TryRequest {
 }
 
 /** What a step came to; every kind but the last two goes on with its `flow_state`. */
-export type TryStep =
+export type ProviderTestStep =
   | (Omit<ProviderStep & { type: 'form' }, 'state'> & { flow_state: string })
   /** Goes on with the parameters that the person comes back with. */
   | { type: 'external'; step_id: string; url: string; flow_state: string }
   | { type: 'abort'; reason: string; detail?: string }
   /** `identity`: all that the provider says. */
-  | { type: 'identity'; identity: Identity; foreseen: Foreseen };
+  | { type: 'identity'; identity: Identity; foreseen: PreviewedUser };
 
 /** A test between two steps. */
 interface Trial {
@@ -42,10 +42,10 @@ interface Trial {
   expires_at: string;
 }
 
-export interface TryProviderDeps {
+export interface ProviderTestDeps {
   /** By `providerPath`; providers that write nothing. */
   providers(): ReadonlyMap<string, AuthProvider>;
-  foresight: Foresight;
+  foresight: LoginPreview;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   audit: Audit;
   clock: Clock;
@@ -53,16 +53,16 @@ export interface TryProviderDeps {
   callback_url: string;
 }
 
-export type TryProvider = ReturnType<typeof createTryProvider>;
+export type ProviderTest = ReturnType<typeof createProviderTest>;
 
-export function createTryProvider({ providers, foresight, sealer, audit, clock, callback_url }: TryProviderDeps) {
-  const placeOf = ({ provider, actor }: TryRequest) => ({
+export function createProviderTest({ providers, foresight, sealer, audit, clock, callback_url }: ProviderTestDeps) {
+  const placeOf = ({ provider, actor }: ProviderTestRequest) => ({
     table: 'provider_test',
     column: 'flow_state',
     id: `${provider} ${actor.user_id ?? ''}`,
   });
 
-  function resume(request: TryRequest): Trial {
+  function resume(request: ProviderTestRequest): Trial {
     const now = clock();
     if (request.flow_state === null) return { flow_id: randomId(), state: {}, expires_at: addSeconds(now, LIFETIME).toISOString() };
     const trial = open(request, request.flow_state);
@@ -70,7 +70,7 @@ export function createTryProvider({ providers, foresight, sealer, audit, clock, 
     return trial;
   }
 
-  function open(request: TryRequest, flow_state: string): Trial {
+  function open(request: ProviderTestRequest, flow_state: string): Trial {
     try {
       return JSON.parse(sealer.open(Buffer.from(flow_state, 'base64url'), placeOf(request)).toString());
     } catch {
@@ -87,7 +87,7 @@ export function createTryProvider({ providers, foresight, sealer, audit, clock, 
   }
 
   /** The step that the test is at, or what becomes of the answer to it. */
-  async function go(provider: AuthProvider, trial: Trial, { values, remote_address }: TryRequest): Promise<ProviderStep> {
+  async function go(provider: AuthProvider, trial: Trial, { values, remote_address }: ProviderTestRequest): Promise<ProviderStep> {
     const shown = await ask(provider, trial, null, remote_address);
     if (values === null || shown.type === 'identity' || shown.type === 'abort') return shown;
     const state = shown.state ?? {};
@@ -96,7 +96,7 @@ export function createTryProvider({ providers, foresight, sealer, audit, clock, 
     return await ask(provider, { ...trial, state }, answer, remote_address);
   }
 
-  async function show(request: TryRequest, trial: Trial, provider: AuthProvider, step: ProviderStep): Promise<TryStep> {
+  async function show(request: ProviderTestRequest, trial: Trial, provider: AuthProvider, step: ProviderStep): Promise<ProviderTestStep> {
     if (step.type === 'abort') return step;
     if (step.type === 'identity') {
       const { identity } = step;
@@ -107,7 +107,7 @@ export function createTryProvider({ providers, foresight, sealer, audit, clock, 
     return { ...shown, flow_state: sealed.toString('base64url') };
   }
 
-  function remember({ provider, actor }: TryRequest, step: TryStep): void {
+  function remember({ provider, actor }: ProviderTestRequest, step: ProviderTestStep): void {
     const found =
       step.type === 'identity' ? { subject: step.identity.subject, ...step.foreseen, user: step.foreseen.user?.id ?? null } : {};
     const came_to = { step: step.type, ...('detail' in step && { detail: step.detail ?? null }), ...found };
@@ -116,7 +116,7 @@ export function createTryProvider({ providers, foresight, sealer, audit, clock, 
   }
 
   /** Starts a test, or goes on with one. */
-  return async (request: TryRequest): Promise<TryStep> => {
+  return async (request: ProviderTestRequest): Promise<ProviderTestStep> => {
     const provider = providers().get(request.provider);
     if (!provider)
       throw new AuthError('not_found', `There is no auth provider ${request.provider}; there are ${[...providers().keys()].join(', ')}`);

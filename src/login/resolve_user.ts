@@ -6,7 +6,7 @@ import { AuthError } from '../domain/errors.ts';
 import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
 import type { Credential } from '../repository/credentials.ts';
-import type { UserEntry } from '../repository/users.ts';
+import type { UserListEntry } from '../repository/users.ts';
 import type { SyncGroups } from './sync_groups.ts';
 
 /** The user an identity belongs to, as far as it decides whether they may log in. */
@@ -16,7 +16,7 @@ export interface Resolved {
   credential_id: string | null;
 }
 
-export type Settled = Resolved & { credential_id: string };
+export type LinkedUser = Resolved & { credential_id: string };
 
 export interface ResolveDeps {
   credentials: {
@@ -25,10 +25,10 @@ export interface ResolveDeps {
     link(credential: Credential): Promise<boolean>;
     keepEmail(known: { id: string; email: string | null }): Promise<void>;
   };
-  users: { find(id: string): Promise<UserEntry | undefined> };
+  users: { find(id: string): Promise<UserListEntry | undefined> };
   newUsers: {
     /** Makes the user whom no credential knows, as `new_users` of the provider says; throws `login_blocked` when it says no. */
-    admit(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled>;
+    admit(provider: AuthProvider, identity: Identity, remote_address: string): Promise<LinkedUser>;
   };
   syncGroups: SyncGroups;
   profiles: Pick<Profiles, 'follow'>;
@@ -44,7 +44,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     return typed ?? (await credentials.findIdentity(provider, subject));
   }
 
-  async function find(provider: AuthProvider, identity: Identity): Promise<(Resolved & { user: UserEntry }) | null> {
+  async function find(provider: AuthProvider, identity: Identity): Promise<(Resolved & { user: UserListEntry }) | null> {
     const credential = await credentialOf(provider, identity);
     const user_id = credential?.user_id ?? identity.user_id;
     const user = user_id === undefined ? undefined : await users.find(user_id);
@@ -53,7 +53,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     return user ? { user, credential_id: credential?.id ?? null } : null;
   }
 
-  async function link(provider: AuthProvider, identity: Identity, user: Resolved['user']): Promise<Settled> {
+  async function link(provider: AuthProvider, identity: Identity, user: Resolved['user']): Promise<LinkedUser> {
     const { auth_provider_type, auth_provider_id } = provider;
     const { subject, data } = identity;
     const id = randomId();
@@ -64,7 +64,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     return { user, credential_id: credential.id };
   }
 
-  async function settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled> {
+  async function settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<LinkedUser> {
     const found = await find(provider, identity);
     if (found) {
       const { user, credential_id } = found;
@@ -83,7 +83,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     find,
 
     /** The same, with what a login has to write: the credential and the user of a first one, the groups and the profile of any other. */
-    async settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<Settled> {
+    async settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<LinkedUser> {
       const settled = await settle(provider, identity, remote_address);
       // Most providers say nothing of it.
       if (identity.email !== undefined) await credentials.keepEmail({ id: settled.credential_id, email: identity.email });

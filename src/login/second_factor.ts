@@ -5,16 +5,16 @@ import type { Clock } from '../domain/clock.ts';
 import type { Values } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { MfaVerdict } from '../domain/mfa_module.ts';
-import type { MfaEnrolments } from '../repository/mfa_enrolments.ts';
-import { MFA_FAILURE_LIMIT, type MfaFailures } from '../repository/mfa_failures.ts';
+import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
+import { MFA_FAILURE_LIMIT, type MfaFailureRepository } from '../repository/mfa_failures.ts';
 
 /** A use that was lost to another one is tried again so often. */
 const MAX_TRIES = 3;
 
 export interface SecondFactorDeps {
   factors: Pick<Factors, 'ofUser'>;
-  mfaEnrolments: Pick<MfaEnrolments, 'use'>;
-  mfaFailures: MfaFailures;
+  mfaEnrolments: Pick<MfaEnrolmentRepository, 'use'>;
+  mfaFailures: MfaFailureRepository;
   clock: Clock;
   audit: Audit;
 }

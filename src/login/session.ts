@@ -4,7 +4,7 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import { randomId, randomToken, sha256 } from '../domain/secret.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
 import type { EndSession } from '../oauth/end_session.ts';
-import type { Sessions as SessionRows } from '../repository/sessions.ts';
+import type { SessionRepository as SessionRows } from '../repository/sessions.ts';
 import type { LoggedIn } from './finish.ts';
 
 interface SessionDeps {

@@ -4,11 +4,11 @@ import { type AuthProvider, type Identity, providerKeyText } from '../domain/aut
 import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Groups } from '../repository/groups.ts';
+import type { GroupRepository } from '../repository/groups.ts';
 
 export interface SyncGroupsDeps {
   database: Pick<Database, 'transaction'>;
-  groups: Pick<Groups, 'syncGroups'>;
+  groups: Pick<GroupRepository, 'syncGroups'>;
   audit: Pick<AuditEvents, 'insert'>;
 }
 

@@ -5,14 +5,14 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { exemptAddresses, failureKey } from '../domain/network.ts';
 import { sha256 } from '../domain/secret.ts';
-import type { FailedLogins, Standing } from '../repository/failed_logins.ts';
-import { CROSS_SITE_PREFIX, type IpBans } from '../repository/ip_bans.ts';
-import { createBans } from './ban_cache.ts';
-import { createTurns } from './keyed_mutex.ts';
+import type { FailedLoginRepository, Standing } from '../repository/failed_logins.ts';
+import { CROSS_SITE_PREFIX, type IpBanRepository } from '../repository/ip_bans.ts';
+import { createBanCache } from './ban_cache.ts';
+import { createKeyedMutex } from './keyed_mutex.ts';
 
 export interface ThrottleDeps {
-  failedLogins: FailedLogins;
-  ipBans: IpBans;
+  failedLogins: FailedLoginRepository;
+  ipBans: IpBanRepository;
   clock: Clock;
   audit: Audit;
   /** Failures after which an address is banned; below 1: never. */
@@ -52,9 +52,9 @@ interface AttemptOptions {
 
 export function createThrottle(deps: ThrottleDeps) {
   const { failedLogins, ipBans, clock, audit, threshold, ban_duration, max_wait_ms = MAX_WAIT_MS } = deps;
-  const bans = createBans(deps);
-  const addressTurns = createTurns(MAX_WAITING);
-  const nameTurns = createTurns(MAX_WAITING);
+  const bans = createBanCache(deps);
+  const addressTurns = createKeyedMutex(MAX_WAITING);
+  const nameTurns = createKeyedMutex(MAX_WAITING);
   const isExempt = exemptAddresses(deps.trusted_proxies);
   const since = (now: Date) => addSeconds(now, -ban_duration);
   const keyOf = (address: string, subject: Buffer) =>

@@ -14,7 +14,7 @@ import type {
   MfaUser,
   MfaVerdict,
   NewEnrolment,
-  OnlyFactor,
+  PasswordlessFactor,
   SetupForm,
 } from '../domain/mfa_module.ts';
 import { safeEqual } from '../domain/secret.ts';
@@ -110,7 +110,7 @@ function siteOf(public_url: string): Site | null {
   return is_secure && is_name ? { origin, id: hostname } : null;
 }
 
-function onlyFactor(site: Site): OnlyFactor {
+function onlyFactor(site: Site): PasswordlessFactor {
   return {
     challenge: async (now) => request(site, now, 'required', []),
     deviceOf: claimedId,

@@ -17,10 +17,10 @@ import {
   readTarget,
   type StandardRequest,
 } from '../domain/standard_request.ts';
-import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
-import type { Consents } from '../repository/consents.ts';
-import type { PushedRequests } from '../repository/pushed_authorization_requests.ts';
-import type { Sessions } from '../repository/sessions.ts';
+import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
+import type { ConsentRepository } from '../repository/consents.ts';
+import type { PushedRequestRepository } from '../repository/pushed_authorization_requests.ts';
+import type { SessionRepository } from '../repository/sessions.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import type { ClientDirectory } from './client_directory.ts';
@@ -55,11 +55,11 @@ export interface Opened {
 export interface AuthorizeDeps {
   clientDirectory: ClientDirectory;
   par: Par;
-  pushedRequests: Pick<PushedRequests, 'use'>;
-  consents: Pick<Consents, 'find' | 'grant'>;
+  pushedRequests: Pick<PushedRequestRepository, 'use'>;
+  consents: Pick<ConsentRepository, 'find' | 'grant'>;
   users: { find(id: string): Promise<{ is_owner: boolean; group_ids: string[] } | undefined> };
-  authorizationCodes: Pick<AuthorizationCodes, 'store'>;
-  sessions: Pick<Sessions, 'hasGrantOf'>;
+  authorizationCodes: Pick<AuthorizationCodeRepository, 'store'>;
+  sessions: Pick<SessionRepository, 'hasGrantOf'>;
   loginMarker: LoginMarker;
   keyring: Pick<Keyring, 'verify'>;
   clock: Clock;

@@ -6,14 +6,14 @@ import { isUrlClientId } from '../domain/client_id.ts';
 import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { createUpstreamFetch } from '../outbound/upstream_fetch.ts';
-import type { Clients } from '../repository/clients.ts';
-import type { LogoutDeliveries, LogoutDelivery } from '../repository/logout_deliveries.ts';
+import type { ClientRepository } from '../repository/clients.ts';
+import type { LogoutDeliveryRepository, LogoutDelivery } from '../repository/logout_deliveries.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
 export interface BackchannelLogoutDeps {
-  logoutDeliveries: LogoutDeliveries;
-  clients: Pick<Clients, 'get'>;
+  logoutDeliveries: LogoutDeliveryRepository;
+  clients: Pick<ClientRepository, 'get'>;
   clientDirectory: Pick<ClientDirectory, 'find'>;
   keyring: Pick<Keyring, 'sign' | 'ready'>;
   audit: Audit;

@@ -9,11 +9,11 @@ import { sha256 } from '../domain/secret.ts';
 import { createDocumentCache, type LoadedDocument } from '../outbound/document_cache.ts';
 import type { GuardedFetchOptions } from '../outbound/guarded_fetch.ts';
 import { createGuardedJson, type JsonAnswer } from '../outbound/guarded_json.ts';
-import type { UsedProofs } from '../repository/used_proofs.ts';
+import type { UsedProofRepository } from '../repository/used_proofs.ts';
 
 export interface ClientAssertionDeps {
   issuer: string;
-  usedProofs: Pick<UsedProofs, 'useOnce'>;
+  usedProofs: Pick<UsedProofRepository, 'useOnce'>;
   clock: Clock;
   allow_private_addresses: boolean;
   /** For tests. */

@@ -3,8 +3,8 @@
 import { type Client, isConfidential } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { ClientSecrets } from '../repository/client_secrets.ts';
-import type { Clients } from '../repository/clients.ts';
+import type { ClientSecretRepository } from '../repository/client_secrets.ts';
+import type { ClientRepository } from '../repository/clients.ts';
 import type { ClientSecretHash } from '../tokens/client_secret.ts';
 import { type BasicCredentials, parseBasic } from './basic_credentials.ts';
 import { ASSERTION_TYPE, type ClientAssertions } from './client_assertion.ts';
@@ -12,8 +12,8 @@ import type { ClientDirectory } from './client_directory.ts';
 
 export interface ClientAuthenticationDeps {
   clientDirectory: Pick<ClientDirectory, 'find'>;
-  clients: Pick<Clients, 'findWithSecrets'>;
-  clientSecrets: Pick<ClientSecrets, 'rehash'>;
+  clients: Pick<ClientRepository, 'findWithSecrets'>;
+  clientSecrets: Pick<ClientSecretRepository, 'rehash'>;
   clientSecretHash: ClientSecretHash;
   clientAssertions: ClientAssertions;
   clock: Clock;

@@ -8,8 +8,8 @@ import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { isRegisteredRedirectUri } from '../domain/registered_redirect_uri.ts';
-import type { Clients } from '../repository/clients.ts';
-import type { UrlClients } from '../repository/url_clients.ts';
+import type { ClientRepository } from '../repository/clients.ts';
+import type { UrlClientRepository } from '../repository/url_clients.ts';
 import type { MetadataDocuments } from './client_metadata_document.ts';
 import type { ClientPages } from './client_page.ts';
 import { createDocumentClients, type PublishesDocument } from './document_clients.ts';
@@ -20,8 +20,8 @@ export type ClientAdmission = 'admitted' | 'pending' | 'refused';
 type UrlClientPolicy = 'allow' | 'approve' | 'refuse' | readonly string[];
 
 export interface ClientDirectoryDeps {
-  clients: Pick<Clients, 'find'>;
-  urlClients: Pick<UrlClients, 'find' | 'ask' | 'see'>;
+  clients: Pick<ClientRepository, 'find'>;
+  urlClients: Pick<UrlClientRepository, 'find' | 'ask' | 'see'>;
   metadataDocuments: MetadataDocuments;
   clientPages: Pick<ClientPages, 'acceptsRedirectUri' | 'whyUnread'>;
   clock: Clock;

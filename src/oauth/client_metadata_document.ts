@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
 import { parseClientId } from '../domain/client_id.ts';
-import { CLIENT_DEFAULTS, type ClientRules, clientComplaints, completeClient, ownFields } from '../domain/client_metadata.ts';
+import { CLIENT_DEFAULTS, type ClientRules, clientMetadataIssues, completeClient, ownFields } from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
 import { metadataWording } from '../domain/error_description.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -105,7 +105,7 @@ export function readDocument(client_id: string, value: unknown, rules: ClientRul
     grant_types: (grant_types ?? CLIENT_DEFAULTS.grant_types).filter((grant_type) => SELF_MADE_GRANT_TYPES.includes(grant_type)),
     scope: rules.scopes.filter((name) => scope?.includes(name) ?? true),
   };
-  const [complaint] = clientComplaints(client, rules);
+  const [complaint] = clientMetadataIssues(client, rules);
   if (complaint) throw invalid(`${pathText(complaint.path)}: ${complaint.message}`);
   return client;
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../domain/clock.ts';
 import { releaseCode } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
 import { readUserCode } from '../domain/user_code.ts';
-import type { ClaimedCode, DeviceCodes } from '../repository/device_codes.ts';
+import type { ClaimedCode, DeviceCodeRepository } from '../repository/device_codes.ts';
 import type { AuthorizingSession } from './authorize.ts';
 import type { ClientAdmission, ClientDirectory } from './client_directory.ts';
 import type { LoginMarker } from './login_marker.ts';
@@ -21,7 +21,7 @@ export interface DeviceRequest extends Pick<ClaimedCode, 'scope' | 'resource' | 
 }
 
 export interface DeviceApprovalDeps {
-  deviceCodes: Pick<DeviceCodes, 'claim' | 'find' | 'approve' | 'deny'>;
+  deviceCodes: Pick<DeviceCodeRepository, 'claim' | 'find' | 'approve' | 'deny'>;
   clientDirectory: Pick<ClientDirectory, 'find' | 'admission'>;
   guesses: UserCodeGuesses;
   loginMarker: Pick<LoginMarker, 'isFor'>;

@@ -6,7 +6,7 @@ import { AuthError } from '../domain/errors.ts';
 import type { RowQuota, RowQuotas } from '../domain/row_quota.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import { DEVICE_CODE_GRANT, newUserCode, showUserCode } from '../domain/user_code.ts';
-import type { DeviceCodes, NewDeviceCode } from '../repository/device_codes.ts';
+import type { DeviceCodeRepository, NewDeviceCode } from '../repository/device_codes.ts';
 import type { RequestContext } from '../tokens/grant.ts';
 import { permittedResource, permittedScope } from '../tokens/requested.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
@@ -23,7 +23,7 @@ type Parameters = ReadonlyMap<string, string>;
 export interface DeviceAuthorizationDeps {
   clientAuthentication: ClientAuthentication;
   clientDirectory: Pick<ClientDirectory, 'isRefused'>;
-  deviceCodes: Pick<DeviceCodes, 'store'>;
+  deviceCodes: Pick<DeviceCodeRepository, 'store'>;
   rowQuotas: RowQuotas;
   clock: Clock;
   audit: Audit;

@@ -12,7 +12,7 @@ export function provesNothing(
 }
 
 /** A request that names a URL, or no client in any way: only the look of what it presents tells its dialect. */
-export function namesNobody(
+export function sendsNoClientCredentials(
   parameters: ReadonlyMap<string, string>,
   { authorization = '' }: Pick<RequestContext, 'authorization'>,
 ): boolean {

@@ -2,12 +2,12 @@
 // a request of Home Assistant's dialect. Asked when such a request starts, so the answer is kept for a minute.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { UrlClients } from '../repository/url_clients.ts';
+import type { UrlClientRepository } from '../repository/url_clients.ts';
 import type { MetadataDocuments } from './client_metadata_document.ts';
 
 export interface DocumentClientsDeps {
   metadataDocuments: MetadataDocuments;
-  urlClients: Pick<UrlClients, 'find'>;
+  urlClients: Pick<UrlClientRepository, 'find'>;
   clock: Clock;
 }
 

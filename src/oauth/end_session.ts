@@ -6,7 +6,7 @@ import type { Client } from '../domain/client.ts';
 import { isOperatorRegistered } from '../domain/client_assurance.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { SessionEnds } from '../repository/session_ends.ts';
+import type { SessionEndRepository } from '../repository/session_ends.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import type { BackchannelLogout } from './backchannel_logout.ts';
 import type { ClientDirectory } from './client_directory.ts';
@@ -15,7 +15,7 @@ import { type IdTokenHint, readIdTokenHint } from './id_token_hint.ts';
 export interface EndSessionDeps {
   keyring: Pick<Keyring, 'verify'>;
   clientDirectory: Pick<ClientDirectory, 'find'>;
-  sessionEnds: Pick<SessionEnds, 'end'>;
+  sessionEnds: Pick<SessionEndRepository, 'end'>;
   backchannelLogout: Pick<BackchannelLogout, 'wake'>;
   clock: Clock;
   audit: Audit;

@@ -6,7 +6,7 @@ import { AuthError } from '../domain/errors.ts';
 import type { RowQuotas } from '../domain/row_quota.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import { queryOf, REQUEST_PARAMETERS, readRedirectUri, readStandardRequest, readTarget } from '../domain/standard_request.ts';
-import type { PushedRequests } from '../repository/pushed_authorization_requests.ts';
+import type { PushedRequestRepository } from '../repository/pushed_authorization_requests.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
 const URN = 'urn:ietf:params:oauth:request_uri:';
@@ -17,7 +17,7 @@ const MAX_KEPT = 10_000;
 
 export interface ParDeps {
   clientDirectory: Pick<ClientDirectory, 'acceptsRedirect' | 'isRefused'>;
-  pushedRequests: PushedRequests;
+  pushedRequests: PushedRequestRepository;
   rowQuotas: RowQuotas;
   clock: Clock;
   issuer: string;

@@ -6,7 +6,7 @@ import {
   CLIENT_DEFAULTS,
   type ClientFields,
   type ClientRules,
-  clientComplaints,
+  clientMetadataIssues,
   clientFields,
   completeClient,
   ownFields,
@@ -20,16 +20,16 @@ import { randomId, randomToken, safeEqual, sha256 } from '../domain/secret.ts';
 import { METADATA_OF_ALL, unsupportedField } from '../domain/unsupported_metadata.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { ClientSecrets } from '../repository/client_secrets.ts';
-import type { Clients, RegisteredClient } from '../repository/clients.ts';
+import type { ClientSecretRepository } from '../repository/client_secrets.ts';
+import type { ClientRepository, RegisteredClient } from '../repository/clients.ts';
 import { makeRoomForRegistration } from '../repository/registration_limit.ts';
 import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
 import { SELF_MADE_GRANT_TYPES } from './client_metadata_document.ts';
 
 export interface RegistrationDeps {
   database: Pick<Database, 'transaction'>;
-  clients: Clients;
-  clientSecrets: ClientSecrets;
+  clients: ClientRepository;
+  clientSecrets: ClientSecretRepository;
   clientSecretHash: ClientSecretHash;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
@@ -42,7 +42,7 @@ export interface RegistrationDeps {
 /** A client as it is told of itself (RFC 7591 section 3.2.1). */
 export type ClientInformation = Record<string, unknown> & { client_id: string };
 
-type Transaction = Parameters<Clients['insert']>[0];
+type Transaction = Parameters<ClientRepository['insert']>[0];
 
 export type Registration = ReturnType<typeof createRegistration>;
 
@@ -198,7 +198,7 @@ function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
 }
 
 function refuseComplaints(fields: ClientFields, rules: RegistrationDeps['rules']): void {
-  const [complaint] = clientComplaints(fields, rules);
+  const [complaint] = clientMetadataIssues(fields, rules);
   if (complaint) throw new AuthError(complaint.code, `${pathText(complaint.path)} ${complaint.message}`);
 }
 

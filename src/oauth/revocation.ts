@@ -6,21 +6,21 @@ import { isUrlClientId } from '../domain/client_id.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Parameters, withoutEmpty } from '../domain/parameters.ts';
 import type { AccessTokenClaims } from '../domain/token.ts';
-import type { PresentedToken, RefreshTokenRotation } from '../repository/refresh_token_rotation.ts';
-import type { RefreshTokens } from '../repository/refresh_tokens.ts';
-import type { RevokedAccessTokens } from '../repository/revoked_access_tokens.ts';
+import type { PresentedToken, RefreshTokenRotationRepository } from '../repository/refresh_token_rotation.ts';
+import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
+import type { RevokedAccessTokenRepository } from '../repository/revoked_access_tokens.ts';
 import { type AccessTokens, endOf } from '../tokens/access_token.ts';
 import type { RequestContext } from '../tokens/grant.ts';
 import { isFixedToken, type RotatingTokens, refreshTokenHash } from '../tokens/refresh_token.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
-import { namesNobody } from './dialect.ts';
+import { sendsNoClientCredentials } from './dialect.ts';
 
 export interface RevocationDeps {
-  refreshTokens: Pick<RefreshTokens, 'revokeBySecret'>;
-  rotation: Pick<RefreshTokenRotation, 'revoke'>;
+  refreshTokens: Pick<RefreshTokenRepository, 'revokeBySecret'>;
+  rotation: Pick<RefreshTokenRotationRepository, 'revoke'>;
   rotatingTokens: Pick<RotatingTokens, 'read'>;
   accessTokens: Pick<AccessTokens, 'read'>;
-  revokedAccessTokens: Pick<RevokedAccessTokens, 'revoke'>;
+  revokedAccessTokens: Pick<RevokedAccessTokenRepository, 'revoke'>;
   clientAuthentication: ClientAuthentication;
   audit: Audit;
 }
@@ -91,7 +91,7 @@ export function createRevocation(deps: RevocationDeps) {
         return;
       }
       if (standard) return await revokeAsClient(standard, parameters, context);
-      if ((await revokeBySecret(token, context)) || isFixedToken(token) || namesNobody(parameters, context)) return;
+      if ((await revokeBySecret(token, context)) || isFixedToken(token) || sendsNoClientCredentials(parameters, context)) return;
       await authenticate(parameters, context);
     },
 
@@ -100,7 +100,7 @@ export function createRevocation(deps: RevocationDeps) {
       const standard = readStandard(token ?? '');
       if (standard) return standard.claims !== null && isHomeAssistants(standard.claims);
       if (await revokeBySecret(token, context)) return true;
-      return isFixedToken(token ?? '') || namesNobody(new Map(), context);
+      return isFixedToken(token ?? '') || sendsNoClientCredentials(new Map(), context);
     },
   };
 }

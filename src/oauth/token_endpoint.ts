@@ -9,7 +9,7 @@ import type { Dpop } from '../tokens/dpop.ts';
 import type { Grant, GrantRequest, RequestContext } from '../tokens/grant.ts';
 import type { Issuer } from '../tokens/issuer.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
-import { namesNobody, provesNothing } from './dialect.ts';
+import { sendsNoClientCredentials, provesNothing } from './dialect.ts';
 import type { Revocation } from './revocation.ts';
 
 export interface TokenEndpointDeps {
@@ -33,7 +33,7 @@ export function createTokenEndpoint({ grants, issuer, revocation, clientAuthenti
   /** Who asks, and with which key. Home Assistant's clients prove neither, whatever else they send. */
   // Here and in the grants copies come last: adding to a copy takes V8 microseconds.
   async function readRequest(grant: Grant, form: Parameters, context: RequestContext): Promise<GrantRequest> {
-    const profile = namesNobody(form, context) ? (grant.profileOf?.(form) ?? 'standard') : 'standard';
+    const profile = sendsNoClientCredentials(form, context) ? (grant.profileOf?.(form) ?? 'standard') : 'standard';
     const client_id = form.get('client_id');
     if (profile === 'home_assistant' && isNamedAsUrl(client_id))
       return { parameters: form, client_id: client_id ?? null, client: null, dpop_jkt: null, ...context };
@@ -88,6 +88,6 @@ function judgeGrant(client: Client, grant_type: string): void {
 
 /** Home Assistant has one word for both; a client of the standard profile is told what is missing. */
 function unsupported(parameters: Parameters, context: RequestContext): AuthError {
-  if (parameters.get('grant_type') || namesNobody(parameters, context)) return new AuthError('unsupported_grant_type', '');
+  if (parameters.get('grant_type') || sendsNoClientCredentials(parameters, context)) return new AuthError('unsupported_grant_type', '');
   return new AuthError('invalid_request', 'grant_type is missing');
 }

@@ -3,7 +3,7 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { failureKey } from '../domain/network.ts';
 import { sha256 } from '../domain/secret.ts';
-import type { FailedLogins } from '../repository/failed_logins.ts';
+import type { FailedLoginRepository } from '../repository/failed_logins.ts';
 
 const MAX_WRONG = 20;
 /** Seconds in which they are counted: as long as a code lives. */
@@ -15,7 +15,7 @@ interface Guesser {
 }
 
 export interface UserCodeGuessesDeps {
-  failedLogins: Pick<FailedLogins, 'standing' | 'add'>;
+  failedLogins: Pick<FailedLoginRepository, 'standing' | 'add'>;
   clock: Clock;
 }
 

@@ -4,14 +4,14 @@ import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
-import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { AccessTokens } from '../tokens/access_token.ts';
 import { userClaims } from '../tokens/claims.ts';
 import type { Dpop } from '../tokens/dpop.ts';
 
 export interface UserinfoDeps {
   accessTokens: Pick<AccessTokens, 'read'>;
-  refreshTokens: Pick<RefreshTokens, 'findForUserinfo'>;
+  refreshTokens: Pick<RefreshTokenRepository, 'findForUserinfo'>;
   dpop: Dpop;
   clock: Clock;
 }

@@ -1,10 +1,10 @@
 // A GET of a URL that a stranger named: never at an address inside, never for long, never much. Called by client_page.ts.
 import type { Dispatcher } from 'undici';
 import { deadline } from '../domain/deadline.ts';
-import { type Guard, guardedRequest, resolveHost } from './guarded_request.ts';
+import { type AddressGuard, guardedRequest, resolveHost } from './guarded_request.ts';
 
 /** Without more, DNS is asked. `deadline_ms` is for everything together: names, connections, redirects and body. */
-export type GuardedFetchOptions = Pick<Guard, 'isAllowed'> & Partial<Guard>;
+export type GuardedFetchOptions = Pick<AddressGuard, 'isAllowed'> & Partial<AddressGuard>;
 
 /** The start of the body, whatever the status; what had come when time was up counts. Null when no answer came at all. */
 export type GuardedFetch = (url: string, signal?: AbortSignal) => Promise<Buffer | null>;
@@ -35,7 +35,7 @@ export function createGuardedFetch({ isAllowed, resolve = resolveHost, deadline_
 }
 
 /** The start of the body, or where the answer redirects to. */
-async function visit(url: URL, guard: Guard, signal: AbortSignal): Promise<Buffer | string | null> {
+async function visit(url: URL, guard: AddressGuard, signal: AbortSignal): Promise<Buffer | string | null> {
   if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return null;
   return await guardedRequest(url, guard, { signal, headers: HEADERS }, async (answer) => {
     const { location } = answer.headers;

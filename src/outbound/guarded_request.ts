@@ -4,7 +4,7 @@ import { Resolver } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import type { buildConnector, Dispatcher } from 'undici';
 
-export interface Guard {
+export interface AddressGuard {
   /** Whether this machine may connect to the address. */
   isAllowed(address: string): boolean;
   /** The addresses of a host; throws when it has none. */
@@ -21,7 +21,7 @@ const FORBIDDEN = 'ERR_ADDRESS_FORBIDDEN';
 /** What `read` makes of the answer; redirects are answers like any other. */
 export async function guardedRequest<Answer>(
   url: string | URL,
-  guard: Guard,
+  guard: AddressGuard,
   { method = 'GET', signal, ...asked }: Asked,
   read: (answer: Dispatcher.ResponseData) => Promise<Answer>,
 ): Promise<Answer> {
@@ -48,7 +48,7 @@ function end(signal: AbortSignal): Promise<never> {
 }
 
 /** A name leads nowhere that is forbidden. */
-function guardedLookup({ resolve, isAllowed }: Guard): LookupFunction {
+function guardedLookup({ resolve, isAllowed }: AddressGuard): LookupFunction {
   return (hostname, { all }, callback) => {
     resolve(hostname).then(
       (addresses) => {
@@ -66,7 +66,7 @@ function guardedLookup({ resolve, isAllowed }: Guard): LookupFunction {
   };
 }
 
-function guardedConnector(connector: buildConnector.connector, { isAllowed }: Guard): buildConnector.connector {
+function guardedConnector(connector: buildConnector.connector, { isAllowed }: AddressGuard): buildConnector.connector {
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '');
     // Node asks no lookup about a literal address.

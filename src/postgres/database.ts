@@ -6,9 +6,9 @@ import type { ConnectionOptions } from './connection.ts';
 import { isConflict, isStalePlan, unavailable } from './database_errors.ts';
 import { createDiskSpace, DISK_PROBE } from './disk_space.ts';
 import type { Statement } from './pipelined_query.ts';
-import { createPool, lease, type PoolOptions } from './pool.ts';
+import { createPool, withConnection, type PoolOptions } from './pool.ts';
 import { type BuildQuery, prepareQuery } from './prepared_query.ts';
-import { together } from './query_batcher.ts';
+import { createQueryBatcher } from './query_batcher.ts';
 import type { Schema } from './schema.ts';
 
 const PING_TIMEOUT_MS = 1_000;
@@ -28,7 +28,7 @@ export interface Database extends ConnectionOptions {
    * The same for hot queries: runs of the same turn of the event loop are one round trip and one transaction. Where they lock rows, they are
    * run by `order`.
    */
-  prepareTogether<Values extends object, Row>(
+  prepareBatched<Values extends object, Row>(
     name: string,
     build: BuildQuery<Values, Row>,
     order?: (values: Values) => string,
@@ -50,7 +50,7 @@ export function createDatabase(options: PoolOptions): Database {
   };
   const pool = createPool({ ...options, on_error });
   const disk = createDiskSpace(() => run({ text: DISK_PROBE }));
-  const borrow = () => lease(pool, disk.note);
+  const borrow = () => withConnection(pool, disk.note);
   // Kysely's type also knows cursors, which it never uses unless it was given a class for them.
   const connect = async () => (await borrow()) as unknown as PostgresPoolClient;
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: async () => {} } }) });
@@ -104,7 +104,7 @@ export function createDatabase(options: PoolOptions): Database {
     application_name,
     kysely,
     prepare: (name, build) => prepare(name, build).runOne,
-    prepareTogether: (name, build, order) => together({ ...prepare(name, build), ...(order && { order }) }),
+    prepareBatched: (name, build, order) => createQueryBatcher({ ...prepare(name, build), ...(order && { order }) }),
     transaction: (work) =>
       once(work).catch(async (error) => {
         if (!isConflict(error)) throw error;

@@ -28,11 +28,11 @@ export function unavailable(cause: unknown): AuthError {
 
 /** `error` as the rest of the program sees it: `unavailable`, or itself. */
 export function databaseError(error: unknown): unknown {
-  return isDead(error) || matches(sqlState(error), UNAVAILABLE) ? unavailable(error) : error;
+  return isConnectionLost(error) || matches(sqlState(error), UNAVAILABLE) ? unavailable(error) : error;
 }
 
 /** The connection is lost, silent, or leads to the wrong server. */
-export function isDead(error: unknown): boolean {
+export function isConnectionLost(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return matches(error.code, DEAD);
   return isNetworkError(error) || (error instanceof Error && DEAD_WORDS.test(error.message));
 }

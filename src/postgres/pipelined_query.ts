@@ -35,7 +35,7 @@ const { Result, utils } = pg as unknown as {
 const readers = new WeakMap<Connection, Map<string, RowReader>>();
 
 /** The rows of each run, in the order of `runs`: all of them happened, or none. Rejects as `client.query` does. */
-export function runInOneRoundTrip(
+export function runPipelined(
   client: pg.PoolClient,
   { name = '', text }: Statement,
   runs: readonly unknown[][],

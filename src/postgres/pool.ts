@@ -3,8 +3,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS, type ConnectionOptions, connectionConfig } from './connection.ts';
-import { databaseError, isConflict, isDead, isStalePlan, refusesConnection, unavailable } from './database_errors.ts';
-import { runInOneRoundTrip, type Statement } from './pipelined_query.ts';
+import { databaseError, isConflict, isConnectionLost, isStalePlan, refusesConnection, unavailable } from './database_errors.ts';
+import { runPipelined, type Statement } from './pipelined_query.ts';
 
 const CONNECT_RETRY_MS = 200;
 /** A statement, the wait for a connection included: its error is answered within the 5 s a request has. */
@@ -52,7 +52,7 @@ export function createPool(options: PoolOptions): pg.Pool {
  * A connection on loan, which is given up instead of given back when it proved dead. Kysely uses these too. `onError` is told of each error as the
  * database worded it.
  */
-export async function lease(pool: pg.Pool, onError: (error: unknown) => void) {
+export async function withConnection(pool: pg.Pool, onError: (error: unknown) => void) {
   const asked = performance.now();
   const client = await connect(pool);
   /** Of each query, so that whoever waited for the connection is answered as soon as others. */
@@ -65,7 +65,7 @@ export async function lease(pool: pg.Pool, onError: (error: unknown) => void) {
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof Error && (isDead(error) || isStalePlan(error))) broken = error;
+      if (error instanceof Error && (isConnectionLost(error) || isStalePlan(error))) broken = error;
       onError(error);
       throw error;
     }
@@ -89,9 +89,9 @@ export async function lease(pool: pg.Pool, onError: (error: unknown) => void) {
     /** Many runs in one transaction. Throws `unavailable` when they may have happened, and anything else when they did not. */
     async queryMany(statement: Statement, runs: readonly unknown[][]): Promise<Record<string, unknown>[][]> {
       try {
-        return await attempt(() => runInOneRoundTrip(client, statement, runs, query_timeout));
+        return await attempt(() => runPipelined(client, statement, runs, query_timeout));
       } catch (error) {
-        throw isDead(error) ? unavailable(error) : error;
+        throw isConnectionLost(error) ? unavailable(error) : error;
       }
     },
     release: () => client.release(broken),

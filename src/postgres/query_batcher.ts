@@ -6,7 +6,7 @@ import { isConflict, isStalePlan, mayBeOneRunsFault, unavailable } from './datab
 /** Most runs of one round trip: a second connection starts on the rest, while we go on with what the first one answers. */
 const MOST = 8;
 
-export interface TogetherDeps<Values, Row> {
+export interface QueryBatcherDeps<Values, Row> {
   /** The rows of each, in that order. Throws `unavailable` when they may have happened, and anything else when they did not. */
   runAll(all: readonly Values[]): Promise<Row[][]>;
   runOne(values: Values): Promise<Row[]>;
@@ -24,7 +24,7 @@ interface Waiting<Values, Row> {
  * Runs the statement with these values. Nobody's mistake is another's: where the values of one may be why the database refuses all, each is run
  * alone. For anything else (a lock that is not given, a full disk) all are `unavailable`: alone, they would wait once more, on many connections.
  */
-export function together<Values, Row>({ runAll, runOne, order }: TogetherDeps<Values, Row>): (values: Values) => Promise<Row[]> {
+export function createQueryBatcher<Values, Row>({ runAll, runOne, order }: QueryBatcherDeps<Values, Row>): (values: Values) => Promise<Row[]> {
   let waiting: Waiting<Values, Row>[] = [];
 
   async function send(batch: readonly Waiting<Values, Row>[]): Promise<void> {

@@ -6,7 +6,7 @@ import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 import { type ClientRights, fitsResource, isConsented, isInAllowedGroup } from './client_rights.ts';
 
-export type AuthorizationCodes = ReturnType<typeof createAuthorizationCodes>;
+export type AuthorizationCodeRepository = ReturnType<typeof createAuthorizationCodeRepository>;
 
 export type NewAuthorizationCode = Omit<Insertable<Schema['authorization_codes']>, 'wrong_verifiers' | 'spent_at' | 'refresh_token_id'>;
 
@@ -78,7 +78,7 @@ export interface Miss {
 
 type WrongProof = 'verifier_missing' | 'verifier_wrong' | 'verifier_unexpected' | 'redirect_uri' | 'other_key' | 'resource';
 
-export function createAuthorizationCodes(database: Database) {
+export function createAuthorizationCodeRepository(database: Database) {
   const { kysely } = database;
   return {
     async store(code: NewAuthorizationCode, trx = kysely): Promise<void> {
@@ -91,7 +91,7 @@ export function createAuthorizationCodes(database: Database) {
      */
     // The user's row is locked before the code's: the order in which deleting a user takes them.
     // Whoever ends a session holds that row, for which storing a code waits: a code was there before, and went along, or finds its session gone.
-    redeem: database.prepareTogether(
+    redeem: database.prepareBatched(
       'authorization_codes_redeem',
       (_, p: Redemption) => sql<Redeemed>`
         with holder as (

@@ -16,15 +16,15 @@ export interface NewClientSecret extends ClientSecret {
   secret_hash: Buffer;
 }
 
-export type ClientSecrets = ReturnType<typeof createClientSecrets>;
+export type ClientSecretRepository = ReturnType<typeof createClientSecretRepository>;
 
 /** Of one client; more would make every check slow. */
 export const MAX_SECRETS = 10;
 
-export function createClientSecrets({ kysely, prepareTogether }: Pick<Database, 'kysely' | 'prepareTogether'>) {
+export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Database, 'kysely' | 'prepareBatched'>) {
   return {
     /** The hashes that a secret may have now. */
-    live: prepareTogether<{ client_id: string; now: Date }, { id: string; secret_hash: Buffer }>('client_secrets_live', (db, p) =>
+    live: prepareBatched<{ client_id: string; now: Date }, { id: string; secret_hash: Buffer }>('client_secrets_live', (db, p) =>
       db
         .selectFrom('client_secrets as s')
         .select(['id', 'secret_hash'])

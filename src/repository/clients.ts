@@ -28,7 +28,7 @@ export interface ClientWithSecrets {
   secrets: { id: string; secret_hash: Buffer }[];
 }
 
-export type Clients = ReturnType<typeof createClients>;
+export type ClientRepository = ReturnType<typeof createClientRepository>;
 
 const FIELDS = [
   ...(['client_name', 'client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'redirect_uris', 'post_logout_redirect_uris'] as const),
@@ -42,7 +42,7 @@ const ROW = ['client_id', ...FIELDS, 'managed_by', 'is_enabled', 'created_at'] a
 /** Nobody checked what a client said of itself when it registered. */
 const KIND = sql<'registered' | 'self_registered'>`case c.managed_by when 'registration' then 'self_registered' else 'registered' end`;
 
-export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysely' | 'prepareTogether'>) {
+export function createClientRepository({ kysely, prepareBatched }: Pick<Database, 'kysely' | 'prepareBatched'>) {
   const enabled = (db: Kysely<Schema>, client_id: string) =>
     db
       .selectFrom('clients as c')
@@ -50,9 +50,9 @@ export function createClients({ kysely, prepareTogether }: Pick<Database, 'kysel
       .where('c.client_id', '=', client_id)
       .where('c.is_enabled', '=', true);
 
-  const find = prepareTogether<{ client_id: string }, Client>('clients_find', (db, p) => enabled(db, p.client_id));
+  const find = prepareBatched<{ client_id: string }, Client>('clients_find', (db, p) => enabled(db, p.client_id));
 
-  const findWithSecrets = prepareTogether<{ client_id: string; now: Date }, Client & { secret_ids: string[]; secret_hashes: Buffer[] }>(
+  const findWithSecrets = prepareBatched<{ client_id: string; now: Date }, Client & { secret_ids: string[]; secret_hashes: Buffer[] }>(
     'clients_find_with_secrets',
     (db, p) => {
       // Both lists in the same order.

@@ -19,10 +19,10 @@ export interface ListedConsent extends Pick<Consent, 'client_id' | 'scope' | 're
   granted_at: Date;
 }
 
-export type Consents = ReturnType<typeof createConsents>;
+export type ConsentRepository = ReturnType<typeof createConsentRepository>;
 
 /** What becomes of a consent when another is given. */
-export function besideThoseBefore(now: Date) {
+export function mergedWithExisting(now: Date) {
   return {
     scope: sql<string[]>`array(select distinct unnest(consents.scope || excluded.scope) order by 1)`,
     redirect_uris: sql<string[]>`array(select distinct unnest(consents.redirect_uris || excluded.redirect_uris) order by 1)`,
@@ -31,7 +31,7 @@ export function besideThoseBefore(now: Date) {
   };
 }
 
-export function createConsents(database: Database) {
+export function createConsentRepository(database: Database) {
   const { kysely } = database;
   return {
     async find(user_id: string, client_id: string): Promise<Pick<Consent, 'scope' | 'redirect_uris' | 'resources'> | undefined> {
@@ -48,7 +48,7 @@ export function createConsents(database: Database) {
       await kysely
         .insertInto('consents')
         .values({ user_id, client_id, scope, redirect_uris, resources, granted_at: now })
-        .onConflict((conflict) => conflict.columns(['user_id', 'client_id']).doUpdateSet(besideThoseBefore(now)))
+        .onConflict((conflict) => conflict.columns(['user_id', 'client_id']).doUpdateSet(mergedWithExisting(now)))
         .execute();
     },
 

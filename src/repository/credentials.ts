@@ -19,9 +19,9 @@ export interface Credential extends ProviderKey {
 /** What a first login makes of a person; id and age are the credential's. */
 export type NewPerson = Pick<User, 'name' | 'is_active' | 'is_pending' | 'local_only'>;
 
-export type Credentials = ReturnType<typeof createCredentials>;
+export type CredentialRepository = ReturnType<typeof createCredentialRepository>;
 
-export function createCredentials({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+export function createCredentialRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
   const findIdentity = prepare<{ type: string; id: string; subject: string }, Credential>('credentials_find_identity', (kysely, p) =>
     kysely
       .selectFrom('credentials')

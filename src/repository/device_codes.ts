@@ -5,10 +5,10 @@ import type { CodeRelease } from '../domain/code_release.ts';
 import type { RowQuota } from '../domain/row_quota.ts';
 import type { Database } from '../postgres/database.ts';
 import { type ClientRights, isConsented, isInAllowedGroup } from './client_rights.ts';
-import { besideThoseBefore } from './consents.ts';
+import { mergedWithExisting } from './consents.ts';
 import { createRowLimit } from './row_limits.ts';
 
-export type DeviceCodes = ReturnType<typeof createDeviceCodes>;
+export type DeviceCodeRepository = ReturnType<typeof createDeviceCodeRepository>;
 
 export interface NewDeviceCode {
   device_code_hash: Buffer;
@@ -84,7 +84,7 @@ const JITTER = 0.5;
 /** RFC 8628 section 3.5 */
 const SLOWER_BY = 5;
 
-export function createDeviceCodes(database: Database) {
+export function createDeviceCodeRepository(database: Database) {
   const { kysely } = database;
   const limit = createRowLimit(database, 'device_codes');
 
@@ -175,7 +175,7 @@ export function createDeviceCodes(database: Database) {
                 .select([sql.val(login.user_id).as('user_id'), 'client_id', 'scope', 'resource as resources'])
                 .select([sql<string[]>`'{}'::text[]`.as('redirect_uris'), sql.val(now).as('granted_at')]),
             )
-            .onConflict((conflict) => conflict.columns(['user_id', 'client_id']).doUpdateSet(besideThoseBefore(now))),
+            .onConflict((conflict) => conflict.columns(['user_id', 'client_id']).doUpdateSet(mergedWithExisting(now))),
         )
         .selectFrom('approved')
         .select('client_id')

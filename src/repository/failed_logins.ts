@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import { createTrim } from './row_limits.ts';
 
-export type FailedLogins = ReturnType<typeof createFailedLogins>;
+export type FailedLoginRepository = ReturnType<typeof createFailedLoginRepository>;
 
 /** One address and one name: `subject` is the name's SHA-256, empty where nobody was named. */
 interface Pair {
@@ -34,7 +34,7 @@ interface Waiting {
   total: Promise<number>;
 }
 
-export function createFailedLogins(database: Pick<Database, 'kysely'>) {
+export function createFailedLoginRepository(database: Pick<Database, 'kysely'>) {
   const { kysely } = database;
   const makeRoom = createTrim(database, 'failed_logins');
   /** By pair, while a statement adds to its row: one at a time, so that a flood of failures holds one connection. */

@@ -4,9 +4,9 @@ import type { LoginFlow } from '../domain/login_flow.ts';
 import type { Database } from '../postgres/database.ts';
 import type { NewAuthorizationCode } from './authorization_codes.ts';
 
-export type FinishLogin = ReturnType<typeof createFinishLogin>;
+export type FinishedLoginRepository = ReturnType<typeof createFinishedLoginRepository>;
 
-export function createFinishLogin({ kysely }: Pick<Database, 'kysely'>) {
+export function createFinishedLoginRepository({ kysely }: Pick<Database, 'kysely'>) {
   return {
     /** Trades a flow, in the version that was read, for its code; false when another request has ended or moved it. */
     async issueForFlow({ id, version }: Pick<LoginFlow, 'id' | 'version'>, code: NewAuthorizationCode): Promise<boolean> {

@@ -23,9 +23,9 @@ export interface Rights {
   policies: Policy[];
 }
 
-export type Groups = ReturnType<typeof createGroups>;
+export type GroupRepository = ReturnType<typeof createGroupRepository>;
 
-export function createGroups({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+export function createGroupRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
   const rights = prepare<{ user_id: string }, Rights>('groups_rights', (kysely, { user_id }) =>
     kysely
       .selectFrom('users')

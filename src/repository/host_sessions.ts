@@ -3,13 +3,13 @@
 import { type Insertable, sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
-import { hasLivingClient, isAlive } from './refresh_tokens.ts';
+import { hasActiveClient, isValid } from './refresh_tokens.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
 import { isUsed } from './sessions.ts';
 import { groupIds } from './user_facts.ts';
 import { usernameOf } from './usernames.ts';
 
-export type HostSessions = ReturnType<typeof createHostSessions>;
+export type HostSessionRepository = ReturnType<typeof createHostSessionRepository>;
 
 /** What a protected host may be told about a person, and what decides whether they may be there. */
 export interface VisitorRow {
@@ -32,7 +32,7 @@ interface Shown {
   idle: number;
 }
 
-export function createHostSessions(database: Database) {
+export function createHostSessionRepository(database: Database) {
   const { kysely } = database;
   return {
     async insertCode(code: Insertable<Schema['host_codes']>): Promise<void> {
@@ -57,7 +57,7 @@ export function createHostSessions(database: Database) {
     },
 
     /** Whose browser a cookie is, while the session behind it lives. */
-    findVisitor: database.prepareTogether('host_sessions_find_visitor', (db, p: Shown) =>
+    findVisitor: database.prepareBatched('host_sessions_find_visitor', (db, p: Shown) =>
       db
         .selectFrom('host_sessions as h')
         .innerJoin('sessions as s', 's.sid', 'h.sid')
@@ -72,16 +72,16 @@ export function createHostSessions(database: Database) {
     ),
 
     /** Whose grant an access token hangs on, while both live. */
-    findBearer: database.prepareTogether('host_sessions_find_bearer', (db, p: { id: string; jti: string; now: Date }) =>
+    findBearer: database.prepareBatched('host_sessions_find_bearer', (db, p: { id: string; jti: string; now: Date }) =>
       db
         .selectFrom('refresh_tokens as r')
         .innerJoin('users as u', 'u.id', 'r.user_id')
         .select(['r.profile', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
         .select([usernameOf('u').as('username'), verifiedEmail().as('email'), groupIds().as('group_ids')])
         .where('r.id', '=', p.id)
-        .where(isAlive(p.now))
+        .where(isValid(p.now))
         .where(isNotRevoked(p.jti))
-        .where(hasLivingClient()),
+        .where(hasActiveClient()),
     ),
 
     /** Somebody at a host is somebody in the browser: its session must not end for want of use. */

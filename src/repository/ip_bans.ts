@@ -6,9 +6,9 @@ import { createTrim } from './row_limits.ts';
 /** Begins the keys of requests that other sites' pages make from an address. */
 export const CROSS_SITE_PREFIX = 'cross-site ';
 
-export type IpBans = ReturnType<typeof createIpBans>;
+export type IpBanRepository = ReturnType<typeof createIpBanRepository>;
 
-export function createIpBans(database: Database) {
+export function createIpBanRepository(database: Database) {
   const { kysely } = database;
   const makeRoom = createTrim(database, 'ip_bans');
   return {

@@ -29,9 +29,9 @@ export interface LinkTicket extends ProviderKey {
   system_generated: boolean;
 }
 
-export type LinkTickets = ReturnType<typeof createLinkTickets>;
+export type LinkTicketRepository = ReturnType<typeof createLinkTicketRepository>;
 
-export function createLinkTickets({ kysely }: Pick<Database, 'kysely'>) {
+export function createLinkTicketRepository({ kysely }: Pick<Database, 'kysely'>) {
   return {
     /** A user's only ticket for that provider: an earlier one is worth nothing any more. */
     async put(ticket: NewLinkTicket): Promise<void> {

@@ -3,9 +3,9 @@ import type { Kysely } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-export type LocalLogins = ReturnType<typeof createLocalLogins>;
+export type LocalLoginRepository = ReturnType<typeof createLocalLoginRepository>;
 
-export function createLocalLogins({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+export function createLocalLoginRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
   const find = prepare<{ username: string }, { username: string; password_hash: string }>('local_logins_find', (kysely, { username }) =>
     kysely.selectFrom('local_logins').select(['username', 'password_hash']).where('username', '=', username),
   );

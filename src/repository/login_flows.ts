@@ -6,7 +6,7 @@ import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 import { createRowLimit } from './row_limits.ts';
 
-export type LoginFlows = ReturnType<typeof createLoginFlows>;
+export type LoginFlowRepository = ReturnType<typeof createLoginFlowRepository>;
 
 const COLUMNS = [
   'id',
@@ -33,7 +33,7 @@ const COLUMNS = [
   'typed_at',
 ] as const satisfies (keyof LoginFlow)[];
 
-export function createLoginFlows(database: Database) {
+export function createLoginFlowRepository(database: Database) {
   const { kysely } = database;
   const limit = createRowLimit(database, 'login_flows');
   return {

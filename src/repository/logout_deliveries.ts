@@ -13,9 +13,9 @@ export interface LogoutDelivery {
   attempts: number;
 }
 
-export type LogoutDeliveries = ReturnType<typeof createLogoutDeliveries>;
+export type LogoutDeliveryRepository = ReturnType<typeof createLogoutDeliveryRepository>;
 
-export function createLogoutDeliveries({ kysely }: Pick<Database, 'kysely'>) {
+export function createLogoutDeliveryRepository({ kysely }: Pick<Database, 'kysely'>) {
   return {
     /** Takes what is due, oldest first. `waits`: seconds until the next attempt after the first, the second, …; the last one goes on. */
     async take({ now, limit, waits }: { now: Date; limit: number; waits: readonly number[] }): Promise<LogoutDelivery[]> {

@@ -24,7 +24,7 @@ export interface MfaEnrolment extends MfaEnrolmentEntry, Enrolment {
 
 export type NewMfaEnrolment = Omit<MfaEnrolment, 'version' | 'last_used_at'> & { device_id: string | null };
 
-export type MfaEnrolments = ReturnType<typeof createMfaEnrolments>;
+export type MfaEnrolmentRepository = ReturnType<typeof createMfaEnrolmentRepository>;
 
 /** More than anybody has. */
 const LIMIT = 100;
@@ -34,7 +34,7 @@ const COLUMNS = [...ENTRY, 'user_id', 'version', 'secret'] as const;
 
 type Row = Omit<MfaEnrolment, 'secret'> & { secret: Buffer };
 
-export function createMfaEnrolments({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>, sealer: Pick<Sealer, 'seal' | 'open'>) {
+export function createMfaEnrolmentRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>, sealer: Pick<Sealer, 'seal' | 'open'>) {
   const open = (row: Row): MfaEnrolment => ({ ...row, secret: JSON.parse(sealer.open(row.secret, placeOf(row.id)).toString()) });
   const seal = (id: string, secret: JsonObject) => sealer.seal(JSON.stringify(secret), placeOf(id));
 

@@ -4,13 +4,13 @@ import { sql } from 'kysely';
 import { addSeconds } from '../domain/clock.ts';
 import type { Database } from '../postgres/database.ts';
 
-export type MfaFailures = ReturnType<typeof createMfaFailures>;
+export type MfaFailureRepository = ReturnType<typeof createMfaFailureRepository>;
 
 /** Guesses that are looked at in so many seconds; after the last one none is for as long. */
 export const MFA_FAILURE_LIMIT = 10;
 const WINDOW = 15 * 60;
 
-export function createMfaFailures({ kysely }: Pick<Database, 'kysely'>) {
+export function createMfaFailureRepository({ kysely }: Pick<Database, 'kysely'>) {
   return {
     /** Counts a guess and answers how many there were with it; null when there were too many, and then this one must not be looked at. */
     async count(user_id: string, now: Date): Promise<number | null> {

@@ -16,9 +16,9 @@ export interface MfaSetupFlow {
   expires_at: Date;
 }
 
-export type MfaSetupFlows = ReturnType<typeof createMfaSetupFlows>;
+export type MfaSetupFlowRepository = ReturnType<typeof createMfaSetupFlowRepository>;
 
-export function createMfaSetupFlows({ kysely }: Pick<Database, 'kysely'>, sealer: Pick<Sealer, 'seal' | 'open'>) {
+export function createMfaSetupFlowRepository({ kysely }: Pick<Database, 'kysely'>, sealer: Pick<Sealer, 'seal' | 'open'>) {
   const seal = ({ id, form }: Pick<MfaSetupFlow, 'id' | 'form'>) => sealer.seal(JSON.stringify(form), placeOf(id));
   return {
     /** Begins; what the user had under way with this module is over. */

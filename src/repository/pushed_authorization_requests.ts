@@ -17,9 +17,9 @@ export interface PushedRequest {
 
 const COLUMNS = ['request_uri_hash', 'client_id', 'parameters', 'dpop_jkt', 'network', 'created_at', 'expires_at'] as const;
 
-export type PushedRequests = ReturnType<typeof createPushedRequests>;
+export type PushedRequestRepository = ReturnType<typeof createPushedRequestRepository>;
 
-export function createPushedRequests(database: Database) {
+export function createPushedRequestRepository(database: Database) {
   const { kysely } = database;
   const limit = createRowLimit(database, 'pushed_authorization_requests');
   return {

@@ -4,9 +4,9 @@ import { type Expression, sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
 import type { Database } from '../postgres/database.ts';
 import { type ClientRights, fitsResource, isConsented, isInAllowedGroup } from './client_rights.ts';
-import { isAlive } from './refresh_tokens.ts';
+import { isValid } from './refresh_tokens.ts';
 
-export type RefreshTokenRotation = ReturnType<typeof createRefreshTokenRotation>;
+export type RefreshTokenRotationRepository = ReturnType<typeof createRefreshTokenRotationRepository>;
 
 /** A rotating token as it was presented: what it claims, and what proves it (RFC 2104). */
 export interface PresentedToken {
@@ -60,13 +60,13 @@ export type RotationMiss =
   | { reason: 'unknown'; user_id: null }
   | { reason: 'other_client' | 'other_key' | 'expired' | 'replayed' | 'refused_user' | 'scope' | 'resource' | 'raced'; user_id: string };
 
-export function createRefreshTokenRotation(database: Database) {
+export function createRefreshTokenRotationRepository(database: Database) {
   const { kysely } = database;
 
   const explain = database.prepare(
     'refresh_tokens_explain_rotation',
     (_, p: Rotation) => sql<Judged>`
-      select r.user_id, r.client_id = ${p.client_id} as is_clients, ${holdsKey(p)} as holds_key, ${isAlive(p.now)} as is_alive,
+      select r.user_id, r.client_id = ${p.client_id} as is_clients, ${holdsKey(p)} as holds_key, ${isValid(p.now)} as is_alive,
         r.generation > ${p.generation} and not ${isUsable(p)} as is_replayed, ${mayHaveTokens(p)} as may_have_tokens,
         ${fitsScope(p)} as fits_scope, ${fitsResource('r.resource', p)} as fits_resource
       from refresh_tokens r join users u on u.id = r.user_id
@@ -75,7 +75,7 @@ export function createRefreshTokenRotation(database: Database) {
 
   return {
     /** Rotates the grant if everything is right. */
-    rotate: database.prepareTogether(
+    rotate: database.prepareBatched(
       'refresh_tokens_rotate',
       (_, p: Rotation) => sql<Rotated>`
         update refresh_tokens r set
@@ -84,7 +84,7 @@ export function createRefreshTokenRotation(database: Database) {
           last_used_at = greatest(r.last_used_at, ${p.now}),
           last_used_ip = ${p.remote_address}
         from users u
-        where ${isGenuine(p)} and u.id = r.user_id and r.client_id = ${p.client_id} and ${holdsKey(p)} and ${isAlive(p.now)}
+        where ${isGenuine(p)} and u.id = r.user_id and r.client_id = ${p.client_id} and ${holdsKey(p)} and ${isValid(p.now)}
           and ${isUsable(p)} and ${mayHaveTokens(p)} and ${fitsScope(p)} and ${fitsResource('r.resource', p)}
         returning r.user_id, r.generation, r.seed, r.access_token_expiration, r.auth_time, r.amr, r.scope, r.resource, r.claims, r.sid`,
       ({ id }) => id,
@@ -103,11 +103,11 @@ export function createRefreshTokenRotation(database: Database) {
     },
 
     /** The living grant that this token still refreshes, if it is that client's and its user is active. */
-    find: database.prepareTogether(
+    find: database.prepareBatched(
       'refresh_tokens_find_rotating',
       (_, p: PresentedToken & Pick<Rotation, 'client_id' | 'now' | 'grace'>) => sql<RotatingGrant>`
         select r.user_id, r.scope, r.created_at, r.expires_at from refresh_tokens r join users u on u.id = r.user_id
-        where ${isGenuine(p)} and r.client_id = ${p.client_id} and ${isAlive(p.now)} and ${isUsable(p)} and u.is_active`,
+        where ${isGenuine(p)} and r.client_id = ${p.client_id} and ${isValid(p.now)} and ${isUsable(p)} and u.is_active`,
     ),
 
     /** Ends the grant that bears this token, in whichever generation, if it is that client's. */

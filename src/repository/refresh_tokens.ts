@@ -9,7 +9,7 @@ import { isNotRevoked } from './revoked_access_tokens.ts';
 import { groupIds, PROFILE_COLUMNS } from './user_facts.ts';
 import { usernameOf } from './usernames.ts';
 
-export type RefreshTokens = ReturnType<typeof createRefreshTokens>;
+export type RefreshTokenRepository = ReturnType<typeof createRefreshTokenRepository>;
 
 type Row = Insertable<Schema['refresh_tokens']>;
 /** What only grants of the standard profile carry; their code inserts them. */
@@ -48,25 +48,25 @@ const COLUMNS = [
 
 const INSERTED = [...COLUMNS, 'token_hash'] as const;
 
-export function createRefreshTokens(database: Database) {
+export function createRefreshTokenRepository(database: Database) {
   const { kysely } = database;
   return {
     /** The living grant that bears this secret, with what decides whether its user may use it. */
-    findBySecret: database.prepareTogether('refresh_tokens_find_by_secret', (kysely, p: { token_hash: Buffer; now: Date }) =>
+    findBySecret: database.prepareBatched('refresh_tokens_find_by_secret', (kysely, p: { token_hash: Buffer; now: Date }) =>
       kysely
         .selectFrom('refresh_tokens as r')
         .innerJoin('users as u', 'u.id', 'r.user_id')
         .select(['r.id', 'r.user_id', 'r.client_id', 'r.auth_provider_type', 'r.auth_provider_id'])
         .select(['r.access_token_expiration', 'r.auth_time', 'r.amr', 'u.is_active', 'u.local_only'])
         .where('r.token_hash', '=', p.token_hash)
-        .where(isAlive(p.now)),
+        .where(isValid(p.now)),
     ),
 
     /** The living grant behind an access token, its user, and whether that user is in the administrators' group. */
-    findForBearer: database.prepareTogether('refresh_tokens_find_for_bearer', forBearer),
+    findForBearer: database.prepareBatched('refresh_tokens_find_for_bearer', forBearer),
 
     /** The same, with what may be told of the user, and what the client wants to be told. */
-    findForUserinfo: database.prepareTogether('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
+    findForUserinfo: database.prepareBatched('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
       forBearer(kysely, p)
         .select(['r.claims', 'u.created_at', ...PROFILE_COLUMNS])
         .select([usernameOf('u').as('username'), groupIds().as('group_ids')]),
@@ -111,7 +111,7 @@ export function createRefreshTokens(database: Database) {
         .selectFrom('refresh_tokens as r')
         .select(COLUMNS)
         .where('user_id', '=', user_id)
-        .where(isAlive(now))
+        .where(isValid(now))
         .$if(after !== null, (query) => query.where(sql<boolean>`(created_at, id) > (${after?.created_at}, ${after?.id})`))
         .orderBy('created_at')
         .orderBy('id')
@@ -122,7 +122,7 @@ export function createRefreshTokens(database: Database) {
     /** One living grant of a user. */
     async find({ user_id, id, now }: { user_id: string; id: string; now: Date }) {
       const query = kysely.selectFrom('refresh_tokens as r').select(COLUMNS).where('user_id', '=', user_id).where('id', '=', id);
-      return await query.where(isAlive(now)).executeTakeFirst();
+      return await query.where(isValid(now)).executeTakeFirst();
     },
 
     /** Ends the grant with this secret, and with it every access token it bore. */
@@ -193,13 +193,13 @@ function forBearer(kysely: Kysely<Schema>, p: Borne) {
     .select(['u.name', 'u.is_owner', 'u.is_active', 'u.local_only', 'u.system_generated'])
     .select(isInAdminGroup().as('is_in_admin_group'))
     .where('r.id', '=', p.id)
-    .where(isAlive(p.now))
+    .where(isValid(p.now))
     .where(isNotRevoked(p.jti))
-    .where(hasLivingClient());
+    .where(hasActiveClient());
 }
 
 /** Neither past its expiry nor unused for longer than its idle lifetime. For the rows of a table called `r`. */
-export function isAlive(now: Date): Expression<boolean> {
+export function isValid(now: Date): Expression<boolean> {
   return sql<boolean>`(r.expires_at is null or r.expires_at > ${now})
     and (r.idle_lifetime is null or coalesce(r.last_used_at, r.created_at) + r.idle_lifetime * interval '1 second' > ${now})`;
 }
@@ -211,7 +211,7 @@ function isInAdminGroup() {
 }
 
 /** A registered client that was removed or switched off takes its grants along. For the rows of a table called `r`. */
-export function hasLivingClient() {
+export function hasActiveClient() {
   return sql<boolean>`(r.profile = 'home_assistant' or r.client_id ~* '^https?:'
     or exists (select from clients k where k.client_id = r.client_id and k.is_enabled))`;
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../domain/clock.ts';
 import { failureKey, parseAddress } from '../domain/network.ts';
 
 /** Refusals of one address kept in one minute. */
-export const KEPT_A_MINUTE = 20;
+export const RECORDED_PER_MINUTE = 20;
 
 /** Addresses told apart in one minute; later ones share a place. */
 const MAX_ADDRESSES = 10_000;
@@ -52,7 +52,7 @@ export function createRefusalQuota({ clock }: { clock: Clock }): RefusalQuota {
     admits(event, has_room) {
       if (thisMinute() !== minute) close();
       const tally = tallyOf(event.remote_address ?? null);
-      const isKept = has_room && tally.kept < KEPT_A_MINUTE;
+      const isKept = has_room && tally.kept < RECORDED_PER_MINUTE;
       if (isKept) tally.kept += 1;
       else tally.counted += 1;
       return isKept;

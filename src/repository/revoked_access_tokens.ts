@@ -3,7 +3,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 
-export type RevokedAccessTokens = ReturnType<typeof createRevokedAccessTokens>;
+export type RevokedAccessTokenRepository = ReturnType<typeof createRevokedAccessTokenRepository>;
 
 /** A token, and the grant that it hangs on, if any. */
 export interface RevokedAccessToken {
@@ -19,8 +19,8 @@ interface Issued {
   issued_at: Date;
 }
 
-export function createRevokedAccessTokens(database: Database) {
-  const isRevoked = database.prepareTogether<Issued, object>(
+export function createRevokedAccessTokenRepository(database: Database) {
+  const isRevoked = database.prepareBatched<Issued, object>(
     'revoked_access_tokens_find',
     (_, p) => sql`
       select from revoked_access_tokens where jti = ${p.jti}

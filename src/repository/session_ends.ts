@@ -13,9 +13,9 @@ export interface EndedSession {
   client_ids: string[];
 }
 
-export type SessionEnds = ReturnType<typeof createSessionEnds>;
+export type SessionEndRepository = ReturnType<typeof createSessionEndRepository>;
 
-export function createSessionEnds({ transaction }: Pick<Database, 'transaction'>) {
+export function createSessionEndRepository({ transaction }: Pick<Database, 'transaction'>) {
   return {
     /** One session; undefined when it has ended already. */
     async end({ sid, now }: { sid: string; now: Date }): Promise<EndedSession | undefined> {

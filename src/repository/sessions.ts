@@ -3,9 +3,9 @@ import { type Insertable, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
-import { hasLivingClient, isAlive } from './refresh_tokens.ts';
+import { hasActiveClient, isValid } from './refresh_tokens.ts';
 
-export type Sessions = ReturnType<typeof createSessions>;
+export type SessionRepository = ReturnType<typeof createSessionRepository>;
 
 type NewSession = Required<Insertable<Schema['sessions']>>;
 
@@ -41,7 +41,7 @@ interface Listing {
 /** The most apps that are named of one session. */
 const MAX_CLIENTS = 100;
 
-export function createSessions(database: Database) {
+export function createSessionRepository(database: Database) {
   const { kysely } = database;
   return {
     /** Whether a client has a living grant that hangs on the session. */
@@ -51,7 +51,7 @@ export function createSessions(database: Database) {
         .select('r.id')
         .where('r.sid', '=', sid)
         .where('r.client_id', '=', client_id)
-        .where(isAlive(now))
+        .where(isValid(now))
         .limit(1)
         .executeTakeFirst();
       return found !== undefined;
@@ -83,7 +83,7 @@ export function createSessions(database: Database) {
     },
 
     /** A living session and what decides whether its user may authenticate. `idle`: seconds. */
-    find: database.prepareTogether('sessions_find', (db, p: { id_hash: Buffer; now: Date; idle: number }) =>
+    find: database.prepareBatched('sessions_find', (db, p: { id_hash: Buffer; now: Date; idle: number }) =>
       db
         .selectFrom('sessions as s')
         .innerJoin('users as u', 'u.id', 's.user_id')
@@ -108,8 +108,8 @@ export function createSessions(database: Database) {
               .select('k.client_name')
               .distinct()
               .whereRef('r.sid', '=', 's.sid')
-              .where(isAlive(now))
-              .where(hasLivingClient())
+              .where(isValid(now))
+              .where(hasActiveClient())
               .orderBy('client_id')
               .limit(MAX_CLIENTS),
           ).as('clients'),

@@ -7,7 +7,7 @@ import type { JsonObject } from '../domain/json.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-export type SigningKeys = ReturnType<typeof createSigningKeys>;
+export type SigningKeyRepository = ReturnType<typeof createSigningKeyRepository>;
 
 export interface SigningKeyRow {
   id: string;
@@ -39,7 +39,7 @@ export interface Succession {
 
 const COLUMNS = ['id', 'algorithm', 'public_jwk', 'created_at', 'signs_from', 'expires_at'] as const satisfies (keyof SigningKeyRow)[];
 
-export function createSigningKeys(database: Database) {
+export function createSigningKeyRepository(database: Database) {
   const { kysely } = database;
   return {
     /** The keys whose tokens are good, in the order in which they sign. */

@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import { type ClientRights, isInAllowedGroup } from './client_rights.ts';
-import { hasLivingClient, isAlive } from './refresh_tokens.ts';
+import { hasActiveClient, isValid } from './refresh_tokens.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
 
 /** The access token, and who exchanges it. */
@@ -16,9 +16,9 @@ export interface ExchangedToken extends Pick<ClientRights, 'allowed_group_ids'> 
   remote_is_local: boolean;
 }
 
-export type TokenExchanges = ReturnType<typeof createTokenExchanges>;
+export type TokenExchangeRepository = ReturnType<typeof createTokenExchangeRepository>;
 
-export function createTokenExchanges(database: Database) {
+export function createTokenExchangeRepository(database: Database) {
   return {
     /** The login behind the token; none where the token is dead, or its user may have none here. */
     find: database.prepare(
@@ -26,7 +26,7 @@ export function createTokenExchanges(database: Database) {
       (_, p: ExchangedToken) => sql<{ auth_time: Date; amr: string[] }>`
         select r.auth_time, r.amr from refresh_tokens r join users u on u.id = r.user_id
         where r.id = ${p.refresh_token_id} and u.id = ${p.user_id} and r.profile = 'standard'
-          and ${isAlive(p.now)} and ${isNotRevoked(p.jti)} and ${hasLivingClient()}
+          and ${isValid(p.now)} and ${isNotRevoked(p.jti)} and ${hasActiveClient()}
           and u.is_active and (not u.local_only or ${p.remote_is_local}) and ${isInAllowedGroup('u.id', p)}`,
     ),
   };

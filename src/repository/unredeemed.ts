@@ -5,7 +5,7 @@ import type { Schema } from '../postgres/schema.ts';
 /**
  * Ends it within a transaction that has locked the user's row: of one client in the standard profile, where that is given, else all there is.
  */
-export async function endUnredeemed(trx: Kysely<Schema>, user_id: string, client_id: string | null = null): Promise<void> {
+export async function revokeUnredeemedCodes(trx: Kysely<Schema>, user_id: string, client_id: string | null = null): Promise<void> {
   await trx
     .deleteFrom('authorization_codes')
     .where('user_id', '=', user_id)

@@ -18,14 +18,14 @@ export interface UrlClient {
   decided_at: Date | null;
 }
 
-export type UrlClients = ReturnType<typeof createUrlClients>;
+export type UrlClientRepository = ReturnType<typeof createUrlClientRepository>;
 
 /** That wait at a time: anybody can make one. */
 const MAX_PENDING = 1000;
 /** That are remembered without anybody having been asked; beyond them the oldest goes. */
 const MAX_SEEN = 10_000;
 
-export function createUrlClients({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+export function createUrlClientRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
   const find = prepare<{ client_id: string }, { status: UrlClientStatus; metadata_hash: Buffer; kind: string | null }>(
     'url_clients_find',
     (db, p) =>

@@ -3,9 +3,9 @@
 // old at most, a client assertion an hour, and both are stored only once their signature has been checked.
 import type { Database } from '../postgres/database.ts';
 
-export type UsedProofs = ReturnType<typeof createUsedProofs>;
+export type UsedProofRepository = ReturnType<typeof createUsedProofRepository>;
 
-export function createUsedProofs(database: Database) {
+export function createUsedProofRepository(database: Database) {
   const use = database.prepare('used_proofs_use', (kysely, p: { proof_hash: Buffer; expires_at: Date }) =>
     kysely
       .insertInto('used_proofs')

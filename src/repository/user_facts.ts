@@ -11,13 +11,13 @@ export interface UserFacts extends PersonProfile {
   created_at: Date;
 }
 
-export type UserFactsRows = ReturnType<typeof createUserFacts>;
+export type UserFactsRepository = ReturnType<typeof createUserFactsRepository>;
 
 /** Columns of the profile that are told as they are. For the rows of a table called `u`. */
 export const PROFILE_COLUMNS = ['u.email', 'u.email_verified', 'u.picture', 'u.locale', 'u.zoneinfo'] as const;
 
-export function createUserFacts(database: Database) {
-  const find = database.prepareTogether<{ user_id: string }, UserFacts>('user_facts_find', (kysely, p) =>
+export function createUserFactsRepository(database: Database) {
+  const find = database.prepareBatched<{ user_id: string }, UserFacts>('user_facts_find', (kysely, p) =>
     kysely
       .selectFrom('users as u')
       .select(['u.id as user_id', 'u.name', 'u.created_at', ...PROFILE_COLUMNS])

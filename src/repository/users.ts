@@ -3,7 +3,7 @@ import { type Kysely, type SqlBool, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { JsonObject } from '../domain/json.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
-import { type Page, type PageRequest, pageSize, readCursor, toPage } from '../domain/pagination.ts';
+import { type Page, type PageRequest, pageSize, readCursor, buildPage } from '../domain/pagination.ts';
 import type { PersonProfile } from '../domain/profile.ts';
 import type { User } from '../domain/user.ts';
 import type { Database } from '../postgres/database.ts';
@@ -11,7 +11,7 @@ import type { Schema } from '../postgres/schema.ts';
 import { usernameOf } from './usernames.ts';
 
 /** A user as lists show it. */
-export interface UserEntry extends User, PersonProfile {
+export interface UserListEntry extends User, PersonProfile {
   /** The login whose provider stated the e-mail address; null: a person entered it. */
   email_credential_id: string | null;
   /** Whether the username is in its column, and that of the local login where there is one. */
@@ -30,9 +30,9 @@ export type UserChange = Partial<Pick<User, 'name' | 'is_active' | 'is_pending' 
 /** `email_verified` holds only while nobody else has the address verified; see `verified`. */
 export type ProfileChange = Partial<Omit<PersonProfile, 'username'>> & { email_credential_id?: string | null };
 
-export type Users = ReturnType<typeof createUsers>;
+export type UserRepository = ReturnType<typeof createUserRepository>;
 
-export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
+export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
   const ownerExists = prepare<object, { exists: boolean }>('users_owner_exists', (kysely) =>
     kysely.selectNoFrom(({ exists, selectFrom }) => exists(selectFrom('users').select('id').where('is_owner', '=', true)).as('exists')),
   );
@@ -42,10 +42,10 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
       return (await ownerExists({}))[0]?.exists ?? false;
     },
 
-    find: (id: string, trx = kysely): Promise<UserEntry | undefined> => selectUsers(trx).where('id', '=', id).executeTakeFirst(),
+    find: (id: string, trx = kysely): Promise<UserListEntry | undefined> => selectUsers(trx).where('id', '=', id).executeTakeFirst(),
 
     /** Oldest first, machines included. */
-    async page(request: PageRequest): Promise<Page<UserEntry>> {
+    async page(request: PageRequest): Promise<Page<UserListEntry>> {
       const after = readCursor(request.cursor);
       const query = selectUsers(kysely)
         .orderBy('created_at')
@@ -54,11 +54,11 @@ export function createUsers({ kysely, prepare }: Pick<Database, 'kysely' | 'prep
       const rows = after
         ? query.where(({ eb, refTuple, tuple }) => eb(refTuple('created_at', 'id'), '>', tuple(after.created_at, after.id)))
         : query;
-      return toPage(await rows.execute(), request);
+      return buildPage(await rows.execute(), request);
     },
 
     /** Who waits for approval, longest first. */
-    pending: (limit: number): Promise<UserEntry[]> =>
+    pending: (limit: number): Promise<UserListEntry[]> =>
       selectUsers(kysely).where('is_pending', '=', true).orderBy('created_at').orderBy('id').limit(limit).execute(),
 
     /** Active people by name, at most 1000, for providers that let one choose. */

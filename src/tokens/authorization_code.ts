@@ -5,7 +5,7 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import type { CodeRelease } from '../domain/code_release.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { randomToken, sha256, type TokenPrefix } from '../domain/secret.ts';
-import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
+import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
 
 /** The dialects look different, so that a URL client's request shows which one it speaks; what it may do, its row decides. */
 const PREFIXES = { home_assistant: 'lk_ac_', standard: 'lk_acs_' } as const satisfies Record<Profile, TokenPrefix>;
@@ -58,7 +58,7 @@ export interface StandardFacts {
 const STANDARD_LIFETIME = 60;
 
 export interface CodeDeps {
-  authorizationCodes: Pick<AuthorizationCodes, 'store'>;
+  authorizationCodes: Pick<AuthorizationCodeRepository, 'store'>;
   clock: Clock;
   /** Seconds in which a code must be redeemed. */
   lifetime: number;

@@ -4,7 +4,7 @@ import type { Profile } from '../domain/authorization_request.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { TokenType } from '../domain/token.ts';
 import { refusalToAuthenticate, type User } from '../domain/user.ts';
-import type { RefreshTokens } from '../repository/refresh_tokens.ts';
+import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { AccessTokens } from './access_token.ts';
 
 /** A caller, and the grant that speaks for them. */
@@ -25,7 +25,7 @@ export interface Caller {
 
 export interface BearerDeps {
   accessTokens: Pick<AccessTokens, 'read'>;
-  refreshTokens: Pick<RefreshTokens, 'findForBearer'>;
+  refreshTokens: Pick<RefreshTokenRepository, 'findForBearer'>;
   clock: Clock;
 }
 

@@ -5,7 +5,7 @@ import { type ClientProfile, FAPI2_ALGORITHMS } from '../domain/client.ts';
 import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { safeEqual, sha256 } from '../domain/secret.ts';
-import type { UsedProofs } from '../repository/used_proofs.ts';
+import type { UsedProofRepository } from '../repository/used_proofs.ts';
 import type { DpopNonces } from './dpop_nonce.ts';
 
 /** Asymmetric, and none of those that RFC 9449 section 11.6 and FAPI 2.0 section 5.4.1 leave behind. */
@@ -16,7 +16,7 @@ const MAX_LENGTH = 8192;
 const MAX_JTI_LENGTH = 256;
 
 export interface DpopDeps {
-  usedProofs: UsedProofs;
+  usedProofs: UsedProofRepository;
   clock: Clock;
   public_url: string;
   /** What every proof must name; null: nothing. */

@@ -7,11 +7,11 @@ import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import { randomBuffer } from '../domain/secret.ts';
 import type { Admission, Authorization } from '../domain/token.ts';
-import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
-import type { DeviceCodes } from '../repository/device_codes.ts';
-import type { RefreshTokenRotation } from '../repository/refresh_token_rotation.ts';
-import type { RefreshTokens } from '../repository/refresh_tokens.ts';
-import type { TokenExchanges } from '../repository/token_exchange.ts';
+import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
+import type { DeviceCodeRepository } from '../repository/device_codes.ts';
+import type { RefreshTokenRotationRepository } from '../repository/refresh_token_rotation.ts';
+import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
+import type { TokenExchangeRepository } from '../repository/token_exchange.ts';
 import type { AccessTokens } from './access_token.ts';
 import type { LastUsed } from './last_used.ts';
 import type { RotatingTokens } from './refresh_token.ts';
@@ -24,12 +24,12 @@ export interface GrantType {
 
 /** What grants are made of; each uses the few it needs. */
 export interface GrantDeps {
-  authorizationCodes: Pick<AuthorizationCodes, 'redeem' | 'explainMiss' | 'revokeGrantOfCode' | 'countWrongVerifier'>;
-  refreshTokens: Pick<RefreshTokens, 'findBySecret'>;
-  rotation: Pick<RefreshTokenRotation, 'rotate' | 'explainMiss' | 'revokeReplayed'>;
+  authorizationCodes: Pick<AuthorizationCodeRepository, 'redeem' | 'explainMiss' | 'revokeGrantOfCode' | 'countWrongVerifier'>;
+  refreshTokens: Pick<RefreshTokenRepository, 'findBySecret'>;
+  rotation: Pick<RefreshTokenRotationRepository, 'rotate' | 'explainMiss' | 'revokeReplayed'>;
   rotatingTokens: RotatingTokens;
-  deviceCodes: Pick<DeviceCodes, 'poll' | 'redeem' | 'explainMiss'>;
-  tokenExchanges: TokenExchanges;
+  deviceCodes: Pick<DeviceCodeRepository, 'poll' | 'redeem' | 'explainMiss'>;
+  tokenExchanges: TokenExchangeRepository;
   accessTokens: Pick<AccessTokens, 'read'>;
   lastUsed: Pick<LastUsed, 'note'>;
   clock: Clock;

@@ -6,13 +6,13 @@ import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Authorization } from '../domain/token.ts';
-import type { UserFactsRows } from '../repository/user_facts.ts';
+import type { UserFactsRepository } from '../repository/user_facts.ts';
 import { namesUserClaims, userClaims } from './claims.ts';
 import type { Keyring } from './keyring.ts';
 
 export interface IdTokenDeps {
   keyring: Pick<Keyring, 'sign' | 'ready'>;
-  userFacts: UserFactsRows;
+  userFacts: UserFactsRepository;
   issuer: string;
   clock: Clock;
 }

@@ -5,9 +5,9 @@ import type { Audit } from '../domain/audit_event.ts';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { SigningKeyRow, SigningKeys } from '../repository/signing_keys.ts';
+import type { SigningKeyRow, SigningKeyRepository } from '../repository/signing_keys.ts';
 import type { Sealer } from '../secrets/sealer.ts';
-import { createVerifiedTokens } from './signature_cache.ts';
+import { createSignatureCache } from './signature_cache.ts';
 import {
   headerOf,
   headersOf,
@@ -42,7 +42,7 @@ const HINT_LIFETIME = 30 * 86_400;
 const MARGIN = 60;
 
 export interface KeyringDeps {
-  signingKeys: SigningKeys;
+  signingKeys: SigningKeyRepository;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   clock: Clock;
   /** Seconds that a key signs; without it nothing but rotate() retires one. */
@@ -72,7 +72,7 @@ export interface Keyring {
 
 export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   const { signingKeys, sealer, clock, signing_key_lifetime, audit } = deps;
-  const verified_tokens = createVerifiedTokens();
+  const verified_tokens = createSignatureCache();
   let keys: SigningKey[] = [];
   let by_header = new Map<string, { key: SigningKey; header: JwsHeader }>();
   let published: ReturnType<Keyring['jwks']> = { keys: [] };

@@ -1,7 +1,7 @@
 // Notes when a grant was last used, for all that were used within a second in one statement: a write in each refresh would halve them.
 // A crash loses a second of *last used*, never a token.
 import type { Clock } from '../domain/clock.ts';
-import type { RefreshTokens, Use } from '../repository/refresh_tokens.ts';
+import type { RefreshTokenRepository, Use } from '../repository/refresh_tokens.ts';
 
 const FLUSH_MS = 1_000;
 /** Most rows of one statement. */
@@ -10,7 +10,7 @@ const BATCH = 1_000;
 const MAX_WAITING = 20_000;
 
 export interface LastUsedDeps {
-  refreshTokens: Pick<RefreshTokens, 'noteUses'>;
+  refreshTokens: Pick<RefreshTokenRepository, 'noteUses'>;
   clock: Clock;
 }
 

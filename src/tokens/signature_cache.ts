@@ -6,7 +6,7 @@ import { sha256 } from '../domain/secret.ts';
 /** The most tokens that are known; then the oldest is forgotten. A few megabytes. */
 const MOST = 2_000;
 
-export function createVerifiedTokens(most = MOST) {
+export function createSignatureCache(most = MOST) {
   const known = new Map<string, JsonObject>();
   return {
     /** The claims of a token, by `verify` only where it is not known yet; null for one that is not good, which is never remembered. */

@@ -9,8 +9,8 @@ import type { ClientDirectory } from '../oauth/client_directory.ts';
 import type { LoginMarker } from '../oauth/login_marker.ts';
 import { createPar } from '../oauth/par.ts';
 import type { Database } from '../postgres/database.ts';
-import { createConsents } from '../repository/consents.ts';
-import { createPushedRequests } from '../repository/pushed_authorization_requests.ts';
+import { createConsentRepository } from '../repository/consents.ts';
+import { createPushedRequestRepository } from '../repository/pushed_authorization_requests.ts';
 
 export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'users' | 'authorizationCodes' | 'sessions' | 'keyring'> {
   config: Config;
@@ -27,8 +27,8 @@ export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'users' | 'autho
 export function createAuthorizeParts(deps: AuthorizePartsDeps) {
   const { config, database } = deps;
   const { authorization_code_lifetime } = config.tokens;
-  const pushedRequests = createPushedRequests(database);
+  const pushedRequests = createPushedRequestRepository(database);
   const par = createPar({ ...deps, pushedRequests, issuer: deps.public_url });
-  const consents = createConsents(database);
+  const consents = createConsentRepository(database);
   return { par, authorize: createAuthorize({ ...deps, par, pushedRequests, consents, authorization_code_lifetime }) };
 }

@@ -13,12 +13,12 @@ import { createClientPages } from '../oauth/client_page.ts';
 import { createRegistration } from '../oauth/registration.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import { createClientSecrets } from '../repository/client_secrets.ts';
-import { createClients as createClientRows } from '../repository/clients.ts';
-import type { Groups } from '../repository/groups.ts';
-import { createUrlClients } from '../repository/url_clients.ts';
-import { createUsedProofs } from '../repository/used_proofs.ts';
-import type { Users } from '../repository/users.ts';
+import { createClientSecretRepository } from '../repository/client_secrets.ts';
+import { createClientRepository as createClientRows } from '../repository/clients.ts';
+import type { GroupRepository } from '../repository/groups.ts';
+import { createUrlClientRepository } from '../repository/url_clients.ts';
+import { createUsedProofRepository } from '../repository/used_proofs.ts';
+import type { UserRepository } from '../repository/users.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { createClientSecretHash } from '../tokens/client_secret.ts';
 import type { Registry } from './registry.ts';
@@ -31,7 +31,7 @@ export interface ClientPartsDeps {
   audit: AuditEvents;
   public_url: string;
   registry: Registry;
-  rows: { users: Users; groups: Groups };
+  rows: { users: UserRepository; groups: GroupRepository };
   freshLogin: FreshLogin;
 }
 
@@ -42,8 +42,8 @@ export function createClientParts(ground: ClientPartsDeps) {
   const scopes = [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)];
   const grant_types = Array.from(registry.grants.values(), ({ grant_type }) => grant_type);
   const clients = createClientRows(database);
-  const clientSecrets = createClientSecrets(database);
-  const urlClients = createUrlClients(database);
+  const clientSecrets = createClientSecretRepository(database);
+  const urlClients = createUrlClientRepository(database);
   const clientSecretHash = createClientSecretHash(sealer);
   const clientPages = createClientPages({ allow_private_addresses, clock });
   const fetching = { ...ground, allow_private_addresses, allow_http_redirect_uris, scopes };
@@ -59,7 +59,7 @@ export function createClientParts(ground: ClientPartsDeps) {
     resources,
     scopes,
   });
-  const clientAssertions = createClientAssertions({ ...fetching, issuer: public_url, usedProofs: createUsedProofs(database) });
+  const clientAssertions = createClientAssertions({ ...fetching, issuer: public_url, usedProofs: createUsedProofRepository(database) });
   const deps = { ...ground, ...rows, clients, clientSecrets, clientSecretHash, urlClients };
   // Who registers a client by hand knows where its servers are.
   const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes, grant_types };

@@ -36,8 +36,8 @@ import { createDatabaseClock, type DatabaseClock } from '../postgres/database_cl
 import { migrate } from '../postgres/migrations/migrate.ts';
 import { createAuditEvents } from '../repository/audit_events.ts';
 import { createDeviceCookies } from '../repository/device_cookies.ts';
-import { createFailedLogins } from '../repository/failed_logins.ts';
-import { createIpBans } from '../repository/ip_bans.ts';
+import { createFailedLoginRepository } from '../repository/failed_logins.ts';
+import { createIpBanRepository } from '../repository/ip_bans.ts';
 import { createJanitor } from '../repository/janitor.ts';
 import { resealSecrets } from '../repository/reseal.ts';
 import { checkSecretKey, hasSecretKeyCanary } from '../repository/secret_key_canary.ts';
@@ -243,8 +243,8 @@ function createLoginParts(
   const { providers, credentials, newUsers } = accounts;
   const { login_attempts_threshold, ip_ban_enabled, ip_ban_duration, trusted_proxies } = config.http;
   const throttle = createThrottle({
-    failedLogins: createFailedLogins(database),
-    ipBans: createIpBans(database),
+    failedLogins: createFailedLoginRepository(database),
+    ipBans: createIpBanRepository(database),
     clock,
     audit,
     threshold: ip_ban_enabled ? login_attempts_threshold : -1,

@@ -9,8 +9,8 @@ import { createDeviceAuthorization } from '../oauth/device_authorization.ts';
 import { createLoginMarker } from '../oauth/login_marker.ts';
 import { createUserCodeGuesses } from '../oauth/user_code_guesses.ts';
 import type { Database } from '../postgres/database.ts';
-import type { DeviceCodes } from '../repository/device_codes.ts';
-import { createFailedLogins } from '../repository/failed_logins.ts';
+import type { DeviceCodeRepository } from '../repository/device_codes.ts';
+import { createFailedLoginRepository } from '../repository/failed_logins.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 
 export interface DevicePartsDeps {
@@ -22,12 +22,12 @@ export interface DevicePartsDeps {
   public_url: string;
   clientAuthentication: ClientAuthentication;
   clientDirectory: ClientDirectory;
-  deviceCodes: DeviceCodes;
+  deviceCodes: DeviceCodeRepository;
 }
 
 export function createDeviceParts(deps: DevicePartsDeps) {
   const loginMarker = createLoginMarker(deps);
-  const guesses = createUserCodeGuesses({ ...deps, failedLogins: createFailedLogins(deps.database) });
+  const guesses = createUserCodeGuesses({ ...deps, failedLogins: createFailedLoginRepository(deps.database) });
   return {
     loginMarker,
     deviceAuthorization: createDeviceAuthorization(deps),

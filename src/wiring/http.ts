@@ -42,7 +42,7 @@ import { revokeRoute } from '../http/routes/revoke.ts';
 import { tokenRoute } from '../http/routes/token.ts';
 import { userinfoRoute } from '../http/routes/userinfo.ts';
 import { wellKnownRoute } from '../http/routes/well_known.ts';
-import { createGuard } from '../http/server/bearer_guard.ts';
+import { createBearerGuard } from '../http/server/bearer_guard.ts';
 import { createBrowserSessions } from '../http/server/browser_session.ts';
 import { createCookies } from '../http/server/cookies.ts';
 import { createCsrf } from '../http/server/csrf.ts';
@@ -66,7 +66,7 @@ import type { Revocation } from '../oauth/revocation.ts';
 import type { TokenEndpoint } from '../oauth/token_endpoint.ts';
 import type { Userinfo } from '../oauth/userinfo.ts';
 import type { Database } from '../postgres/database.ts';
-import type { UserFactsRows } from '../repository/user_facts.ts';
+import type { UserFactsRepository } from '../repository/user_facts.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import type { Admissions } from '../tokens/admission.ts';
 import type { Bearer } from '../tokens/bearer.ts';
@@ -92,7 +92,7 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
   registration: Registration | null;
   introspection: Introspection;
   userinfo: Userinfo;
-  userFacts: UserFactsRows;
+  userFacts: UserFactsRepository;
   forwardAuth: ForwardAuth;
   deviceAuthorization: DeviceAuthorization;
   deviceApproval: DeviceApproval;
@@ -122,7 +122,7 @@ export interface Plugins {
 export function createPlugins(parts: HttpParts): Plugins {
   const { config, public_url, sessions } = parts;
   const cookies = createCookies(public_url);
-  const guard = createGuard(parts);
+  const guard = createBearerGuard(parts);
   const assets = loadAssets();
   const hostRule = createHostRule({ ...parts, allowed_hosts: config.http.allowed_hosts });
   const pages = {

@@ -6,9 +6,9 @@ import { createBackchannelLogout } from '../oauth/backchannel_logout.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
 import { createEndSession } from '../oauth/end_session.ts';
 import type { Database } from '../postgres/database.ts';
-import { createClients } from '../repository/clients.ts';
-import { createLogoutDeliveries } from '../repository/logout_deliveries.ts';
-import type { SessionEnds } from '../repository/session_ends.ts';
+import { createClientRepository } from '../repository/clients.ts';
+import { createLogoutDeliveryRepository } from '../repository/logout_deliveries.ts';
+import type { SessionEndRepository } from '../repository/session_ends.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 
 export interface LogoutPartsDeps {
@@ -18,7 +18,7 @@ export interface LogoutPartsDeps {
   clock: Clock;
   audit: Audit;
   public_url: string;
-  sessionEnds: SessionEnds;
+  sessionEnds: SessionEndRepository;
   keyring: Keyring;
   clientDirectory: ClientDirectory;
 }
@@ -27,8 +27,8 @@ export function createLogoutParts(deps: LogoutPartsDeps, closers: { add(closer: 
   const { config, log, database, public_url: issuer } = deps;
   const backchannelLogout = createBackchannelLogout({
     ...deps,
-    logoutDeliveries: createLogoutDeliveries(database),
-    clients: createClients(database),
+    logoutDeliveries: createLogoutDeliveryRepository(database),
+    clients: createClientRepository(database),
     issuer,
     allow_private_addresses: config.url_clients.allow_private_addresses,
     on_error: (err) => log.error({ err }, 'clients were not told that a session has ended'),

@@ -7,15 +7,15 @@ import { createMfaSetup } from '../accounts/mfa_setup.ts';
 import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { MfaModule } from '../domain/mfa_module.ts';
-import { onlyFactorProviders } from '../login/passwordless_provider.ts';
+import { passwordlessProviders } from '../login/passwordless_provider.ts';
 import { createSecondFactor } from '../login/second_factor.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Credentials } from '../repository/credentials.ts';
-import { createMfaEnrolments } from '../repository/mfa_enrolments.ts';
-import { createMfaFailures } from '../repository/mfa_failures.ts';
-import { createMfaSetupFlows } from '../repository/mfa_setup_flows.ts';
-import type { Users } from '../repository/users.ts';
+import type { CredentialRepository } from '../repository/credentials.ts';
+import { createMfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
+import { createMfaFailureRepository } from '../repository/mfa_failures.ts';
+import { createMfaSetupFlowRepository } from '../repository/mfa_setup_flows.ts';
+import type { UserRepository } from '../repository/users.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 
 export interface MfaPartsDeps {
@@ -23,8 +23,8 @@ export interface MfaPartsDeps {
   sealer: Sealer;
   clock: Clock;
   audit: Pick<AuditEvents, 'insert' | 'record'>;
-  users: Pick<Users, 'lock'>;
-  credentials: Pick<Credentials, 'ofUser' | 'remove'>;
+  users: Pick<UserRepository, 'lock'>;
+  credentials: Pick<CredentialRepository, 'ofUser' | 'remove'>;
   modules: readonly MfaModule[];
   /** The configured ones. */
   providers: ReadonlyMap<string, AuthProvider>;
@@ -34,9 +34,9 @@ export type MfaParts = ReturnType<typeof createMfaParts>;
 
 export function createMfaParts(deps: MfaPartsDeps) {
   const { database, sealer, modules } = deps;
-  const mfaEnrolments = createMfaEnrolments(database, sealer);
-  const mfaFailures = createMfaFailures(database);
-  const ways_in = onlyFactorProviders(modules, { ...deps, mfaEnrolments });
+  const mfaEnrolments = createMfaEnrolmentRepository(database, sealer);
+  const mfaFailures = createMfaFailureRepository(database);
+  const ways_in = passwordlessProviders(modules, { ...deps, mfaEnrolments });
   const providers = new Map([...deps.providers, ...ways_in.map((provider) => [providerKeyText(provider), provider] as const)]);
   const ground = { ...deps, providers, mfaEnrolments, mfaFailures };
   const factors = createFactors(ground);
@@ -50,6 +50,6 @@ export function createMfaParts(deps: MfaPartsDeps) {
     enrol,
     secondFactor: createSecondFactor({ ...ground, factors }),
     mfa: createMfa({ ...ground, factors, freshLogin }),
-    mfaSetup: createMfaSetup({ ...ground, factors, freshLogin, enrol, mfaSetupFlows: createMfaSetupFlows(database, sealer) }),
+    mfaSetup: createMfaSetup({ ...ground, factors, freshLogin, enrol, mfaSetupFlows: createMfaSetupFlowRepository(database, sealer) }),
   };
 }

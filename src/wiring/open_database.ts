@@ -7,7 +7,7 @@ import type { Config } from '../config/load.ts';
 import { type TlsOptions, withPassword } from '../postgres/connection.ts';
 import { createDatabase, type Database } from '../postgres/database.ts';
 import { startEmbeddedPostgres } from '../postgres/embedded/embedded_postgres.ts';
-import { findPlace } from '../postgres/embedded/location.ts';
+import { findLocation } from '../postgres/embedded/location.ts';
 import { secretKeyPath } from '../secrets/secret_key_file.ts';
 
 export interface OpenDatabase {
@@ -60,7 +60,7 @@ function databaseLost(data_dir: string, folder: string): string {
 
 /** Changes nothing on disk. */
 async function requireCluster(data_dir: string): Promise<void> {
-  const { folder } = await findPlace(data_dir);
+  const { folder } = await findLocation(data_dir);
   if (existsSync(join(folder, 'cluster'))) return;
   throw new Error(
     `There is no database in ${data_dir}: no server was started with this configuration. ` +

@@ -3,12 +3,12 @@ import type { AuthProviderBlock } from '../config/block.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import { type AuthProvider, type PasswordHasher, type ProviderDeps, providerPath } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
-import { createForesight } from '../login/login_preview.ts';
-import { createTryProvider } from '../login/provider_test.ts';
+import { createLoginPreview } from '../login/login_preview.ts';
+import { createProviderTest } from '../login/provider_test.ts';
 import { createUpstreamFetch } from '../outbound/upstream_fetch.ts';
-import type { Credentials } from '../repository/credentials.ts';
-import type { LocalLogins } from '../repository/local_logins.ts';
-import type { Users } from '../repository/users.ts';
+import type { CredentialRepository } from '../repository/credentials.ts';
+import type { LocalLoginRepository } from '../repository/local_logins.ts';
+import type { UserRepository } from '../repository/users.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { createWorkQueue } from '../secrets/work_queue.ts';
 import { createProviders, type Registry } from './registry.ts';
@@ -18,9 +18,9 @@ export interface ProviderPartsDeps {
   registry: Registry;
   log: { warn(message: string): void };
   hasher: PasswordHasher;
-  localLogins: LocalLogins;
-  credentials: Credentials;
-  users: Users;
+  localLogins: LocalLoginRepository;
+  credentials: CredentialRepository;
+  users: UserRepository;
   sealer: Sealer;
   audit: Audit;
   clock: Clock;
@@ -50,9 +50,9 @@ export function createProviderParts(parts: ProviderPartsDeps) {
   return {
     /** By `providerKeyText`. */
     configured: createProviders(registry, config.auth_providers, deps),
-    tryProvider: createTryProvider({
+    tryProvider: createProviderTest({
       ...parts,
-      foresight: createForesight(parts),
+      foresight: createLoginPreview(parts),
       callback_url: `${public_url}/auth/callback`,
       providers() {
         to_try ??= makeToTry();

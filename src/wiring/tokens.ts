@@ -10,15 +10,15 @@ import { createRevocation } from '../oauth/revocation.ts';
 import { createTokenEndpoint } from '../oauth/token_endpoint.ts';
 import { createUserinfo } from '../oauth/userinfo.ts';
 import type { Database } from '../postgres/database.ts';
-import type { AuthorizationCodes } from '../repository/authorization_codes.ts';
-import { createDeviceCodes } from '../repository/device_codes.ts';
-import { createRefreshTokenRotation } from '../repository/refresh_token_rotation.ts';
-import type { RefreshTokens } from '../repository/refresh_tokens.ts';
-import { createRevokedAccessTokens } from '../repository/revoked_access_tokens.ts';
-import { createSigningKeys } from '../repository/signing_keys.ts';
-import { createTokenExchanges } from '../repository/token_exchange.ts';
-import { createUsedProofs } from '../repository/used_proofs.ts';
-import { createUserFacts } from '../repository/user_facts.ts';
+import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
+import { createDeviceCodeRepository } from '../repository/device_codes.ts';
+import { createRefreshTokenRotationRepository } from '../repository/refresh_token_rotation.ts';
+import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
+import { createRevokedAccessTokenRepository } from '../repository/revoked_access_tokens.ts';
+import { createSigningKeyRepository } from '../repository/signing_keys.ts';
+import { createTokenExchangeRepository } from '../repository/token_exchange.ts';
+import { createUsedProofRepository } from '../repository/used_proofs.ts';
+import { createUserFactsRepository } from '../repository/user_facts.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { createAccessTokens } from '../tokens/access_token.ts';
 import { createAdmission } from '../tokens/admission.ts';
@@ -41,8 +41,8 @@ export interface TokenPartsDeps {
   audit: Audit;
   public_url: string;
   registry: Registry;
-  authorizationCodes: AuthorizationCodes;
-  refreshTokens: RefreshTokens;
+  authorizationCodes: AuthorizationCodeRepository;
+  refreshTokens: RefreshTokenRepository;
   providers: ReadonlyMap<string, AuthProvider>;
   clientAuthentication: ClientAuthentication;
   clientDirectory: ClientDirectory;
@@ -52,28 +52,28 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
   const { config, database, clock, audit, public_url, registry, sealer, refreshTokens, clientAuthentication } = deps;
   const lifetimes = lifetimesOf(config);
   const { refresh_token_grace, signing_key_lifetime } = config.tokens;
-  const signingKeys = createSigningKeys(database);
+  const signingKeys = createSigningKeyRepository(database);
   const keyring = await createKeyring({ signingKeys, sealer, clock, audit, signing_key_lifetime });
   closers.add(() => keyring.close());
   const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
-  const userFacts = createUserFacts(database);
+  const userFacts = createUserFactsRepository(database);
   const idTokens = createIdTokens({ keyring, userFacts, issuer: public_url, clock });
   const issuer = createIssuer({ accessTokens, idTokens });
   const lastUsed = createLastUsed({ refreshTokens, clock });
   closers.add(() => lastUsed.close().catch((err: unknown) => deps.log.error({ err }, 'the last uses were not written')));
-  const rotation = createRefreshTokenRotation(database);
+  const rotation = createRefreshTokenRotationRepository(database);
   const rotatingTokens = createRotatingTokens({ sealer });
-  const revokedAccessTokens = createRevokedAccessTokens(database);
-  const deviceCodes = createDeviceCodes(database);
+  const revokedAccessTokens = createRevokedAccessTokenRepository(database);
+  const deviceCodes = createDeviceCodeRepository(database);
   const grants = createGrants(registry, {
     ...deps,
     ...{ rotation, rotatingTokens, lastUsed, lifetimes, refresh_token_grace, accessTokens },
     deviceCodes,
-    tokenExchanges: createTokenExchanges(database),
+    tokenExchanges: createTokenExchangeRepository(database),
     token_exchange_enabled: config.token_exchange.enabled,
   });
   const nonces = config.dpop.require_nonce ? createDpopNonces({ sealer, clock }) : null;
-  const dpop = createDpop({ usedProofs: createUsedProofs(database), clock, public_url, nonces });
+  const dpop = createDpop({ usedProofs: createUsedProofRepository(database), clock, public_url, nonces });
   const revocation = createRevocation({ ...deps, rotation, rotatingTokens, accessTokens, revokedAccessTokens });
   const introspection = createIntrospection({
     ...deps,

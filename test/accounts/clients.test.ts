@@ -6,8 +6,8 @@ import { type Clients, createClients } from '../../src/accounts/clients.ts';
 import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
-import { createGroups } from '../../src/repository/groups.ts';
-import { createUsers } from '../../src/repository/users.ts';
+import { createGroupRepository } from '../../src/repository/groups.ts';
+import { createUserRepository } from '../../src/repository/users.ts';
 import { type ClientParts, createClientParts, SCOPES } from '../support/clients.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { freshLoginOver } from '../support/fresh_login.ts';
@@ -41,7 +41,7 @@ beforeEach(async () => {
   clients = createClients({
     ...parts,
     database: db.database,
-    groups: createGroups(db.database),
+    groups: createGroupRepository(db.database),
     freshLogin: freshLoginOver(db.database, parts.time.clock),
     audit,
     clock: parts.time.clock,
@@ -226,7 +226,7 @@ describe('the configuration’s clients', () => {
 describe('what waits', () => {
   const CLIENT_ID = 'https://app.example.com/client';
   const approvals = (approvals_by: 'owner' | 'administrators' = 'owner') =>
-    createApprovals({ ...parts, database: db.database, users: createUsers(db.database), audit, clock: parts.time.clock, approvals_by });
+    createApprovals({ ...parts, database: db.database, users: createUserRepository(db.database), audit, clock: parts.time.clock, approvals_by });
   const ask = (said: string) =>
     parts.urlClients.ask({ client_id: CLIENT_ID, metadata_hash: sha256(said), metadata: {}, now: parts.time.clock() });
   const decide = (status: 'approved' | 'refused', metadata_hash: string | null = null) => ({ client_id: CLIENT_ID, status, metadata_hash });

@@ -8,8 +8,8 @@ import { mfa_module as passkeyType } from '../../src/mfa_modules/passkey.ts';
 import { mfa_module as recoveryType } from '../../src/mfa_modules/recovery_codes.ts';
 import { mfa_module as totpType } from '../../src/mfa_modules/totp.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
-import { createCredentials as createCredentialRows } from '../../src/repository/credentials.ts';
-import { createUsers } from '../../src/repository/users.ts';
+import { createCredentialRepository as createCredentialRows } from '../../src/repository/credentials.ts';
+import { createUserRepository } from '../../src/repository/users.ts';
 import { createMfaParts, type MfaParts } from '../../src/wiring/mfa.ts';
 import { createAuthenticator } from '../support/authenticator.ts';
 import { createTestClock } from '../support/clock.ts';
@@ -48,7 +48,7 @@ function partsWith(modules: MfaModule[], require_mfa = false): MfaParts {
   const { clock } = time;
   const audit = createAuditEvents({ database, clock, on_error: () => {} });
   const provider = { require_mfa } as Parameters<typeof createMfaParts>[0]['providers'] extends ReadonlyMap<string, infer P> ? P : never;
-  const rows = { users: createUsers(database), credentials: createCredentialRows(database) };
+  const rows = { users: createUserRepository(database), credentials: createCredentialRows(database) };
   return createMfaParts({ database, clock, audit, sealer: SEALER, ...rows, modules, providers: new Map([['homeassistant:', provider]]) });
 }
 

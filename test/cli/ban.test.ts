@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createIpBans } from '../../src/repository/ip_bans.ts';
+import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
 import { type Cli, createCli } from './support.ts';
 
 const [NOW, LATER] = [new Date('2020-01-01T00:00:00Z'), new Date('2199-01-01T00:00:00Z')];
@@ -9,7 +9,7 @@ let cli: Cli;
 beforeAll(async () => {
   cli = await createCli();
   for (const address of ['203.0.113.9', '2001:db8::/64']) {
-    await createIpBans(cli.database).ban({ address, now: NOW, expires_at: LATER });
+    await createIpBanRepository(cli.database).ban({ address, now: NOW, expires_at: LATER });
   }
 });
 afterAll(() => cli.close());

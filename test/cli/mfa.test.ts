@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createMfaEnrolments } from '../../src/repository/mfa_enrolments.ts';
+import { createMfaEnrolmentRepository } from '../../src/repository/mfa_enrolments.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { addPerson, NOON } from '../support/people.ts';
 import { type Cli, createCli, SECRET_KEY } from './support.ts';
@@ -11,7 +11,7 @@ beforeAll(async () => {
   cli = await createCli();
   expect((await cli.run(['migrate'])).code).toBe(0);
   const { id: user_id } = await addPerson(cli.database, { username: 'paula', name: 'Paula' });
-  const enrolments = createMfaEnrolments(cli.database, createSealer({ secret_key: SECRET_KEY }));
+  const enrolments = createMfaEnrolmentRepository(cli.database, createSealer({ secret_key: SECRET_KEY }));
   const row = { id: ID, user_id, mfa_module_id: 'totp', name: null, device_id: null, secret: { secret: 'AAAA' }, created_at: NOON };
   await cli.database.transaction((trx) => enrolments.put(trx, row, { replaces: true }));
 });

@@ -2,7 +2,7 @@ import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createLocalLogins } from '../../src/repository/local_logins.ts';
+import { createLocalLoginRepository } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
 import { addPerson } from '../support/people.ts';
 import { type Cli, createCli } from './support.ts';
@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterAll(() => cli.close());
 
 async function isPassword(username: string, password: string): Promise<boolean> {
-  const login = await createLocalLogins({ ...cli.database, prepare: cli.database.prepare }).find(username);
+  const login = await createLocalLoginRepository({ ...cli.database, prepare: cli.database.prepare }).find(username);
   return login !== undefined && (await createPasswordHasher().verify(password, login.password_hash)).ok;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Profile, profileOf, readAuthorizationRequest } from '../../src/domain/authorization_request.ts';
+import { type Profile, profileFor, readAuthorizationRequest } from '../../src/domain/authorization_request.ts';
 
 const URL_CLIENT = 'https://app.example.com/';
 
@@ -15,7 +15,7 @@ test.each<[string, Record<string, string>, Profile]>([
     (name): [string, Record<string, string>, Profile] => [`a URL client with ${name}`, { client_id: URL_CLIENT, [name]: '' }, 'standard'],
   ),
 ])('%s: %j speaks %s', (_what, query, profile) => {
-  expect(profileOf(new URLSearchParams(query))).toBe(profile);
+  expect(profileFor(new URLSearchParams(query))).toBe(profile);
 });
 
 describe("Home Assistant's dialect", () => {

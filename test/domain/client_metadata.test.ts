@@ -3,7 +3,7 @@ import { z } from 'zod';
 import {
   CLIENT_DEFAULTS,
   type ClientFields,
-  clientComplaints,
+  clientMetadataIssues,
   clientFields,
   completeClient,
   isFetchable,
@@ -24,7 +24,7 @@ const RULES = {
 };
 const PUBLIC = { kty: 'EC', crv: 'P-256', x: 'a', y: 'b' };
 const told = (differs: Partial<ClientFields>) =>
-  clientComplaints({ ...CLIENT, ...differs }, RULES).map(({ code, path }) => [code, path.join('.')]);
+  clientMetadataIssues({ ...CLIENT, ...differs }, RULES).map(({ code, path }) => [code, path.join('.')]);
 
 describe('a client', () => {
   it('of which all is right has nothing told', () => {
@@ -71,7 +71,7 @@ describe('a client with profile fapi2', () => {
       { scope: [], token_endpoint_auth_method: 'client_secret_basic' },
     );
   const faults = (given: Partial<ClientFields>) =>
-    clientComplaints(complete({ profile: 'fapi2', ...given }), RULES).map(({ path }) => path.join('.'));
+    clientMetadataIssues(complete({ profile: 'fapi2', ...given }), RULES).map(({ path }) => path.join('.'));
 
   it('is what the profile demands unless it says otherwise', () => {
     expect(complete({ profile: 'fapi2' })).toMatchObject({

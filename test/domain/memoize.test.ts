@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { remembered } from '../../src/domain/memoize.ts';
+import { memoize } from '../../src/domain/memoize.ts';
 
 function counted() {
   const asked: string[] = [];
-  const length = remembered((text) => {
+  const length = memoize((text) => {
     asked.push(text);
     return text === '' ? null : text.length;
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { accessAll, compilePolicy, mergePolicies, type Policy, SYSTEM_POLICIES } from '../../src/domain/policy.ts';
-import { isPolicy, policyComplaints, validatePolicy } from '../../src/domain/policy_schema.ts';
+import { isPolicy, policyIssues, validatePolicy } from '../../src/domain/policy_schema.ts';
 import { vectors } from '../support/vectors.ts';
 
 const mayEntity = (policy: Policy, entity_id: string, key: string, more = {}) =>
@@ -134,7 +134,7 @@ test('what is wrong in a policy is said with its place', () => {
     ],
   ];
   for (const [policy, complaints] of table) expect(validatePolicy(policy)).toEqual(complaints);
-  expect(policyComplaints({ 'a.b': { c: 1 } })).toEqual([
+  expect(policyIssues({ 'a.b': { c: 1 } })).toEqual([
     { path: ['a.b', 'c'], message: 'must be true or an object; leave it out to deny' },
   ]);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isRegisteredRedirectUri, redirectUriComplaint } from '../../src/domain/registered_redirect_uri.ts';
+import { isRegisteredRedirectUri, redirectUriIssue } from '../../src/domain/registered_redirect_uri.ts';
 
 describe('what may be registered', () => {
   it.each([
@@ -12,7 +12,7 @@ describe('what may be registered', () => {
     'myapp://callback',
     'urn:ietf:wg:oauth:2.0:oob',
   ])('%s', (uri) => {
-    expect(redirectUriComplaint(uri, false)).toBeNull();
+    expect(redirectUriIssue(uri, false)).toBeNull();
   });
 
   it.each([
@@ -42,13 +42,13 @@ describe('what may be registered', () => {
     ['http://app.example.com/cb', /must be https/], // A12
     ['http://localhost.evil.test/cb', /must be https/],
   ])('not %s', (uri, complaint) => {
-    expect(redirectUriComplaint(uri, false)).toMatch(complaint);
+    expect(redirectUriIssue(uri, false)).toMatch(complaint);
   });
 
   // A12
   it('http to another host, where the operator allows it', () => {
-    expect(redirectUriComplaint('http://nas.lan:5000/cb', true)).toBeNull();
-    expect(redirectUriComplaint('javascript:alert(1)', true)).not.toBeNull();
+    expect(redirectUriIssue('http://nas.lan:5000/cb', true)).toBeNull();
+    expect(redirectUriIssue('javascript:alert(1)', true)).not.toBeNull();
   });
 });
 

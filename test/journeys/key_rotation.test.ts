@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import * as client from 'openid-client';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createSigningKeys } from '../../src/repository/signing_keys.ts';
+import { createSigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring, type Keyring } from '../../src/tokens/keyring.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -39,7 +39,7 @@ describe('every five seconds, with two processes', () => {
   beforeAll(async () => {
     replicas = await startReplicas();
     keyring = await createKeyring({
-      signingKeys: createSigningKeys(replicas.database),
+      signingKeys: createSigningKeyRepository(replicas.database),
       sealer: createSealer({ secret_key: 'only for tests, and long enough for it' }),
       clock: () => new Date(),
     });

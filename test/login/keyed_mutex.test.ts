@@ -1,11 +1,11 @@
 import { setImmediate as tick } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { createTurns } from '../../src/login/keyed_mutex.ts';
+import { createKeyedMutex } from '../../src/login/keyed_mutex.ts';
 
 const WAIT_MS = 5_000;
 
 it('work for one key runs one after another, in the order it came', async () => {
-  const turns = createTurns(10);
+  const turns = createKeyedMutex(10);
   const events: string[] = [];
   const work = (name: string) => async () => {
     events.push(`${name} starts`);
@@ -17,7 +17,7 @@ it('work for one key runs one after another, in the order it came', async () => 
 });
 
 it('work for other keys does not wait, and a failure holds nobody up', async () => {
-  const turns = createTurns(10);
+  const turns = createKeyedMutex(10);
   const never = new Promise<void>(() => {});
   void turns.take('stuck', () => never, WAIT_MS);
   const failing = turns.take('key', () => Promise.reject(new Error('no')), WAIT_MS);
@@ -27,7 +27,7 @@ it('work for other keys does not wait, and a failure holds nobody up', async () 
 });
 
 it('only so many wait; room made is room again', async () => {
-  const turns = createTurns(1);
+  const turns = createKeyedMutex(1);
   let finish = () => {};
   const running = turns.take(
     'key',
@@ -49,7 +49,7 @@ it('only so many wait; room made is room again', async () => {
 
 // R13
 it('work that hangs leaves nobody behind it without an answer, and what gave up is never run', async () => {
-  const turns = createTurns(10);
+  const turns = createKeyedMutex(10);
   let finish = () => {};
   const hanging = turns.take('key', () => new Promise<void>((resolve) => (finish = resolve)), WAIT_MS);
   const ran: number[] = [];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
 import { createSessions, type Sessions } from '../../src/login/session.ts';
-import { createSessions as createSessionRows } from '../../src/repository/sessions.ts';
+import { createSessionRepository as createSessionRows } from '../../src/repository/sessions.ts';
 import { createTestClock } from '../support/clock.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addUser } from '../support/login.ts';

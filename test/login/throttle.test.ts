@@ -2,8 +2,8 @@ import { setImmediate as tick } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { createThrottle, type Throttle, type ThrottleDeps } from '../../src/login/throttle.ts';
-import { createFailedLogins } from '../../src/repository/failed_logins.ts';
-import { createIpBans } from '../../src/repository/ip_bans.ts';
+import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
+import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
 import { createTestClock } from '../support/clock.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 
 function createReplica(differs: Partial<ThrottleDeps> = {}): Throttle {
-  const tables = { failedLogins: createFailedLogins(db.database), ipBans: createIpBans(db.database) };
+  const tables = { failedLogins: createFailedLoginRepository(db.database), ipBans: createIpBanRepository(db.database) };
   const audit = { record: (event: AuditEvent) => void events.push(event) };
   const limits = { threshold: 10, ban_duration: HOUR, trusted_proxies: ['10.0.0.0/8'], max_wait_ms: 25_000 };
   return createThrottle({ ...tables, ...limits, clock: time.clock, audit, ...differs });
@@ -280,7 +280,7 @@ describe('bans', () => {
   // R2
   it('are known without waiting for a database that does not answer', async () => {
     await repeat(10, () => guessWrong());
-    const ipBans = createIpBans(db.database);
+    const ipBans = createIpBanRepository(db.database);
     let asked = 0;
     const list = (request: { now: Date; limit: number }) => {
       asked += 1;
@@ -308,7 +308,7 @@ describe('bans', () => {
 
   it('hold on when the database is lost', async () => {
     await repeat(10, () => guessWrong());
-    const ipBans = createIpBans(db.database);
+    const ipBans = createIpBanRepository(db.database);
     let lost = false;
     const list = (request: { now: Date; limit: number }) => (lost ? Promise.reject(new Error('lost')) : ipBans.list(request));
     const replica = createReplica({ ipBans: { ...ipBans, list } });

@@ -2,9 +2,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBackchannelLogout } from '../../src/oauth/backchannel_logout.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import { createClients } from '../../src/repository/clients.ts';
-import { createLogoutDeliveries } from '../../src/repository/logout_deliveries.ts';
-import { createSessionEnds } from '../../src/repository/session_ends.ts';
+import { createClientRepository } from '../../src/repository/clients.ts';
+import { createLogoutDeliveryRepository } from '../../src/repository/logout_deliveries.ts';
+import { createSessionEndRepository } from '../../src/repository/session_ends.ts';
 import { registeredClient } from '../support/clients.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type LoggedIn, loggedInBrowser, startLogoutListener, tokensOf } from '../support/logout.ts';
@@ -42,7 +42,7 @@ afterEach(async () => {
 });
 
 const register = (client_id: string, differs: Parameters<typeof registeredClient>[1] = {}) =>
-  createClients(database).insert(database.kysely, registeredClient(client_id, { backchannel_logout_uri: listener.uri, ...differs }));
+  createClientRepository(database).insert(database.kysely, registeredClient(client_id, { backchannel_logout_uri: listener.uri, ...differs }));
 const deliveries = () => database.kysely.selectFrom('logout_deliveries').selectAll().orderBy('client_id').execute();
 const endSession = (id_token: string) =>
   server.inject({ url: `/auth/end_session?id_token_hint=${id_token}`, headers: { cookie: browser.cookie } });
@@ -51,7 +51,7 @@ const claimsOf = (token: string) => token.split('.', 2).map((part) => JSON.parse
 /** A worker of its own, impatient; the server's has the time that the standard gives. */
 function worker(clock = server.clock) {
   const { keyring, clientDirectory, audit } = server.parts;
-  const rows = { logoutDeliveries: createLogoutDeliveries(database), clients: createClients(database) };
+  const rows = { logoutDeliveries: createLogoutDeliveryRepository(database), clients: createClientRepository(database) };
   const facts = { issuer: 'https://auth.example.com', allow_private_addresses: false, deadline_ms: 150 };
   return createBackchannelLogout({
     ...rows,
@@ -67,7 +67,7 @@ function worker(clock = server.clock) {
 /** Logs in to these clients and out again, with nobody delivering yet. */
 async function logOut(client_ids: string[], scope?: string[]) {
   for (const client_id of client_ids) await tokensOf(server, browser, client_id, scope);
-  return await createSessionEnds(database).end({ sid: browser.sid, now: server.clock() });
+  return await createSessionEndRepository(database).end({ sid: browser.sid, now: server.clock() });
 }
 
 // M13
@@ -168,7 +168,7 @@ describe('a client that does not answer', () => {
   test('is asked again by the next process, when one dies with the delivery in hand', async () => {
     await register('wiki');
     await logOut(['wiki']);
-    await createLogoutDeliveries(database).take({ now: server.clock(), limit: 10, waits: [60] });
+    await createLogoutDeliveryRepository(database).take({ now: server.clock(), limit: 10, waits: [60] });
     await worker().run();
     expect(listener.requests).toHaveLength(0);
     server.advance(60);
@@ -201,9 +201,9 @@ test.each([
 test('a client that nobody registered is told where its document says', async () => {
   const client_id = 'https://app.example/client.json';
   await tokensOf(server, browser, client_id);
-  await createSessionEnds(database).end({ sid: browser.sid, now: server.clock() });
+  await createSessionEndRepository(database).end({ sid: browser.sid, now: server.clock() });
   const { keyring, clientDirectory, audit } = server.parts;
-  const rows = { logoutDeliveries: createLogoutDeliveries(database), clients: createClients(database) };
+  const rows = { logoutDeliveries: createLogoutDeliveryRepository(database), clients: createClientRepository(database) };
   const find = async (id: string) => ({
     ...(await clientDirectory.find('https://app.example/', id))!,
     client_id: id,
@@ -233,7 +233,7 @@ test('a user who is gone is logged out everywhere', async () => {
   await register('wiki');
   await tokensOf(server, browser, 'wiki');
   await database.transaction(async (trx) => {
-    await createSessionEnds(database).endAll(trx, { user_id: browser.user_id, now: server.clock() });
+    await createSessionEndRepository(database).endAll(trx, { user_id: browser.user_id, now: server.clock() });
     await trx.deleteFrom('users').where('id', '=', browser.user_id).execute();
   });
   await worker().run();

@@ -21,7 +21,7 @@ const runs = (...all: number[]): Run[] => all.map((n) => ({ n }));
 const xid = sql`pg_current_xact_id()::text as xid`;
 
 it('is one round trip and one transaction for all that is asked in one turn, and each is given its own rows', async () => {
-  const ask = database.prepareTogether(
+  const ask = database.prepareBatched(
     'together.series',
     (_, p: Run) => sql<{ i: number; xid: string }>`select i, ${xid} from generate_series(1, ${p.n}::int) i`,
   );
@@ -37,7 +37,7 @@ it('reads values as a query of its own does', async () => {
   const build = (_: unknown, p: Values) =>
     sql<Values>`select ${p.at}::timestamptz as at, ${p.list}::text[] as list, ${p.bytes}::bytea as bytes, ${p.doc}::jsonb as doc, 7::bigint as big`;
   const alone = database.prepare<Values, Values>('together.values', build);
-  const together = database.prepareTogether<Values, Values>('together.values', build);
+  const together = database.prepareBatched<Values, Values>('together.values', build);
   const values = [
     { at: new Date('2026-01-02T03:04:05.678Z'), list: ['a', 'b"c', ''], bytes: Buffer.from([0, 255]), doc: '[{"a":null}]' },
     { at: new Date(0), list: null, bytes: Buffer.alloc(0), doc: '1' },
@@ -46,13 +46,13 @@ it('reads values as a query of its own does', async () => {
 });
 
 it('takes any number at once', async () => {
-  const ask = database.prepareTogether('together.many', (_, p: Run) => sql<Run>`select ${p.n}::int as n`);
+  const ask = database.prepareBatched('together.many', (_, p: Run) => sql<Run>`select ${p.n}::int as n`);
   const asked = Array.from({ length: 500 }, (_, n) => ({ n }));
   expect(await Promise.all(asked.map(ask))).toEqual(asked.map((row) => [row]));
 });
 
 it('lets nobody pay for a mistake of another, and does nothing twice', async () => {
-  const count = database.prepareTogether(
+  const count = database.prepareBatched(
     'together.divide',
     (_, p: Run) => sql<{ count: number }>`update counter set count = count + 10 / ${p.n}::int where id = 1 returning count`,
   );
@@ -64,14 +64,14 @@ it('lets nobody pay for a mistake of another, and does nothing twice', async () 
 
 it('reads what comes after a first run whose values the database refuses', async () => {
   const one = createDatabase({ connection: test.connection, pool_size: 1, on_error: () => {} });
-  const ask = one.prepareTogether('together.refused', (_, p: { n: string }) => sql<Run>`select ${p.n}::int as n`);
+  const ask = one.prepareBatched('together.refused', (_, p: { n: string }) => sql<Run>`select ${p.n}::int as n`);
   await expect(ask({ n: 'no number' })).rejects.toMatchObject({ code: '22P02' });
   expect(await ask({ n: '1' })).toEqual([{ n: 1 }]);
   await one.close();
 });
 
 it('sends nothing of a value that cannot be written', async () => {
-  const count = database.prepareTogether(
+  const count = database.prepareBatched(
     'together.circular',
     (_, p: { doc: object }) =>
       sql<{ count: number }>`update counter set count = count + 1, who = ${p.doc}::text where id = 2 returning count`,
@@ -84,7 +84,7 @@ it('sends nothing of a value that cannot be written', async () => {
 });
 
 it('lets the second of two that change the same row see what the first did', async () => {
-  const take = database.prepareTogether(
+  const take = database.prepareBatched(
     'together.take',
     (_, p: Run) => sql<{ id: number }>`update counter set count = 1 where id = ${p.n} and count = 0 returning id`,
     ({ n }) => String(n),
@@ -93,13 +93,13 @@ it('lets the second of two that change the same row see what the first did', asy
 });
 
 it('locks rows in one order, so that two round trips never wait for each other', async () => {
-  const count = database.prepareTogether(
+  const count = database.prepareBatched(
     'together.order',
     (_, p: Run) => sql<{ id: number }>`update counter set count = count + 1 where id = ${p.n} returning id`,
     ({ n }) => String(n).padStart(3, '0'),
   );
   const other = createDatabase({ connection: test.connection, on_error: () => {} });
-  const count_elsewhere = other.prepareTogether(
+  const count_elsewhere = other.prepareBatched(
     'together.order',
     (_, p: Run) => sql<{ id: number }>`update counter set count = count + 1 where id = ${p.n} returning id`,
     ({ n }) => String(n).padStart(3, '0'),
@@ -119,7 +119,7 @@ it('locks rows in one order, so that two round trips never wait for each other',
 });
 
 it('is unavailable for all when the connection is lost under them, and the next ones are served', async () => {
-  const end = database.prepareTogether(
+  const end = database.prepareBatched(
     'together.end',
     (_, p: Run) => sql<object>`select pg_terminate_backend(pg_backend_pid()) from generate_series(1, ${p.n}::int)`,
   );
@@ -133,7 +133,7 @@ it('is unavailable for all when the connection is lost under them, and the next 
 it('is unavailable for all when one waits for a lock in vain, which it does once and on one connection', async () => {
   const name = 'waits for a lock';
   const other = createDatabase({ connection: test.connection, application_name: name, on_error: () => {} });
-  const count = other.prepareTogether(
+  const count = other.prepareBatched(
     'together.lock',
     (_, p: Run) => sql<{ id: number }>`update counter set count = count + 1 where id = ${p.n} returning id`,
   );
@@ -161,7 +161,7 @@ it('is unavailable for all when one waits for a lock in vain, which it does once
 
 it('needs no names behind a pooler in transaction mode', async () => {
   const one = createDatabase({ connection: test.connection, pool_size: 1, prepared_statements: false, on_error: () => {} });
-  const ask = one.prepareTogether('together.unnamed', (_, p: Run) => sql<Run>`select ${p.n}::int as n`);
+  const ask = one.prepareBatched('together.unnamed', (_, p: Run) => sql<Run>`select ${p.n}::int as n`);
   for (let round = 0; round < 2; round += 1) expect(await Promise.all(runs(1, 2).map(ask))).toEqual([[{ n: 1 }], [{ n: 2 }]]);
   const { rows } = await sql`select count(*) as names from pg_prepared_statements`.execute(one.kysely);
   expect(rows).toEqual([{ names: 0 }]);
@@ -170,7 +170,7 @@ it('needs no names behind a pooler in transaction mode', async () => {
 
 it('survives a migration that changes its columns under it', async () => {
   await sql`create table growing (id integer)`.execute(database.kysely);
-  const all = database.prepareTogether<object, object>('together.growing', () => sql<object>`select * from growing`);
+  const all = database.prepareBatched<object, object>('together.growing', () => sql<object>`select * from growing`);
   await Promise.all(Array.from({ length: 10 }, () => all({})));
   await sql`alter table growing add column label text`.execute(database.kysely);
   await sql`insert into growing values (1, 'new')`.execute(database.kysely);

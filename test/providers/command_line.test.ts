@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, test, vi } from '
 import type { AuthProvider, ProviderStep } from '../../src/domain/auth_provider.ts';
 import { createThrottle } from '../../src/login/throttle.ts';
 import { provider as type } from '../../src/providers/command_line.ts';
-import { createFailedLogins } from '../../src/repository/failed_logins.ts';
-import { createIpBans } from '../../src/repository/ip_bans.ts';
+import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
+import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
 import { COMMON, NO_DEPS, stepFrom } from '../support/auth_provider.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Vector, vectors } from '../support/vectors.ts';
@@ -224,7 +224,7 @@ describe('a program that hangs', () => {
 
   it('is ended after ten seconds with all it started; that is no wrong guess', async () => {
     const limits = { threshold: 2, ban_duration: 3600, trusted_proxies: [] };
-    const tables = { failedLogins: createFailedLogins(db.database), ipBans: createIpBans(db.database) };
+    const tables = { failedLogins: createFailedLoginRepository(db.database), ipBans: createIpBanRepository(db.database) };
     const throttle = createThrottle({ ...tables, ...limits, clock: NO_DEPS.clock, audit: { record: () => {} } });
     const context = { ...stepFrom('198.51.100.7'), attempt: throttle.attempt.bind(null, '198.51.100.7') };
     const { command, pids } = hanging();

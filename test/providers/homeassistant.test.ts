@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { AuthProvider, CommonProviderConfig, PasswordHasher, StepContext } from '../../src/domain/auth_provider.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import { provider as type } from '../../src/providers/homeassistant.ts';
-import { createLocalLogins, type LocalLogins } from '../../src/repository/local_logins.ts';
+import { createLocalLoginRepository, type LocalLoginRepository } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
 import { NO_DEPS } from '../support/auth_provider.ts';
 import { createTestClock } from '../support/clock.ts';
@@ -13,7 +13,7 @@ const { clock } = createTestClock();
 const hasher = createPasswordHasher({ wait_ms: 30_000 });
 const common: CommonProviderConfig = { type: 'homeassistant', new_users: 'approve', default_groups: ['system-users'], require_mfa: false };
 let db: TestDatabase;
-let localLogins: LocalLogins;
+let localLogins: LocalLoginRepository;
 let local: AuthProvider;
 const attempted: string[] = [];
 
@@ -29,7 +29,7 @@ const context: StepContext = {
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  localLogins = createLocalLogins(db.database);
+  localLogins = createLocalLoginRepository(db.database);
   local = createProvider(hasher);
   for (const [username, password] of [
     ['test-user', 'test-pass'],

@@ -4,7 +4,7 @@ import { fitInput } from '../../src/domain/form.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import { provider as type } from '../../src/providers/trusted_networks.ts';
-import { createUsers } from '../../src/repository/users.ts';
+import { createUserRepository } from '../../src/repository/users.ts';
 import { createAdmission } from '../../src/tokens/admission.ts';
 import { COMMON, NO_DEPS, stepFrom } from '../support/auth_provider.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -202,7 +202,7 @@ describe('on a real database', () => {
     const active = await addPerson(db.database, { group_ids: ['system-users'] });
     for (const differences of [{ system_generated: true }, { is_active: false }, { is_active: false, is_pending: true }])
       await addPerson(db.database, { ...differences, group_ids: ['system-users'] });
-    const provider = create({ trusted_users: { '::1': { group: 'system-users' } } }, { activeUsers: createUsers(db.database).active });
+    const provider = create({ trusted_users: { '::1': { group: 'system-users' } } }, { activeUsers: createUserRepository(db.database).active });
     expect(options(await begin(provider, '::1'))).toEqual([active.id]);
   });
 

@@ -3,8 +3,8 @@ import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import {
-  type AuthorizationCodes,
-  createAuthorizationCodes,
+  type AuthorizationCodeRepository,
+  createAuthorizationCodeRepository,
   MAX_WRONG_VERIFIERS,
   type Redemption,
 } from '../../src/repository/authorization_codes.ts';
@@ -18,12 +18,12 @@ import { createReleasedCodes } from '../support/released_codes.ts';
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
 let db: TestDatabase;
-let authorizationCodes: AuthorizationCodes;
+let authorizationCodes: AuthorizationCodeRepository;
 let user: User;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  authorizationCodes = createAuthorizationCodes(db.database);
+  authorizationCodes = createAuthorizationCodeRepository(db.database);
 });
 afterAll(() => db.close());
 beforeEach(async () => {

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
 import { sha256 } from '../../src/domain/secret.ts';
-import { type ClientSecrets, createClientSecrets } from '../../src/repository/client_secrets.ts';
-import { type Clients, createClients, type NewClient } from '../../src/repository/clients.ts';
+import { type ClientSecretRepository, createClientSecretRepository } from '../../src/repository/client_secrets.ts';
+import { type ClientRepository, createClientRepository, type NewClient } from '../../src/repository/clients.ts';
 import { createJanitor } from '../../src/repository/janitor.ts';
-import { createUrlClients, type UrlClients } from '../../src/repository/url_clients.ts';
+import { createUrlClientRepository, type UrlClientRepository } from '../../src/repository/url_clients.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
 
 let test_database: TestDatabase;
-let clients: Clients;
-let secrets: ClientSecrets;
-let urlClients: UrlClients;
+let clients: ClientRepository;
+let secrets: ClientSecretRepository;
+let urlClients: UrlClientRepository;
 const kysely = () => test_database.database.kysely;
 
 const client = (client_id: string, differs: Partial<NewClient> = {}): NewClient => ({
@@ -34,9 +34,9 @@ const secret = (client_id: string, text: string, expires_at: Date | null = null,
 
 beforeAll(async () => {
   test_database = await createTestDatabase();
-  clients = createClients(test_database.database);
-  secrets = createClientSecrets(test_database.database);
-  urlClients = createUrlClients(test_database.database);
+  clients = createClientRepository(test_database.database);
+  secrets = createClientSecretRepository(test_database.database);
+  urlClients = createUrlClientRepository(test_database.database);
 });
 afterAll(() => test_database.close());
 beforeEach(async () => {
@@ -86,7 +86,7 @@ describe('a client', () => {
     const names: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: Awaited<ReturnType<Clients['page']>> = await clients.page({ limit: 2, cursor });
+      const page: Awaited<ReturnType<ClientRepository['page']>> = await clients.page({ limit: 2, cursor });
       names.push(...page.items.map(({ client_id }) => client_id));
       cursor = page.next_cursor;
     } while (cursor !== null);

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
-import { type Credentials, createCredentials } from '../../src/repository/credentials.ts';
+import { type CredentialRepository, createCredentialRepository } from '../../src/repository/credentials.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, addSystemGroups, localCredential, NOON } from '../support/people.ts';
 
 let test_database: TestDatabase;
-let credentials: Credentials;
+let credentials: CredentialRepository;
 const kysely = () => test_database.database.kysely;
 const OFFICE = { auth_provider_type: 'ldap', auth_provider_id: 'office' };
 const office = (user_id: string, subject: string) => ({ id: randomId(), user_id, ...OFFICE, subject, data: {}, created_at: NOON });
 
 beforeAll(async () => {
   test_database = await createTestDatabase();
-  credentials = createCredentials(test_database.database);
+  credentials = createCredentialRepository(test_database.database);
   await addSystemGroups(test_database.database);
 });
 afterAll(() => test_database.close());

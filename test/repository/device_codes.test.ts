@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, randomToken, sha256 } from '../../src/domain/secret.ts';
 import { newUserCode } from '../../src/domain/user_code.ts';
-import { createDeviceCodes, type DeviceCodes, type NewDeviceCode } from '../../src/repository/device_codes.ts';
+import { createDeviceCodeRepository, type DeviceCodeRepository, type NewDeviceCode } from '../../src/repository/device_codes.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, NOON } from '../support/people.ts';
 import { quotaOf } from '../support/row_quota.ts';
@@ -10,11 +10,11 @@ import { quotaOf } from '../support/row_quota.ts';
 const at = (seconds: number) => addSeconds(NOON, seconds);
 
 let db: TestDatabase;
-let codes: DeviceCodes;
+let codes: DeviceCodeRepository;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  codes = createDeviceCodes(db.database);
+  codes = createDeviceCodeRepository(db.database);
 });
 afterAll(() => db.close());
 beforeEach(async () => {

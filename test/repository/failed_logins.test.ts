@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { sha256 } from '../../src/domain/secret.ts';
-import { createFailedLogins, type FailedLogins } from '../../src/repository/failed_logins.ts';
+import { createFailedLoginRepository, type FailedLoginRepository } from '../../src/repository/failed_logins.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let test: TestDatabase;
-let failed: FailedLogins;
+let failed: FailedLoginRepository;
 const start = new Date('2026-03-14T09:00:00.000Z');
 const ann = sha256('ann');
 const bob = sha256('bob');
@@ -13,7 +13,7 @@ const nobody = Buffer.alloc(0);
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  failed = createFailedLogins(test.database);
+  failed = createFailedLoginRepository(test.database);
 });
 afterAll(() => test.close());
 

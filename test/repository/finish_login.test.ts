@@ -1,24 +1,24 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { NewAuthorizationCode } from '../../src/repository/authorization_codes.ts';
-import { createFinishLogin, type FinishLogin } from '../../src/repository/finish_login.ts';
-import { createLoginFlows } from '../../src/repository/login_flows.ts';
+import { createFinishedLoginRepository, type FinishedLoginRepository } from '../../src/repository/finish_login.ts';
+import { createLoginFlowRepository } from '../../src/repository/login_flows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { aLoginFlow, FLOW_START } from '../support/login_flow.ts';
 import { quotaOf } from '../support/row_quota.ts';
 
 let test: TestDatabase;
-let finish: FinishLogin;
+let finish: FinishedLoginRepository;
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  finish = createFinishLogin(test.database);
+  finish = createFinishedLoginRepository(test.database);
 });
 afterAll(() => test.close());
 
 async function storedFlow() {
   const flow = aLoginFlow();
-  await createLoginFlows(test.database).open(flow, quotaOf('net'));
+  await createLoginFlowRepository(test.database).open(flow, quotaOf('net'));
   return flow;
 }
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createGroups, type Group, type Groups } from '../../src/repository/groups.ts';
+import { createGroupRepository, type Group, type GroupRepository } from '../../src/repository/groups.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, addSystemGroups, NOON } from '../support/people.ts';
 
 let test_database: TestDatabase;
-let groups: Groups;
+let groups: GroupRepository;
 const kysely = () => test_database.database.kysely;
 const FAMILY: Group = {
   id: 'family',
@@ -16,7 +16,7 @@ const FAMILY: Group = {
 
 beforeAll(async () => {
   test_database = await createTestDatabase();
-  groups = createGroups(test_database.database);
+  groups = createGroupRepository(test_database.database);
 });
 afterAll(() => test_database.close());
 beforeEach(async () => {

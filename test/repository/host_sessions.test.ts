@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createHostSessions } from '../../src/repository/host_sessions.ts';
+import { createHostSessionRepository } from '../../src/repository/host_sessions.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
 
@@ -9,10 +9,10 @@ const HOST = 'grafana.example.com';
 const BROWSER = sha256('a browser');
 const DAY = 86_400;
 let db: TestDatabase;
-let rows: ReturnType<typeof createHostSessions>;
+let rows: ReturnType<typeof createHostSessionRepository>;
 beforeAll(async () => {
   db = await createTestDatabase();
-  rows = createHostSessions(db.database);
+  rows = createHostSessionRepository(db.database);
 });
 afterAll(() => db.close());
 beforeEach(async () => {

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
-import { createFailedLogins } from '../../src/repository/failed_logins.ts';
-import { createIpBans, type IpBans } from '../../src/repository/ip_bans.ts';
+import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
+import { createIpBanRepository, type IpBanRepository } from '../../src/repository/ip_bans.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let test: TestDatabase;
-let bans: IpBans;
+let bans: IpBanRepository;
 const now = new Date('2026-03-14T09:00:00.000Z');
 const later = addSeconds(now, 3600);
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  bans = createIpBans(test.database);
+  bans = createIpBanRepository(test.database);
 });
 afterAll(() => test.close());
 
@@ -28,7 +28,7 @@ it('an address is banned once, and a ban under way is not stretched', async () =
 
 it('lifting a ban forgets the failures behind it', async () => {
   const address = '2001:db8::/64';
-  const failed = createFailedLogins(test.database);
+  const failed = createFailedLoginRepository(test.database);
   const subject = Buffer.alloc(0);
   await failed.add({ address, subject, now, since: addSeconds(now, -60) });
   await bans.ban({ address, now, expires_at: later });

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createLocalLogins, type LocalLogins } from '../../src/repository/local_logins.ts';
+import { createLocalLoginRepository, type LocalLoginRepository } from '../../src/repository/local_logins.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { later, NOON } from '../support/people.ts';
 
 let test_database: TestDatabase;
-let local_logins: LocalLogins;
+let local_logins: LocalLoginRepository;
 const kysely = () => test_database.database.kysely;
 
 beforeAll(async () => {
   test_database = await createTestDatabase();
-  local_logins = createLocalLogins(test_database.database);
+  local_logins = createLocalLoginRepository(test_database.database);
 });
 afterAll(() => test_database.close());
 beforeEach(async () => {

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
-import { createLoginFlows, type LoginFlows } from '../../src/repository/login_flows.ts';
+import { createLoginFlowRepository, type LoginFlowRepository } from '../../src/repository/login_flows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { aLoginFlow, FLOW_START } from '../support/login_flow.ts';
 import { quotaOf } from '../support/row_quota.ts';
 
 let test: TestDatabase;
-let flows: LoginFlows;
+let flows: LoginFlowRepository;
 const now = FLOW_START;
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  flows = createLoginFlows(test.database);
+  flows = createLoginFlowRepository(test.database);
 });
 afterAll(() => test.close());
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
-import { createMfaEnrolments, type MfaEnrolments, type NewMfaEnrolment } from '../../src/repository/mfa_enrolments.ts';
+import { createMfaEnrolmentRepository, type MfaEnrolmentRepository, type NewMfaEnrolment } from '../../src/repository/mfa_enrolments.ts';
 import { resealSecrets } from '../../src/repository/reseal.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -8,12 +8,12 @@ import { SEALER } from '../support/grants.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
 
 let db: TestDatabase;
-let enrolments: MfaEnrolments;
+let enrolments: MfaEnrolmentRepository;
 let user_id: string;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  enrolments = createMfaEnrolments(db.database, SEALER);
+  enrolments = createMfaEnrolmentRepository(db.database, SEALER);
 });
 afterAll(() => db.close());
 beforeEach(async () => {
@@ -94,11 +94,11 @@ test('a group demands a factor of its members while it is enabled', async () => 
 
 test('a new secret_key takes the secrets along', async () => {
   const [OLD, NEW] = ['an old secret key of 32 letters!!', 'a new secret key of 32 letters!!!'];
-  const old = createMfaEnrolments(db.database, createSealer({ secret_key: OLD }));
+  const old = createMfaEnrolmentRepository(db.database, createSealer({ secret_key: OLD }));
   const enrolment = row();
   await db.database.transaction((trx) => old.put(trx, enrolment, { replaces: false }));
   const sealer = createSealer({ secret_key: NEW, previous_secret_keys: [OLD] });
   expect(await resealSecrets({ ...db, sealer })).toBe(1);
-  const renewed = createMfaEnrolments(db.database, createSealer({ secret_key: NEW }));
+  const renewed = createMfaEnrolmentRepository(db.database, createSealer({ secret_key: NEW }));
   expect((await renewed.ofUser(user_id))[0]?.secret).toEqual(enrolment.secret);
 });

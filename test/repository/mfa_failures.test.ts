@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createMfaFailures, MFA_FAILURE_LIMIT, type MfaFailures } from '../../src/repository/mfa_failures.ts';
+import { createMfaFailureRepository, MFA_FAILURE_LIMIT, type MfaFailureRepository } from '../../src/repository/mfa_failures.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, later, NOON } from '../support/people.ts';
 
 const WINDOW = 15 * 60;
 let db: TestDatabase;
-let failures: MfaFailures;
+let failures: MfaFailureRepository;
 let user_id: string;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  failures = createMfaFailures(db.database);
+  failures = createMfaFailureRepository(db.database);
 });
 afterAll(() => db.close());
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
 import type { TokenType } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createRefreshTokens, type RefreshTokens } from '../../src/repository/refresh_tokens.ts';
+import { createRefreshTokenRepository, type RefreshTokenRepository } from '../../src/repository/refresh_tokens.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newGrant } from '../support/grants.ts';
 import { addPerson, addSystemGroups, later, NOON } from '../support/people.ts';
@@ -11,12 +11,12 @@ import { vectors } from '../support/vectors.ts';
 const DAY = 86_400;
 
 let db: TestDatabase;
-let refreshTokens: RefreshTokens;
+let refreshTokens: RefreshTokenRepository;
 let user: User;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  refreshTokens = createRefreshTokens(db.database);
+  refreshTokens = createRefreshTokenRepository(db.database);
   await addSystemGroups(db.database);
   user = await addPerson(db.database);
 });

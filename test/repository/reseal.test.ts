@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { resealSecrets } from '../../src/repository/reseal.ts';
 import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
-import { createSigningKeys } from '../../src/repository/signing_keys.ts';
+import { createSigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring } from '../../src/tokens/keyring.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -21,7 +21,7 @@ afterAll(() => db.close());
 async function open(secret_key: string, previous_secret_keys: string[] = []) {
   const sealer = createSealer({ secret_key, previous_secret_keys });
   await checkSecretKey(db.database, sealer);
-  const signingKeys = createSigningKeys(db.database);
+  const signingKeys = createSigningKeyRepository(db.database);
   const keyring = await createKeyring({ signingKeys, sealer, clock: () => NOON });
   await keyring.close();
   return keyring.jwks();

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import { newUserCode } from '../../src/domain/user_code.ts';
-import { createDeviceCodes } from '../../src/repository/device_codes.ts';
-import { createFailedLogins } from '../../src/repository/failed_logins.ts';
-import { createIpBans } from '../../src/repository/ip_bans.ts';
-import { createLoginFlows } from '../../src/repository/login_flows.ts';
-import { createPushedRequests } from '../../src/repository/pushed_authorization_requests.ts';
+import { createDeviceCodeRepository } from '../../src/repository/device_codes.ts';
+import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
+import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
+import { createLoginFlowRepository } from '../../src/repository/login_flows.ts';
+import { createPushedRequestRepository } from '../../src/repository/pushed_authorization_requests.ts';
 import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { aLoginFlow } from '../support/login_flow.ts';
@@ -28,16 +28,16 @@ type Store = (network: string, at?: Date) => Promise<boolean>;
 /** Each as a process of its own makes it. */
 const stores: Record<LimitedTable, () => Store> = {
   login_flows() {
-    const flows = createLoginFlows(test.database);
+    const flows = createLoginFlowRepository(test.database);
     return (network, at = NOON) => flows.open(aLoginFlow(times(at)), quotaOf(network));
   },
   pushed_authorization_requests() {
-    const pushed = createPushedRequests(test.database);
+    const pushed = createPushedRequestRepository(test.database);
     const row = { client_id: 'app', parameters: {}, dpop_jkt: null };
     return (network, at = NOON) => pushed.store({ ...row, request_uri_hash: sha256(randomId()), ...times(at) }, quotaOf(network));
   },
   device_codes() {
-    const codes = createDeviceCodes(test.database);
+    const codes = createDeviceCodeRepository(test.database);
     const row = { client_id: 'tv', scope: [], resource: [], max_age: null, acr_values: [], poll_interval: 5 };
     return (network, at = NOON) =>
       codes.store({ ...row, device_code_hash: sha256(randomId()), user_code: newUserCode(), ...times(at) }, quotaOf(network));
@@ -119,8 +119,8 @@ it('100,000 failures and bans are kept: the oldest failures and the bans that en
   await sql`insert into ip_bans (address, banned_at, expires_at)
     select 'net ' || n, ${NOON}::timestamptz, ${NOON}::timestamptz + n * interval '1 s' from generate_series(1, 100000) n`.execute(kysely);
   const failure = { address: '192.0.2.2', subject: sha256('ann'), now: NOON, since: addSeconds(NOON, -3600) };
-  expect(await createFailedLogins(test.database).add(failure)).toBe(1);
-  expect(await createIpBans(test.database).ban({ address: '192.0.2.2', now: NOON, expires_at: addSeconds(NOON, 1) })).toBe(true);
+  expect(await createFailedLoginRepository(test.database).add(failure)).toBe(1);
+  expect(await createIpBanRepository(test.database).ban({ address: '192.0.2.2', now: NOON, expires_at: addSeconds(NOON, 1) })).toBe(true);
   const left = async (table: 'failed_logins' | 'ip_bans') =>
     Number((await sql<{ n: string }>`select count(*) n from ${sql.table(table)}`.execute(kysely)).rows[0]?.n);
   expect([await left('failed_logins'), await left('ip_bans')]).toEqual([99_001, 99_001]);

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { User } from '../../src/domain/user.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import { createSessionEnds, type SessionEnds } from '../../src/repository/session_ends.ts';
+import { createSessionEndRepository, type SessionEndRepository } from '../../src/repository/session_ends.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTokenParts, redeem, type TokenParts } from '../support/grants.ts';
 import { addPerson, NOON } from '../support/people.ts';
@@ -20,14 +20,14 @@ import {
 let db: TestDatabase;
 let database: Database;
 let parts: TokenParts;
-let ends: SessionEnds;
+let ends: SessionEndRepository;
 let ann: User;
 
 beforeAll(async () => {
   db = await createTestDatabase();
   database = db.database;
   parts = await createTokenParts(database);
-  ends = createSessionEnds(database);
+  ends = createSessionEndRepository(database);
   await registerClient(parts, database, PUBLIC_CLIENT);
 });
 afterAll(async () => {

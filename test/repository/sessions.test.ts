@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
-import { createSessions, type Sessions } from '../../src/repository/sessions.ts';
+import { createSessionRepository, type SessionRepository } from '../../src/repository/sessions.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let test: TestDatabase;
-let sessions: Sessions;
+let sessions: SessionRepository;
 const now = new Date('2026-03-14T09:00:00.000Z');
 const user_id = randomId();
 const DAY = 86_400;
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  sessions = createSessions(test.database);
+  sessions = createSessionRepository(test.database);
   await test.database.kysely.insertInto('users').values({ id: user_id, name: 'Ann', is_active: true, created_at: now }).execute();
 });
 afterAll(() => test.close());

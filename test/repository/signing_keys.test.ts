@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createRefreshTokens } from '../../src/repository/refresh_tokens.ts';
-import { createSigningKeys, type SigningKeys } from '../../src/repository/signing_keys.ts';
+import { createRefreshTokenRepository } from '../../src/repository/refresh_tokens.ts';
+import { createSigningKeyRepository, type SigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { newSigningKey } from '../../src/tokens/signing_key.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newGrant } from '../support/grants.ts';
@@ -9,11 +9,11 @@ import { addPerson, later, NOON } from '../support/people.ts';
 const SUCCESSION = { now: later(100), signs_in: 600, predecessor_expires_in: 5_000, signs_long_lived: true, margin: 60 };
 
 let db: TestDatabase;
-let signingKeys: SigningKeys;
+let signingKeys: SigningKeyRepository;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  signingKeys = createSigningKeys(db.database);
+  signingKeys = createSigningKeyRepository(db.database);
 });
 afterAll(() => db.close());
 beforeEach(async () => {
@@ -57,7 +57,7 @@ test('a retired key keeps the end it was given', async () => {
 });
 
 test('a key that may have signed long-lived tokens verifies for as long as the last of those that still live, one of another algorithm does not', async () => {
-  const refreshTokens = createRefreshTokens(db.database);
+  const refreshTokens = createRefreshTokenRepository(db.database);
   const user = await addPerson(db.database);
   const add = async (
     client_name: string,

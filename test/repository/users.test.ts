@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createUsers, type Users } from '../../src/repository/users.ts';
+import { createUserRepository, type UserRepository } from '../../src/repository/users.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, addSystemGroups, later, NOON, person } from '../support/people.ts';
 
 let test_database: TestDatabase;
-let users: Users;
+let users: UserRepository;
 const kysely = () => test_database.database.kysely;
 
 beforeAll(async () => {
   test_database = await createTestDatabase();
-  users = createUsers(test_database.database);
+  users = createUserRepository(test_database.database);
   await addSystemGroups(test_database.database);
 });
 afterAll(() => test_database.close());

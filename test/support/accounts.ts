@@ -12,12 +12,12 @@ import { createRefreshTokens } from '../../src/accounts/refresh_tokens.ts';
 import { createSignOut } from '../../src/accounts/sign_out.ts';
 import { createUsers } from '../../src/accounts/users.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
-import { createCredentials as createCredentialRows } from '../../src/repository/credentials.ts';
-import { createGroups as createGroupRows } from '../../src/repository/groups.ts';
-import { createLocalLogins as createLocalLoginRows } from '../../src/repository/local_logins.ts';
-import { createSessionEnds } from '../../src/repository/session_ends.ts';
+import { createCredentialRepository as createCredentialRows } from '../../src/repository/credentials.ts';
+import { createGroupRepository as createGroupRows } from '../../src/repository/groups.ts';
+import { createLocalLoginRepository as createLocalLoginRows } from '../../src/repository/local_logins.ts';
+import { createSessionEndRepository } from '../../src/repository/session_ends.ts';
 import { createUsernames } from '../../src/repository/usernames.ts';
-import { createUsers as createUserRows } from '../../src/repository/users.ts';
+import { createUserRepository as createUserRows } from '../../src/repository/users.ts';
 import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
 import type { GrantDeps } from '../../src/tokens/grant.ts';
 import { createTestClock } from './clock.ts';
@@ -53,7 +53,7 @@ export async function createAccounts(differences: Differences = {}) {
     groups: createGroupRows(database),
     credentials: createCredentialRows(database),
     localLogins: createLocalLoginRows(database),
-    sessionEnds: createSessionEnds(database),
+    sessionEnds: createSessionEndRepository(database),
   };
   // As patient as a busy machine needs when 20 hash at once.
   const hasher = createPasswordHasher({ queue_limit: 1000, wait_ms: 60_000 });

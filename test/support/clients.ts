@@ -7,10 +7,10 @@ import { type ClientDirectoryDeps, createClientDirectory } from '../../src/oauth
 import { createMetadataDocuments } from '../../src/oauth/client_metadata_document.ts';
 import { createClientPages } from '../../src/oauth/client_page.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import { createClientSecrets } from '../../src/repository/client_secrets.ts';
-import { createClients, type NewClient } from '../../src/repository/clients.ts';
-import { createUrlClients } from '../../src/repository/url_clients.ts';
-import { createUsedProofs } from '../../src/repository/used_proofs.ts';
+import { createClientSecretRepository } from '../../src/repository/client_secrets.ts';
+import { createClientRepository, type NewClient } from '../../src/repository/clients.ts';
+import { createUrlClientRepository } from '../../src/repository/url_clients.ts';
+import { createUsedProofRepository } from '../../src/repository/used_proofs.ts';
 import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
 import { createTestClock } from './clock.ts';
 import { ISSUER, SEALER } from './grants.ts';
@@ -49,9 +49,9 @@ export function createClientParts(
   const { clock } = time;
   const events: string[] = [];
   const inside = { clock, allow_private_addresses: true };
-  const clients = createClients(database);
-  const clientSecrets = createClientSecrets(database);
-  const urlClients = createUrlClients(database);
+  const clients = createClientRepository(database);
+  const clientSecrets = createClientSecretRepository(database);
+  const urlClients = createUrlClientRepository(database);
   const clientSecretHash = createClientSecretHash(SEALER);
   const clientDirectory = createClientDirectory({
     clients,
@@ -71,7 +71,7 @@ export function createClientParts(
     resources: ['https://mcp.example.com/mcp'],
     public_url: ISSUER,
   });
-  const clientAssertions = createClientAssertions({ ...inside, issuer: ISSUER, usedProofs: createUsedProofs(database) });
+  const clientAssertions = createClientAssertions({ ...inside, issuer: ISSUER, usedProofs: createUsedProofRepository(database) });
   return {
     time,
     events,

@@ -4,13 +4,13 @@ import { createFactors } from '../../src/accounts/factors.ts';
 import { createFreshLogin, type FreshLogin } from '../../src/accounts/fresh_login.ts';
 import type { Clock } from '../../src/domain/clock.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import { createCredentials } from '../../src/repository/credentials.ts';
-import { createMfaEnrolments } from '../../src/repository/mfa_enrolments.ts';
+import { createCredentialRepository } from '../../src/repository/credentials.ts';
+import { createMfaEnrolmentRepository } from '../../src/repository/mfa_enrolments.ts';
 import { SEALER } from './grants.ts';
 
 export function freshLoginOver(database: Database, clock: Clock): FreshLogin {
-  const mfaEnrolments = createMfaEnrolments(database, SEALER);
-  const factors = createFactors({ modules: [], providers: new Map(), mfaEnrolments, credentials: createCredentials(database) });
+  const mfaEnrolments = createMfaEnrolmentRepository(database, SEALER);
+  const factors = createFactors({ modules: [], providers: new Map(), mfaEnrolments, credentials: createCredentialRepository(database) });
   return createFreshLogin({ factors, clock });
 }
 

@@ -12,15 +12,15 @@ import { createRevocation } from '../../src/oauth/revocation.ts';
 import { createTokenEndpoint } from '../../src/oauth/token_endpoint.ts';
 import { createUserinfo } from '../../src/oauth/userinfo.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
-import { createDeviceCodes } from '../../src/repository/device_codes.ts';
-import { createRefreshTokenRotation } from '../../src/repository/refresh_token_rotation.ts';
-import { createRefreshTokens, type NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
-import { createRevokedAccessTokens } from '../../src/repository/revoked_access_tokens.ts';
-import { createSigningKeys } from '../../src/repository/signing_keys.ts';
-import { createTokenExchanges } from '../../src/repository/token_exchange.ts';
-import { createUsedProofs } from '../../src/repository/used_proofs.ts';
-import { createUserFacts } from '../../src/repository/user_facts.ts';
+import { createAuthorizationCodeRepository } from '../../src/repository/authorization_codes.ts';
+import { createDeviceCodeRepository } from '../../src/repository/device_codes.ts';
+import { createRefreshTokenRotationRepository } from '../../src/repository/refresh_token_rotation.ts';
+import { createRefreshTokenRepository, type NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
+import { createRevokedAccessTokenRepository } from '../../src/repository/revoked_access_tokens.ts';
+import { createSigningKeyRepository } from '../../src/repository/signing_keys.ts';
+import { createTokenExchangeRepository } from '../../src/repository/token_exchange.ts';
+import { createUsedProofRepository } from '../../src/repository/used_proofs.ts';
+import { createUserFactsRepository } from '../../src/repository/user_facts.ts';
 import { createSealer, type Sealer } from '../../src/secrets/sealer.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
 import type { FinishedLogin } from '../../src/tokens/authorization_code.ts';
@@ -68,13 +68,13 @@ export async function createTokenParts(
   const { clock } = time;
   const events: AuditEvent[] = [];
   const audit = { record: (event: AuditEvent) => void events.push(event) };
-  const authorizationCodes = createAuthorizationCodes(database);
-  const refreshTokens = createRefreshTokens(database);
-  const deviceCodes = createDeviceCodes(database);
-  const signingKeys = createSigningKeys(database);
+  const authorizationCodes = createAuthorizationCodeRepository(database);
+  const refreshTokens = createRefreshTokenRepository(database);
+  const deviceCodes = createDeviceCodeRepository(database);
+  const signingKeys = createSigningKeyRepository(database);
   const keyring = await createKeyring({ signingKeys, sealer, clock });
   const accessTokens = createAccessTokens({ keyring, issuer: ISSUER, clock });
-  const userFacts = createUserFacts(database);
+  const userFacts = createUserFactsRepository(database);
   const idTokens = createIdTokens({ keyring, userFacts, issuer: ISSUER, clock });
   const issuer = createIssuer({ accessTokens, idTokens });
   const lastUsed = createLastUsed({ refreshTokens, clock });
@@ -90,10 +90,10 @@ export async function createTokenParts(
       return client;
     },
   };
-  const rotation = createRefreshTokenRotation(database);
+  const rotation = createRefreshTokenRotationRepository(database);
   const rotatingTokens = createRotatingTokens({ sealer });
-  const revokedAccessTokens = createRevokedAccessTokens(database);
-  const dpop = createDpop({ usedProofs: createUsedProofs(database), clock, public_url: ISSUER });
+  const revokedAccessTokens = createRevokedAccessTokenRepository(database);
+  const dpop = createDpop({ usedProofs: createUsedProofRepository(database), clock, public_url: ISSUER });
   const revocation = createRevocation({
     ...{ refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication, audit },
   });
@@ -103,7 +103,7 @@ export async function createTokenParts(
     rotation,
     rotatingTokens,
     deviceCodes,
-    tokenExchanges: createTokenExchanges(database),
+    tokenExchanges: createTokenExchangeRepository(database),
     accessTokens,
     lastUsed,
     clock,

@@ -19,19 +19,19 @@ import { createThrottle } from '../../src/login/throttle.ts';
 import { createClientPages } from '../../src/oauth/client_page.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
-import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
-import { createCredentials as createCredentialRows } from '../../src/repository/credentials.ts';
+import { createAuthorizationCodeRepository } from '../../src/repository/authorization_codes.ts';
+import { createCredentialRepository as createCredentialRows } from '../../src/repository/credentials.ts';
 import { createDeviceCookies } from '../../src/repository/device_cookies.ts';
-import { createFailedLogins } from '../../src/repository/failed_logins.ts';
-import { createFinishLogin } from '../../src/repository/finish_login.ts';
-import { createGroups } from '../../src/repository/groups.ts';
-import { createIpBans } from '../../src/repository/ip_bans.ts';
-import { createLocalLogins } from '../../src/repository/local_logins.ts';
-import { createLoginFlows } from '../../src/repository/login_flows.ts';
-import { createRefreshTokens } from '../../src/repository/refresh_tokens.ts';
-import { createSessionEnds } from '../../src/repository/session_ends.ts';
+import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
+import { createFinishedLoginRepository } from '../../src/repository/finish_login.ts';
+import { createGroupRepository } from '../../src/repository/groups.ts';
+import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
+import { createLocalLoginRepository } from '../../src/repository/local_logins.ts';
+import { createLoginFlowRepository } from '../../src/repository/login_flows.ts';
+import { createRefreshTokenRepository } from '../../src/repository/refresh_tokens.ts';
+import { createSessionEndRepository } from '../../src/repository/session_ends.ts';
 import { createUsernames } from '../../src/repository/usernames.ts';
-import { createUsers } from '../../src/repository/users.ts';
+import { createUserRepository } from '../../src/repository/users.ts';
 import { createMfaParts } from '../../src/wiring/mfa.ts';
 import { createTestClock } from './clock.ts';
 import { freshLoginOver } from './fresh_login.ts';
@@ -61,17 +61,17 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const events: AuditEvent[] = [];
   const audit = { record: (event: AuditEvent) => void events.push(event) };
   const auditEvents = createAuditEvents({ database, clock, on_error: () => {} });
-  const users = createUsers(database);
+  const users = createUserRepository(database);
   const rows = createCredentialRows(database);
-  const localLogins = createLocalLogins(database);
+  const localLogins = createLocalLoginRepository(database);
   const credentials = createCredentials({
     database,
     users,
     credentials: rows,
     localLogins,
     signOut: createSignOut({
-      sessionEnds: createSessionEnds(database),
-      refreshTokens: createRefreshTokens(database),
+      sessionEnds: createSessionEndRepository(database),
+      refreshTokens: createRefreshTokenRepository(database),
       audit: auditEvents,
       clock,
     }),
@@ -81,8 +81,8 @@ export function createLoginParts(database: Database, options: Options = {}) {
   });
   const usernames = createUsernames();
   const newUsers = createNewUsers({ database, users, usernames, credentials: rows, audit: auditEvents, clock, max_pending: 100 });
-  const loginFlows = createLoginFlows(database);
-  const syncGroups = createSyncGroups({ database, groups: createGroups(database), audit: auditEvents });
+  const loginFlows = createLoginFlowRepository(database);
+  const syncGroups = createSyncGroups({ database, groups: createGroupRepository(database), audit: auditEvents });
   const profiles = createProfiles({ database, users, usernames, audit: auditEvents, clock });
   const resolveUser = createResolveUser({ credentials, users, newUsers, syncGroups, profiles, clock });
   const finish = createFinish({
@@ -94,15 +94,15 @@ export function createLoginParts(database: Database, options: Options = {}) {
       whyWithoutDocument: () => undefined,
     },
     loginFlows,
-    finishLogin: createFinishLogin(database),
-    authorizationCodes: createAuthorizationCodes(database),
+    finishLogin: createFinishedLoginRepository(database),
+    authorizationCodes: createAuthorizationCodeRepository(database),
     clock,
     audit,
     authorization_code_lifetime: 600,
     public_url: 'https://auth.example.com',
   });
   const limits = { threshold: 10, ban_duration: 3600, trusted_proxies: [] };
-  const throttle = createThrottle({ failedLogins: createFailedLogins(database), ipBans: createIpBans(database), clock, audit, ...limits });
+  const throttle = createThrottle({ failedLogins: createFailedLoginRepository(database), ipBans: createIpBanRepository(database), clock, audit, ...limits });
   const all = [exampleProvider(example), ...(options.providers ?? [])];
   const configured = new Map(all.map((provider) => [providerKeyText(provider), provider]));
   const tellAudit = { record: audit.record, insert: auditEvents.insert };

@@ -2,8 +2,8 @@
 // hash a password each.
 import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
-import { createAuthorizationCodes } from '../../src/repository/authorization_codes.ts';
-import { createClients } from '../../src/repository/clients.ts';
+import { createAuthorizationCodeRepository } from '../../src/repository/authorization_codes.ts';
+import { createClientRepository } from '../../src/repository/clients.ts';
 import { type BuiltServer, createOwner, startBuiltServer, tokensOf } from './built_server.ts';
 import { createEmptyDatabase } from './database.ts';
 import { loginOf } from './grants.ts';
@@ -31,12 +31,12 @@ export async function startReplicas(env: Record<string, string> = {}) {
   await createOwner(servers[0]!);
   for (const id_token_signed_response_alg of ['RS256', 'ES256'] as const) {
     const client = { client_id: id_token_signed_response_alg, id_token_signed_response_alg, ...APP };
-    await createClients(database).insert(database.kysely, { ...CLIENT_DEFAULTS, ...client, created_at: clock() });
+    await createClientRepository(database).insert(database.kysely, { ...CLIENT_DEFAULTS, ...client, created_at: clock() });
   }
 
   /** Tokens of a new grant of the owner. */
   async function newGrant(client_id = 'RS256') {
-    const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodes(database), clock, lifetime: 60 });
+    const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodeRepository(database), clock, lifetime: 60 });
     const owner = await database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
     const facts = { scope: ['openid', 'offline_access'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null };
     const code = await codes.issue(

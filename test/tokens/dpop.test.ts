@@ -4,7 +4,7 @@ import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createDatabase } from '../../src/postgres/database.ts';
-import { createUsedProofs } from '../../src/repository/used_proofs.ts';
+import { createUsedProofRepository } from '../../src/repository/used_proofs.ts';
 import { createDpop } from '../../src/tokens/dpop.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newProofKey, type ProofKey, proofFor } from '../support/dpop.ts';
@@ -124,7 +124,7 @@ describe('a proof is refused', () => {
 
   test('the second time, on whichever replica, and of 10 at once one is good', async () => {
     const other = createDatabase({ connection: db.connection, on_error: () => {} });
-    const replica = createDpop({ usedProofs: createUsedProofs(other), clock: parts.time.clock, public_url: ISSUER });
+    const replica = createDpop({ usedProofs: createUsedProofRepository(other), clock: parts.time.clock, public_url: ISSUER });
     const proof = await proofFor(key);
     const request = { proofs: [proof], method: 'POST', path: '/auth/token' };
     const answers = await Promise.allSettled(Array.from({ length: 10 }, (_, turn) => (turn % 2 ? parts.dpop : replica).prove(request)));

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
-import { createSigningKeys, type SigningKeys } from '../../src/repository/signing_keys.ts';
+import { createSigningKeyRepository, type SigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring, JWKS_MAX_AGE, type Keyring, PUBLICATION_LEAD } from '../../src/tokens/keyring.ts';
 import { createTestClock } from '../support/clock.ts';
@@ -34,7 +34,7 @@ afterEach(async () => {
 });
 
 async function open(
-  signingKeys: SigningKeys = createSigningKeys(db.database),
+  signingKeys: SigningKeyRepository = createSigningKeyRepository(db.database),
   sealer = SEALER,
   signing_key_lifetime?: number,
 ): Promise<Keyring> {
@@ -71,7 +71,7 @@ describe('the first key', () => {
   test('does not open with another secret key', async () => {
     await open();
     const other = createSealer({ secret_key: 'another secret key, as long as it needs' });
-    await expect(open(createSigningKeys(db.database), other)).rejects.toThrow('secret_key that is not configured');
+    await expect(open(createSigningKeyRepository(db.database), other)).rejects.toThrow('secret_key that is not configured');
   });
 });
 
@@ -333,9 +333,9 @@ describe('rotation', () => {
   });
 
   test('another replica notices within seconds, also when it is shown a key it does not know', async () => {
-    const signingKeys = createSigningKeys(db.database);
+    const signingKeys = createSigningKeyRepository(db.database);
     let reads = 0;
-    const list: SigningKeys['list'] = (values) => {
+    const list: SigningKeyRepository['list'] = (values) => {
       reads++;
       return signingKeys.list(values);
     };
@@ -351,9 +351,9 @@ describe('rotation', () => {
   });
 
   test('a database that is away leaves the keys as they were', async () => {
-    const signingKeys = createSigningKeys(db.database);
+    const signingKeys = createSigningKeyRepository(db.database);
     let away = false;
-    const list: SigningKeys['list'] = async (values) => {
+    const list: SigningKeyRepository['list'] = async (values) => {
       if (away) throw new Error('away');
       return signingKeys.list(values);
     };

@@ -1,7 +1,7 @@
 // latchkey provider: tries an auth provider as it is configured. Nobody is logged in, and nothing is written but that it was tried.
 import { OPERATOR } from '../../accounts/actor.ts';
 import { parseAddress } from '../../domain/network.ts';
-import type { TryStep } from '../../login/provider_test.ts';
+import type { ProviderTestStep } from '../../login/provider_test.ts';
 import { type CliCommand, type CliContext, type ConfigOption, type Io, withConfig, withParts } from '../command.ts';
 import { refusal, usageError } from '../exit.ts';
 import { type PasswordOption, withPassword } from '../password.ts';
@@ -47,7 +47,7 @@ async function test(context: CliContext, provider: string, options: TestOptions)
   });
 }
 
-function report(io: Io, { json }: TestOptions, step: TryStep): void {
+function report(io: Io, { json }: TestOptions, step: ProviderTestStep): void {
   const { flow_state: _, ...shown } = { flow_state: '', ...step };
   const lines = json === true ? [JSON.stringify(shown)] : linesOf(step);
   io.out(lines.map((line) => `${line}\n`).join(''));

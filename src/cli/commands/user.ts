@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import { suggestionFor } from '../../accounts/profiles.ts';
-import type { UserEntry } from '../../repository/users.ts';
+import type { UserListEntry } from '../../repository/users.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { usageError } from '../exit.ts';
@@ -19,7 +19,7 @@ interface AddOptions extends ConfigOption, PasswordOption, ProfileOptions {
   system?: boolean;
 }
 
-const COLUMNS: Columns<UserEntry> = {
+const COLUMNS: Columns<UserListEntry> = {
   id: ({ id }) => id,
   // Of somebody who waits, what they will be called.
   username: (user) => (user.is_pending ? suggestionFor(user) : user.username),
@@ -137,7 +137,7 @@ function declareApprove(user: Command, context: CliContext): void {
 
 /** The commands that do one thing to one user. */
 function declareChanges(user: Command, context: CliContext): void {
-  const declare = (name: string, description: string, done: string, change: (parts: CliParts, user: UserEntry) => Promise<unknown>) =>
+  const declare = (name: string, description: string, done: string, change: (parts: CliParts, user: UserListEntry) => Promise<unknown>) =>
     withConfig(user.command(name))
       .description(description)
       .argument('<user>', WHICH)
@@ -184,18 +184,18 @@ function declareSetPassword(user: Command, context: CliContext): void {
     });
 }
 
-function kindOf({ is_owner, system_generated }: UserEntry): string {
+function kindOf({ is_owner, system_generated }: UserListEntry): string {
   if (is_owner) return 'owner';
   return system_generated ? 'system' : 'person';
 }
 
-function stateOf({ is_active, is_pending }: UserEntry): string {
+function stateOf({ is_active, is_pending }: UserListEntry): string {
   if (is_pending) return 'waits for approval';
   return is_active ? 'active' : 'disabled';
 }
 
 /** `ldap:office (olivia)`: a login, and what its provider calls the person. */
-function loginOf({ type, id, data }: UserEntry['credentials'][number]): string {
+function loginOf({ type, id, data }: UserListEntry['credentials'][number]): string {
   const called = data.username ?? data.preferred_username ?? data.sub;
   return `${id === null ? type : `${type}:${id}`}${typeof called === 'string' ? ` (${called})` : ''}`;
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Actor, actorOf } from '../../accounts/actor.ts';
 import type { Caller } from '../../tokens/bearer.ts';
-import { callerOf, type Guard, type Who } from '../server/bearer_guard.ts';
+import { callerOf, type BearerGuard, type RequiredRole } from '../server/bearer_guard.ts';
 import { jsonBody } from '../server/body.ts';
 import { validate } from '../server/validate.ts';
 
@@ -24,7 +24,7 @@ export interface ApiCall<Body, Query> {
 interface Definition<Body extends z.ZodType, Query extends z.ZodType> {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: string;
-  who: Who;
+  who: RequiredRole;
   body?: Body;
   query?: Query;
   /** 200 unless said; 204 where nothing is answered. */
@@ -37,8 +37,8 @@ interface Definition<Body extends z.ZodType, Query extends z.ZodType> {
 export interface ApiRoute {
   method: Definition<z.ZodType, z.ZodType>['method'];
   url: string;
-  who: Who;
-  register(app: FastifyInstance, guard: Guard): void;
+  who: RequiredRole;
+  register(app: FastifyInstance, guard: BearerGuard): void;
 }
 
 const NO_INPUT = z.unknown();

@@ -15,9 +15,9 @@ import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
 import type { RevokeAll } from '../../accounts/revoke_all.ts';
 import type { UserSessions } from '../../accounts/user_sessions.ts';
 import type { Users } from '../../accounts/users.ts';
-import type { TryProvider } from '../../login/provider_test.ts';
+import type { ProviderTest } from '../../login/provider_test.ts';
 import type { Throttle } from '../../login/throttle.ts';
-import type { Guard } from '../server/bearer_guard.ts';
+import type { BearerGuard } from '../server/bearer_guard.ts';
 import type { ApiRoute } from './api_route.ts';
 import { approvalRoutes } from './approvals.ts';
 import { clientRoutes } from './clients.ts';
@@ -48,7 +48,7 @@ export interface ApiParts extends MfaParts {
   clients: Clients;
   approvals: Approvals;
   permissions: Permissions;
-  tryProvider: TryProvider;
+  tryProvider: ProviderTest;
   throttle: Pick<Throttle, 'attempt'>;
   /** Who lets new users in. */
   approvals_by: 'owner' | 'administrators';
@@ -72,7 +72,7 @@ export function apiRoutes(parts: ApiParts): ApiRoute[] {
   ];
 }
 
-export function apiPlugin(parts: ApiParts, guard: Guard): FastifyPluginAsync {
+export function apiPlugin(parts: ApiParts, guard: BearerGuard): FastifyPluginAsync {
   return async (app) => {
     for (const route of apiRoutes(parts)) route.register(app, guard);
   };

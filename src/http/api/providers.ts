@@ -1,7 +1,7 @@
 // POST /api/providers/{key}/test: the owner runs a provider's real flow and sees what it says, and who the login would be. See login/try_provider.ts.
 
 import { z } from 'zod';
-import type { TryProvider } from '../../login/provider_test.ts';
+import type { ProviderTest } from '../../login/provider_test.ts';
 import { type ApiRoute, apiRoute } from './api_route.ts';
 
 const request = z.strictObject({
@@ -40,7 +40,7 @@ const step = z.discriminatedUnion('type', [
   }),
 ]);
 
-export function providerRoutes(tryProvider: TryProvider): ApiRoute[] {
+export function providerRoutes(tryProvider: ProviderTest): ApiRoute[] {
   return [
     apiRoute({
       method: 'POST',

@@ -1,9 +1,9 @@
 // GET /api/: whether a token is good, as Home Assistant's clients ask.
 
 import type { FastifyPluginAsync } from 'fastify';
-import type { Guard } from '../server/bearer_guard.ts';
+import type { BearerGuard } from '../server/bearer_guard.ts';
 
-export function apiRootRoute(guard: Guard): FastifyPluginAsync {
+export function apiRootRoute(guard: BearerGuard): FastifyPluginAsync {
   return async (app) => {
     app.get('/api/', { config: { answers: 'home_assistant' }, onRequest: guard.allow('anyone') }, async () => ({
       message: 'API running.',

@@ -4,12 +4,12 @@ import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { actorOf } from '../../accounts/actor.ts';
 import type { LinkUser } from '../../accounts/link_user.ts';
-import { callerOf, type Guard } from '../server/bearer_guard.ts';
+import { callerOf, type BearerGuard } from '../server/bearer_guard.ts';
 import { jsonBody } from '../server/body.ts';
 
 const schema = z.strictObject({ code: z.string(), client_id: z.string() });
 
-export function linkUserRoute({ linkUser }: { linkUser: LinkUser }, guard: Guard): FastifyPluginAsync {
+export function linkUserRoute({ linkUser }: { linkUser: LinkUser }, guard: BearerGuard): FastifyPluginAsync {
   return async (app) => {
     app.post('/auth/link_user', { config: { answers: 'home_assistant' }, onRequest: guard.allow('anyone') }, async (request) => {
       const code = jsonBody(request, schema);

@@ -8,11 +8,11 @@ import { isForged } from './forged_token.ts';
 import { headerValues } from './header_values.ts';
 
 /** Who may call a route, each including those before it. */
-export type Who = 'anyone' | 'admin' | 'owner';
+export type RequiredRole = 'anyone' | 'admin' | 'owner';
 
-export interface Guard {
+export interface BearerGuard {
   /** Sets `request.caller` or refuses: 401 for an unknown caller, 403 for one who may not. */
-  allow(who: Who): onRequestHookHandler;
+  allow(who: RequiredRole): onRequestHookHandler;
 }
 
 interface Deps {
@@ -22,7 +22,7 @@ interface Deps {
   public_url: string;
 }
 
-export function createGuard({ bearer, keyring, clock, public_url }: Deps): Guard {
+export function createBearerGuard({ bearer, keyring, clock, public_url }: Deps): BearerGuard {
   const challenge = `Bearer resource_metadata="${public_url}/.well-known/oauth-protected-resource"`;
 
   async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {

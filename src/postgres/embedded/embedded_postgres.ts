@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { findPlace, makePlace, makeSocketParent, type Place } from './location.ts';
+import { findLocation, createLocation, makeSocketParent, type ClusterLocation } from './location.ts';
 import { findPrograms, removeOldCopies } from './programs.ts';
 import { superviseServer } from './supervisor.ts';
 
@@ -52,9 +52,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const running = await joinEmbeddedPostgres(data_dir);
     if (running !== undefined) return running;
   }
-  const place = await findPlace(data_dir);
+  const place = await findLocation(data_dir);
   if (place.moved) log(`the database of ${data_dir} lives in ${place.folder}, where account ${place.account?.name} can reach it`);
-  await makePlace(place);
+  await createLocation(place);
   const programs = await findPrograms(place, log);
   await refuseOtherMajor(place, programs.major);
   const sockets = await makeSocketParent(place);
@@ -81,7 +81,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
 /** The server that runs in `data_dir`, started by whomever; `undefined` when none takes connections. Starts and changes nothing. */
 export async function joinEmbeddedPostgres(data_dir: string): Promise<EmbeddedPostgres | undefined> {
-  const place = await findPlace(data_dir);
+  const place = await findLocation(data_dir);
   const sockets = await runningSockets(place);
   if (sockets === undefined) return undefined;
   return {
@@ -93,7 +93,7 @@ export async function joinEmbeddedPostgres(data_dir: string): Promise<EmbeddedPo
   };
 }
 
-async function refuseOtherMajor({ folder }: Place, major: string): Promise<void> {
+async function refuseOtherMajor({ folder }: ClusterLocation, major: string): Promise<void> {
   const found = (await readIfThere(join(folder, 'cluster/data/PG_VERSION')))?.trim();
   if (found === undefined || found === major) return;
   throw new Error(
@@ -103,7 +103,7 @@ async function refuseOtherMajor({ folder }: Place, major: string): Promise<void>
 }
 
 /** PostgreSQL's own note tells where its socket is: the server may have been started in another environment. */
-async function runningSockets({ folder }: Place): Promise<string | undefined> {
+async function runningSockets({ folder }: ClusterLocation): Promise<string | undefined> {
   const [, , , , sockets, , , state] = (await readIfThere(join(folder, 'cluster/data/postmaster.pid')))?.split('\n') ?? [];
   if (sockets === undefined || state?.trim() !== 'ready') return undefined;
   return (await accepts(join(sockets, `.s.PGSQL.${PORT}`))) ? sockets : undefined;
@@ -121,7 +121,7 @@ function accepts(path: string): Promise<boolean> {
   });
 }
 
-async function connectionsOf({ folder }: Place, host: string): Promise<Pick<EmbeddedPostgres, 'connection' | 'superuser'>> {
+async function connectionsOf({ folder }: ClusterLocation, host: string): Promise<Pick<EmbeddedPostgres, 'connection' | 'superuser'>> {
   const [password, superuser_password] = await Promise.all(
     ['password', 'superuser_password'].map((name) => readFile(join(folder, 'cluster', name), 'utf8')),
   );

@@ -18,7 +18,7 @@ export interface Account {
   ids: { uid: number; gid: number };
 }
 
-export interface Place {
+export interface ClusterLocation {
   /** The folder beside which copies of the programs may be kept: data_dir, or its stand-in under /var/lib. */
   home: string;
   /** The account's own folder: lock, cluster, passwords. */
@@ -30,7 +30,7 @@ export interface Place {
 }
 
 /** The place that belongs to `data_dir`, whether or not something is there yet. Changes nothing on disk. */
-export async function findPlace(data_dir: string): Promise<Place> {
+export async function findLocation(data_dir: string): Promise<ClusterLocation> {
   await requireFolder(data_dir);
   const home = await canonical(data_dir);
   const folder = join(home, 'postgres');
@@ -52,7 +52,7 @@ export async function findPlace(data_dir: string): Promise<Place> {
 }
 
 /** Makes the place's folders. Everything inside `folder` is made by the account itself, so that root never writes where it could plant links. */
-export async function makePlace({ home, folder, account }: Place): Promise<void> {
+export async function createLocation({ home, folder, account }: ClusterLocation): Promise<void> {
   // The account must pass through root's folder; it need not list it.
   await mkdir(home, { recursive: true, mode: account === undefined ? 0o700 : 0o711 }).catch(refusedAt(home));
   await mkdir(folder, { mode: 0o700 }).catch(ignoring('EEXIST')).catch(refusedAt(home));
@@ -93,7 +93,7 @@ async function requireFolder(data_dir: string): Promise<void> {
  * A folder for the socket of the cluster in `folder`: short whatever the cluster's path is, inside one that only the account can enter.
  * The inner folder is made by the server's supervisor.
  */
-export async function makeSocketParent({ folder, account }: Place): Promise<string> {
+export async function makeSocketParent({ folder, account }: ClusterLocation): Promise<string> {
   const uid = account?.ids.uid ?? process.getuid?.() ?? 0;
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 16);
   for (const base of socketBases(account)) {

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/pro
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import type { Account, Place } from './location.ts';
+import type { Account, ClusterLocation } from './location.ts';
 
 const run = promisify(execFile);
 const COPY_PREFIX = 'postgres_programs-';
@@ -26,7 +26,7 @@ const PLATFORMS = ['linux-x64', 'linux-arm64'];
 
 /** The programs of `platform` that `account` can run here. Throws when there are none. `home` is where a copy may be kept. */
 export async function findPrograms(
-  { home, account }: Pick<Place, 'home' | 'account'>,
+  { home, account }: Pick<ClusterLocation, 'home' | 'account'>,
   log: (message: string) => void,
   platform = `${process.platform}-${process.arch}`,
 ): Promise<Programs> {

@@ -1,7 +1,7 @@
 // Who may call what, generated from the table of routes: a route cannot be added without being asked by everybody here. M6
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { apiRoutes } from '../../../src/http/api/api_routes.ts';
-import type { Who } from '../../../src/http/server/bearer_guard.ts';
+import type { RequiredRole } from '../../../src/http/server/bearer_guard.ts';
 import { addApiPerson, type Call, callerWith } from '../../support/api.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const ALLOWED: Record<string, readonly Who[]> = {
+const ALLOWED: Record<string, readonly RequiredRole[]> = {
   nobody: [],
   disabled: [],
   user: ['anyone'],

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { epochSeconds } from '../../../src/domain/clock.ts';
 import { randomId } from '../../../src/domain/secret.ts';
-import { createAuthorizationCodes } from '../../../src/repository/authorization_codes.ts';
+import { createAuthorizationCodeRepository } from '../../../src/repository/authorization_codes.ts';
 import { NONCE_WINDOW } from '../../../src/tokens/dpop_nonce.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { newProofKey, type ProofKey, proofFor } from '../../support/dpop.ts';
@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 async function newCode({ parts }: TestServer): Promise<string> {
-  const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodes(parts.database), clock: parts.clock, lifetime: 60 });
+  const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodeRepository(parts.database), clock: parts.clock, lifetime: 60 });
   const owner = await parts.database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
   const facts = { scope: ['openid'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null };
   const login = { client_id: 'spa', redirect_uri: CALLBACK, code_challenge: CHALLENGE, auth_time: parts.clock(), standard: facts };

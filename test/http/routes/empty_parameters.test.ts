@@ -1,7 +1,7 @@
 // RFC 6749 sections 3.1 and 3.2: a parameter without a value is as if it were left out, at every endpoint of the standard profile.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseForm } from '../../../src/http/server/form_body.ts';
-import { createAuthorizationCodes } from '../../../src/repository/authorization_codes.ts';
+import { createAuthorizationCodeRepository } from '../../../src/repository/authorization_codes.ts';
 import { loginOf } from '../../support/grants.ts';
 import { createReleasedCodes } from '../../support/released_codes.ts';
 import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts';
@@ -32,7 +32,7 @@ afterAll(() => server.close());
 
 async function newCode(): Promise<string> {
   const { database, clock } = server.parts;
-  const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodes(database), clock, lifetime: 60 });
+  const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodeRepository(database), clock, lifetime: 60 });
   const owner = await database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
   const standard = { scope: ['openid'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null };
   return codes.issue(await loginOf(database, owner, { client_id: 'web', code_challenge: CHALLENGE, auth_time: clock(), standard }));

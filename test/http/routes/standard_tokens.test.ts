@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../src/domain/token.ts';
-import { createAuthorizationCodes } from '../../../src/repository/authorization_codes.ts';
+import { createAuthorizationCodeRepository } from '../../../src/repository/authorization_codes.ts';
 import { newProofKey, proofFor } from '../../support/dpop.ts';
 import { loginOf } from '../../support/grants.ts';
 import { createReleasedCodes } from '../../support/released_codes.ts';
@@ -36,7 +36,7 @@ const GRAFANA = basic('grafana', encoded(SECRET));
 
 async function newCode(client_id: string, standard: { scope?: string[]; resource?: string[] } = {}): Promise<string> {
   const { database, clock } = server.parts;
-  const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodes(database), clock, lifetime: 60 });
+  const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodeRepository(database), clock, lifetime: 60 });
   const owner = await database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
   const facts = { scope: ['openid', 'profile'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null, ...standard };
   return codes.issue(await loginOf(database, owner, { client_id, code_challenge: CHALLENGE, auth_time: clock(), standard: facts }));

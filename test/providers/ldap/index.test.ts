@@ -6,8 +6,8 @@ import type { AuthProvider, CommonProviderConfig, ProviderDeps, ProviderStep, St
 import { createThrottle } from '../../../src/login/throttle.ts';
 import { ldapConfig } from '../../../src/providers/ldap/config.ts';
 import { provider as type } from '../../../src/providers/ldap/index.ts';
-import { createFailedLogins } from '../../../src/repository/failed_logins.ts';
-import { createIpBans } from '../../../src/repository/ip_bans.ts';
+import { createFailedLoginRepository } from '../../../src/repository/failed_logins.ts';
+import { createIpBanRepository } from '../../../src/repository/ip_bans.ts';
 import { createTestClock } from '../../support/clock.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import { directory, dnOf, groupDn, PLACES } from '../../support/directory.ts';
@@ -375,7 +375,7 @@ describe.skipIf(missing !== null)('ldap', () => {
     it('frozen is given up on within 6 seconds, holds nobody against it, and harms no other', async () => {
       const db = await createTestDatabase();
       try {
-        const tables = { failedLogins: createFailedLogins(db.database), ipBans: createIpBans(db.database) };
+        const tables = { failedLogins: createFailedLoginRepository(db.database), ipBans: createIpBanRepository(db.database) };
         const limits = { threshold: 10, ban_duration: 3600, trusted_proxies: [] };
         const throttle = createThrottle({ ...tables, ...limits, clock: time.clock, audit: { record: () => {} } });
         const from = (remote_address: string): StepContext => ({

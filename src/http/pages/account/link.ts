@@ -10,9 +10,9 @@ import type { Cookies } from '../../server/cookies.ts';
 import type { Browser, Csrf } from '../../server/csrf.ts';
 import { queryText } from '../../server/query_text.ts';
 import { CONTROL } from '../components/step_form.tsx';
-import { createLinkAnswer, type LinkAnswerParts, type LinkVisit, openedBy, pathOf } from './link_reply.ts';
+import { createLinkReply, type LinkReplyDeps, type LinkPageContext, openedBy, pathOf } from './link_reply.ts';
 
-export interface AccountLinkParts extends LinkAnswerParts {
+export interface AccountLinkParts extends LinkReplyDeps {
   login: Login;
   sessions: Sessions;
   cookies: Cookies;
@@ -24,9 +24,9 @@ const DOOR = { flow_id: null, fields: [], values: {} };
 
 export function accountLinkRoute(parts: AccountLinkParts): FastifyPluginAsync {
   const { linkTickets, login, sessions, cookies, csrf } = parts;
-  const answer = createLinkAnswer(parts);
+  const answer = createLinkReply(parts);
 
-  async function visit(request: FastifyRequest, ticket_id: string, browser: Browser): Promise<LinkVisit> {
+  async function visit(request: FastifyRequest, ticket_id: string, browser: Browser): Promise<LinkPageContext> {
     const found = await linkTickets.find(openedBy({ request, ticket_id, browser }));
     const cookie = cookies.read(request, 'session');
     const session = cookie === null ? null : await sessions.find(cookie, request.remote_address);
@@ -36,7 +36,7 @@ export function accountLinkRoute(parts: AccountLinkParts): FastifyPluginAsync {
   }
 
   /** What the login engine is told, the same for every step. */
-  function begin({ request, provider, ticket_id, browser }: LinkVisit) {
+  function begin({ request, provider, ticket_id, browser }: LinkPageContext) {
     return {
       client_id: answer.client_id,
       redirect_uri: `${parts.public_url}/account/link`,

@@ -11,14 +11,14 @@ import { messagePage } from '../components/message_page.tsx';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { linkPage } from './link_page.tsx';
 
-export interface LinkAnswerParts {
+export interface LinkReplyDeps {
   linkTickets: LinkTickets;
   assets: Assets;
   public_url: string;
 }
 
 /** One visit of the page. */
-export interface LinkVisit extends OpenTicket {
+export interface LinkPageContext extends OpenTicket {
   request: FastifyRequest;
   ticket_id: string;
   browser: Browser;
@@ -32,18 +32,18 @@ interface Shown {
   error?: string | undefined;
 }
 
-export function createLinkAnswer({ linkTickets, assets, public_url }: LinkAnswerParts) {
+export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDeps) {
   const stylesheet = assets.href('style.css');
   /** Of these flows we are the client ourselves. */
   const client_id = `${public_url}/`;
 
-  function showForm(reply: FastifyReply, { request, user, provider, ticket_id, browser }: LinkVisit, shown: Shown): FastifyReply {
+  function showForm(reply: FastifyReply, { request, user, provider, ticket_id, browser }: LinkPageContext, shown: Shown): FastifyReply {
     const page = { account: user.name ?? user.user_id, provider_name: provider.name, action: pathOf(ticket_id), csrf: browser.csrf_token };
     const html = linkPage({ language: languageOf(request), stylesheet, ...page, ...shown, error: shown.error });
     return sendPage(reply, html, { any_form_target: true });
   }
 
-  function showAbort(reply: FastifyReply, { request, ticket_id }: LinkVisit, reason: string): FastifyReply {
+  function showAbort(reply: FastifyReply, { request, ticket_id }: LinkPageContext, reason: string): FastifyReply {
     const language = languageOf(request);
     const { t } = language;
     const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
@@ -51,7 +51,7 @@ export function createLinkAnswer({ linkTickets, assets, public_url }: LinkAnswer
     return sendPage(reply, messagePage({ language, stylesheet, title: t('error.title'), text, link }));
   }
 
-  async function finish(reply: FastifyReply, visit: LinkVisit, code: string): Promise<FastifyReply> {
+  async function finish(reply: FastifyReply, visit: LinkPageContext, code: string): Promise<FastifyReply> {
     const { request, provider } = visit;
     await linkTickets.redeem(openedBy(visit), { code, client_id });
     const language = languageOf(request);
@@ -60,7 +60,7 @@ export function createLinkAnswer({ linkTickets, assets, public_url }: LinkAnswer
     return sendPage(reply, messagePage({ language, stylesheet, title: t('link.done_title'), text }));
   }
 
-  async function send(reply: FastifyReply, visit: LinkVisit, result: LoginResult, values: Shown['values'] = {}): Promise<FastifyReply> {
+  async function send(reply: FastifyReply, visit: LinkPageContext, result: LoginResult, values: Shown['values'] = {}): Promise<FastifyReply> {
     const { step } = result;
     if (step.type === 'external') return reply.redirect(step.url, 303);
     if (step.type === 'abort') return showAbort(reply, visit, step.reason);
@@ -83,7 +83,7 @@ export function createLinkAnswer({ linkTickets, assets, public_url }: LinkAnswer
   };
 }
 
-export function openedBy({ request, ticket_id, browser }: Pick<LinkVisit, 'request' | 'ticket_id' | 'browser'>): Opened {
+export function openedBy({ request, ticket_id, browser }: Pick<LinkPageContext, 'request' | 'ticket_id' | 'browser'>): Opened {
   return { ticket_id, browser_hash: browser.browser_hash, remote_address: request.remote_address };
 }
 

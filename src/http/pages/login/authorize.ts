@@ -4,7 +4,7 @@
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthProvider, providerKeyText } from '../../../domain/auth_provider.ts';
-import { type AuthorizationRequest, type Profile, profileOf, readAuthorizationRequest } from '../../../domain/authorization_request.ts';
+import { type AuthorizationRequest, type Profile, profileFor, readAuthorizationRequest } from '../../../domain/authorization_request.ts';
 import { displayHost } from '../../../domain/client_id.ts';
 import { AuthError } from '../../../domain/errors.ts';
 import { isLocalAddress } from '../../../domain/network.ts';
@@ -23,10 +23,10 @@ import { CONSENT } from './consent_page.tsx';
 import { continuePage } from './continue_page.tsx';
 import { createHomeAssistantAuthorize } from './home_assistant_authorize.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
-import { createLoginAnswer, type LoginAnswerParts, PROVIDER, type Sent, type ShownForm, type Visit } from './login_reply.ts';
+import { createLoginReply, type LoginReplyDeps, PROVIDER, type SubmittedForm, type ShownForm, type LoginPageContext } from './login_reply.ts';
 import { createStandardAuthorize, isTooLong, type StandardAuthorizeParts } from './standard_authorize.ts';
 
-export interface AuthorizeParts extends LoginAnswerParts, StandardAuthorizeParts {
+export interface AuthorizeParts extends LoginReplyDeps, StandardAuthorizeParts {
   login: Login;
   onboarding: { isDone(): Promise<boolean> };
   /** Whether the redirect URI is the client's own; asks the client's page where the URI alone does not tell. */
@@ -44,7 +44,7 @@ const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, descri
 
 export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   const { login, providers, csrf } = parts;
-  const answer = createLoginAnswer(parts);
+  const answer = createLoginReply(parts);
   const standard = createStandardAuthorize(parts);
   const logged_in = createHomeAssistantAuthorize(parts);
 
@@ -57,14 +57,14 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   }
 
   /** Which dialect a request speaks. A client that publishes a document is never let off what the document says. */
-  async function profileFor(query: URLSearchParams, request: FastifyRequest): Promise<Profile> {
-    const profile = profileOf(query);
+  async function profileOfRequest(query: URLSearchParams, request: FastifyRequest): Promise<Profile> {
+    const profile = profileFor(query);
     const client_id = query.get('client_id') ?? '';
     if (profile === 'standard' || !(await parts.clientDirectory.publishesDocument(client_id, fetchAsker(request)))) return profile;
     return 'standard';
   }
 
-  async function visit(request: FastifyRequest, browser: Browser): Promise<Visit> {
+  async function visit(request: FastifyRequest, browser: Browser): Promise<LoginPageContext> {
     const query = new URLSearchParams(queryText(request));
     const authorization = await judge(query, fetchAsker(request));
     const address = parts.hostRule.addressOf(request);
@@ -76,7 +76,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   }
 
   /** What the login engine is told, the same for every step. */
-  function begin({ request, query, authorization, provider, browser }: Visit, keep: boolean) {
+  function begin({ request, query, authorization, provider, browser }: LoginPageContext, keep: boolean) {
     const { client_id, redirect_uri, code_challenge } = authorization;
     return {
       client_id,
@@ -94,11 +94,11 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   }
 
   /** A login by network address alone starts by itself for trusted apps, and never takes the place of a session. */
-  async function mayStartUnasked(visited: Visit): Promise<boolean> {
+  async function mayStartUnasked(visited: LoginPageContext): Promise<boolean> {
     return (await answer.isForTrustedApp(visited)) && (await parts.browserSessions.find(visited.request)) === null;
   }
 
-  async function showLogin(reply: FastifyReply, visited: Visit): Promise<FastifyReply> {
+  async function showLogin(reply: FastifyReply, visited: LoginPageContext): Promise<FastifyReply> {
     const keep = keepPreselected(parts, visited);
     const sent = { flow_id: null, keep, input: {} };
     const preview = await login.preview(begin(visited, keep));
@@ -112,7 +112,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     const client_id = query.get('client_id') ?? '';
     // Nobody shall type a password for what comes to nothing.
     if (await parts.clientDirectory.isRefused(client_id)) throw blocked('App is not allowed', client_id);
-    if ((await profileFor(query, request)) === 'standard') return await standard.answer(reply, request, query, null);
+    if ((await profileOfRequest(query, request)) === 'standard') return await standard.answer(reply, request, query, null);
     const visited = await visit(request, csrf.meet(request, reply));
     const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(parts, visited));
     return continued ?? (await showLogin(reply, visited));
@@ -151,7 +151,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       const browser = csrf.check(request, form);
       const query = new URLSearchParams(queryText(request));
       const decision = { sid: form.get(CONSENT.sid) ?? '', allowed: form.get(CONSENT.decision) === 'allow' };
-      if ((await profileFor(query, request)) === 'standard') return await standard.answer(reply, request, query, decision);
+      if ((await profileOfRequest(query, request)) === 'standard') return await standard.answer(reply, request, query, decision);
       const visited = await visit(request, browser);
       return (await logged_in.answer(reply, visited, decision, form.has(CONTROL.keep))) ?? (await showLogin(reply, visited));
     });
@@ -162,7 +162,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
       if (queryText(request) === '' && form.has('client_id')) {
         const query = queryOf(form);
         // No address is made of what would be refused there for its length.
-        if (profileOf(query) === 'standard' && isTooLong(query)) return await standard.answer(reply, request, query, null);
+        if (profileFor(query) === 'standard' && isTooLong(query)) return await standard.answer(reply, request, query, null);
         return reply.redirect(`/auth/authorize?${query}`, 303);
       }
       const visited = await visit(request, csrf.check(request, form));
@@ -181,14 +181,14 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
   };
 }
 
-function readSent(form: ReadonlyMap<string, string>): Sent {
+function readSent(form: ReadonlyMap<string, string>): SubmittedForm {
   const controls: readonly string[] = Object.values(CONTROL);
   const input = Object.fromEntries([...form].filter(([name]) => !controls.includes(name)));
   return { flow_id: form.get(CONTROL.flow_id) ?? null, keep: form.has(CONTROL.keep), input };
 }
 
 /** Home Assistant ticks the box for a page of its own origin, opened from the local network. A login of ours stands for another app. */
-function keepPreselected({ public_url }: AuthorizeParts, { request, authorization }: Visit): boolean {
+function keepPreselected({ public_url }: AuthorizeParts, { request, authorization }: LoginPageContext): boolean {
   if (ownLoginTarget(authorization, public_url) !== null) return false;
   return isLocalAddress(request.remote_address) && authorization.client_id.startsWith(`${public_url}/`);
 }

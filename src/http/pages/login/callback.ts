@@ -7,18 +7,18 @@ import { readAuthorizationRequest } from '../../../domain/authorization_request.
 import { displayHost } from '../../../domain/client_id.ts';
 import { AuthError } from '../../../domain/errors.ts';
 import type { Values } from '../../../domain/form.ts';
-import type { CameBack, Login } from '../../../login/login.ts';
+import type { ResumeResult, Login } from '../../../login/login.ts';
 import { formBody } from '../../server/body.ts';
 import type { Browser, Csrf } from '../../server/csrf.ts';
 import type { HostRule } from '../../server/host_rule.ts';
 import { queryText } from '../../server/query_text.ts';
-import { createLinkAnswer, type LinkAnswerParts } from '../account/link_reply.ts';
+import { createLinkReply, type LinkReplyDeps } from '../account/link_reply.ts';
 import { confirmPage } from '../components/confirm_page.tsx';
 import { messagePage } from '../components/message_page.tsx';
 import { languageOf, sendPage } from '../html_reply.ts';
-import { createLoginAnswer, type LoginAnswerParts } from './login_reply.ts';
+import { createLoginReply, type LoginReplyDeps } from './login_reply.ts';
 
-export interface CallbackParts extends LoginAnswerParts, LinkAnswerParts {
+export interface CallbackParts extends LoginReplyDeps, LinkReplyDeps {
   login: Login;
   providers: ReadonlyMap<string, AuthProvider>;
   csrf: Csrf;
@@ -37,11 +37,11 @@ const MAX_QUERY_LENGTH = 8192;
 export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
   const { login, providers, csrf, assets } = parts;
   const stylesheet = assets.href('style.css');
-  const answer = createLoginAnswer(parts);
-  const linkAnswer = createLinkAnswer(parts);
+  const answer = createLoginReply(parts);
+  const linkAnswer = createLinkReply(parts);
 
   /** On with the page that the person left. */
-  async function goOn(reply: FastifyReply, request: FastifyRequest, browser: Browser, came_back: CameBack & { type: 'page' }) {
+  async function goOn(reply: FastifyReply, request: FastifyRequest, browser: Browser, came_back: ResumeResult & { type: 'page' }) {
     const { flow_type, page, provider, result } = came_back;
     if (flow_type === 'link_user') return await linkAnswer.comeBack(reply, request, browser, page, result);
     const query = new URLSearchParams(page.query);
@@ -56,7 +56,7 @@ export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
     reply: FastifyReply,
     request: FastifyRequest,
     browser: Browser,
-    { provider, client_id }: CameBack & { type: 'unconfirmed' },
+    { provider, client_id }: ResumeResult & { type: 'unconfirmed' },
   ) {
     const app = displayHost(client_id) ?? client_id;
     const page = { language: languageOf(request), stylesheet, action: request.url, csrf: browser.csrf_token };

@@ -15,7 +15,7 @@ import { readUserCode, showUserCode } from '../../../domain/user_code.ts';
 import type { DeviceApproval, DeviceRequest } from '../../../oauth/device_approval.ts';
 import { verificationUri } from '../../../oauth/device_authorization.ts';
 import { LOGIN_AFTER, type LoginMarker } from '../../../oauth/login_marker.ts';
-import type { UserFactsRows } from '../../../repository/user_facts.ts';
+import type { UserFactsRepository } from '../../../repository/user_facts.ts';
 import { formBody } from '../../server/body.ts';
 import type { BrowserSession, BrowserSessions } from '../../server/browser_session.ts';
 import type { Csrf } from '../../server/csrf.ts';
@@ -37,7 +37,7 @@ export interface DeviceRouteParts {
   csrf: Csrf;
   assets: Assets;
   scopes: readonly ConfiguredScope[];
-  userFacts: UserFactsRows;
+  userFacts: UserFactsRepository;
   public_url: string;
 }
 

@@ -13,7 +13,7 @@ import { shownClient } from '../components/client_label.ts';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { consentPage } from './consent_page.tsx';
 import { ownLoginTarget } from './login.ts';
-import { PROVIDER, type Visit } from './login_reply.ts';
+import { PROVIDER, type LoginPageContext } from './login_reply.ts';
 import type { Decision } from './standard_authorize.ts';
 
 export interface HomeAssistantAuthorizeParts {
@@ -28,16 +28,16 @@ export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeParts)
   const { authorize, clientDirectory, browserSessions, assets, public_url } = parts;
 
   /** A login of our own is asked for because the session is not enough. */
-  const isOwn = ({ authorization }: Visit) => ownLoginTarget(authorization, public_url) !== null;
+  const isOwn = ({ authorization }: LoginPageContext) => ownLoginTarget(authorization, public_url) !== null;
 
-  function loginHrefOf({ query, provider }: Visit): string {
+  function loginHrefOf({ query, provider }: LoginPageContext): string {
     const chosen = new URLSearchParams(query);
     chosen.set(PROVIDER, providerKeyText(provider));
     return `/auth/authorize?${chosen}`;
   }
 
   /** The code for the person's act; null where a page must be answered first. */
-  async function grant(reply: FastifyReply, visit: Visit, session: BrowserSession, act: Act, keep: boolean): Promise<FastifyReply | null> {
+  async function grant(reply: FastifyReply, visit: LoginPageContext, session: BrowserSession, act: Act, keep: boolean): Promise<FastifyReply | null> {
     const { request, authorization } = visit;
     const { client_id, redirect_uri, state } = authorization;
     const client = clientDirectory.urlClient(client_id);
@@ -49,7 +49,7 @@ export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeParts)
 
   return {
     /** Asks whoever is logged in, unless the app is trusted; null where nobody is, or a login is what is wanted. */
-    async offer(reply: FastifyReply, visit: Visit, keep: boolean): Promise<FastifyReply | null> {
+    async offer(reply: FastifyReply, visit: LoginPageContext, keep: boolean): Promise<FastifyReply | null> {
       const { request, query, authorization, browser } = visit;
       const session = isOwn(visit) ? null : await browserSessions.find(request);
       if (session === null) return null;
@@ -74,7 +74,7 @@ export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeParts)
     },
 
     /** The person's answer; null sends them to the login: they said no to going on as this user, or the page was shown to another one. */
-    async answer(reply: FastifyReply, visit: Visit, { sid, allowed }: Decision, keep: boolean): Promise<FastifyReply | null> {
+    async answer(reply: FastifyReply, visit: LoginPageContext, { sid, allowed }: Decision, keep: boolean): Promise<FastifyReply | null> {
       const session = isOwn(visit) ? null : await browserSessions.find(visit.request);
       if (session === null || session.sid !== sid || !allowed) return null;
       return await grant(reply, visit, session, 'consent', keep);

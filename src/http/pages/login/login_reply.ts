@@ -31,7 +31,7 @@ const COMPANION_APPS: Readonly<Record<string, 'login.home_assistant_ios' | 'logi
   'https://home-assistant.io/android': 'login.home_assistant_android',
 };
 
-export interface LoginAnswerParts {
+export interface LoginReplyDeps {
   sessions: Sessions;
   knownDevices: KnownDevices;
   cookies: Cookies;
@@ -41,7 +41,7 @@ export interface LoginAnswerParts {
 }
 
 /** One visit of the page: who asks for what, through which provider, in which browser. */
-export interface Visit {
+export interface LoginPageContext {
   request: FastifyRequest;
   /** Of the authorization request. */
   query: URLSearchParams;
@@ -52,7 +52,7 @@ export interface Visit {
 }
 
 /** What a person sent with the form. */
-export interface Sent {
+export interface SubmittedForm {
   /** Null: nobody has answered yet, so there may be no flow to go on with. */
   flow_id: string | null;
   keep: boolean;
@@ -73,11 +73,11 @@ interface Drawn {
   auto_submit?: boolean;
 }
 
-export function createLoginAnswer({ sessions, knownDevices, cookies, assets, clientDirectory, public_url }: LoginAnswerParts) {
+export function createLoginReply({ sessions, knownDevices, cookies, assets, clientDirectory, public_url }: LoginReplyDeps) {
   const stylesheet = assets.href('style.css');
 
   /** The app behind a login of our own, and where it sends the person; null where no app asked for it. */
-  async function appBehind({ request, authorization }: Visit): Promise<App | null> {
+  async function appBehind({ request, authorization }: LoginPageContext): Promise<App | null> {
     const asked = new URLSearchParams(/^\/auth\/authorize\?(.*)$/.exec(ownLoginTarget(authorization, public_url) ?? '')?.[1]);
     const client_id = asked.get('client_id');
     const client = client_id === null ? null : await clientDirectory.find(client_id, fetchAsker(request));
@@ -85,7 +85,7 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
   }
 
   /** Which app the login is for. */
-  async function clientOf(visit: Visit): Promise<ShownClient> {
+  async function clientOf(visit: LoginPageContext): Promise<ShownClient> {
     const { request, authorization } = visit;
     const { client_id, redirect_uri } = authorization;
     const app = COMPANION_APPS[client_id];
@@ -102,9 +102,9 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
 
   async function showForm(
     reply: FastifyReply,
-    visit: Visit,
+    visit: LoginPageContext,
     form: ShownForm,
-    sent: Sent,
+    sent: SubmittedForm,
     { auto_submit = false }: Drawn = {},
   ): Promise<FastifyReply> {
     const { request, query, authorization, provider, others, browser } = visit;
@@ -139,7 +139,7 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
     return sendPage(reply, html, { any_form_target: true });
   }
 
-  function showAbort(reply: FastifyReply, { request, query }: Visit, reason: string): FastifyReply {
+  function showAbort(reply: FastifyReply, { request, query }: LoginPageContext, reason: string): FastifyReply {
     const language = languageOf(request);
     const { t } = language;
     const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
@@ -151,7 +151,7 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
    * The browser keeps a session, and the code, if there is one, goes to the app. Without one the authorization
    * request begins anew: the session leads it to the consent page.
    */
-  async function finish(reply: FastifyReply, visit: Visit, result: LoginResult, keep: boolean): Promise<FastifyReply> {
+  async function finish(reply: FastifyReply, visit: LoginPageContext, result: LoginResult, keep: boolean): Promise<FastifyReply> {
     const { request, query, authorization } = visit;
     const { step } = result;
     if (!result.login) throw new Error('a login that is not finished');
@@ -174,7 +174,7 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
     showForm,
 
     /** Whether the operator lets the app that the login is for in without a click. */
-    async isForTrustedApp(visit: Visit): Promise<boolean> {
+    async isForTrustedApp(visit: LoginPageContext): Promise<boolean> {
       const { authorization } = visit;
       const own = ownLoginTarget(authorization, public_url) !== null;
       const app = own ? await appBehind(visit) : { ...authorization, client: clientDirectory.urlClient(authorization.client_id) };
@@ -182,7 +182,7 @@ export function createLoginAnswer({ sessions, knownDevices, cookies, assets, cli
     },
 
     /** Answers with what came of a step. */
-    async send(reply: FastifyReply, visit: Visit, result: LoginResult, sent: Sent): Promise<FastifyReply> {
+    async send(reply: FastifyReply, visit: LoginPageContext, result: LoginResult, sent: SubmittedForm): Promise<FastifyReply> {
       const { step } = result;
       if (step.type === 'external') return reply.redirect(step.url, 303);
       if (step.type === 'abort') return showAbort(reply, visit, step.reason);

@@ -12,7 +12,7 @@ import type { StandardRequest } from '../../../domain/standard_request.ts';
 import type { Authorize, Opened } from '../../../oauth/authorize.ts';
 import type { ClientDirectory } from '../../../oauth/client_directory.ts';
 import { LOGIN_AFTER, type LoginMarker } from '../../../oauth/login_marker.ts';
-import type { UserFactsRows } from '../../../repository/user_facts.ts';
+import type { UserFactsRepository } from '../../../repository/user_facts.ts';
 import type { BrowserSession, BrowserSessions } from '../../server/browser_session.ts';
 import type { Csrf } from '../../server/csrf.ts';
 import { loginHref } from '../../server/login_href.ts';
@@ -35,7 +35,7 @@ export interface StandardAuthorizeParts {
   assets: Assets;
   audit: Audit;
   scopes: readonly ConfiguredScope[];
-  userFacts: UserFactsRows;
+  userFacts: UserFactsRepository;
   public_url: string;
 }
 

@@ -4,10 +4,10 @@ import { METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
 import type { Network } from '../../../domain/network.ts';
-import type { ForwardAuth, Verdict } from '../../../forward_auth/forward_auth.ts';
+import type { ForwardAuth, ForwardAuthDecision } from '../../../forward_auth/forward_auth.ts';
 import { presentedAccessToken } from '../../server/access_token.ts';
 import { type Cookies, hostCookie } from '../../server/cookies.ts';
-import { visitorHeaders } from './identity_headers.ts';
+import { identityHeaders } from './identity_headers.ts';
 import { type OriginalRequest, originalRequest } from './original_request.ts';
 
 /** Where a protected host lets us answer; see routes/host_session.ts. */
@@ -15,7 +15,7 @@ export const HOST_LOGIN = '/.latchkey/login';
 
 const MAX_LOGIN_QUERY = 2500;
 
-export interface VisitParts {
+export interface AccessCheckDeps {
   forwardAuth: ForwardAuth;
   cookies: Cookies;
 }
@@ -30,19 +30,19 @@ export function anyMethod(app: FastifyInstance): { method: string[]; config: { c
   return { method, config: { cors: 'never', database_only: true } };
 }
 
-export interface Judged {
-  verdict: Verdict;
+export interface AccessCheck {
+  verdict: ForwardAuthDecision;
   /** Null for a request that we cannot be sure of. */
   original: OriginalRequest | null;
   /** Null where no rule names the host. */
   login_url: string | null;
 }
 
-export async function judgeVisit(
+export async function checkAccess(
   request: FastifyRequest,
   trusted: readonly Network[],
-  { forwardAuth, cookies }: VisitParts,
-): Promise<Judged> {
+  { forwardAuth, cookies }: AccessCheckDeps,
+): Promise<AccessCheck> {
   const original = originalRequest(request, trusted);
   if (!original || !forwardAuth.protects(original.host)) return { verdict: { allowed: false }, original, login_url: null };
   const { host, uri } = original;
@@ -75,20 +75,20 @@ function bearerOf(request: FastifyRequest): string | null {
   return presented?.scheme === 'Bearer' ? presented.access_token : null;
 }
 
-export function letThrough(reply: FastifyReply, verdict: Verdict & { allowed: true }): FastifyReply {
-  return reply.headers(visitorHeaders(verdict.visitor)).type('text/plain; charset=utf-8').send('200: OK');
+export function allowAccess(reply: FastifyReply, verdict: ForwardAuthDecision & { allowed: true }): FastifyReply {
+  return reply.headers(identityHeaders(verdict.visitor)).type('text/plain; charset=utf-8').send('200: OK');
 }
 
 /** Nothing is remembered or counted: every page begins without a login. */
-export function refuseVisit(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function denyAccess(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.code(401).header('www-authenticate', 'Bearer').header('error-ref', request.error_ref);
   return reply.type('text/plain; charset=utf-8').send('401: Unauthorized');
 }
 
 /** A request refused before it was looked at is refused alike; only an outage is told as what it is. */
-export function refuseOnError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function denyOnError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const status =
     error instanceof AuthError ? error.status : error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
   if (status >= 500) throw error;
-  return refuseVisit(request, reply);
+  return denyAccess(request, reply);
 }

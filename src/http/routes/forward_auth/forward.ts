@@ -4,23 +4,23 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { isOwnPath } from '../../../domain/forward_auth_rule.ts';
 import { networksOf } from '../../server/trusted_peer.ts';
-import { anyMethod, judgeVisit, letThrough, refuseOnError, refuseVisit, type VisitParts } from './access_check.ts';
+import { anyMethod, checkAccess, allowAccess, denyOnError, denyAccess, type AccessCheckDeps } from './access_check.ts';
 
-export function forwardRoute(parts: VisitParts, trusted_proxies: readonly string[]): FastifyPluginAsync {
+export function forwardRoute(parts: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
   const trusted = networksOf(trusted_proxies);
   return async (app) => {
     app.route({
       ...anyMethod(app),
       url: '/auth/forward',
-      errorHandler: refuseOnError,
+      errorHandler: denyOnError,
       handler: async (request, reply) => {
-        const { verdict, original, login_url } = await judgeVisit(request, trusted, parts);
-        if (verdict.allowed) return letThrough(reply, verdict);
-        if (login_url === null || original === null) return refuseVisit(request, reply);
+        const { verdict, original, login_url } = await checkAccess(request, trusted, parts);
+        if (verdict.allowed) return allowAccess(reply, verdict);
+        if (login_url === null || original === null) return denyAccess(request, reply);
         // The login itself, where the proxy asks about every path: sending it to the login would be a loop.
-        if (isOwnPath(original.uri)) return letThrough(reply, { allowed: true, visitor: null });
+        if (isOwnPath(original.uri)) return allowAccess(reply, { allowed: true, visitor: null });
         if (original.method === 'GET' && wantsPage(request)) return reply.redirect(login_url, 302);
-        return refuseVisit(request, reply);
+        return denyAccess(request, reply);
       },
     });
   };

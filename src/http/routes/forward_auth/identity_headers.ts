@@ -1,9 +1,9 @@
 // What a protected host is told about whom it lets in. All four headers, empty ones too: what a client sent under these names must not stay.
 // Letters beyond ASCII, and the percent sign, are percent-encoded UTF-8: `J%C3%BCrgen`.
 
-import type { Visitor } from '../../../forward_auth/forward_auth.ts';
+import type { ForwardedIdentity } from '../../../forward_auth/forward_auth.ts';
 
-export function visitorHeaders(visitor: Visitor | null): Record<string, string> {
+export function identityHeaders(visitor: ForwardedIdentity | null): Record<string, string> {
   return {
     'remote-user': headerText(visitor?.user ?? ''),
     'remote-name': headerText(visitor?.name ?? ''),

@@ -3,20 +3,20 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import { networksOf } from '../../server/trusted_peer.ts';
-import { anyMethod, judgeVisit, letThrough, refuseOnError, refuseVisit, type VisitParts } from './access_check.ts';
+import { anyMethod, checkAccess, allowAccess, denyOnError, denyAccess, type AccessCheckDeps } from './access_check.ts';
 
-export function verifyRoute(parts: VisitParts, trusted_proxies: readonly string[]): FastifyPluginAsync {
+export function verifyRoute(parts: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
   const trusted = networksOf(trusted_proxies);
   return async (app) => {
     app.route({
       ...anyMethod(app),
       url: '/auth/verify',
-      errorHandler: refuseOnError,
+      errorHandler: denyOnError,
       handler: async (request, reply) => {
-        const { verdict, login_url } = await judgeVisit(request, trusted, parts);
-        if (verdict.allowed) return letThrough(reply, verdict);
+        const { verdict, login_url } = await checkAccess(request, trusted, parts);
+        if (verdict.allowed) return allowAccess(reply, verdict);
         if (login_url !== null) reply.header('x-latchkey-login', login_url);
-        return refuseVisit(request, reply);
+        return denyAccess(request, reply);
       },
     });
   };
