@@ -4,7 +4,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
-import type { Io, Wiring } from './cli/command.ts';
+import type { CliWiring, Io } from './cli/command.ts';
 import { runCli } from './cli/run.ts';
 
 // Loading a program leaves much behind at once; V8 would grow its young generation for that and, while idle, keep those 20 MB for ever.
@@ -32,7 +32,7 @@ const io: Io = {
   signals: process,
 };
 
-const wiring: Wiring = {
+const wiring: CliWiring = {
   async loadConfig(file) {
     const [{ loadConfig }, { readRegistry }] = await Promise.all([import('./config/load.ts'), import('./wiring/registry.ts')]);
     const { providers, mfa_modules, grants } = await readRegistry();
@@ -46,9 +46,9 @@ const wiring: Wiring = {
     });
   },
   async openParts(config, { create }) {
-    const { createParts } = await import('./wiring/app.ts');
+    const { createContainer } = await import('./wiring/app.ts');
     // What goes well is told by the command itself.
-    return await createParts({ config, ...(await openLog('warn')), join: true, create });
+    return await createContainer({ config, ...(await openLog('warn')), join: true, create });
   },
   async createApp(config) {
     const { createApp } = await import('./wiring/app.ts');

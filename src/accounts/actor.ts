@@ -34,7 +34,7 @@ export function actorOf({ user, is_admin, auth_time, amr, token_type, profile }:
 }
 
 /** The part of an audit event that says who did it. */
-export function doneBy({ user_id, remote_address }: Actor): {
+export function auditActor({ user_id, remote_address }: Actor): {
   outcome: 'done';
   actor_user_id: string | null;
   remote_address: string | null;
@@ -61,7 +61,7 @@ export function requireApprover(actor: Actor, approvals_by: ApprovalsBy): void {
  */
 export function protectOwner({ user_id }: Pick<Actor, 'user_id'>, target: Pick<User, 'id' | 'is_owner'>): void {
   if (!target.is_owner || user_id === null || user_id === target.id) return;
-  throw cannotModifyOwner();
+  throw ownerProtectedError();
 }
 
 /**
@@ -73,6 +73,6 @@ export function protectAdministrator(actor: Actor, { group_ids }: { group_ids: r
   if (group_ids.includes(ADMIN_GROUP)) requireOwner(actor);
 }
 
-export function cannotModifyOwner(): AuthError {
+export function ownerProtectedError(): AuthError {
   return new AuthError('cannot_modify_owner', 'Only the owner can change the owner');
 }

@@ -7,8 +7,8 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import type { ClientRepository } from '../repository/clients.ts';
 import type { UrlClient, UrlClientRepository } from '../repository/url_clients.ts';
 import type { UserListEntry, UserRepository } from '../repository/users.ts';
-import { type Actor, type ApprovalsBy, cannotModifyOwner, doneBy, requireApprover } from './actor.ts';
-import { suggestionFor } from './profiles.ts';
+import { type Actor, type ApprovalsBy, auditActor, ownerProtectedError, requireApprover } from './actor.ts';
+import { suggestUsername } from './profiles.ts';
 
 export interface ApprovalsDeps {
   database: Pick<Database, 'transaction'>;
@@ -34,7 +34,7 @@ export function createApprovals({ database, users, urlClients, clients, audit, c
     /** Those that wait the longest. */
     async pending(): Promise<{ users: (UserListEntry & { suggested_username: string | null })[]; url_clients: UrlClient[] }> {
       const [pending_users, url_clients] = await Promise.all([users.pending(MAX_PAGE), urlClients.pending(MAX_PAGE)]);
-      return { users: pending_users.map((user) => ({ ...user, suggested_username: suggestionFor(user) })), url_clients };
+      return { users: pending_users.map((user) => ({ ...user, suggested_username: suggestUsername(user) })), url_clients };
     },
 
     /** Lets a URL client in, or keeps it out for good; one that was in loses what it was granted. */
@@ -45,9 +45,9 @@ export function createApprovals({ database, users, urlClients, clients, audit, c
           throw new AuthError('not_found', 'No such client has asked, or it says something else of itself by now');
         if (status === 'refused') {
           const { of_owner } = await clients.removeGrants(trx, client_id);
-          if (of_owner && !actor.is_owner) throw cannotModifyOwner();
+          if (of_owner && !actor.is_owner) throw ownerProtectedError();
         }
-        await audit.insert(trx, { type: `url_client.${status}`, ...doneBy(actor), client_id });
+        await audit.insert(trx, { type: `url_client.${status}`, ...auditActor(actor), client_id });
       });
     },
   };

@@ -1,7 +1,7 @@
 // The apps that were registered: made, changed, given secrets and removed by administrators; those of the configuration are brought into the
 // database at start and change there alone. Called by the API and the CLI; apps that register themselves go through oauth/registration.ts.
 import type { Client } from '../domain/client.ts';
-import { type ClientFields, type ClientRules, clientMetadataIssues, completeClient, registeredId } from '../domain/client_metadata.ts';
+import { type ClientFields, type ClientRules, clientMetadataIssues, registeredId, withClientDefaults } from '../domain/client_metadata.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { FAPI2_DEFAULTS } from '../domain/fapi2.ts';
@@ -16,7 +16,7 @@ import { type ClientSecret, type ClientSecretRepository, MAX_SECRETS } from '../
 import type { ClientRepository as ClientRows, RegisteredClient } from '../repository/clients.ts';
 import type { GroupRepository } from '../repository/groups.ts';
 import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
-import { type Actor, cannotModifyOwner, doneBy, requireOwner } from './actor.ts';
+import { type Actor, auditActor, ownerProtectedError, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
 export interface ClientsDeps {
@@ -106,7 +106,7 @@ export function createClients(deps: ClientsDeps) {
       await freshLogin.require(actor);
       if (!registeredId.safeParse(client_id).success)
         throw new AuthError('invalid_format', 'client_id must be one line of text, and no URL');
-      const client = completeClient(given, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: 'client_secret_basic' });
+      const client = withClientDefaults(given, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: 'client_secret_basic' });
       if (client.trusted) requireOwner(actor);
       await check(client);
       return await database.transaction(async (trx) => {
@@ -114,7 +114,7 @@ export function createClients(deps: ClientsDeps) {
         if (!(await clients.insert(trx, { ...client, client_id, managed_by: 'database', created_at })))
           throw new AuthError('conflict', 'Another client has this client_id');
         const client_secret = needsSecret(client) ? (await addSecret(trx, client_id, created_at)).client_secret : null;
-        await audit.insert(trx, { type: 'client.created', ...doneBy(actor), client_id, detail: { client_name: client.client_name } });
+        await audit.insert(trx, { type: 'client.created', ...auditActor(actor), client_id, detail: { client_name: client.client_name } });
         return { ...(await get(client_id, trx)), client_secret };
       });
     },
@@ -124,12 +124,12 @@ export function createClients(deps: ClientsDeps) {
       return await change(client_id, actor, async (trx, client) => {
         // Who asks for the profile asks for what it demands.
         const changes = { ...(patch.profile === 'fapi2' && FAPI2_DEFAULTS), ...said(patch) };
-        const whole = completeClient({ ...client, ...changes }, client);
+        const whole = withClientDefaults({ ...client, ...changes }, client);
         if (whole.trusted) requireOwner(actor);
         await check(whole);
         await clients.update(trx, client_id, whole, Object.keys(changes));
         if (!needsSecret(whole)) for (const { id } of client.secrets) await clientSecrets.remove(trx, { client_id, id });
-        await audit.insert(trx, { type: 'client.updated', ...doneBy(actor), client_id, detail: { fields: Object.keys(changes) } });
+        await audit.insert(trx, { type: 'client.updated', ...auditActor(actor), client_id, detail: { fields: Object.keys(changes) } });
         return await get(client_id, trx);
       });
     },
@@ -140,8 +140,8 @@ export function createClients(deps: ClientsDeps) {
       await change(client_id, actor, async (trx, { client_name }) => {
         await clients.remove(trx, client_id);
         const { of_owner } = await clients.removeGrants(trx, client_id);
-        if (of_owner && !actor.is_owner) throw cannotModifyOwner();
-        await audit.insert(trx, { type: 'client.deleted', ...doneBy(actor), client_id, detail: { client_name } });
+        if (of_owner && !actor.is_owner) throw ownerProtectedError();
+        await audit.insert(trx, { type: 'client.deleted', ...auditActor(actor), client_id, detail: { client_name } });
       });
     },
 
@@ -160,7 +160,7 @@ export function createClients(deps: ClientsDeps) {
         const made = await addSecret(trx, client_id, now);
         await clientSecrets.expireOthers(trx, { client_id, id: made.id, expires_at: others_expire_at });
         const detail = { secret_id: made.id, others_expire_at: others_expire_at.toISOString() };
-        await audit.insert(trx, { type: 'client.secret_created', ...doneBy(actor), client_id, detail });
+        await audit.insert(trx, { type: 'client.secret_created', ...auditActor(actor), client_id, detail });
         return { ...made, others_expire_at };
       });
     },
@@ -169,7 +169,7 @@ export function createClients(deps: ClientsDeps) {
       await freshLogin.require(actor);
       await change(client_id, actor, async (trx) => {
         if (!(await clientSecrets.remove(trx, { client_id, id }))) throw new AuthError('not_found', 'Secret not found');
-        await audit.insert(trx, { type: 'client.secret_removed', ...doneBy(actor), client_id, detail: { secret_id: id } });
+        await audit.insert(trx, { type: 'client.secret_removed', ...auditActor(actor), client_id, detail: { secret_id: id } });
       });
     },
 

@@ -5,7 +5,7 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import type { ConsentRepository as ConsentRows, ListedConsent } from '../repository/consents.ts';
 import { revokeUnredeemedCodes } from '../repository/unredeemed.ts';
 import type { UserRepository } from '../repository/users.ts';
-import { type Actor, doneBy } from './actor.ts';
+import { type Actor, auditActor } from './actor.ts';
 
 export interface ConsentsDeps {
   database: Pick<Database, 'transaction'>;
@@ -28,7 +28,7 @@ export function createConsents({ database, consents, users, audit }: ConsentsDep
         await users.lock(trx, user_id);
         if (!(await consents.withdraw(trx, user_id, client_id))) throw new AuthError('not_found', 'Consent not found');
         await revokeUnredeemedCodes(trx, user_id, client_id);
-        await audit.insert(trx, { type: 'consent.withdrawn', ...doneBy(actor), target_user_id: user_id, client_id });
+        await audit.insert(trx, { type: 'consent.withdrawn', ...auditActor(actor), target_user_id: user_id, client_id });
       });
     },
   };

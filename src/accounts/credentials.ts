@@ -8,7 +8,7 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Credential, CredentialRepository as CredentialRows } from '../repository/credentials.ts';
 import type { LocalLoginRepository } from '../repository/local_logins.ts';
 import type { UserRepository } from '../repository/users.ts';
-import { type Actor, doneBy, protectOwner } from './actor.ts';
+import { type Actor, auditActor, protectOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
@@ -69,7 +69,7 @@ export function createCredentials({ database, users, credentials, localLogins, s
         if (isLocal(credential)) await localLogins.remove(trx, credential.subject);
         const { auth_provider_type, auth_provider_id } = credential;
         const detail = { auth_provider_type, auth_provider_id };
-        await audit.insert(trx, { type: 'credential.removed', ...doneBy(actor), target_user_id: user_id, detail });
+        await audit.insert(trx, { type: 'credential.removed', ...auditActor(actor), target_user_id: user_id, detail });
       });
     },
   };

@@ -7,7 +7,7 @@ import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 import type { UserRepository } from '../repository/users.ts';
-import { type Actor, doneBy } from './actor.ts';
+import { type Actor, auditActor } from './actor.ts';
 
 /** Devices of one kind that a user may have. */
 const MAX_DEVICES = 20;
@@ -20,7 +20,7 @@ export interface EnrolDeps {
   clock: Clock;
 }
 
-export type Enrol = ReturnType<typeof createEnrol>;
+export type EnrolFactor = ReturnType<typeof createEnrol>;
 
 export function createEnrol({ database, users, mfaEnrolments, audit, clock }: EnrolDeps) {
   /** Stores what a person has enrolled. `claim` ends the flow in which they did; false: another answer was quicker. */
@@ -41,7 +41,7 @@ export function createEnrol({ database, users, mfaEnrolments, audit, clock }: En
       if (!(await mfaEnrolments.put(trx, device, { replaces: !module.several })))
         throw new AuthError('conflict', 'This device is enrolled already');
       const detail = { mfa_module_id: module.id, enrolment_id: row.id, name: device.name };
-      await audit.insert(trx, { type: 'mfa.enrolled', ...doneBy(actor), target_user_id: user_id, detail });
+      await audit.insert(trx, { type: 'mfa.enrolled', ...auditActor(actor), target_user_id: user_id, detail });
       return true;
     });
 }

@@ -26,7 +26,7 @@ export interface LinkTicketsDeps {
 }
 
 /** A ticket in the browser that opened it. */
-export interface Opened {
+export interface LinkTicketReference {
   /** Worth nothing in another browser. */
   ticket_id: string;
   browser_hash: Buffer;
@@ -41,7 +41,7 @@ export interface OpenTicket {
 export type LinkTickets = ReturnType<typeof createLinkTickets>;
 
 export function createLinkTickets({ linkTickets, linkUser, credentials, freshLogin, providers, clock }: LinkTicketsDeps) {
-  const placeOf = ({ ticket_id, browser_hash }: Omit<Opened, 'remote_address'>) => {
+  const placeOf = ({ ticket_id, browser_hash }: Omit<LinkTicketReference, 'remote_address'>) => {
     if (!TICKET_ID.test(ticket_id)) throw unknownTicket();
     return { token_hash: Buffer.from(ticket_id, 'hex'), browser_hash, now: clock() };
   };
@@ -52,7 +52,7 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, freshLog
     return provider?.is_unlisted ? undefined : provider;
   }
 
-  async function find(opened: Opened): Promise<OpenTicket> {
+  async function find(opened: LinkTicketReference): Promise<OpenTicket> {
     const ticket = await linkTickets.find(placeOf(opened));
     const provider = ticket && providerOf(ticket);
     if (!provider || refusalToAuthenticate(ticket, opened.remote_address) !== null) throw unknownTicket();
@@ -94,7 +94,7 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, freshLog
     find,
 
     /** Ends the way: what the code of the login stands for is the user's from now on. */
-    async redeem(opened: Opened, code: { code: string; client_id: string }): Promise<OpenTicket> {
+    async redeem(opened: LinkTicketReference, code: { code: string; client_id: string }): Promise<OpenTicket> {
       const open = await find(opened);
       if (!(await linkTickets.take(placeOf(opened)))) throw unknownTicket();
       const { user_id, is_owner, system_generated } = open.user;

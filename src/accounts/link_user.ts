@@ -8,9 +8,9 @@ import type { User } from '../domain/user.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
-import { type SpentLinkCode, spendLinkCode } from '../repository/link_codes.ts';
+import { type RedeemedLinkCode, redeemLinkCode } from '../repository/link_codes.ts';
 import { authorizationCodeHash } from '../tokens/authorization_code.ts';
-import { type Actor, doneBy } from './actor.ts';
+import { type Actor, auditActor } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
 export interface LinkUserDeps {
@@ -32,14 +32,15 @@ export interface LinkCode {
 export type LinkUser = ReturnType<typeof createLinkUser>;
 
 export function createLinkUser({ database, credentials, freshLogin, audit, providers, clock }: LinkUserDeps) {
-  async function spend(user_id: string, { code, client_id }: LinkCode, actor: Actor): Promise<SpentLinkCode> {
+  async function spend(user_id: string, { code, client_id }: LinkCode, actor: Actor): Promise<RedeemedLinkCode> {
     const code_hash = authorizationCodeHash(code);
     return await database.transaction(async (trx) => {
-      const spent = await spendLinkCode(trx, { code_hash, client_id, user_id, credential_id: randomId(), now: clock() });
+      const spent = await redeemLinkCode(trx, { code_hash, client_id, user_id, credential_id: randomId(), now: clock() });
       if (!spent || !providers.has(providerKeyText(spent))) throw invalidCode();
       const { auth_provider_type, auth_provider_id, credential_id } = spent;
       const detail = { auth_provider_type, auth_provider_id };
-      if (credential_id !== null) await audit.insert(trx, { type: 'credential.linked', ...doneBy(actor), target_user_id: user_id, detail });
+      if (credential_id !== null)
+        await audit.insert(trx, { type: 'credential.linked', ...auditActor(actor), target_user_id: user_id, detail });
       return spent;
     });
   }

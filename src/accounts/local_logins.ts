@@ -1,6 +1,6 @@
 // Names and passwords of the local provider (HA contract 6.1 and 11.3). Every rule is checked before a password is hashed, and hashing is done
 // before a transaction begins.
-import type { PasswordHasher } from '../domain/auth_provider.ts';
+import type { PasswordHashing } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import {
@@ -14,16 +14,16 @@ import {
 } from '../domain/local_login.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import { randomId } from '../domain/secret.ts';
-import { typedReadings } from '../domain/text.ts';
-import { violates } from '../postgres/constraint.ts';
+import { passwordVariants } from '../domain/text.ts';
+import { violatesConstraint } from '../postgres/constraint.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Credential, CredentialRepository } from '../repository/credentials.ts';
 import { removeDeviceCookies } from '../repository/device_cookies.ts';
 import type { LocalLoginRepository as LocalLoginRows } from '../repository/local_logins.ts';
-import { type Renaming, USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
+import { type RenameResult, USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
 import type { UserListEntry, UserRepository } from '../repository/users.ts';
-import { type Actor, doneBy, protectAdministrator, protectOwner, requireOwner } from './actor.ts';
+import { type Actor, auditActor, protectAdministrator, protectOwner, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
@@ -40,7 +40,7 @@ export interface LocalLoginsDeps {
   freshLogin: FreshLogin;
   /** Of accounts/credentials.ts. */
   unlink(user_id: string, credential_id: string, actor: Actor): Promise<void>;
-  hasher: Pick<PasswordHasher, 'hash' | 'verify'>;
+  hasher: Pick<PasswordHashing, 'hash' | 'verify'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   minimum_password_length: number;
@@ -78,7 +78,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       const changed = await localLogins.setPassword(trx, { ...change, now: clock() });
       if (!changed) return false;
       await removeDeviceCookies(trx, user_id);
-      await audit.insert(trx, { type: 'local_login.password_changed', ...doneBy(actor), target_user_id: user_id });
+      await audit.insert(trx, { type: 'local_login.password_changed', ...auditActor(actor), target_user_id: user_id });
       await ends?.(trx);
       return true;
     });
@@ -123,7 +123,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
         if (!(await localLogins.insert(trx, { username, password_hash, now }))) throw usernameTaken(username);
         const credential = { id: randomId(), user_id, ...LOCAL_PROVIDER, subject: username, data: { username }, created_at: now };
         if (!(await credentials.insert(trx, credential))) throw credentialExists();
-        await audit.insert(trx, { type: 'local_login.created', ...doneBy(actor), target_user_id: user_id, detail: { username } });
+        await audit.insert(trx, { type: 'local_login.created', ...auditActor(actor), target_user_id: user_id, detail: { username } });
       });
       return username;
     },
@@ -186,7 +186,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
         protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
         requireRenamed(username, await usernames.rename(trx, { user_id, to: username, now: clock(), reuse_retired: reuse_username }));
         const detail = { from, to: username };
-        await audit.insert(trx, { type: 'local_login.username_changed', ...doneBy(actor), target_user_id: user_id, detail });
+        await audit.insert(trx, { type: 'local_login.username_changed', ...auditActor(actor), target_user_id: user_id, detail });
       });
     },
   };
@@ -196,13 +196,13 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     try {
       await database.transaction(work);
     } catch (error) {
-      throw USERNAME_INDEXES.some((index) => violates(error, index)) ? usernameTaken(username) : error;
+      throw USERNAME_INDEXES.some((index) => violatesConstraint(error, index)) ? usernameTaken(username) : error;
     }
   }
 
   async function isRight(password: string, hash: string): Promise<boolean> {
     if (password.length > MAX_PASSWORD_LENGTH) return false;
-    for (const reading of typedReadings(password)) if ((await hasher.verify(reading, hash)).ok) return true;
+    for (const reading of passwordVariants(password)) if ((await hasher.verify(reading, hash)).ok) return true;
     return false;
   }
 }
@@ -213,7 +213,7 @@ function requireMayAdd(actor: Actor, user: UserListEntry): void {
   if (user.credentials.length > 0) requireOwner(actor);
 }
 
-function requireRenamed(username: string, outcome: Renaming): void {
+function requireRenamed(username: string, outcome: RenameResult): void {
   if (outcome === 'taken') throw usernameTaken(username);
   if (outcome === 'retired') throw usernameRetired(username);
   if (outcome === 'unknown_user') userNotFound();

@@ -3,12 +3,12 @@
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { User } from '../domain/user.ts';
-import { violates } from '../postgres/constraint.ts';
+import { violatesConstraint } from '../postgres/constraint.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
 import type { UserListEntry, UserRepository } from '../repository/users.ts';
-import { type Actor, type ApprovalsBy, doneBy, protectAdministrator, protectOwner, requireApprover } from './actor.ts';
+import { type Actor, type ApprovalsBy, auditActor, protectAdministrator, protectOwner, requireApprover } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
 export interface MergeUsersDeps {
@@ -45,7 +45,7 @@ export function createMergeUsers({ database, users, credentials, freshLogin, aud
     await users.remove(trx, id, clock());
     const logins = moved.map(({ auth_provider_type, auth_provider_id, subject }) => ({ auth_provider_type, auth_provider_id, subject }));
     const detail = { merged_user_id: id, name: waiting.name, credentials: logins };
-    await audit.insert(trx, { type: 'user.merged', ...doneBy(actor), target_user_id: into_id, detail });
+    await audit.insert(trx, { type: 'user.merged', ...auditActor(actor), target_user_id: into_id, detail });
     return (await users.find(into_id, trx)) ?? notFound();
   }
 
@@ -57,7 +57,7 @@ export function createMergeUsers({ database, users, credentials, freshLogin, aud
       try {
         return await database.transaction((trx) => merge(trx, id, into_id, actor));
       } catch (error) {
-        if (!violates(error, 'credentials_one_per_provider')) throw error;
+        if (!violatesConstraint(error, 'credentials_one_per_provider')) throw error;
         throw new AuthError('credential_exists', 'User already has a login of that provider');
       }
     },

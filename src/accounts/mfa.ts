@@ -1,15 +1,15 @@
 // A user's own second factors: listed without secrets, named, removed after a fresh login. Where a policy demands one, the last one stays.
 import { AuthError } from '../domain/errors.ts';
-import { type MfaModule, onlyFactorKey } from '../domain/mfa_module.ts';
+import { type MfaModule, passwordlessFactorKey } from '../domain/mfa_module.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
 import type { MfaEnrolmentEntry, MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 import type { UserRepository } from '../repository/users.ts';
-import { type Actor, doneBy, protectOwner, requireOwner } from './actor.ts';
+import { type Actor, auditActor, protectOwner, requireOwner } from './actor.ts';
 import type { Factors } from './factors.ts';
 import type { FreshLogin } from './fresh_login.ts';
-import { actorOfMfa, type MfaCaller } from './mfa_setup.ts';
+import { type MfaCaller, mfaActor } from './mfa_setup.ts';
 import { requireName } from './names.ts';
 
 type Trx = Parameters<Parameters<Database['transaction']>[0]>[0];
@@ -32,7 +32,7 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
 
   /** A way in that is gone with the devices that made it; never the last one. */
   async function unlinkOnlyFactor(trx: Trx, user_id: string, module: MfaModule): Promise<void> {
-    const key = onlyFactorKey(module);
+    const key = passwordlessFactorKey(module);
     const all = await credentials.ofUser(user_id, trx);
     const own = all.find((one) => one.auth_provider_type === key.auth_provider_type && one.auth_provider_id === key.auth_provider_id);
     if (!own) return;
@@ -59,13 +59,13 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
     );
     for (const { id: enrolment_id, mfa_module_id, name } of going) {
       const detail = { enrolment_id, mfa_module_id, name };
-      await audit.insert(trx, { type: 'mfa.removed', ...doneBy(actor), target_user_id: user_id, detail });
+      await audit.insert(trx, { type: 'mfa.removed', ...auditActor(actor), target_user_id: user_id, detail });
     }
   }
 
   async function remove(caller: MfaCaller, chosen: (entry: MfaEnrolmentEntry) => boolean): Promise<MfaEnrolmentEntry[]> {
     const { user } = caller;
-    const actor = actorOfMfa(caller);
+    const actor = mfaActor(caller);
     await freshLogin.require(actor);
     const is_required = await factors.isRequired(user.id);
     return await database.transaction(async (trx) => {

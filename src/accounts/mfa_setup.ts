@@ -2,13 +2,13 @@
 // The secret is shown while it is being enrolled and never again.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Field, fitInput, type Input } from '../domain/form.ts';
+import { type FormField, type FormInput, parseFormInput } from '../domain/form.ts';
 import type { MfaModule, SetupStep } from '../domain/mfa_module.ts';
 import { randomId } from '../domain/secret.ts';
 import type { MfaFailureRepository } from '../repository/mfa_failures.ts';
 import type { MfaSetupFlow, MfaSetupFlowRepository } from '../repository/mfa_setup_flows.ts';
 import type { Actor, LoginProof } from './actor.ts';
-import type { Enrol } from './enrol.ts';
+import type { EnrolFactor } from './enrol.ts';
 import type { Factors } from './factors.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
@@ -23,7 +23,7 @@ export interface MfaCaller extends LoginProof {
 }
 
 /** The caller as account changes know them. */
-export function actorOfMfa({ user, auth_time, amr, is_login, remote_address }: MfaCaller): Actor & { user_id: string } {
+export function mfaActor({ user, auth_time, amr, is_login, remote_address }: MfaCaller): Actor & { user_id: string } {
   return { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address, login: { auth_time, amr, is_login } };
 }
 
@@ -39,7 +39,7 @@ export type MfaSetupStep = Opening &
     | {
         type: 'form';
         step_id: string;
-        data_schema: Field[];
+        data_schema: FormField[];
         errors: Record<string, string>;
         description_placeholders: Record<string, string>;
         last_step: null;
@@ -53,7 +53,7 @@ export type MfaSetupStep = Opening &
 export interface MfaSetupDeps {
   factors: Factors;
   freshLogin: FreshLogin;
-  enrol: Enrol;
+  enrol: EnrolFactor;
   mfaSetupFlows: MfaSetupFlowRepository;
   mfaFailures: Pick<MfaFailureRepository, 'count'>;
   clock: Clock;
@@ -91,7 +91,7 @@ export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaF
       await mfaSetupFlows.take(flow);
       return { type: 'abort', ...opening, reason: step.reason, description_placeholders: null };
     }
-    if (!(await enrol(module, step.enrolment, actorOfMfa(caller), (trx) => mfaSetupFlows.take(flow, trx)))) throw unknownFlow();
+    if (!(await enrol(module, step.enrolment, mfaActor(caller), (trx) => mfaSetupFlows.take(flow, trx)))) throw unknownFlow();
     return { type: 'create_entry', ...opening, description: null, description_placeholders: null, data: { result: null } };
   }
 
@@ -100,7 +100,7 @@ export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaF
     async begin(caller: MfaCaller, mfa_module_id: string): Promise<MfaSetupStep> {
       const module = moduleOf(caller, mfa_module_id);
       const now = clock();
-      await freshLogin.require(actorOfMfa(caller));
+      await freshLogin.require(mfaActor(caller));
       const own = await factors.ofUser(caller.user.id);
       if (module.is_backup && own.length === 0) throw new AuthError('conflict', 'Set up another second factor first');
       const enrolments = own.find((factor) => factor.module === module)?.enrolments ?? [];
@@ -114,16 +114,16 @@ export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaF
     },
 
     /** The answer to the form that was shown. An empty one begins anew, with a new secret. */
-    async submit(caller: MfaCaller, mfa_module_id: string, flow_id: string, input: Input): Promise<MfaSetupStep> {
+    async submit(caller: MfaCaller, mfa_module_id: string, flow_id: string, input: FormInput): Promise<MfaSetupStep> {
       const module = moduleOf(caller, mfa_module_id);
       const now = clock();
       const flow = await mfaSetupFlows.find({ user_id: caller.user.id, id: flow_id, now });
       if (flow?.mfa_module_id !== module.id) throw unknownFlow();
       // The login was fresh when the flow began, which ends in ten minutes.
-      await freshLogin.require(actorOfMfa(caller), flow.created_at);
+      await freshLogin.require(mfaActor(caller), flow.created_at);
       const { user } = caller;
       const enrolments = await enrolmentsOf(user.id, module);
-      const values = fitInput(flow.form.data_schema, input);
+      const values = parseFormInput(flow.form.data_schema, input);
       const is_empty = Object.keys(input).length === 0;
       if (!values && !is_empty) throw new AuthError('invalid_input', 'User input malformed');
       const attempts = flow.attempts + 1;

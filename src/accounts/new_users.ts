@@ -13,7 +13,7 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import type { CredentialRepository, NewPerson } from '../repository/credentials.ts';
 import type { Usernames } from '../repository/usernames.ts';
 import type { UserRepository } from '../repository/users.ts';
-import { NO_PROFILE, retryTaken, statedChange } from './profiles.ts';
+import { NO_PROFILE, profileUpdateFromLogin, retryOnConflict } from './profiles.ts';
 
 const MAX_NAME_LENGTH = 256;
 
@@ -33,19 +33,19 @@ type Transaction = Parameters<Usernames['assign']>[0];
 type Origin = Pick<AuthProvider, 'auth_provider_type' | 'auth_provider_id' | 'new_users' | 'default_groups' | 'groups'>;
 
 /** The user of an identity and the credential that says so. */
-export interface Admitted {
+export interface CreatedUser {
   user: Pick<User, 'id' | 'is_active' | 'local_only'>;
   credential_id: string;
 }
 
 export function createNewUsers({ database, users, usernames, credentials, audit, clock, max_pending }: NewUsersDeps) {
-  async function find(provider: Origin, subject: string): Promise<Admitted | undefined> {
+  async function find(provider: Origin, subject: string): Promise<CreatedUser | undefined> {
     const credential = await credentials.findIdentity(provider, subject);
     const user = credential && (await users.find(credential.user_id));
     return user && { user, credential_id: credential.id };
   }
 
-  const inTransaction: NewUsersDeps['database']['transaction'] = (work) => retryTaken(() => database.transaction(work));
+  const inTransaction: NewUsersDeps['database']['transaction'] = (work) => retryOnConflict(() => database.transaction(work));
 
   async function name(trx: Transaction, user_id: string, identity: Identity): Promise<string | null> {
     const base = suggestedUsername({ ...identity, email: identity.email ?? identity.unverified_email });
@@ -53,16 +53,16 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
   }
 
   /** Undefined when somebody has made this identity's user meanwhile. */
-  async function make(provider: Origin, identity: Identity, remote_address: string): Promise<Admitted | undefined> {
+  async function make(provider: Origin, identity: Identity, remote_address: string): Promise<CreatedUser | undefined> {
     const { auth_provider_type, auth_provider_id } = provider;
-    const { group_ids, ...person } = personOf(provider, identity);
+    const { group_ids, ...person } = newPersonFrom(provider, identity);
     const user = { id: randomId(), is_active: person.is_active, local_only: person.local_only };
     const origin = { auth_provider_type, auth_provider_id };
     const credential = { id: randomId(), user_id: user.id, ...origin, subject: identity.subject, data: identity.data };
     return await inTransaction(async (trx) => {
       if (person.is_pending && (await users.countPending(trx)) >= max_pending) throw blocked('Too many users are waiting for approval');
       if (!(await credentials.insertWithUser(trx, { ...credential, created_at: clock() }, person, group_ids))) return undefined;
-      const profile = statedChange(NO_PROFILE, identity, credential.id);
+      const profile = profileUpdateFromLogin(NO_PROFILE, identity, credential.id);
       await users.updateProfile(trx, user.id, profile);
       // Somebody who waits reserves no name.
       const username = person.is_active ? await name(trx, user.id, identity) : null;
@@ -81,7 +81,7 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
 
   return {
     /** The identity's user, made now unless a parallel login has; throws `login_blocked`. */
-    async admit(provider: Origin, identity: Identity, remote_address: string): Promise<Admitted> {
+    async admit(provider: Origin, identity: Identity, remote_address: string): Promise<CreatedUser> {
       if (provider.new_users === 'refuse') throw blocked('New users are not allowed');
       const admitted = (await make(provider, identity, remote_address)) ?? (await find(provider, identity.subject));
       if (!admitted) throw blocked('User is not active');
@@ -91,7 +91,7 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
 }
 
 /** What a first login makes of a person. */
-export function personOf(provider: Origin, identity: Identity): NewPerson & { group_ids: string[] } {
+export function newPersonFrom(provider: Origin, identity: Identity): NewPerson & { group_ids: string[] } {
   const is_active = provider.new_users === 'activate';
   const person = { name: nameOf(identity), is_active, is_pending: !is_active, local_only: identity.local_only ?? false };
   return { ...person, group_ids: newUserGroups(provider, identity) };

@@ -1,7 +1,7 @@
 // The first start: the owner is made, with a login, and gets an authorization code (HA contract 3.10). Everything is checked before anything is
 // made, and it is made as a whole; of parallel calls one wins. Called by the API and by the page.
 import { createHmac } from 'node:crypto';
-import type { PasswordHasher } from '../domain/auth_provider.ts';
+import type { PasswordHashing } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { releaseCode } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -30,7 +30,7 @@ export interface OnboardingDeps {
   localLogins: Pick<LocalLoginRepository, 'insert'>;
   credentials: Pick<CredentialRepository, 'insert'>;
   authorizationCodes: Pick<AuthorizationCodeRepository, 'store'>;
-  hasher: Pick<PasswordHasher, 'hash'>;
+  hasher: Pick<PasswordHashing, 'hash'>;
   sealer: Pick<Sealer, 'subKey'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;

@@ -17,7 +17,7 @@ import {
   suggestedUsername,
   usernameCandidates,
 } from '../domain/profile.ts';
-import { violates } from '../postgres/constraint.ts';
+import { violatesConstraint } from '../postgres/constraint.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import { USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
@@ -60,13 +60,13 @@ function emailChange(
 }
 
 /** What a person will be called, by the first of their logins that says something usable. */
-export function suggestionFor({ credentials, email, name }: Pick<UserListEntry, 'credentials' | 'email' | 'name'>): string | null {
+export function suggestUsername({ credentials, email, name }: Pick<UserListEntry, 'credentials' | 'email' | 'name'>): string | null {
   const [suggestion = null] = credentials.flatMap(({ data }) => suggestedUsername({ data, email, name }) ?? []);
   return suggestion;
 }
 
 /** What a login changes: an address follows the login it came from, and what is missing is filled in. */
-export function statedChange(
+export function profileUpdateFromLogin(
   before: Pick<UserListEntry, 'email' | 'email_verified' | 'email_credential_id' | 'picture' | 'locale' | 'zoneinfo'>,
   identity: Identity,
   credential_id: string,
@@ -132,7 +132,7 @@ export function createProfiles({ database, users, usernames, audit, clock }: Pro
       credential_id: string,
       remote_address: string,
     ): Promise<void> {
-      const change = statedChange(user, identity, credential_id);
+      const change = profileUpdateFromLogin(user, identity, credential_id);
       const is_unnamed = user.is_active && (isLocal(provider) ? !user.is_username_stored : user.username === null);
       if (Object.keys(change).length === 0 && !is_unnamed) return;
       try {
@@ -145,18 +145,18 @@ export function createProfiles({ database, users, usernames, audit, clock }: Pro
         });
       } catch (error) {
         // Somebody else was quicker; the next login tries again.
-        if (!PROFILE_INDEXES.some((index) => violates(error, index))) throw error;
+        if (!PROFILE_INDEXES.some((index) => violatesConstraint(error, index))) throw error;
       }
     },
   };
 }
 
 /** Runs a change once more when a parallel one took the name or the verified address that it found free. */
-export async function retryTaken<T>(work: () => Promise<T>): Promise<T> {
+export async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!PROFILE_INDEXES.some((index) => violates(error, index))) throw error;
+    if (!PROFILE_INDEXES.some((index) => violatesConstraint(error, index))) throw error;
     return await work();
   }
 }

@@ -2,7 +2,7 @@
 // Grants of logins are made by the redemption of a code.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Page, type PageRequest, pageSize, readCursor, buildPage } from '../domain/pagination.ts';
+import { buildPage, type Page, type PageRequest, pageSize, readCursor } from '../domain/pagination.ts';
 import { randomId } from '../domain/secret.ts';
 import { HOME_ASSISTANT, type RefreshToken, type TokenType } from '../domain/token.ts';
 import type { Database } from '../postgres/database.ts';
@@ -13,10 +13,10 @@ import type { Caller } from '../tokens/bearer.ts';
 import type { GrantDeps } from '../tokens/grant.ts';
 import type { Issuer } from '../tokens/issuer.ts';
 import type { Keyring } from '../tokens/keyring.ts';
-import { type Actor, doneBy } from './actor.ts';
+import { type Actor, auditActor } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import { requireName } from './names.ts';
-import { grantedType, inactiveUser, type WantedGrant, wrongType } from './refresh_token_rules.ts';
+import { type GrantRequestRules, grantedType, inactiveUser, wrongTokenType } from './refresh_token_rules.ts';
 import type { SignOut } from './sign_out.ts';
 
 const DAY = 86_400;
@@ -50,7 +50,7 @@ export interface RefreshTokenItem
   auth_provider_id: string | null;
 }
 
-export interface NewGrant extends WantedGrant {
+export interface NewGrant extends GrantRequestRules {
   client_icon?: string | null | undefined;
   /** Seconds; default: the configured lifetime. */
   access_token_expiration?: number;
@@ -70,7 +70,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
     actor: Actor,
     target_user_id: string,
     detail: Record<string, string | boolean | null>,
-  ) => audit.record({ type: `refresh_token.${type}`, ...doneBy(actor), target_user_id, detail });
+  ) => audit.record({ type: `refresh_token.${type}`, ...auditActor(actor), target_user_id, detail });
 
   /** Makes a grant by the rules; throws when the user may not have it. */
   async function create(user_id: string, wanted: NewGrant, actor: Actor): Promise<RefreshToken> {
@@ -92,7 +92,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
     const outcome = await refreshTokens.create({ ...grant, token_hash });
     if (outcome === 'name_in_use') throw new AuthError('name_in_use', `${client_name} already exists`);
     if (outcome === 'inactive_user') throw inactiveUser();
-    if (outcome === 'wrong_token_type') throw wrongType();
+    if (outcome === 'wrong_token_type') throw wrongTokenType();
     if (outcome === 'unknown_user') throw new AuthError('not_found', 'User not found');
     note('created', actor, user_id, { refresh_token_id: grant.id, token_type, client_name });
     return grant;

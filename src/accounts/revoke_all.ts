@@ -5,8 +5,8 @@ import { AuthError } from '../domain/errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { longTransaction } from '../postgres/long_transaction.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import { type CutCounts, endIssuedBefore, holdIssuing } from '../repository/issued_before_cutoff.ts';
-import { type Actor, doneBy, requireOwner } from './actor.ts';
+import { type CutCounts, endIssuedBefore, lockIssuing } from '../repository/issued_before_cutoff.ts';
+import { type Actor, auditActor, requireOwner } from './actor.ts';
 
 export interface RevokeAllDeps {
   database: ConnectionOptions;
@@ -46,11 +46,11 @@ export function createRevokeAll({ database, audit, clock }: RevokeAllDeps) {
     requireOwner(actor);
     if (before !== null && before > clock()) throw new AuthError('invalid_format', 'before must not lie in the future');
     return await longTransaction(database, async (trx) => {
-      await holdIssuing(trx);
+      await lockIssuing(trx);
       const now = clock();
       const counts = await endIssuedBefore(trx, { before, now });
       const detail = { before: (before ?? now).toISOString(), ...counts };
-      await audit.insert(trx, { type: 'tokens.revoked', ...doneBy(actor), detail });
+      await audit.insert(trx, { type: 'tokens.revoked', ...auditActor(actor), detail });
       return { before: before ?? now, ...counts };
     });
   };

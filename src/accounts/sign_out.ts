@@ -3,11 +3,11 @@
 import type { Clock } from '../domain/clock.ts';
 import type { TokenType } from '../domain/token.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import { endLoginsOf } from '../repository/login_flows.ts';
+import { deleteFlowsOfUser } from '../repository/login_flows.ts';
 import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { EndedSession, SessionEndRepository } from '../repository/session_ends.ts';
 import { revokeUnredeemedCodes } from '../repository/unredeemed.ts';
-import { type Actor, doneBy } from './actor.ts';
+import { type Actor, auditActor } from './actor.ts';
 
 export interface SignOutDeps {
   sessionEnds: Pick<SessionEndRepository, 'endAll' | 'endOfCredential' | 'endOne'>;
@@ -23,7 +23,7 @@ export type SignOut = ReturnType<typeof createSignOut>;
 /** All work within a transaction that has locked the user's row. `except_id`: a grant that stays, and so does the session it hangs on. */
 export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: SignOutDeps) {
   async function note(trx: Transaction, ended: EndedSession[], actor: Actor): Promise<void> {
-    const event = { type: 'session.ended', ...doneBy(actor) } as const;
+    const event = { type: 'session.ended', ...auditActor(actor) } as const;
     await audit.insert(trx, ...ended.map(({ user_id, ...detail }) => ({ ...event, target_user_id: user_id, detail })));
   }
 
@@ -42,7 +42,7 @@ export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: Sign
 
     /** Ends all browser sessions with what hangs on them, and logins under way; their apps are told. */
     async sessions(trx: Transaction, { user_id, except_id }: { user_id: string; except_id: string | null }, actor: Actor) {
-      await endLoginsOf(trx, user_id);
+      await deleteFlowsOfUser(trx, user_id);
       await note(trx, await sessionEnds.endAll(trx, { user_id, except_refresh_token_id: except_id, now: clock() }), actor);
     },
 
@@ -54,7 +54,7 @@ export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: Sign
     ) {
       if (token_type === null || token_type === 'normal') await revokeUnredeemedCodes(trx, user_id);
       const revoked = await refreshTokens.revokeAll({ user_id, token_type, except_id }, trx);
-      const event = { type: 'refresh_token.revoked', ...doneBy(actor), target_user_id: user_id } as const;
+      const event = { type: 'refresh_token.revoked', ...auditActor(actor), target_user_id: user_id } as const;
       await audit.insert(trx, ...revoked.map(({ id, token_type }) => ({ ...event, detail: { refresh_token_id: id, token_type } })));
     },
   };

@@ -1,7 +1,7 @@
 // The browser sessions of a person as they and administrators see them: listed, and ended one by one. How a session begins is in login/session.ts.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Page, type PageRequest, pageSize, readCursor, buildPage } from '../domain/pagination.ts';
+import { buildPage, type Page, type PageRequest, pageSize, readCursor } from '../domain/pagination.ts';
 import type { Database } from '../postgres/database.ts';
 import type { ListedSession, SessionRepository } from '../repository/sessions.ts';
 import type { UserRepository } from '../repository/users.ts';

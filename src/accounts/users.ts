@@ -12,10 +12,10 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import type { GroupRepository } from '../repository/groups.ts';
 import type { Usernames } from '../repository/usernames.ts';
 import type { LockedUser, UserChange, UserListEntry, UserRepository as UserRows } from '../repository/users.ts';
-import { type Actor, type ApprovalsBy, doneBy, protectOwner, requireApprover, requireOwner } from './actor.ts';
+import { type Actor, type ApprovalsBy, auditActor, protectOwner, requireApprover, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import { requireName } from './names.ts';
-import { NO_PROFILE, profileChange, retryTaken, suggestionFor } from './profiles.ts';
+import { NO_PROFILE, profileChange, retryOnConflict, suggestUsername } from './profiles.ts';
 import type { SignOut } from './sign_out.ts';
 
 export interface UsersDeps {
@@ -77,7 +77,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
       await rename(trx, id, user, actor);
       await audit.insert(trx, {
         type: 'user.created',
-        ...doneBy(actor),
+        ...auditActor(actor),
         target_user_id: id,
         detail: { name: row.name, group_ids: [...group_ids], ...profile },
       });
@@ -86,7 +86,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
   }
 
   /** Two parallel changes can find the same name or address free; the second one then looks again. */
-  const inTransaction = <T>(work: (trx: Transaction) => Promise<T>): Promise<T> => retryTaken(() => database.transaction(work));
+  const inTransaction = <T>(work: (trx: Transaction) => Promise<T>): Promise<T> => retryOnConflict(() => database.transaction(work));
 
   async function rename(trx: Transaction, user_id: string, { username, reuse_username = false }: Naming, actor: Actor): Promise<void> {
     if (reuse_username) requireOwner(actor);
@@ -99,7 +99,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
 
   /** By the first of the person's logins that says what they are called. */
   async function nameByLogins(trx: Transaction, user_id: string): Promise<string | null> {
-    const base = suggestionFor(await get(user_id, trx));
+    const base = suggestUsername(await get(user_id, trx));
     return base === null ? null : await usernames.assign(trx, { user_id, candidates: usernameCandidates(base, user_id) });
   }
 
@@ -148,7 +148,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
         // Enabling ends what an older version of the program may have left.
         if (given.is_active === false || (given.is_active === true && !user.is_active)) await endLogins(trx, id, actor);
         const detail = { ...columns, ...(group_ids && { group_ids: [...group_ids] }), ...(patch.username && { username: patch.username }) };
-        await audit.insert(trx, { type: 'user.updated', ...doneBy(actor), target_user_id: id, detail });
+        await audit.insert(trx, { type: 'user.updated', ...auditActor(actor), target_user_id: id, detail });
       });
     },
 
@@ -163,7 +163,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
         await users.update(trx, id, { is_active: true, is_pending: false });
         const username = await nameByLogins(trx, id);
         const detail = { username, ...(group_ids && { group_ids: [...group_ids] }) };
-        await audit.insert(trx, { type: 'user.approved', ...doneBy(actor), target_user_id: id, detail });
+        await audit.insert(trx, { type: 'user.approved', ...auditActor(actor), target_user_id: id, detail });
       });
     },
 
@@ -178,7 +178,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
         // First of all: their apps are still to be told.
         await signOut.sessions(trx, { user_id: id, except_id: null }, actor);
         await users.remove(trx, id, clock());
-        await audit.insert(trx, { type: 'user.deleted', ...doneBy(actor), target_user_id: id, detail: { name: user.name } });
+        await audit.insert(trx, { type: 'user.deleted', ...auditActor(actor), target_user_id: id, detail: { name: user.name } });
       });
     },
 
@@ -190,7 +190,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
         const user = await get(id, trx);
         if (user.is_owner) return user;
         if (!(await users.handOver(trx, id, actor.user_id))) throw noHeir(user);
-        await audit.insert(trx, { type: 'owner.handed_over', ...doneBy(actor), target_user_id: id });
+        await audit.insert(trx, { type: 'owner.handed_over', ...auditActor(actor), target_user_id: id });
         return await get(id, trx);
       });
     },

@@ -3,7 +3,7 @@
 import type { Config } from '../config/load.ts';
 import { isLoopback } from '../domain/network.ts';
 
-export interface BannerFacts {
+export interface BannerOptions {
   config: Pick<Config, 'public_url' | 'listen' | 'data_dir' | 'database_url'>;
   /** The port it listens on. */
   port: number;
@@ -12,7 +12,7 @@ export interface BannerFacts {
 }
 
 /** The lines, each one thing. */
-export function banner({ config, port, setup_token }: BannerFacts): string[] {
+export function banner({ config, port, setup_token }: BannerOptions): string[] {
   const url = config.public_url ?? `http://${ownHost(config.listen.host)}:${port}`;
   return [
     `Latchkey is running at ${url}`,

@@ -23,7 +23,7 @@ export interface Io {
 }
 
 /** How the roof builds things; main.ts hands it in. */
-export interface Wiring {
+export interface CliWiring {
   /** Throws a `ConfigError` with all complaints. */
   loadConfig(file: string | undefined): Promise<Config>;
   /** Everything but the HTTP server, beside a running one or alone. Without `create` it fails where there is no database yet. */
@@ -34,7 +34,7 @@ export interface Wiring {
 
 export interface CliContext {
   io: Io;
-  wiring: Wiring;
+  wiring: CliWiring;
 }
 
 /** What every command that reads the configuration is asked for. */
@@ -53,7 +53,7 @@ export function withConfig(command: Command): Command {
 }
 
 /** The configuration that `--config`, the environment or the working directory names. */
-export function loadConfig({ io, wiring }: CliContext, { config }: ConfigOption): Promise<Config> {
+export function loadCommandConfig({ io, wiring }: CliContext, { config }: ConfigOption): Promise<Config> {
   return wiring.loadConfig(config ?? findConfigFile(io.env));
 }
 
@@ -67,7 +67,7 @@ export async function withParts<T>(
   work: (parts: CliParts) => Promise<T>,
   { create = false }: { create?: boolean } = {},
 ): Promise<T> {
-  const parts = await context.wiring.openParts(await loadConfig(context, options), { create });
+  const parts = await context.wiring.openParts(await loadCommandConfig(context, options), { create });
   try {
     return await work(parts);
   } finally {

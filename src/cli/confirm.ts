@@ -1,7 +1,7 @@
 // Asks before what cannot be undone.
 import type { Command } from 'commander';
 import type { Io } from './command.ts';
-import { refusal, usageError } from './exit.ts';
+import { commandError, usageError } from './exit.ts';
 
 /** An option of a command that destroys something. */
 export interface YesOption {
@@ -19,5 +19,5 @@ export async function confirm(io: Io, message: string, { yes }: YesOption = {}):
   if (io.stdin.isTTY !== true) throw usageError('stdin is not a terminal; pass --yes');
   const prompts = await import('@clack/prompts');
   const answer = await prompts.confirm({ message, initialValue: false });
-  if (answer !== true) throw refusal('Nothing was changed');
+  if (answer !== true) throw commandError('Nothing was changed');
 }

@@ -14,12 +14,12 @@ export function usageError(message: string): Error {
 }
 
 /** A command that was understood and is refused. */
-export function refusal(message: string): Error {
+export function commandError(message: string): Error {
   return Object.assign(new Error(message), { name: 'Refusal' });
 }
 
 /** The exit code that goes with an error, and the lines that tell what is wrong: one, but for a configuration with several faults. */
-export function failureOf(error: unknown): { code: number; lines: string[] } {
+export function exitFailure(error: unknown): { code: number; lines: string[] } {
   if (isConfigError(error)) return { code: EXIT.configuration, lines: error.complaints };
   const code = error instanceof Error && error.name === 'UsageError' ? EXIT.usage : EXIT.failed;
   return { code, lines: [sentence(error).replace(/\s*\n\s*/g, '; ')] };

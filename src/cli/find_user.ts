@@ -1,21 +1,21 @@
 // Whom a word on the command line means: an id, a username, or a name that only one user has.
-import { strip } from '../domain/text.ts';
+import { pythonStrip } from '../domain/text.ts';
 import type { UserListEntry } from '../repository/users.ts';
-import { refusal } from './exit.ts';
+import { commandError } from './exit.ts';
 import type { CliParts } from './parts.ts';
-import { allOf } from './table.ts';
+import { fetchAllPages } from './table.ts';
 
 /** Throws when nobody is meant, and when several may be: a guess could delete the wrong one. */
 export async function findUser({ users }: Pick<CliParts, 'users'>, word: string): Promise<UserListEntry> {
-  const name = strip(word);
-  const matches = (await allOf(users.list)).filter((user) => user.id === word || user.username === name || user.name === name);
+  const name = pythonStrip(word);
+  const matches = (await fetchAllPages(users.list)).filter((user) => user.id === word || user.username === name || user.name === name);
   const [match, another] = matches;
-  if (!match) throw refusal(`There is no user with the id, username or name "${word}"`);
-  if (another) throw refusal(`"${word}" is several users; name one by its id: ${matches.map(({ id }) => id).join(', ')}`);
+  if (!match) throw commandError(`There is no user with the id, username or name "${word}"`);
+  if (another) throw commandError(`"${word}" is several users; name one by its id: ${matches.map(({ id }) => id).join(', ')}`);
   return match;
 }
 
 /** How a user is told of: `Paula (paula, 4f3a…)`. */
-export function labelOf({ id, name, username }: Pick<UserListEntry, 'id' | 'name' | 'username'>): string {
+export function userLabel({ id, name, username }: Pick<UserListEntry, 'id' | 'name' | 'username'>): string {
   return `${name ?? 'User'} (${[username, id].filter((text) => text !== null).join(', ')})`;
 }

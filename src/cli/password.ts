@@ -1,7 +1,7 @@
 // Asks for a new password: twice without showing it at a terminal, or from standard input where a program gives it.
 import type { Command } from 'commander';
 import type { Io } from './command.ts';
-import { refusal, usageError } from './exit.ts';
+import { commandError, usageError } from './exit.ts';
 
 /** What every command that sets a password is asked for. */
 export interface PasswordOption {
@@ -11,7 +11,7 @@ export interface PasswordOption {
 const MAX_BYTES = 64 * 1024;
 
 /** Gives a command its `--password-stdin`. */
-export function withPassword(command: Command): Command {
+export function addPasswordOption(command: Command): Command {
   return command.option('--password-stdin', 'read the password from standard input');
 }
 
@@ -23,11 +23,11 @@ export async function readNewPassword(io: Io, { passwordStdin }: PasswordOption)
   const { isCancel, password } = await import('@clack/prompts');
   const ask = async (message: string) => {
     const answer = await password({ message });
-    if (isCancel(answer)) throw refusal('Nothing was changed');
+    if (isCancel(answer)) throw commandError('Nothing was changed');
     return answer;
   };
   const given = await ask('Password');
-  if ((await ask('The same password again')) !== given) throw refusal('The two passwords differ; nothing was changed');
+  if ((await ask('The same password again')) !== given) throw commandError('The two passwords differ; nothing was changed');
   return given;
 }
 

@@ -36,7 +36,7 @@ export function profileOf({ email, emailVerified, emailUnverified, picture, loca
 }
 
 /** Says so where an address was meant to count as verified and does not. */
-export function noteUnverified({ io }: CliContext, asked: ProfilePatch, { email, email_verified }: UserListEntry): void {
+export function warnUnverifiedEmail({ io }: CliContext, asked: ProfilePatch, { email, email_verified }: UserListEntry): void {
   if (email === null || email_verified || asked.email_verified === false) return;
   if (asked.email !== undefined || asked.email_verified) io.err(`${email} stays unverified: it is verified for somebody else\n`);
 }

@@ -5,7 +5,7 @@ import { basename, extname } from 'node:path';
 import { debuglog } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { type CliCommand, type CliContext, CONFIG_OPTION } from './command.ts';
-import { EXIT, failureOf } from './exit.ts';
+import { EXIT, exitFailure } from './exit.ts';
 
 const FOLDER = new URL('./commands/', import.meta.url);
 /** `.ts` where this runs from its source, `.js` where it was built. */
@@ -68,7 +68,7 @@ async function loadCommand(name: string): Promise<CliCommand> {
 function exitCode(error: unknown, { io }: CliContext): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   debuglog('latchkey')('%O', error);
-  const { code, lines } = failureOf(error);
+  const { code, lines } = exitFailure(error);
   for (const line of lines) io.err(`${line}\n`);
   return code;
 }

@@ -1,25 +1,32 @@
 // Answers to the steps of a login at the command line: given beforehand, or asked for at the terminal.
 import { createInterface } from 'node:readline';
-import type { Field } from '../domain/form.ts';
+import type { FormField } from '../domain/form.ts';
 import type { ProviderTestStep } from '../login/provider_test.ts';
 import type { Io } from './command.ts';
-import { refusal, usageError } from './exit.ts';
+import { commandError, usageError } from './exit.ts';
 import { type PasswordOption, readSecretLine } from './password.ts';
 
 /** What needs no asking. */
-export interface Given {
+export interface PromptAnswers {
   username?: string;
   password?: string;
 }
 
 /** What the options say, the password from standard input included. */
-export async function readGiven(io: Io, { username, passwordStdin }: PasswordOption & { username?: string }): Promise<Given> {
+export async function readPromptAnswers(
+  io: Io,
+  { username, passwordStdin }: PasswordOption & { username?: string },
+): Promise<PromptAnswers> {
   const password = passwordStdin === true ? await readSecretLine(io) : undefined;
   return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
 }
 
 /** The values of a form. Throws where something must be asked for and nobody is there, and when the answer given was wrong. */
-export async function answerForm(io: Io, step: ProviderTestStep & { type: 'form' }, given: Given | null): Promise<Record<string, string>> {
+export async function answerForm(
+  io: Io,
+  step: ProviderTestStep & { type: 'form' },
+  given: PromptAnswers | null,
+): Promise<Record<string, string>> {
   const values: Record<string, string> = {};
   for (const field of step.data_schema) {
     const value = givenFor(given, field.name) ?? (await ask(io, field, step));
@@ -28,13 +35,13 @@ export async function answerForm(io: Io, step: ProviderTestStep & { type: 'form'
   return values;
 }
 
-function givenFor(given: Given | null, name: string): string | undefined {
+function givenFor(given: PromptAnswers | null, name: string): string | undefined {
   return name === 'username' || name === 'password' ? given?.[name] : undefined;
 }
 
-async function ask(io: Io, field: Field, { errors, detail }: ProviderTestStep & { type: 'form' }): Promise<string> {
+async function ask(io: Io, field: FormField, { errors, detail }: ProviderTestStep & { type: 'form' }): Promise<string> {
   if (io.stdin.isTTY !== true) {
-    if (errors?.base !== undefined) throw refusal(`The provider said ${errors.base}${detail === undefined ? '' : `: ${detail}`}`);
+    if (errors?.base !== undefined) throw commandError(`The provider said ${errors.base}${detail === undefined ? '' : `: ${detail}`}`);
     throw usageError(`There is no terminal to ask for ${field.name} at: give --username and --password-stdin`);
   }
   const { isCancel, password, select, text } = await import('@clack/prompts');
@@ -44,7 +51,7 @@ async function ask(io: Io, field: Field, { errors, detail }: ProviderTestStep & 
     field.type === 'select'
       ? await select({ message, options: field.options.map(([value, label]) => ({ value, label })) })
       : await (is_secret ? password({ message }) : text({ message }));
-  if (isCancel(answer)) throw refusal('The test was ended');
+  if (isCancel(answer)) throw commandError('The test was ended');
   return answer ?? '';
 }
 
@@ -55,7 +62,7 @@ export async function answerReturn(io: Io): Promise<Record<string, string>> {
   );
   const line = await readLine(io);
   const query = URL.canParse(line) ? new URL(line).searchParams : null;
-  if (query === null) throw refusal('That is not the URL of a page');
+  if (query === null) throw commandError('That is not the URL of a page');
   return Object.fromEntries(query);
 }
 

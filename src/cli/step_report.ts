@@ -5,7 +5,7 @@ import type { PreviewedUser } from '../login/login_preview.ts';
 import type { ProviderTestStep } from '../login/provider_test.ts';
 
 /** Lines without their ends. */
-export function linesOf(step: ProviderTestStep): string[] {
+export function stepLines(step: ProviderTestStep): string[] {
   if (step.type === 'abort') return [];
   if (step.type === 'external') return [`Step ${step.step_id}: leads to`, step.url];
   if (step.type === 'form') return formLines(step);

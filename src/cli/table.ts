@@ -36,7 +36,7 @@ function tableOf<Item>(items: readonly Item[], columns: Columns<Item>): string {
 }
 
 /** Every item of a list that comes in pages. */
-export async function allOf<Item>(page: (request: PageRequest) => Promise<Page<Item>>): Promise<Item[]> {
+export async function fetchAllPages<Item>(page: (request: PageRequest) => Promise<Page<Item>>): Promise<Item[]> {
   const items: Item[] = [];
   let cursor: string | null = null;
   do {

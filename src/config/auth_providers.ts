@@ -11,8 +11,8 @@ import {
   readBlock,
 } from './block.ts';
 import { SYSTEM_GROUPS } from './group.ts';
-import { didYouMean, type Path, findDuplicates } from './issues.ts';
-import type { Ground } from './resolve.ts';
+import { type ConfigPath, didYouMean, findDuplicates } from './issues.ts';
+import type { ResolvedBase } from './resolve.ts';
 import { isBlock } from './shape.ts';
 
 const LOCAL_TYPE = LOCAL_PROVIDER.auth_provider_type;
@@ -25,13 +25,13 @@ export async function readAuthProviders(
   blocks: unknown,
   types: BlockSchemas,
   groups: readonly string[],
-  ground: Ground,
+  ground: ResolvedBase,
 ): Promise<AuthProviderBlock[]> {
   // `local` is another spelling of the type.
   const providers = (isFilledList(blocks) ? blocks : DEFAULT_PROVIDERS).map((block) =>
     isBlock(block) && block.type === 'local' ? { ...block, type: LOCAL_TYPE } : block,
   );
-  const at = (index: number): Path => ['auth_providers', index];
+  const at = (index: number): ConfigPath => ['auth_providers', index];
   for (const index of findDuplicates(providers.map(providerName)))
     ground.complain(at(index), 'another provider has this type and id; give each an id of its own');
   providers.forEach((block, index) => {
@@ -43,9 +43,9 @@ export async function readAuthProviders(
 }
 
 /** The second factors in the order of the file; an empty list means none, no list means TOTP. */
-export async function readMfaModules(blocks: unknown, types: BlockSchemas, ground: Ground): Promise<MfaModuleBlock[]> {
+export async function readMfaModules(blocks: unknown, types: BlockSchemas, ground: ResolvedBase): Promise<MfaModuleBlock[]> {
   const modules = Array.isArray(blocks) ? blocks : DEFAULT_MFA_MODULES;
-  const at = (index: number): Path => ['auth_mfa_modules', index];
+  const at = (index: number): ConfigPath => ['auth_mfa_modules', index];
   for (const index of findDuplicates(modules.map(moduleId)))
     ground.complain(at(index), 'another MFA module has this id; give each an id of its own');
   const read = await Promise.all(modules.map((block, index) => readBlock(block, at(index), types, commonMfaModuleKeys, ground)));
@@ -65,13 +65,13 @@ function moduleId(block: unknown): string {
 }
 
 /** There is one store of local passwords, so there is one local provider. */
-function complainOfLocalId(block: unknown, path: Path, ground: Ground): void {
+function complainOfLocalId(block: unknown, path: ConfigPath, ground: ResolvedBase): void {
   if (!isBlock(block) || block.type !== LOCAL_TYPE || block.id === undefined || block.id === null) return;
   ground.complain([...path, 'id'], 'the local provider takes no id: there is only one');
 }
 
 /** The mapping may make administrators: an operator wrote it. The default groups may not. */
-function complainOfGroups(block: unknown, path: Path, configured: readonly string[], ground: Ground): void {
+function complainOfGroups(block: unknown, path: ConfigPath, configured: readonly string[], ground: ResolvedBase): void {
   if (!isBlock(block)) return;
   const known = [...SYSTEM_GROUPS, ...configured];
   complainOfGroupIds(block.default_groups, [...path, 'default_groups'], known, ground);
@@ -81,7 +81,7 @@ function complainOfGroups(block: unknown, path: Path, configured: readonly strin
     complainOfGroupIds(ids, [...path, 'groups', name], known, ground);
 }
 
-function complainOfGroupIds(ids: unknown, path: Path, known: readonly string[], ground: Ground): void {
+function complainOfGroupIds(ids: unknown, path: ConfigPath, known: readonly string[], ground: ResolvedBase): void {
   for (const [index, id] of listOf(ids).entries())
     if (typeof id === 'string' && !known.includes(id)) ground.complain([...path, index], `there is no such group${didYouMean(id, known)}`);
 }

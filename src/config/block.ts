@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import type { CommonProviderConfig } from '../domain/auth_provider.ts';
-import { didYouMean, type Path } from './issues.ts';
-import { type Ground, resolveSettings } from './resolve.ts';
+import { type ConfigPath, didYouMean } from './issues.ts';
+import { type ResolvedBase, resolveSettings } from './resolve.ts';
 import { isBlock } from './shape.ts';
 import { displayName, identifier } from './value.ts';
 import { check } from './wording.ts';
@@ -41,7 +41,7 @@ export const commonMfaModuleKeys = {
 };
 
 /** The block as `common` and the schema of its type read it, or undefined after complaining about all that is wrong in it. */
-export async function readBlock(block: unknown, path: Path, types: BlockSchemas, common: z.ZodRawShape, ground: Ground) {
+export async function readBlock(block: unknown, path: ConfigPath, types: BlockSchemas, common: z.ZodRawShape, ground: ResolvedBase) {
   if (!isBlock(block)) return ground.complain(path, 'must be a block of settings with a type');
   const type = block.type;
   const own = typeof type === 'string' ? types.get(type) : undefined;

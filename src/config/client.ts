@@ -4,16 +4,16 @@ import { z } from 'zod';
 import { isUrlClientId } from '../domain/client_id.ts';
 import {
   type ClientFields,
-  clientMetadataIssues,
   clientFields,
-  completeClient,
+  clientMetadataIssues,
   operatorFields,
   registeredId,
+  withClientDefaults,
 } from '../domain/client_metadata.ts';
 import { isScope, STANDARD_SCOPES } from '../domain/scope.ts';
 import { duration } from './duration.ts';
 import { didYouMean, findDuplicates } from './issues.ts';
-import type { Ground } from './resolve.ts';
+import type { ResolvedBase } from './resolve.ts';
 import { isBlock } from './shape.ts';
 import { bearerText, secretText } from './value.ts';
 
@@ -66,7 +66,7 @@ export const registrationSchema = z
   });
 
 /** A client of the configuration, whole. */
-export interface ConfiguredClient extends ClientFields {
+export interface ClientConfig extends ClientFields {
   client_id: string;
   /** Those that are good; none of a public client. */
   secrets: string[];
@@ -76,8 +76,8 @@ export interface ConfiguredClient extends ClientFields {
 export function readClients(
   block: Record<string, unknown>,
   known: { groups: readonly string[]; grant_types: readonly string[] | undefined },
-  ground: Ground,
-): ConfiguredClient[] {
+  ground: ResolvedBase,
+): ClientConfig[] {
   const clients: unknown[] = Array.isArray(block.clients) ? block.clients : [];
   const ids = clients.map((client) => (isBlock(client) && typeof client.client_id === 'string' ? client.client_id : ''));
   for (const index of findDuplicates(ids)) ground.complain(['clients', index, 'client_id'], 'another client has this client_id');
@@ -105,12 +105,12 @@ function fittingFields(client: unknown): z.output<typeof clientSchema> | undefin
 
 type Rules = Parameters<typeof clientMetadataIssues>[1] & { groups: readonly string[] };
 
-function readClient(given: z.output<typeof clientSchema>, index: number, rules: Rules, ground: Ground): ConfiguredClient {
+function readClient(given: z.output<typeof clientSchema>, index: number, rules: Rules, ground: ResolvedBase): ClientConfig {
   const { client_id, client_secret, previous_client_secret, ...fields } = given;
   const complain = (path: (string | number)[], message: string) => ground.complain(['clients', index, ...path], message);
   // What is there to prove itself with says how.
   const method = client_secret !== undefined ? 'client_secret_basic' : fields.jwks || fields.jwks_uri ? 'private_key_jwt' : 'none';
-  const client = completeClient(fields, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: method });
+  const client = withClientDefaults(fields, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: method });
   const needs_secret = client.token_endpoint_auth_method.startsWith('client_secret');
   if (needs_secret && client_secret === undefined) complain(['client_secret'], `is required by ${client.token_endpoint_auth_method}`);
   if (!needs_secret && client_secret !== undefined)

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { didYouMean } from './issues.ts';
-import { isBlock, isMarked, type Setting, settings, unwrap } from './shape.ts';
+import { hasMark, isBlock, type SchemaSetting, schemaSettings, unwrap } from './shape.ts';
 
 const PREFIX = 'LATCHKEY_';
 /** Named elsewhere: where the config file is, and what the tests need. */
@@ -15,14 +15,14 @@ const SERVICE_LINKS = /^LATCHKEY_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\
 const SERVICE_ADDRESS = /^(tcp|udp|sctp):\/\/\S+:\d{1,5}$/;
 
 /** The file's data with the environment's on top, and the variable that each such path came from. */
-export interface Overlay {
+export interface EnvironmentOverlay {
   value: unknown;
   variables: Map<string, string>;
 }
 
 type ComplainOfVariable = (variable: string, message: string) => void;
 
-interface Variable extends Setting {
+interface Variable extends SchemaSetting {
   name: string;
 }
 
@@ -32,8 +32,8 @@ export function overlayEnvironment(
   schema: z.ZodObject,
   env: Record<string, string | undefined>,
   complain: ComplainOfVariable,
-): Overlay {
-  const known = settings(schema).flatMap(variablesOf);
+): EnvironmentOverlay {
+  const known = schemaSettings(schema).flatMap(variablesOf);
   complainOfUnknown(env, new Set(known.map(({ name }) => name)), complain);
   const given = known.flatMap((variable) => {
     const text = env[variable.name];
@@ -49,9 +49,9 @@ export function overlayEnvironment(
 }
 
 /** The variables that a setting can come from. */
-function variablesOf({ path, schema }: Setting): Variable[] {
+function variablesOf({ path, schema }: SchemaSetting): Variable[] {
   const name = PREFIX + path.join('_').toUpperCase();
-  if (!isMarked(schema, 'secret')) return [{ name, path, schema }];
+  if (!hasMark(schema, 'secret')) return [{ name, path, schema }];
   const file = path.with(-1, `${path.at(-1)}_file`);
   return [
     { name, path, schema },
@@ -70,8 +70,8 @@ function isServiceLink(name: string, text: string): boolean {
   return SERVICE_LINKS.test(name) || (name.endsWith('_PORT') && SERVICE_ADDRESS.test(text));
 }
 
-function isSecret({ schema }: Setting): boolean {
-  return isMarked(schema, 'secret');
+function isSecret({ schema }: SchemaSetting): boolean {
+  return hasMark(schema, 'secret');
 }
 
 function otherSpelling(path: string[]): string[] {

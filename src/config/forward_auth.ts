@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isBelow } from '../domain/forward_auth_rule.ts';
 import { SYSTEM_GROUPS } from './group.ts';
 import { didYouMean } from './issues.ts';
-import type { Ground } from './resolve.ts';
+import type { ResolvedBase } from './resolve.ts';
 import { isBlock } from './shape.ts';
 
 const HOST = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9]\d{0,4})?$/;
@@ -41,7 +41,7 @@ export const forwardAuthSchema = z.strictObject({
 });
 
 /** Complains about rules that are right by themselves and wrong with the rest. `block`: `forward_auth` as it stands in the file. */
-export function checkForwardAuth(block: unknown, groups: readonly string[], ground: Ground): void {
+export function checkForwardAuthRules(block: unknown, groups: readonly string[], ground: ResolvedBase): void {
   const given = isBlock(block) && Array.isArray(block.rules) ? block.rules : [];
   const known = [...SYSTEM_GROUPS, ...groups];
   // A rule that is wrong by itself keeps none of the others from being looked at.

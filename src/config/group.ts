@@ -22,7 +22,7 @@ export const groupSchema = z.strictObject({
 });
 
 /** The ids of the groups in the file, in its order, as far as they can be read. */
-export function groupIds(groups: unknown): string[] {
+export function configuredGroupIds(groups: unknown): string[] {
   const items: unknown[] = Array.isArray(groups) ? groups : [];
   return items.map((group) => (isBlock(group) && typeof group.id === 'string' ? group.id : ''));
 }

@@ -1,8 +1,8 @@
 // Turns complaints into lines that begin with the place to look at: the file's line and column, or the variable of the environment.
 
 import { pathText } from '../domain/json.ts';
-import type { ConfigIssue, Path } from './issues.ts';
-import type { Position, YamlFile } from './yaml_file.ts';
+import type { ConfigIssue, ConfigPath } from './issues.ts';
+import type { SourcePosition, YamlFile } from './yaml_file.ts';
 
 export interface ReportSource {
   file: string | undefined;
@@ -11,16 +11,16 @@ export interface ReportSource {
   /** The variable that a path's value came from. */
   variables: ReadonlyMap<string, string>;
   /** The setting that names the file a secret came from. */
-  secret_files: ReadonlyMap<string, Path>;
+  secret_files: ReadonlyMap<string, ConfigPath>;
 }
 
 interface Line {
-  position: Position | undefined;
+  position: SourcePosition | undefined;
   text: string;
 }
 
 /** All complaints, each once, in the order of the file; those about the environment last. */
-export function report(source: ReportSource): string[] {
+export function formatIssues(source: ReportSource): string[] {
   const flaws = source.yaml.flaws.map(({ position, message }) => ({ position, text: `${source.file}${place(position)}: ${message}` }));
   const lines = [...flaws, ...relevant(source).map((complaint) => lineOf(complaint, source))];
   return [...new Set(lines.sort(byPosition).map(({ text }) => text))];
@@ -46,7 +46,7 @@ function lineOf({ path, variable, message }: ConfigIssue, { file, yaml, variable
 }
 
 /** The variable that set this path, with what follows in its value: `LATCHKEY_HTTP_TRUSTED_PROXIES[1]`. */
-function variableOf(path: Path, variables: ReadonlyMap<string, string>): string | undefined {
+function variableOf(path: ConfigPath, variables: ReadonlyMap<string, string>): string | undefined {
   for (let length = path.length; length > 0; length--) {
     const variable = variables.get(path.slice(0, length).join('.'));
     if (variable)
@@ -61,7 +61,7 @@ function variableOf(path: Path, variables: ReadonlyMap<string, string>): string 
   return undefined;
 }
 
-function place(position: Position | undefined): string {
+function place(position: SourcePosition | undefined): string {
   return position ? `:${position.line}:${position.col}` : '';
 }
 

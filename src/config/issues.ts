@@ -1,17 +1,17 @@
 // What is wrong with a configuration, told all at once: complaints, the one error that carries them, and guesses at what was meant.
 
 /** Where a value stands: `['auth_providers', 1, 'url']`. */
-export type Path = readonly (string | number)[];
+export type ConfigPath = readonly (string | number)[];
 
 /** One thing that is wrong: with a setting, or with a variable of the environment that is none. */
 export interface ConfigIssue {
-  path: Path;
+  path: ConfigPath;
   variable?: string;
   message: string;
 }
 
 /** Takes note of one thing that is wrong; reading goes on, so that all is told at once. */
-export type ReportIssue = (path: Path, message: string) => void;
+export type ReportIssue = (path: ConfigPath, message: string) => void;
 
 /** Thrown by `loadConfig`. Each complaint reads `config.yaml:12:5 auth_providers[1].url: must be a https URL`. */
 export interface ConfigError extends Error {

@@ -6,24 +6,24 @@ import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { readAuthProviders, readMfaModules } from './auth_providers.ts';
 import type { AuthProviderBlock, BlockSchemas, MfaModuleBlock } from './block.ts';
-import { type ConfiguredClient, readClients } from './client.ts';
+import { type ClientConfig, readClients } from './client.ts';
 import { overlayEnvironment } from './environment.ts';
-import { checkForwardAuth } from './forward_auth.ts';
-import { groupIds, SYSTEM_GROUPS } from './group.ts';
-import { report } from './issue_report.ts';
+import { checkForwardAuthRules } from './forward_auth.ts';
+import { configuredGroupIds, SYSTEM_GROUPS } from './group.ts';
+import { formatIssues } from './issue_report.ts';
 import { type ConfigIssue, configError, findDuplicates } from './issues.ts';
 import { resolveProxies } from './proxy_names.ts';
-import { type Ground, resolveSettings } from './resolve.ts';
+import { type ResolvedBase, resolveSettings } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { isBlock } from './shape.ts';
 import { check } from './wording.ts';
-import { NO_FILE, readYamlFile } from './yaml_file.ts';
+import { EMPTY_FILE, readYamlFile } from './yaml_file.ts';
 
 /** The checked configuration. Durations are seconds, null for never; paths are absolute; secrets are read. */
 export type Config = Omit<z.output<typeof configSchema>, 'auth_providers' | 'auth_mfa_modules' | 'clients'> & {
   auth_providers: AuthProviderBlock[];
   auth_mfa_modules: MfaModuleBlock[];
-  clients: ConfiguredClient[];
+  clients: ClientConfig[];
   /** Names among http.trusted_proxies that do not resolve; the others are addresses. */
   unresolved_proxies: string[];
 };
@@ -51,27 +51,27 @@ export function findConfigFile(env: Record<string, string | undefined>): string 
 
 /** Throws a `ConfigError` with all complaints at once. */
 export async function loadConfig({ file, env, ...types }: ConfigSource): Promise<Config> {
-  const yaml = file === undefined ? NO_FILE : await readYamlFile(file);
+  const yaml = file === undefined ? EMPTY_FILE : await readYamlFile(file);
   const complaints: ConfigIssue[] = [];
   const overlay = overlayEnvironment(yaml.value ?? {}, configSchema, env, (variable, message) =>
     complaints.push({ path: [], variable, message }),
   );
-  const ground: Ground = {
+  const ground: ResolvedBase = {
     folder: file === undefined ? process.cwd() : dirname(resolve(file)),
     complain: (path, message) => void complaints.push({ path, message }),
     secret_files: new Map(),
     earlier_secrets: new Map(),
   };
   const config = yaml.readable ? await readConfig(overlay.value, types, ground) : undefined;
-  const lines = report({ file, yaml, complaints, variables: overlay.variables, secret_files: ground.secret_files });
+  const lines = formatIssues({ file, yaml, complaints, variables: overlay.variables, secret_files: ground.secret_files });
   if (lines.length > 0 || !config) throw configError(lines);
   return config;
 }
 
-async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'env'>, ground: Ground): Promise<Config | undefined> {
+async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'env'>, ground: ResolvedBase): Promise<Config | undefined> {
   const settled = await resolveSettings(configSchema, value, [], ground);
   const block = isBlock(settled) ? settled : {};
-  const groups = groupIds(block.groups);
+  const groups = configuredGroupIds(block.groups);
   for (const index of findDuplicates(groups)) ground.complain(['groups', index, 'id'], 'another group has this id');
   if (block.database_url !== undefined && block.secret_key === undefined) ground.complain(['secret_key'], SECRET_KEY_MISSING);
   if (isBlock(block.database) && block.database.direct_url !== undefined && block.database_url === undefined)
@@ -81,7 +81,7 @@ async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'en
   const auth_providers = await readAuthProviders(block.auth_providers, types.provider_types, groups, ground);
   const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, ground);
   const clients = readClients(block, { groups: [...SYSTEM_GROUPS, ...groups], grant_types: types.grant_types }, ground);
-  checkForwardAuth(block.forward_auth, groups, ground);
+  checkForwardAuthRules(block.forward_auth, groups, ground);
   const proxies = config && (await resolveProxies(config.http.trusted_proxies));
   // What an earlier version sealed still opens.
   const earlier_key = ground.earlier_secrets.get('secret_key') ?? [];

@@ -3,43 +3,43 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { pathText } from '../domain/json.ts';
-import type { ReportIssue, Path } from './issues.ts';
+import type { ConfigPath, ReportIssue } from './issues.ts';
 import { readSecretFile } from './secret_file.ts';
-import { defaultOf, entries, isBlock, isMarked, unwrap } from './shape.ts';
+import { defaultOf, entries, hasMark, isBlock, unwrap } from './shape.ts';
 import { readTextFile } from './text_file.ts';
 
-export interface Ground {
+export interface ResolvedBase {
   /** What relative paths count from. */
   folder: string;
   complain: ReportIssue;
   /** Secrets by path, and the path of the setting that names their file. */
-  secret_files: Map<string, Path>;
+  secret_files: Map<string, ConfigPath>;
   /** Secrets by path as earlier versions read their files, where that was another text. */
   earlier_secrets: Map<string, string>;
 }
 
 /** The value with everything settled that its schema marks. */
-export async function resolveSettings(schema: z.ZodType, value: unknown, path: Path, ground: Ground): Promise<unknown> {
+export async function resolveSettings(schema: z.ZodType, value: unknown, path: ConfigPath, ground: ResolvedBase): Promise<unknown> {
   const kind = unwrap(schema);
   if (kind instanceof z.ZodObject && isBlock(value)) return settleBlock(kind, value, path, ground);
   if (kind instanceof z.ZodArray && Array.isArray(value)) return settleList(kind, value, path, ground);
-  if (!isMarked(schema, 'path') || typeof value !== 'string') return value;
+  if (!hasMark(schema, 'path') || typeof value !== 'string') return value;
   const file = resolve(ground.folder, value);
-  if (isMarked(schema, 'holds')) await complainOfCertificates(file, path, ground);
+  if (hasMark(schema, 'holds')) await complainOfCertificates(file, path, ground);
   return file;
 }
 
 const LARGEST_CERTIFICATES = 1024 * 1024;
 
 /** What would be found when the first connection is made, long after the start. */
-async function complainOfCertificates(file: string, path: Path, ground: Ground): Promise<void> {
+async function complainOfCertificates(file: string, path: ConfigPath, ground: ResolvedBase): Promise<void> {
   const read = await readTextFile(file, LARGEST_CERTIFICATES);
   if ('complaint' in read) ground.complain(path, `${file}: ${read.complaint}`);
   else if (!/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(read.text))
     ground.complain(path, `${file}: it holds no certificate in PEM`);
 }
 
-async function settleList(list: z.ZodArray, values: unknown[], path: Path, ground: Ground): Promise<unknown[]> {
+async function settleList(list: z.ZodArray, values: unknown[], path: ConfigPath, ground: ResolvedBase): Promise<unknown[]> {
   const { element } = list;
   if (!(element instanceof z.ZodType)) return values;
   return Promise.all(values.map((value, index) => resolveSettings(element, value, [...path, index], ground)));
@@ -48,13 +48,13 @@ async function settleList(list: z.ZodArray, values: unknown[], path: Path, groun
 async function settleBlock(
   block: z.ZodObject,
   value: Record<string, unknown>,
-  path: Path,
-  ground: Ground,
+  path: ConfigPath,
+  ground: ResolvedBase,
 ): Promise<Record<string, unknown>> {
   const settled = { ...value };
   for (const [key, schema] of entries(block)) {
-    if (isMarked(schema, 'secret')) await settleSecret(settled, key, unwrap(schema) instanceof z.ZodArray, path, ground);
-    const given = settled[key] ?? (isMarked(schema, 'path') ? defaultOf(schema) : undefined);
+    if (hasMark(schema, 'secret')) await settleSecret(settled, key, unwrap(schema) instanceof z.ZodArray, path, ground);
+    const given = settled[key] ?? (hasMark(schema, 'path') ? defaultOf(schema) : undefined);
     if (given === undefined) delete settled[key];
     else settled[key] = await resolveSettings(schema, given, [...path, key], ground);
   }
@@ -62,7 +62,13 @@ async function settleBlock(
 }
 
 /** Replaces `<key>_file` by what is in it; a list of secrets stands one a line. */
-async function settleSecret(block: Record<string, unknown>, key: string, isList: boolean, path: Path, ground: Ground): Promise<void> {
+async function settleSecret(
+  block: Record<string, unknown>,
+  key: string,
+  isList: boolean,
+  path: ConfigPath,
+  ground: ResolvedBase,
+): Promise<void> {
   const fileKey = `${key}_file`;
   const file = block[fileKey];
   delete block[fileKey];

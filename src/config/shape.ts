@@ -6,7 +6,7 @@ import { z } from 'zod';
 type Mark = 'secret' | 'path' | 'holds';
 
 /** A setting that holds a value, not a block of further settings. */
-export interface Setting {
+export interface SchemaSetting {
   path: string[];
   schema: z.ZodType;
 }
@@ -17,22 +17,22 @@ export function unwrap(schema: z.ZodType): z.ZodType {
   return inner ? unwrap(inner) : schema;
 }
 
-export function isMarked(schema: z.ZodType, mark: Mark): boolean {
+export function hasMark(schema: z.ZodType, mark: Mark): boolean {
   if ((schema.meta()?.[mark] ?? false) !== false) return true;
   const inner = unwrapOnce(schema);
-  return inner !== undefined && isMarked(inner, mark);
+  return inner !== undefined && hasMark(inner, mark);
 }
 
 /** Every key a block may hold, the `_file` spelling of its secrets included. */
 export function knownKeys(block: z.ZodObject): string[] {
-  return entries(block).flatMap(([key, schema]) => (isMarked(schema, 'secret') ? [key, `${key}_file`] : [key]));
+  return entries(block).flatMap(([key, schema]) => (hasMark(schema, 'secret') ? [key, `${key}_file`] : [key]));
 }
 
 /** The settings of a block and of the blocks within it. */
-export function settings(block: z.ZodObject, path: string[] = []): Setting[] {
+export function schemaSettings(block: z.ZodObject, path: string[] = []): SchemaSetting[] {
   return entries(block).flatMap(([key, schema]) => {
     const inner = unwrap(schema);
-    return inner instanceof z.ZodObject ? settings(inner, [...path, key]) : [{ path: [...path, key], schema }];
+    return inner instanceof z.ZodObject ? schemaSettings(inner, [...path, key]) : [{ path: [...path, key], schema }];
   });
 }
 

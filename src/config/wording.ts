@@ -1,7 +1,7 @@
 // Checks a value against a schema and words what is wrong, in a sentence an operator can act on. A schema's own wording goes first.
 
 import { z } from 'zod';
-import { type ReportIssue, didYouMean, type Path } from './issues.ts';
+import { type ConfigPath, didYouMean, type ReportIssue } from './issues.ts';
 import { knownKeys, unwrap } from './shape.ts';
 
 const KINDS: Record<string, string> = {
@@ -18,7 +18,7 @@ const KINDS: Record<string, string> = {
 export function check<Schema extends z.ZodObject>(
   schema: Schema,
   value: unknown,
-  path: Path,
+  path: ConfigPath,
   complain: ReportIssue,
 ): z.output<Schema> | undefined {
   const result = schema.safeParse(value, { error: wording });

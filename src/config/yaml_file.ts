@@ -1,11 +1,11 @@
 // Reads a YAML file into plain data and remembers where in the file everything stands. Nothing in the file can make it run code or grow without bound.
 
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
-import type { Path } from './issues.ts';
+import type { ConfigPath } from './issues.ts';
 import { readTextFile } from './text_file.ts';
 
 /** A place in the file, counted from 1. */
-export interface Position {
+export interface SourcePosition {
   line: number;
   col: number;
 }
@@ -14,16 +14,16 @@ export interface Position {
 export interface YamlFile {
   value: unknown;
   readable: boolean;
-  flaws: { position: Position | undefined; message: string }[];
+  flaws: { position: SourcePosition | undefined; message: string }[];
   /** The key or entry at the path, or the nearest one above it that the file has. */
-  positionOf(path: Path): Position;
+  positionOf(path: ConfigPath): SourcePosition;
 }
 
 const LARGEST_FILE = 1024 * 1024;
-const START: Position = { line: 1, col: 1 };
+const START: SourcePosition = { line: 1, col: 1 };
 
 /** What stands in for a file where there is none. */
-export const NO_FILE: YamlFile = { value: {}, readable: true, flaws: [], positionOf: () => START };
+export const EMPTY_FILE: YamlFile = { value: {}, readable: true, flaws: [], positionOf: () => START };
 
 export async function readYamlFile(file: string): Promise<YamlFile> {
   const read = await readTextFile(file, LARGEST_FILE);
@@ -38,7 +38,7 @@ function readYaml(text: string): YamlFile {
     position: lines.linePos(flaw.pos[0]),
     message: flawText(flaw, text),
   }));
-  const positionOf = (path: Path): Position => {
+  const positionOf = (path: ConfigPath): SourcePosition => {
     const offset = offsetOf(document, path);
     return offset === undefined ? START : lines.linePos(offset);
   };
@@ -64,7 +64,7 @@ function flawText({ code, message, pos }: YAMLError, text: string): string {
   return message.replace(/:? .*["'`].*$/s, '') || 'is not valid YAML';
 }
 
-function offsetOf(document: Document.Parsed, path: Path): number | undefined {
+function offsetOf(document: Document.Parsed, path: ConfigPath): number | undefined {
   let node: unknown = document.contents;
   let offset = isNode(node) ? node.range?.[0] : undefined;
   for (const key of path) {

@@ -3,7 +3,7 @@
 
 import type { z } from 'zod';
 import type { Clock } from './clock.ts';
-import type { Field, Values } from './form.ts';
+import type { FormField, FormValues } from './form.ts';
 import type { JsonObject } from './json.ts';
 
 /** A configured provider's name: type and id; several of a type are told apart by the id. */
@@ -69,7 +69,7 @@ export type ProviderStep =
   | {
       type: 'form';
       step_id: string;
-      data_schema: Field[];
+      data_schema: FormField[];
       errors: { base?: ProviderErrorCode } | null;
       description_placeholders?: Record<string, string>;
       /** Why it is an error, for the log and the audit event alone. */
@@ -109,7 +109,7 @@ export interface AuthProvider extends ProviderKey {
   /** What its groups are among ours; see group_mapping.ts. */
   groups?: GroupMapping | undefined;
   /** One text for all spellings of a group's name at this provider; absent: names are compared exactly. */
-  comparableGroup?: (name: string) => string;
+  normalizeGroupName?: (name: string) => string;
   /** Whether the mapping is applied again at each login, not only to new users. */
   sync_groups?: boolean | undefined;
   require_mfa: boolean;
@@ -125,7 +125,7 @@ export interface AuthProvider extends ProviderKey {
    * One step. `values` is null whenever the flow's step is shown; otherwise it fits the form that was shown,
    * or is what came back from elsewhere, `state` among it: that came back to this flow, of the rest nothing is known.
    */
-  step(request: { values: Values | null; state: JsonObject; context: StepContext }): Promise<ProviderStep>;
+  step(request: { values: FormValues | null; state: JsonObject; context: StepContext }): Promise<ProviderStep>;
 }
 
 /** The settings every provider has, beside its own. */
@@ -148,7 +148,7 @@ export function configuredProvider({ type, id, name, ...config }: CommonProvider
 }
 
 /** Hashing of passwords, bounded; see repository/password_hash.ts. */
-export interface PasswordHasher {
+export interface PasswordHashing {
   hash(password: string): Promise<string>;
   /** `outdated`: right, and worth hashing again with today's parameters. */
   verify(password: string, hash: string): Promise<{ ok: boolean; outdated: boolean }>;
@@ -165,7 +165,7 @@ export type UpstreamFetch = (
 /** What the parts below hand to providers; each uses the few it needs. */
 export interface ProviderDeps {
   clock: Clock;
-  hasher: PasswordHasher;
+  hasher: PasswordHashing;
   /** The local provider's logins. */
   localLogins: {
     find(username: string): Promise<{ username: string; password_hash: string } | undefined>;

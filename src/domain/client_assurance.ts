@@ -2,7 +2,7 @@
 // Asked before a code is issued without a page, and before a browser is redirected without one.
 import { type Client, isConfidential } from './client.ts';
 import { redirectUriMatches } from './redirect_uri.ts';
-import { hostOf, isThisMachine } from './registered_redirect_uri.ts';
+import { hostFromAuthority, isLoopbackHost } from './registered_redirect_uri.ts';
 import { parseUri } from './uri.ts';
 
 type Named = Pick<Client, 'client_id' | 'kind' | 'trusted' | 'token_endpoint_auth_method'>;
@@ -16,7 +16,7 @@ export function isOperatorRegistered({ kind }: Pick<Client, 'kind'>): boolean {
  * Whether the operator lets the client have codes without asking the person. A URL client's answer must then
  * go to its own origin, or be one of the companion apps' redirect URIs.
  */
-export function isTrusted(client: Named, redirect_uri: string): boolean {
+export function isTrustedClient(client: Named, redirect_uri: string): boolean {
   if (!client.trusted) return false;
   return isOperatorRegistered(client) || redirectUriMatches(client.client_id, redirect_uri);
 }
@@ -33,6 +33,6 @@ export function hasAssuredIdentity(client: Named, redirect_uri: string): boolean
 /** An http or https URL of another machine. */
 function isWebAddress(redirect_uri: string): boolean {
   const { scheme = '', authority = '' } = parseUri(redirect_uri) ?? {};
-  const host = hostOf(authority);
-  return /^https?$/.test(scheme) && host !== null && !isThisMachine(host);
+  const host = hostFromAuthority(authority);
+  return /^https?$/.test(scheme) && host !== null && !isLoopbackHost(host);
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CLIENT_PROFILES, type Client, RESPONSE_MODES } from './client.ts';
 import { FAPI2_DEFAULTS, fapi2Faults } from './fapi2.ts';
 import { isSpecialUse, parseAddress } from './network.ts';
-import { hostOf, isThisMachine, redirectUriIssue } from './registered_redirect_uri.ts';
+import { hostFromAuthority, isLoopbackHost, redirectUriIssue } from './registered_redirect_uri.ts';
 import { isScope, parseScope } from './scope.ts';
 import { parseUri } from './uri.ts';
 
@@ -14,7 +14,7 @@ const uris = z.array(uri).max(50);
 /** What a page links to; never a scheme that runs script. */
 const webUri = uri.refine((text) => {
   const { scheme, authority = '' } = parseUri(text) ?? {};
-  return scheme !== undefined && /^https?$/.test(scheme) && hostOf(authority) !== null;
+  return scheme !== undefined && /^https?$/.test(scheme) && hostFromAuthority(authority) !== null;
 }, 'must be an http or https URL');
 
 const name = z
@@ -60,7 +60,7 @@ export const clientFields = {
 };
 
 /** The same as a client says them of itself: a way to be answered that we do not know is nothing to refuse it for (RFC 7591 section 2). */
-export const ownFields = {
+export const selfDeclaredFields = {
   ...clientFields,
   response_modes: z
     .array(z.string().max(100))
@@ -202,10 +202,10 @@ function addressComplaints(client: ClientFields, { allow_private_addresses }: Cl
 /** Whether we may ask a server there as far as its URL tells; the address behind a name is judged when it is connected to. */
 export function isFetchable(text: string, allow_private_addresses: boolean): boolean {
   const { scheme, authority = '', fragment } = parseUri(text) ?? {};
-  const host = hostOf(authority);
+  const host = hostFromAuthority(authority);
   if (host === null || fragment !== undefined || text.includes('#')) return false;
-  if (scheme === 'http') return allow_private_addresses && isThisMachine(host);
-  const isInside = isThisMachine(host) || (parseAddress(host) !== null && isSpecialUse(host));
+  if (scheme === 'http') return allow_private_addresses && isLoopbackHost(host);
+  const isInside = isLoopbackHost(host) || (parseAddress(host) !== null && isSpecialUse(host));
   return scheme === 'https' && (allow_private_addresses || !isInside);
 }
 
@@ -215,7 +215,7 @@ function complainIf(is_wrong: boolean, field: string, message: string, index?: n
 }
 
 /** What is not said is as it is by default; what is said to be nothing is not said. */
-export function completeClient(
+export function withClientDefaults(
   given: { [Field in keyof ClientFields]?: ClientFields[Field] | undefined },
   defaults: Pick<ClientFields, 'scope' | 'token_endpoint_auth_method'>,
 ): ClientFields {

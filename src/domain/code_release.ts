@@ -1,10 +1,10 @@
 // The rule that decides whether an authorization code, or any token sent through the browser, may be issued.
 // Everything that issues one takes a CodeRelease, which only this file can make.
 import type { Client } from './client.ts';
-import { hasAssuredIdentity, isTrusted } from './client_assurance.ts';
+import { hasAssuredIdentity, isTrustedClient } from './client_assurance.ts';
 
 /** What the person did for this request, in this browser. */
-export type Act =
+export type UserAction =
   /** Filled in a form of the login page, which named the app: a password, a second factor, a passkey, a user chosen from a list. */
   | 'login_form'
   /** Pressed the button of the consent or device page, which names the app and where it sends them. */
@@ -15,7 +15,7 @@ export type Act =
 /** An app that the browser is sent to. */
 export interface AppRequest {
   receiver: 'app';
-  act: Act;
+  act: UserAction;
   client: Client;
   /** Null: a device, which polls for its tokens. */
   redirect_uri: string | null;
@@ -35,7 +35,7 @@ declare const released: unique symbol;
 
 /** Permission to issue one code, and why it was given. */
 export interface CodeRelease {
-  readonly basis: Exclude<Act, 'none'> | 'trusted_client' | 'earlier_consent' | 'json_caller' | 'own_page';
+  readonly basis: Exclude<UserAction, 'none'> | 'trusted_client' | 'earlier_consent' | 'json_caller' | 'own_page';
   readonly [released]: true;
 }
 
@@ -50,7 +50,7 @@ export function releaseCode(request: AppRequest | CallerRequest): CodeRelease | 
   const { act, client, redirect_uri, agreed_before } = request;
   if (act !== 'none') return release(act);
   if (redirect_uri === null) return null;
-  if (isTrusted(client, redirect_uri)) return release('trusted_client');
+  if (isTrustedClient(client, redirect_uri)) return release('trusted_client');
   return agreed_before && hasAssuredIdentity(client, redirect_uri) ? release('earlier_consent') : null;
 }
 

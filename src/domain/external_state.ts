@@ -7,6 +7,6 @@ export function newExternalState(flow_id: string): string {
 }
 
 /** The flow that it says it is of. */
-export function flowIdOf(state: string): string {
+export function flowIdFromState(state: string): string {
   return state.split('.', 1)[0] ?? '';
 }

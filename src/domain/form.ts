@@ -7,18 +7,18 @@
 type FieldKind = 'digits';
 
 /** One field of a form; the order of fields is the order on the page. */
-export type Field =
+export type FormField =
   | { type: 'string'; name: string; required?: boolean; optional?: boolean; kind?: FieldKind }
   | { type: 'select'; name: string; options: [value: string, label: string][]; required?: boolean; optional?: boolean };
 
 /** What a person sent for a step, before anything is known about it. */
-export type Input = Readonly<Record<string, unknown>>;
+export type FormInput = Readonly<Record<string, unknown>>;
 
 /** The values of a form's fields, all known to fit. */
-export type Values = Readonly<Record<string, string>>;
+export type FormValues = Readonly<Record<string, string>>;
 
 /** The fields as Home Assistant's front-end reads them. */
-export function wireFields(fields: readonly Field[]): Field[] {
+export function homeAssistantFields(fields: readonly FormField[]): FormField[] {
   return fields.map((field) => {
     if (field.type !== 'string') return field;
     const { kind: _, ...rest } = field;
@@ -33,7 +33,7 @@ const MAX_FIELD_LENGTH = 4096;
  * Fits input to a form: every required field there, each a string (for a select: one of its options), and nothing else.
  * Answers null when it does not fit (HA contract 3.6, step 5).
  */
-export function fitInput(fields: readonly Field[], input: Input): Values | null {
+export function parseFormInput(fields: readonly FormField[], input: FormInput): FormValues | null {
   const values: Record<string, string> = {};
   for (const name of Object.keys(input)) if (!fields.some((field) => field.name === name)) return null;
   for (const field of fields) {

@@ -31,7 +31,7 @@ export function compileRules(rules: readonly ForwardAuthRule[]): CompiledRules {
 }
 
 /** What a request demands of whoever sends it. */
-export interface Demand {
+export interface AccessRequirement {
   /** Nobody needs to be logged in. */
   is_public: boolean;
   /** Nor for a CORS preflight. */
@@ -44,7 +44,7 @@ export interface Demand {
  * What the rules demand for a path on a host, whichever way the path is read, with case and without; null: no rule lets anybody through.
  * Each reading adds to the demand, none takes away from it.
  */
-export function demandOf({ written, folded }: CompiledRules, host: string, uri: string): Demand | null {
+export function requirementFor({ written, folded }: CompiledRules, host: string, uri: string): AccessRequirement | null {
   const readings = pathNormalizations(uri);
   if (!readings) return null;
   const demand = { is_public: true, allows_preflight: true, groups: new Set<readonly string[]>() };
@@ -52,7 +52,7 @@ export function demandOf({ written, folded }: CompiledRules, host: string, uri: 
   return { ...demand, groups: [...demand.groups] };
 }
 
-type Collected = Omit<Demand, 'groups'> & { groups: Set<readonly string[]> };
+type Collected = Omit<AccessRequirement, 'groups'> & { groups: Set<readonly string[]> };
 
 /** False where no rule is about the path. */
 function addDemand(demand: Collected, rules: readonly ForwardAuthRule[], host: string, path: string): boolean {
@@ -74,7 +74,7 @@ export function isOwnPath(uri: string): boolean {
 }
 
 /** Whether a member of these groups satisfies it. */
-export function isMetBy(demand: Demand, group_ids: readonly string[]): boolean {
+export function satisfiesRequirement(demand: AccessRequirement, group_ids: readonly string[]): boolean {
   return demand.groups.every((any_of) => any_of.some((id) => group_ids.includes(id)));
 }
 

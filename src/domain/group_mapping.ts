@@ -3,7 +3,7 @@
 import type { AuthProvider, Identity } from './auth_provider.ts';
 import { ADMIN_GROUP } from './user.ts';
 
-type Mapped = Pick<AuthProvider, 'groups' | 'comparableGroup'>;
+type Mapped = Pick<AuthProvider, 'groups' | 'normalizeGroupName'>;
 
 /** Every group that the mapping can give or take away; other memberships are nobody's business but the owner's. */
 export function managedGroups({ groups = {} }: Pick<Mapped, 'groups'>): string[] {
@@ -11,9 +11,9 @@ export function managedGroups({ groups = {} }: Pick<Mapped, 'groups'>): string[]
 }
 
 /** Our groups for the provider's groups that the person is in. Names are compared as that provider compares them. */
-export function mappedGroups({ groups = {}, comparableGroup = exactly }: Mapped, identity: Pick<Identity, 'groups'>): string[] {
-  const names = new Set(identity.groups?.map(comparableGroup));
-  return unique(Object.entries(groups).flatMap(([name, ids]) => (names.has(comparableGroup(name)) ? ids : [])));
+export function mappedGroups({ groups = {}, normalizeGroupName = exactly }: Mapped, identity: Pick<Identity, 'groups'>): string[] {
+  const names = new Set(identity.groups?.map(normalizeGroupName));
+  return unique(Object.entries(groups).flatMap(([name, ids]) => (names.has(normalizeGroupName(name)) ? ids : [])));
 }
 
 /**
@@ -30,7 +30,7 @@ export function newUserGroups(
 }
 
 /** The groups that a login will put the person into. */
-export function groupsToCome(
+export function groupsAfterLogin(
   provider: Mapped & Pick<AuthProvider, 'sync_groups' | 'default_groups'>,
   identity: Pick<Identity, 'groups' | 'group_ids'>,
   { is_new }: { is_new: boolean },

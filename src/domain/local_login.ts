@@ -2,14 +2,14 @@
 import { COMMON_PASSWORDS } from './common_passwords.ts';
 import { AuthError } from './errors.ts';
 import { foldedUsername, isLikeAnId } from './profile.ts';
-import { isNormalisedUsername, newUsernameComplaint, normaliseUsername } from './user.ts';
+import { isNormalisedUsername, newUsernameIssue, normaliseUsername } from './user.ts';
 
 /** Most characters of a password; hashing a longer one would be work for nothing. */
 export const MAX_PASSWORD_LENGTH = 1024;
 
 /** Refuses a name that cannot be given to a login, in Home Assistant's words (HA contract 6.1). */
 export function requireNewUsername(username: string): void {
-  const complaint = newUsernameComplaint(username);
+  const complaint = newUsernameIssue(username);
   if (complaint !== null) throw new AuthError('invalid_format', complaint);
   if (isNormalisedUsername(username)) return;
   throw new AuthError(
@@ -20,7 +20,7 @@ export function requireNewUsername(username: string): void {
 
 /** The form in which a new username is stored. Throws `invalid_format`. */
 export function newUsername(text: string): string {
-  const complaint = newUsernameComplaint(text);
+  const complaint = newUsernameIssue(text);
   if (complaint !== null) throw new AuthError('invalid_format', complaint);
   const username = foldedUsername(text);
   if (isLikeAnId(username)) throw new AuthError('invalid_format', 'Username must not look like the id of a user');

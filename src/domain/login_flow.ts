@@ -1,7 +1,7 @@
 // The conversation in which a person logs in, and the pure rule that decides what comes next.
 
 import type { Identity, ProviderKey } from './auth_provider.ts';
-import type { Field, Values } from './form.ts';
+import type { FormField, FormValues } from './form.ts';
 import type { JsonObject } from './json.ts';
 
 export type FlowType = 'authorize' | 'link_user';
@@ -35,7 +35,7 @@ export interface LoginFlow extends ProviderKey {
   /** Null in the JSON dialect. */
   page: FlowPage | null;
   /** What came back from elsewhere, for a client of the JSON dialect to go on with. */
-  came_back: Values | null;
+  came_back: FormValues | null;
   version: number;
   created_at: Date;
   expires_at: Date;
@@ -50,7 +50,7 @@ export type FlowStep =
       flow_id: string;
       handler: [string, string | null];
       step_id: string;
-      data_schema: Field[];
+      data_schema: FormField[];
       errors: Record<string, string> | null;
       description_placeholders: Record<string, string> | null;
       last_step: null;

@@ -3,7 +3,7 @@
 
 import type { z } from 'zod';
 import type { ProviderKey } from './auth_provider.ts';
-import type { Field, Values } from './form.ts';
+import type { FormField, FormValues } from './form.ts';
 import type { JsonObject } from './json.ts';
 import type { Mailer } from './smtp_config.ts';
 
@@ -44,7 +44,7 @@ export type SetupStep =
   | {
       type: 'form';
       step_id: 'init' | 'setup';
-      data_schema: Field[];
+      data_schema: FormField[];
       errors: { base?: 'invalid_code' | 'invalid_target' };
       description_placeholders: Record<string, string>;
       state: JsonObject;
@@ -70,15 +70,15 @@ export interface MfaModule {
   /** Whether asking costs something outside, such as a message: limited like a wrong answer. */
   delivers: boolean;
   /** The form of step `mfa`. */
-  data_schema: Field[];
+  data_schema: FormField[];
   /** What the person is asked, when the form is first shown. */
   challenge(request: { enrolments: readonly Enrolment[]; now: Date }): Promise<MfaChallenge>;
-  verify(request: { enrolments: readonly Enrolment[]; state: JsonObject; values: Values; now: Date }): Promise<MfaVerdict>;
+  verify(request: { enrolments: readonly Enrolment[]; state: JsonObject; values: FormValues; now: Date }): Promise<MfaVerdict>;
   /** One step of enrolling. Without a `form` it begins; afterwards `values` fit the form that was shown. */
   setup(request: {
     user: MfaUser;
     enrolments: readonly Enrolment[];
-    shown: { form: SetupForm; values: Values } | null;
+    shown: { form: SetupForm; values: FormValues } | null;
     now: Date;
   }): Promise<SetupStep>;
   /** Where the factor can also be the only one. */
@@ -89,8 +89,8 @@ export interface MfaModule {
 export interface PasswordlessFactor {
   challenge(now: Date): Promise<{ state: JsonObject; description_placeholders: Record<string, string> }>;
   /** The device that an answer claims to come from; null for what is no answer. */
-  deviceOf(values: Values): string | null;
-  verify(request: { user_id: string; enrolment: Enrolment; state: JsonObject; values: Values; now: Date }): Promise<MfaVerdict>;
+  deviceOf(values: FormValues): string | null;
+  verify(request: { user_id: string; enrolment: Enrolment; state: JsonObject; values: FormValues; now: Date }): Promise<MfaVerdict>;
 }
 
 /** What a module may know of its surroundings. */
@@ -118,14 +118,14 @@ export interface MfaModuleType<Config extends CommonMfaModuleConfig = CommonMfaM
 }
 
 /** The name under which a factor that is the only one logs people in, as a provider would. */
-export function onlyFactorKey({ id, type }: Pick<MfaModule, 'id' | 'type'>): ProviderKey {
+export function passwordlessFactorKey({ id, type }: Pick<MfaModule, 'id' | 'type'>): ProviderKey {
   return { auth_provider_type: type, auth_provider_id: id === type ? null : id };
 }
 
 /** What a module answers to a code that is not the one. */
-export const WRONG: MfaVerdict = { ok: false };
+export const WRONG_CODE: MfaVerdict = { ok: false };
 
 /** An entered code without the blanks people put into it, full-width digits as plain ones; anything else stays and is wrong. */
-export function plainCode(text: string | undefined): string {
+export function normalizeCode(text: string | undefined): string {
   return (text ?? '').normalize('NFKC').replace(/[\s-]/g, '');
 }

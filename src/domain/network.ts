@@ -4,21 +4,21 @@ import { isIP } from 'node:net';
 import { memoize } from './memoize.ts';
 
 /** An IP address; `value` is its 32 or 128 bits. An IPv4-mapped IPv6 address stays IPv6 until someone calls `unmapped`. */
-export interface Address {
+export interface IpAddress {
   readonly family: 4 | 6;
   readonly value: bigint;
 }
 
 /** All addresses that share the first `prefix` bits with `address`; the other bits of `address` are zero. */
-export interface Network {
-  readonly address: Address;
+export interface IpNetwork {
+  readonly address: IpAddress;
   readonly prefix: number;
 }
 
 const MAPPED = 0xffffn;
 
 /** Reads one IPv4 or IPv6 address in its textual form, or answers null. Zone ids (`fe80::1%eth0`) are refused. */
-export function parseAddress(text: string): Address | null {
+export function parseAddress(text: string): IpAddress | null {
   if (text.includes('%')) return null;
   const family = isIP(text);
   if (family === 4) return { family, value: ipv4Value(text) };
@@ -27,13 +27,13 @@ export function parseAddress(text: string): Address | null {
 }
 
 /** The peer of a socket as one address: without the zone that Node adds to link-local peers, and IPv4 where it is IPv4-mapped. */
-export function peerAddress(text: string): Address | null {
+export function peerAddress(text: string): IpAddress | null {
   const address = parseAddress(text.replace(/%.*$/s, ''));
-  return address && unmapped(address);
+  return address && unmapIpv4(address);
 }
 
 /** The canonical text (RFC 5952): lower case, longest run of zeros shortened, IPv4-mapped with a dotted tail. */
-export function addressText({ family, value }: Address): string {
+export function addressText({ family, value }: IpAddress): string {
   if (family === 4) return ipv4Text(value);
   if (value >> 32n === MAPPED) return `::ffff:${ipv4Text(value & 0xffffffffn)}`;
   const groups = [...value.toString(16).padStart(32, '0').matchAll(/.{4}/g)].map(([group]) => Number.parseInt(group, 16).toString(16));
@@ -43,7 +43,7 @@ export function addressText({ family, value }: Address): string {
 }
 
 /** Reads `address/prefix` or a bare address (then exactly that one). Host bits must be zero; IPv4-mapped networks are refused. */
-export function parseNetwork(text: string): Network | null {
+export function parseNetwork(text: string): IpNetwork | null {
   const [, addressPart = '', prefixPart] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = parseAddress(addressPart);
   if (!address) return null;
@@ -55,19 +55,19 @@ export function parseNetwork(text: string): Network | null {
 }
 
 /** The canonical text of a network; always with its prefix. */
-export function networkText(network: Network): string {
+export function networkText(network: IpNetwork): string {
   return `${addressText(network.address)}/${network.prefix}`;
 }
 
 /** Whether the address lies in the network. As in Home Assistant, `::ffff:192.168.0.1` is not in `192.168.0.0/16`. */
-export function networkContains(network: Network, address: Address): boolean {
+export function networkContains(network: IpNetwork, address: IpAddress): boolean {
   if (network.address.family !== address.family) return false;
   const hostBits = BigInt(bitsOf(address) - network.prefix);
   return network.address.value >> hostBits === address.value >> hostBits;
 }
 
 /** The IPv4 form of an IPv4-mapped IPv6 address; any other address as it is. */
-export function unmapped(address: Address): Address {
+export function unmapIpv4(address: IpAddress): IpAddress {
   return isMapped(address) ? { family: 4, value: address.value & 0xffffffffn } : address;
 }
 
@@ -78,14 +78,14 @@ const LINK_LOCAL = networks('169.254.0.0/16', 'fe80::/10');
 /** Whether the address is this machine's own: 127/8, ::1 and ::ffff:127/104. */
 export function isLoopback(address: string): boolean {
   const parsed = parseAddress(address);
-  return parsed !== null && within(LOOPBACK, unmapped(parsed));
+  return parsed !== null && within(LOOPBACK, unmapIpv4(parsed));
 }
 
 /** Home Assistant's "local": loopback or private, also IPv4-mapped, or link-local. 100.64/10 is not, nor is what is no address. */
 export const isLocalAddress = memoize((address): boolean => {
   const parsed = parseAddress(address);
   if (!parsed) return false;
-  const plain = unmapped(parsed);
+  const plain = unmapIpv4(parsed);
   return within(LOOPBACK, plain) || within(PRIVATE, plain) || within(LINK_LOCAL, parsed);
 });
 
@@ -102,7 +102,7 @@ const NAT64 = networks('64:ff9b::/96');
 export function isSpecialUse(address: string): boolean {
   const parsed = parseAddress(address);
   if (!parsed) return true;
-  const target = within(NAT64, parsed) ? { family: 4 as const, value: parsed.value & 0xffffffffn } : unmapped(parsed);
+  const target = within(NAT64, parsed) ? { family: 4 as const, value: parsed.value & 0xffffffffn } : unmapIpv4(parsed);
   if (target.family === 4) return within(SPECIAL_IPV4, target);
   return !within(GLOBAL_UNICAST, target) || within(SPECIAL_IPV6, target);
 }
@@ -127,7 +127,7 @@ export function exemptAddresses(trusted_proxies: readonly string[]): (address: s
   };
 }
 
-function networks(...texts: string[]): readonly Network[] {
+function networks(...texts: string[]): readonly IpNetwork[] {
   return texts.map((text) => {
     const network = parseNetwork(text);
     if (!network) throw new Error(`not a network: ${text}`);
@@ -135,15 +135,15 @@ function networks(...texts: string[]): readonly Network[] {
   });
 }
 
-function within(list: readonly Network[], address: Address): boolean {
+function within(list: readonly IpNetwork[], address: IpAddress): boolean {
   return list.some((network) => networkContains(network, address));
 }
 
-function isMapped(address: Address): boolean {
+function isMapped(address: IpAddress): boolean {
   return address.family === 6 && address.value >> 32n === MAPPED;
 }
 
-function bitsOf(address: Address): number {
+function bitsOf(address: IpAddress): number {
   return address.family === 4 ? 32 : 128;
 }
 

@@ -7,7 +7,7 @@ import { AuthError } from './errors.ts';
 import type { StandardRequest } from './standard_request.ts';
 
 /** A logged-in browser, as far as the rule must know it. */
-export interface InteractionFacts {
+export interface InteractionInput {
   now: Date;
   session: { user_id: string; auth_time: Date; amr: readonly string[] } | null;
   /** The login was made for this very request. */
@@ -25,7 +25,7 @@ export interface InteractionFacts {
 export type Interaction = { next: 'login' | 'select_account' | 'consent' } | { next: 'grant'; release: CodeRelease };
 
 /** Throws what the client is told where nothing a person could do helps, or nobody may be asked. */
-export function nextInteraction(request: StandardRequest, facts: InteractionFacts): Interaction {
+export function nextInteraction(request: StandardRequest, facts: InteractionInput): Interaction {
   const is_silent = request.prompt.includes('none');
   if (!isReachable(request)) throw unmet();
   if (facts.session === null || needsLogin(request, facts.session, facts)) {
@@ -47,7 +47,7 @@ export function nextInteraction(request: StandardRequest, facts: InteractionFact
   return { next: 'consent' };
 }
 
-type Session = NonNullable<InteractionFacts['session']>;
+type Session = NonNullable<InteractionInput['session']>;
 
 /** OpenID Connect Core section 5.5.1: a condition, not a wish. */
 function isWantedSubject({ conditions: { subjects } }: StandardRequest, { user_id }: Session): boolean {
@@ -67,7 +67,7 @@ function unmet(): AuthError {
   return new AuthError('unmet_authentication_requirements', 'No login of this user is of the class that claims demands');
 }
 
-function needsLogin(request: StandardRequest, session: Session, facts: InteractionFacts): boolean {
+function needsLogin(request: StandardRequest, session: Session, facts: InteractionInput): boolean {
   const { prompt, max_age, conditions } = request;
   // One login answers every demand for one: a factor that the user has not got cannot be asked for for ever.
   if (facts.just_logged_in) return false;
@@ -79,7 +79,7 @@ function needsLogin(request: StandardRequest, session: Session, facts: Interacti
   return acr_values.length > 0 && acr_values.every((acr) => acr === '2') && !session.amr.includes('mfa');
 }
 
-function releaseOf(request: StandardRequest, { agreed, consent }: InteractionFacts): CodeRelease | null {
+function releaseOf(request: StandardRequest, { agreed, consent }: InteractionInput): CodeRelease | null {
   const { client, redirect_uri, prompt } = request;
   if (!agreed && prompt.includes('consent')) return null;
   const agreed_before = consent !== undefined && covers(consent, request);
@@ -88,7 +88,7 @@ function releaseOf(request: StandardRequest, { agreed, consent }: InteractionFac
 
 /** A client that asks for more, or for use elsewhere, or sends people elsewhere, is asked about again. */
 function covers(
-  consent: NonNullable<InteractionFacts['consent']>,
+  consent: NonNullable<InteractionInput['consent']>,
   { asked_scope, asked_resource, redirect_uri }: StandardRequest,
 ): boolean {
   if (!consent.redirect_uris.includes(redirect_uri)) return false;

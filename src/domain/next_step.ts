@@ -5,7 +5,7 @@ import type { MfaModule } from './mfa_module.ts';
 type Limited = Pick<MfaModule, 'id' | 'max_retries'>;
 
 /** What the rule must know beside the flow. */
-export interface StepFacts {
+export interface NextStepInput {
   now: Date;
   /** Whether a login at this provider is followed by the user's second factor. */
   support_mfa: boolean;
@@ -35,7 +35,7 @@ const MFA_WINDOW = 300;
 
 type Decisive = Pick<LoginFlow, 'flow_type' | 'identity' | 'mfa_module_id' | 'mfa_attempts' | 'created_at'>;
 
-export function nextStep(flow: Decisive, facts: StepFacts): NextStep {
+export function nextStep(flow: Decisive, facts: NextStepInput): NextStep {
   if (flow.identity === null) return { type: 'provider' };
   // A flow that only links a credential yields no tokens, so it asks for no second factor.
   if (flow.flow_type === 'link_user' || facts.mfa_passed) return { type: 'finish' };
@@ -44,7 +44,7 @@ export function nextStep(flow: Decisive, facts: StepFacts): NextStep {
   return facts.mfa_required && facts.offered.length > 0 ? enrol(flow, facts) : { type: 'finish' };
 }
 
-function prove(flow: Decisive, { enrolled, answering_mfa, now }: StepFacts): NextStep {
+function prove(flow: Decisive, { enrolled, answering_mfa, now }: NextStepInput): NextStep {
   const module = chosenModule(flow, enrolled);
   // A choice that is not among the enrolled ones (any more) is made again.
   if (!module) return { type: 'select_mfa_module' };
@@ -53,7 +53,7 @@ function prove(flow: Decisive, { enrolled, answering_mfa, now }: StepFacts): Nex
   return { type: 'mfa', mfa_module_id: module.id };
 }
 
-function enrol(flow: Decisive, { offered }: StepFacts): NextStep {
+function enrol(flow: Decisive, { offered }: NextStepInput): NextStep {
   const module = chosenModule(flow, offered);
   if (!module) return { type: 'mfa_setup_select' };
   if (isOverLimit(flow, module)) return { type: 'abort', reason: 'too_many_retry' };

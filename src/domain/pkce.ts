@@ -15,11 +15,11 @@ export function isCodeVerifier(text: string): boolean {
 }
 
 /** The challenge that belongs to a verifier (RFC 7636 section 4.2). */
-export function s256(verifier: string): string {
+export function s256Challenge(verifier: string): string {
   return sha256(verifier).toString('base64url');
 }
 
 /** Whether the verifier is the one behind the challenge. What is no verifier never is. */
 export function verifierMatches(verifier: string, challenge: string): boolean {
-  return isCodeVerifier(verifier) && safeEqual(s256(verifier), challenge);
+  return isCodeVerifier(verifier) && safeEqual(s256Challenge(verifier), challenge);
 }

@@ -1,7 +1,7 @@
 // A person's profile: what apps may learn of them beside their name, and the rules for what may be entered there.
 import { AuthError } from './errors.ts';
-import { foldCase, strip, withoutInvisible } from './text.ts';
-import { newUsernameComplaint } from './user.ts';
+import { foldCase, pythonStrip, withoutInvisible } from './text.ts';
+import { newUsernameIssue } from './user.ts';
 
 /** The profile as lists and apps see it. */
 export interface PersonProfile {
@@ -41,7 +41,7 @@ export function isEmail(text: string): boolean {
 
 /** The address without blanks around it, in Unicode form NFC. Throws `invalid_format`. */
 export function requireEmail(text: string): string {
-  const email = strip(text).normalize('NFC');
+  const email = pythonStrip(text).normalize('NFC');
   if (!isEmail(email)) throw new AuthError('invalid_format', 'The e-mail address is not valid');
   return email;
 }
@@ -101,7 +101,7 @@ export function suggestedUsername({ data, email, name }: ProviderNames): string 
   for (const text of called) {
     if (typeof text !== 'string') continue;
     const base = foldedUsername(withoutInvisible(text.slice(0, MAX_BASE).toWellFormed()));
-    if (newUsernameComplaint(base) === null && !isLikeAnId(base)) return base;
+    if (newUsernameIssue(base) === null && !isLikeAnId(base)) return base;
   }
   return null;
 }
@@ -114,7 +114,7 @@ export function usernameCandidates(base: string, user_id: string): string[] {
 
 /** The form in which new usernames are stored: stripped, Unicode form NFC, case-folded. */
 export function foldedUsername(text: string): string {
-  return foldCase(strip(text.normalize('NFC'))).normalize('NFC');
+  return foldCase(pythonStrip(text.normalize('NFC'))).normalize('NFC');
 }
 
 export function isLikeAnId(username: string): boolean {

@@ -41,7 +41,7 @@ export function acceptsRedirectUri(client_id: string, redirect_uri: string, publ
 }
 
 /** Joins the answer to the URI exactly as Home Assistant's page does (HA contract 3.3); its own query stays. The result is ASCII, fit for a header. */
-export function joinRedirect(redirect_uri: string, answer: { code: string; state?: string | null; storeToken?: boolean }): string {
+export function appendCode(redirect_uri: string, answer: { code: string; state?: string | null; storeToken?: boolean }): string {
   const separator = redirect_uri.includes('?') ? (redirect_uri.endsWith('&') ? '' : '&') : '?';
   const state = answer.state ? `&state=${encode(answer.state)}` : '';
   return `${asciiOnly(redirect_uri)}${separator}code=${encode(answer.code)}${state}${answer.storeToken ? '&storeToken=true' : ''}`;

@@ -18,24 +18,24 @@ export function redirectUriIssue(text: string, allow_http: boolean): string | nu
 }
 
 function webComplaint({ scheme, authority = '', path }: Uri, allow_http: boolean): string | null {
-  const host = hostOf(authority);
+  const host = hostFromAuthority(authority);
   if (host === null) return 'must name a host, and no user';
   // A browser would resolve these and go elsewhere than is read here.
   if (/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(path)) return 'must have no dot segments';
   // RFC 9700 section 2.6
-  if (scheme === 'http' && !allow_http && !isThisMachine(host))
+  if (scheme === 'http' && !allow_http && !isLoopbackHost(host))
     return 'must be https, unless it is loopback or allow_http_redirect_uris is on';
   return null;
 }
 
 /** The host of an authority without user, brackets and port; null where that is no host. */
-export function hostOf(authority: string): string | null {
+export function hostFromAuthority(authority: string): string | null {
   const [, name, address, port] = HOST_AND_PORT.exec(authority) ?? [];
   return Number(port ?? 0) > 65_535 ? null : (name ?? address ?? null);
 }
 
 /** Whether a host is loopback, by name or by address. */
-export function isThisMachine(host: string): boolean {
+export function isLoopbackHost(host: string): boolean {
   return host.toLowerCase() === 'localhost' || isLoopback(host);
 }
 

@@ -3,9 +3,9 @@
 import type { z } from 'zod';
 
 /** A rule, the field it is told at, and what is wrong when it does not hold. */
-export type Rule<Config> = [key: keyof Config & string, error: string, holds: (config: Config) => boolean];
+export type SchemaRule<Config> = [key: keyof Config & string, error: string, holds: (config: Config) => boolean];
 
-export function withRules<Schema extends z.ZodObject>(schema: Schema, rules: readonly Rule<z.output<Schema>>[]): Schema {
+export function withRules<Schema extends z.ZodObject>(schema: Schema, rules: readonly SchemaRule<z.output<Schema>>[]): Schema {
   return rules.reduce<Schema>(
     (ruled, [key, error, holds]) =>
       ruled.refine(holds as (config: unknown) => boolean, {

@@ -86,7 +86,7 @@ export function readRedirectUri(query: URLSearchParams): string {
 }
 
 /** How to answer; called once the redirect URI is known to be the client's, and before anything else is judged. */
-export function readTarget(
+export function readResponseTarget(
   query: URLSearchParams,
   redirect_uri: string,
   { response_modes }: Pick<Client, 'response_modes'>,

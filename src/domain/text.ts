@@ -6,14 +6,14 @@ const PYTHON_SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028
 const PYTHON_EDGES = new RegExp(`^${PYTHON_SPACE}+|(?<!${PYTHON_SPACE})${PYTHON_SPACE}+$`, 'g');
 
 /** Python's `str.strip()`. */
-export function strip(text: string): string {
+export function pythonStrip(text: string): string {
   return text.replace(PYTHON_EDGES, '');
 }
 
 /**
  * The readings of a typed text: as it came, else in Unicode form NFC. Machines differ in whether they send `ü` as one character or as two.
  */
-export function typedReadings(text: string): string[] {
+export function passwordVariants(text: string): string[] {
   const composed = text.normalize('NFC');
   return composed === text ? [text] : [text, composed];
 }

@@ -111,7 +111,7 @@ export interface AccessTokenClaims {
 }
 
 /** Which providers let people in from an address now, computed before a statement runs and handed to it. */
-export interface Admission {
+export interface PasswordlessAccess {
   /** `providerKeyText` of every provider that does. */
   providers: readonly string[];
   /** Why the others do not. */

@@ -20,7 +20,11 @@ export function newUpstreamLogin(reauthenticate: boolean, now: Date): Required<U
  * How the person proved it in this flow, as values of RFC 8176; empty where nothing was proven.
  * `auth_time` decides where that server says it, else whether it was asked for a new login.
  */
-export function provenMethods(amr: readonly string[], auth_time: unknown, { reauthenticate = false, started_at }: UpstreamLogin): string[] {
+export function verifiedMethods(
+  amr: readonly string[],
+  auth_time: unknown,
+  { reauthenticate = false, started_at }: UpstreamLogin,
+): string[] {
   const is_proven = typeof auth_time === 'number' ? auth_time >= (started_at ?? Number.POSITIVE_INFINITY) - CLOCK_SKEW : reauthenticate;
   if (!is_proven) return [];
   // The person was there, however that server checked it.

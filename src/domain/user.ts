@@ -1,6 +1,6 @@
 // A user: a person or a machine. Who is an administrator, who may authenticate now, and how the name of a login is compared.
 import { isLocalAddress, parseAddress } from './network.ts';
-import { foldCase, hasInvisible, strip } from './text.ts';
+import { foldCase, hasInvisible, pythonStrip } from './text.ts';
 
 /** A user as the row shows it. */
 export interface User {
@@ -41,7 +41,7 @@ const MAX_USERNAME_LENGTH = 256;
 
 /** The form in which names of local logins are stored and compared: stripped and case-folded. Inner blanks stay. */
 export function normaliseUsername(text: string): string {
-  return foldCase(strip(text));
+  return foldCase(pythonStrip(text));
 }
 
 export function isNormalisedUsername(text: string): boolean {
@@ -50,7 +50,7 @@ export function isNormalisedUsername(text: string): boolean {
 
 /** What keeps a text from being a user name, whatever its case; null if nothing does. */
 export function usernameComplaint(text: string): string | null {
-  if (strip(text) === '') return 'Username must not be empty';
+  if (pythonStrip(text) === '') return 'Username must not be empty';
   if (text.length > MAX_USERNAME_LENGTH) return `Username must not be longer than ${MAX_USERNAME_LENGTH} characters`;
   // NUL cannot be stored, a lone surrogate would be stored as another text, and line ends forge log lines.
   if (/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(text)) return 'Username must not contain control characters';
@@ -58,6 +58,6 @@ export function usernameComplaint(text: string): string | null {
 }
 
 /** What keeps a text from being given to somebody as a username. A login by an older name is not refused for invisible characters. */
-export function newUsernameComplaint(text: string): string | null {
+export function newUsernameIssue(text: string): string | null {
   return usernameComplaint(text) ?? (hasInvisible(text) ? 'Username must not contain invisible characters' : null);
 }

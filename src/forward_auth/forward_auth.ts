@@ -4,11 +4,11 @@
 import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { compileRules, demandOf, type ForwardAuthRule, isMetBy } from '../domain/forward_auth_rule.ts';
+import { compileRules, type ForwardAuthRule, requirementFor, satisfiesRequirement } from '../domain/forward_auth_rule.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import type { AccessTokenClaims } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
-import type { HostSessionRepository, VisitorRow } from '../repository/host_sessions.ts';
+import type { HostSessionRepository, HostSessionUser } from '../repository/host_sessions.ts';
 import type { UserFacts } from '../repository/user_facts.ts';
 import type { AccessTokens } from '../tokens/access_token.ts';
 
@@ -62,7 +62,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
   // Never by what a request says: a code must not travel in the clear.
   const originOf = (host: string) => `${new URL(public_url).protocol}//${host}`;
 
-  async function byCookie(cookie: string, host: string): Promise<VisitorRow | undefined> {
+  async function byCookie(cookie: string, host: string): Promise<HostSessionUser | undefined> {
     if (cookie.length > MAX_COOKIE_LENGTH) return undefined;
     const now = clock();
     const [found] = await hostSessions.findVisitor({ id_hash: sha256(cookie), host, now, idle });
@@ -70,7 +70,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
     return found;
   }
 
-  async function byAccessToken(token: string, host: string): Promise<VisitorRow | undefined> {
+  async function byAccessToken(token: string, host: string): Promise<HostSessionUser | undefined> {
     const claims = accessTokens.read(token, { for_anyone: true });
     if (!claims?.refresh_token_id || claims.cnf) return undefined;
     const [found] = await hostSessions.findBearer({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });
@@ -84,8 +84,9 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
     return [aud].flat().some((audience) => meant.includes(audience));
   }
 
-  async function find({ cookie, access_token, host, remote_address }: ForwardAuthRequest): Promise<VisitorRow | undefined> {
-    const may = (found: VisitorRow | undefined) => (found && refusalToAuthenticate(found, remote_address) === null ? found : undefined);
+  async function find({ cookie, access_token, host, remote_address }: ForwardAuthRequest): Promise<HostSessionUser | undefined> {
+    const may = (found: HostSessionUser | undefined) =>
+      found && refusalToAuthenticate(found, remote_address) === null ? found : undefined;
     const visitor = cookie === null ? undefined : may(await byCookie(cookie, host));
     if (visitor || access_token === null) return visitor;
     return may(await byAccessToken(access_token, host));
@@ -99,12 +100,12 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
 
     /** One statement, where a cookie is shown that is good. A use is noted once a minute. */
     async check(visit: ForwardAuthRequest): Promise<ForwardAuthDecision> {
-      const demand = demandOf(compiled, visit.host, visit.uri);
+      const demand = requirementFor(compiled, visit.host, visit.uri);
       if (!demand) return { allowed: false };
       if (demand.is_public || (demand.allows_preflight && visit.is_preflight === true)) return { allowed: true, visitor: null };
       const found = await find(visit);
       if (!found) return { allowed: false };
-      if (isMetBy(demand, found.group_ids)) return { allowed: true, visitor: visitorOf(found) };
+      if (satisfiesRequirement(demand, found.group_ids)) return { allowed: true, visitor: visitorOf(found) };
       const { error_ref, remote_address, host } = visit;
       audit.record({
         ...{ type: 'host_session.refused', outcome: 'refused', error_ref, remote_address, actor_user_id: found.user_id },
@@ -116,9 +117,9 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
     /** A code with which the browser that has this session, and asked the host before, gets a cookie there. Throws `access_denied`. */
     async issueCode(session: { sid: string; user_id: string }, wish: { host: string; uri: string; browser_hash: Buffer }): Promise<string> {
       const { host, uri, browser_hash } = wish;
-      const demand = demandOf(compiled, host, uri);
+      const demand = requirementFor(compiled, host, uri);
       const facts = await userFacts.find(session.user_id);
-      if (!demand || !facts || !isMetBy(demand, facts.group_ids))
+      if (!demand || !facts || !satisfiesRequirement(demand, facts.group_ids))
         throw new AuthError('access_denied', 'No access to this host', { detail: `${host}: no rule lets this person in` });
       const code = randomToken('lk_hc_');
       const now = clock();
@@ -139,6 +140,6 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
   };
 }
 
-function visitorOf({ user_id, username, name, email, group_ids }: VisitorRow): ForwardedIdentity {
+function visitorOf({ user_id, username, name, email, group_ids }: HostSessionUser): ForwardedIdentity {
   return { user: username ?? user_id, name, email, group_ids };
 }

@@ -6,11 +6,11 @@ import { isConfidential } from '../domain/client.ts';
 import { addSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress } from '../domain/network.ts';
-import { isCodeVerifier, s256 } from '../domain/pkce.ts';
+import { isCodeVerifier, s256Challenge } from '../domain/pkce.ts';
 import { randomId } from '../domain/secret.ts';
-import { type Admission, type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
+import { type Authorization, HOME_ASSISTANT, type PasswordlessAccess } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
-import type { Miss, Proof, Redeemed, Redemption } from '../repository/authorization_codes.ts';
+import type { Proof, RedeemedCode, Redemption, RedemptionFailure } from '../repository/authorization_codes.ts';
 import { authorizationCodeHash, isStandardCode } from '../tokens/authorization_code.ts';
 import { type Grant, type GrantDeps, type GrantRequest, type GrantType, lifetimesFor, rotatingSecret } from '../tokens/grant.ts';
 import { newRefreshToken } from '../tokens/refresh_token.ts';
@@ -35,7 +35,7 @@ function create(deps: GrantDeps): Grant {
   }
 
   /** The code is gone, and bore nothing. */
-  function refuseUser(redeemed: Redeemed, request: GrantRequest): AuthError {
+  function refuseUser(redeemed: RedeemedCode, request: GrantRequest): AuthError {
     const { remote_address, admission, client } = request;
     const reason = refusalToAuthenticate(redeemed, remote_address) ?? grantRefusal(redeemed, admission);
     audit.record(event('authorization_code.refused', request, redeemed.user_id, { reason }));
@@ -92,12 +92,12 @@ function create(deps: GrantDeps): Grant {
 }
 
 /** Why the user, who may authenticate, got no grant. */
-function grantRefusal(redeemed: Redeemed, admission: Admission): string {
+function grantRefusal(redeemed: RedeemedCode, admission: PasswordlessAccess): string {
   if (!redeemed.is_in_session) return 'The session has ended';
   return admission.providers.includes(providerKeyText(redeemed)) ? 'User may not use this client' : admission.refusal(redeemed);
 }
 
-function standardFacts({ scope, resource, nonce, claims, sid }: Redeemed, proof: Proof) {
+function standardFacts({ scope, resource, nonce, claims, sid }: RedeemedCode, proof: Proof) {
   const { dpop_jkt } = proof;
   const facts = { scope, resource: proof.resource ?? resource, nonce, claims, sid, dpop_jkt };
   return { profile: 'standard', ...facts, ha_auth_provider: null } as const satisfies Partial<Authorization>;
@@ -118,11 +118,11 @@ function readProof({ parameters, client_id, client, dpop_jkt }: GrantRequest, ow
 /** The challenge that a verifier answers; the empty text, which none is, when it is no verifier. Sent empty is not sent (RFC 6749 section 3.2). */
 function challengeOf(code_verifier: string | undefined): string | null {
   if (!code_verifier) return null;
-  return isCodeVerifier(code_verifier) ? s256(code_verifier) : '';
+  return isCodeVerifier(code_verifier) ? s256Challenge(code_verifier) : '';
 }
 
 /** HA contract 3.7: what may have been a code once is told apart for us, not for the client. */
-function homeAssistantMissError(reason: Miss['reason']): AuthError {
+function homeAssistantMissError(reason: RedemptionFailure['reason']): AuthError {
   const options = { detail: reason };
   if (reason === 'verifier_missing') return new AuthError('invalid_request', 'Code verifier required', options);
   // RFC 9700 section 2.1.1: a verifier without a challenge is a downgrade.
@@ -134,7 +134,7 @@ function homeAssistantMissError(reason: Miss['reason']): AuthError {
 }
 
 /** RFC 6749 section 5.2, RFC 8707 section 2. */
-function missError(reason: Miss['reason']): AuthError {
+function missError(reason: RedemptionFailure['reason']): AuthError {
   const options = { detail: reason };
   if (reason === 'resource') return new AuthError('invalid_target', 'resource was not granted', options);
   if (reason.startsWith('verifier')) return new AuthError('invalid_grant', 'The code verifier does not fit', options);

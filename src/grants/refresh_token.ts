@@ -7,7 +7,7 @@ import { AuthError } from '../domain/errors.ts';
 import { isLocalAddress } from '../domain/network.ts';
 import { type Authorization, HOME_ASSISTANT } from '../domain/token.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
-import type { Rotated, Rotation, RotationMiss } from '../repository/refresh_token_rotation.ts';
+import type { Rotated, RotationFailure, RotationRequest } from '../repository/refresh_token_rotation.ts';
 import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { Grant, GrantDeps, GrantRequest, GrantType } from '../tokens/grant.ts';
 import { isRotatingToken, refreshTokenHash } from '../tokens/refresh_token.ts';
@@ -41,7 +41,7 @@ function create(deps: GrantDeps): Grant {
     const presented = rotatingTokens.read(refresh_token);
     if (!presented) throw await refuse(request, presented, { reason: 'unknown', user_id: null });
     const { parameters, remote_address, admission, dpop_jkt } = request;
-    const wanted: Rotation = {
+    const wanted: RotationRequest = {
       client_id: client.client_id,
       allowed_group_ids: client.allowed_group_ids,
       is_trusted: client.trusted,
@@ -64,7 +64,11 @@ function create(deps: GrantDeps): Grant {
   }
 
   /** A token that was used before, by whoever it was, ends its grant (RFC 9700 section 4.14.2). Everything else changes nothing. */
-  async function refuse(request: GrantRequest, presented: ReturnType<typeof rotatingTokens.read>, miss: RotationMiss): Promise<AuthError> {
+  async function refuse(
+    request: GrantRequest,
+    presented: ReturnType<typeof rotatingTokens.read>,
+    miss: RotationFailure,
+  ): Promise<AuthError> {
     const { reason, user_id } = miss;
     const refresh_token_id = user_id === null ? null : (presented?.id ?? null);
     if (presented && reason === 'replayed') {
@@ -112,7 +116,7 @@ function homeAssistantAuthorization({ id, user_id, client_id, access_token_expir
 }
 
 /** A narrower scope is this access token's alone: the grant keeps what it has (RFC 6749 section 6). */
-function standardAuthorization(rotated: Rotated, wanted: Rotation, client: Client, refresh_token: string | null): Authorization {
+function standardAuthorization(rotated: Rotated, wanted: RotationRequest, client: Client, refresh_token: string | null): Authorization {
   const { user_id, access_token_expiration, auth_time, amr, claims, sid } = rotated;
   return {
     profile: 'standard',
@@ -129,7 +133,7 @@ function standardAuthorization(rotated: Rotated, wanted: Rotation, client: Clien
   };
 }
 
-function missError(reason: RotationMiss['reason']): AuthError {
+function missError(reason: RotationFailure['reason']): AuthError {
   const options = { detail: reason };
   if (reason === 'scope') return new AuthError('invalid_scope', 'scope is wider than what was granted', options);
   if (reason === 'resource') return new AuthError('invalid_target', 'resource was not granted', options);

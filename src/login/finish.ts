@@ -4,7 +4,7 @@
 import type { Audit, AuditEvent } from '../domain/audit_event.ts';
 import { type AuthProvider, type Identity, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
-import { type Act, type CodeRelease, releaseCode } from '../domain/code_release.ts';
+import { type CodeRelease, releaseCode, type UserAction } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
 import { isOwnLogin } from '../domain/own_login.ts';
@@ -14,9 +14,9 @@ import type { AuthorizationCodeRepository, NewAuthorizationCode } from '../repos
 import type { FinishedLoginRepository } from '../repository/finish_login.ts';
 import type { LoginFlowRepository } from '../repository/login_flows.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
-import { entryStep, signedInStep } from './flow_step.ts';
+import { entryStep, sessionStep } from './flow_step.ts';
 import { unknownFlow } from './flow_store.ts';
-import { blocked, type Resolved, type ResolveUser } from './resolve_user.ts';
+import { blockedError, type ResolvedUser, type ResolveUser } from './resolve_user.ts';
 
 /** A flow at its end, and the request that brought it there. */
 interface Ending {
@@ -26,7 +26,7 @@ interface Ending {
   provider: AuthProvider;
   identity: Identity;
   /** What the person did in this very request. */
-  act: Act;
+  act: UserAction;
   /** A second factor is demanded and has not been proven. */
   mfa_missing: boolean;
   /** Of this very request: it decides, not the one of the start (HA contract 3.6a). */
@@ -61,9 +61,9 @@ export interface FinishDeps {
   public_url: string;
 }
 
-export type Finish = (ending: Ending) => Promise<{ step: FlowStep; login?: LoggedIn }>;
+export type FinishLogin = (ending: Ending) => Promise<{ step: FlowStep; login?: LoggedIn }>;
 
-export function createFinish(deps: FinishDeps): Finish {
+export function createFinish(deps: FinishDeps): FinishLogin {
   const { resolveUser, clientPages, clientDirectory, loginFlows, finishLogin, authorizationCodes, clock, audit } = deps;
 
   function note(ending: Ending, event: Pick<AuditEvent, 'type' | 'outcome' | 'target_user_id' | 'detail'>): void {
@@ -81,7 +81,8 @@ export function createFinish(deps: FinishDeps): Finish {
   /** Whether people may log in to the app; asked for those who may log in, so that nobody else can put one on the owner's list. */
   async function judgeClient({ client_id, remote_address }: Ending): Promise<void> {
     const admission = await clientDirectory.admissionOfUrl(client_id, remote_address);
-    if (admission !== 'admitted') throw blocked(admission === 'pending' ? 'App is waiting for approval' : 'App is not allowed', client_id);
+    if (admission !== 'admitted')
+      throw blockedError(admission === 'pending' ? 'App is waiting for approval' : 'App is not allowed', client_id);
   }
 
   /** Whose code it will be. */
@@ -125,7 +126,7 @@ export function createFinish(deps: FinishDeps): Finish {
     const release = releaseOf(ending);
     if (release !== null) return entryStep(ending.flow, await trade(ending, subject, how, release));
     if (ending.stored && !(await loginFlows.take(ending.flow))) throw unknownFlow();
-    return signedInStep(ending.flow);
+    return sessionStep(ending.flow);
   }
 
   async function succeed(ending: Ending) {
@@ -155,8 +156,8 @@ export function createFinish(deps: FinishDeps): Finish {
   };
 }
 
-function judgeUser({ flow, remote_address, mfa_missing }: Ending, user: Resolved['user']): void {
+function judgeUser({ flow, remote_address, mfa_missing }: Ending, user: ResolvedUser['user']): void {
   const refusal = refusalToAuthenticate(user, remote_address);
-  if (refusal !== null) throw blocked(refusal, `user ${user.id}`);
-  if (mfa_missing && flow.flow_type !== 'link_user') throw blocked('A second factor is required');
+  if (refusal !== null) throw blockedError(refusal, `user ${user.id}`);
+  if (mfa_missing && flow.flow_type !== 'link_user') throw blockedError('A second factor is required');
 }

@@ -1,6 +1,6 @@
 // Steps as clients see them (HA contract section 5): every key is there, also when it says nothing.
 import type { ProviderStep } from '../domain/auth_provider.ts';
-import type { Field } from '../domain/form.ts';
+import type { FormField } from '../domain/form.ts';
 import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
 
 type Named = Pick<LoginFlow, 'id' | 'auth_provider_type' | 'auth_provider_id'>;
@@ -14,7 +14,7 @@ function opening({ id, auth_provider_type, auth_provider_id }: Named): { flow_id
 /** The form of a provider or a second factor. */
 export interface StepForm {
   step_id: string;
-  data_schema: Field[];
+  data_schema: FormField[];
   errors: { base?: string } | null;
   description_placeholders?: Record<string, string>;
 }
@@ -38,6 +38,6 @@ export function entryStep(flow: Named, result: string): FlowStep {
 }
 
 /** The end of a page's flow that gives a session and no code. */
-export function signedInStep(flow: Named): FlowStep {
+export function sessionStep(flow: Named): FlowStep {
   return { type: 'signed_in', ...opening(flow) };
 }

@@ -4,8 +4,8 @@ import { type AuthProvider, providerKeyText, providerPath } from '../domain/auth
 import { isAcceptedClientId } from '../domain/client_id.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { flowIdOf } from '../domain/external_state.ts';
-import type { Input, Values } from '../domain/form.ts';
+import { flowIdFromState } from '../domain/external_state.ts';
+import type { FormInput, FormValues } from '../domain/form.ts';
 import type { FlowPage, FlowType, LoginFlow } from '../domain/login_flow.ts';
 import type { RowQuotas } from '../domain/row_quota.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
@@ -40,7 +40,7 @@ export interface StartRequest extends From {
 
 export interface SubmitRequest extends From {
   flow_id: string;
-  input: Input;
+  input: FormInput;
 }
 
 /** A person who comes back from elsewhere. */
@@ -48,7 +48,7 @@ export interface ResumeRequest extends Omit<From, 'client_id' | 'browser_hash' |
   /** The provider, as the path names it. */
   provider: string;
   /** What came with the person. */
-  parameters: Values;
+  parameters: FormValues;
   /** Null: a browser without a pre-login cookie. */
   browser_hash: Buffer | null;
 }
@@ -90,7 +90,7 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
       const provider = providers.get(providerKeyText({ auth_provider_type: auth_provider_type ?? '', auth_provider_id }));
       const is_known = provider?.auth_provider_id === auth_provider_id && !(flow_type === 'link_user' && provider.is_unlisted);
       if (!provider || !is_known) throw new AuthError('invalid_handler', 'Invalid handler specified');
-      const refusal = provider.refusal(provenAddress(request));
+      const refusal = provider.refusal(trustedAddress(request));
       if (refusal !== null) throw new AuthError('invalid_handler', 'Invalid handler specified', { detail: refusal });
       if (!isStorable(redirect_uri)) throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI');
       const now = clock();
@@ -125,7 +125,7 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
     /** The flow that a person comes back to from its provider, if that is still awaited, in the browser or from the address that began it. */
     async findAwaited({ provider: path, parameters, browser_hash, ...from }: ResumeRequest): Promise<FlowContext> {
       const { state = '' } = parameters;
-      const id = flowIdOf(state);
+      const id = flowIdFromState(state);
       const [flow] = isFlowId(id) ? await loginFlows.find({ id, now: clock() }) : [];
       const provider = flow && providers.get(providerKeyText(flow));
       if (!provider || providerPath(provider) !== path || !isAwaited(flow, state)) throw unknownFlow();
@@ -165,7 +165,7 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
 }
 
 /** The address that providers judge. */
-export function provenAddress({ proven_address, remote_address }: Pick<From, 'proven_address' | 'remote_address'>): string {
+export function trustedAddress({ proven_address, remote_address }: Pick<From, 'proven_address' | 'remote_address'>): string {
   return proven_address ?? remote_address;
 }
 

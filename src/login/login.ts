@@ -10,23 +10,23 @@ import {
   type StepContext,
 } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { Act } from '../domain/code_release.ts';
+import type { UserAction } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
-import { fitInput, type Input, type Values } from '../domain/form.ts';
+import { type FormInput, type FormValues, parseFormInput } from '../domain/form.ts';
 import type { FlowPage, FlowStep, FlowType } from '../domain/login_flow.ts';
 import type { RowQuotas } from '../domain/row_quota.ts';
 import type { LoginFlowRepository } from '../repository/login_flows.ts';
-import type { Finish, LoggedIn } from './finish.ts';
+import type { FinishLogin, LoggedIn } from './finish.ts';
 import { createFlowLock } from './flow_lock.ts';
 import { abortStep, externalStep, formStep } from './flow_step.ts';
 import {
-  type StartRequest,
-  type ResumeRequest,
   createFlowStore,
-  provenAddress,
-  type SubmitRequest,
-  unknownFlow,
   type FlowContext,
+  type ResumeRequest,
+  type StartRequest,
+  type SubmitRequest,
+  trustedAddress,
+  unknownFlow,
 } from './flow_store.ts';
 import type { KnownDevices } from './known_devices.ts';
 import type { MfaOutcome, MfaStep } from './mfa_step.ts';
@@ -47,7 +47,7 @@ export interface LoginDeps {
   providers: ReadonlyMap<string, AuthProvider>;
   loginFlows: LoginFlowRepository;
   rowQuotas: RowQuotas;
-  finish: Finish;
+  finish: FinishLogin;
   mfaStep: MfaStep;
   throttle: Pick<Throttle, 'attempt'>;
   knownDevices: Pick<KnownDevices, 'mayGuess'>;
@@ -86,12 +86,12 @@ export function createLogin(deps: LoginDeps) {
     return await take(visit, step, 'none', keep || 'state' in step);
   }
 
-  async function answer(found: FlowContext, input: Input): Promise<LoginResult> {
+  async function answer(found: FlowContext, input: FormInput): Promise<LoginResult> {
     if (mfaStep.isAt(found.flow)) return await settle(found, await mfaStep.answer(found, input), 'login_form');
     if (found.flow.came_back) return await goOn(found, found.flow.came_back);
     const shown = await ask(found, null);
     if (shown.type !== 'form') return await take(found, shown, 'none', true);
-    const values = fitInput(shown.data_schema, input);
+    const values = parseFormInput(shown.data_schema, input);
     if (values === null) throw new AuthError('invalid_input', 'User input malformed');
     const visit = await visits.noteTyped(found);
     let counted = false;
@@ -104,7 +104,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** What came back is good for one attempt: whoever takes the flow makes it, and stores it again if it is not over then. */
-  async function goOn(visit: FlowContext, came_back: Values): Promise<LoginResult> {
+  async function goOn(visit: FlowContext, came_back: FormValues): Promise<LoginResult> {
     if (!(await loginFlows.take(visit.flow))) throw unknownFlow();
     const taken = { ...visit, stored: false, flow: { ...visit.flow, came_back: null, version: visit.flow.version + 1 } };
     const step = await ask(taken, came_back);
@@ -113,16 +113,16 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** One step of the provider. `onAttempt` is told when it looks at a guess, which is counted then. */
-  async function ask(visit: FlowContext, values: Values | null, onAttempt = () => {}): Promise<ProviderStep> {
+  async function ask(visit: FlowContext, values: FormValues | null, onAttempt = () => {}): Promise<ProviderStep> {
     const { flow, provider, from } = visit;
-    if (provider.refusal(provenAddress(from)) !== null) return { type: 'abort', reason: 'not_allowed' };
+    if (provider.refusal(trustedAddress(from)) !== null) return { type: 'abort', reason: 'not_allowed' };
     const attempt: StepContext['attempt'] = (name, guess) => {
       onAttempt();
       return attemptFor(visit, name, guess);
     };
     const back = `${callback_url}/${providerPath(provider)}`;
     const { reauthenticate = false } = from;
-    const context = { flow_id: flow.id, remote_address: provenAddress(from), callback_url: back, reauthenticate, attempt };
+    const context = { flow_id: flow.id, remote_address: trustedAddress(from), callback_url: back, reauthenticate, attempt };
     return await provider.step({ values, state: flow.provider_state, context });
   }
 
@@ -140,7 +140,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** Makes of a provider's step what the client sees, and of the flow what the next request must know. */
-  async function take(visit: FlowContext, step: ProviderStep, act: Act, keep: boolean): Promise<LoginResult> {
+  async function take(visit: FlowContext, step: ProviderStep, act: UserAction, keep: boolean): Promise<LoginResult> {
     if (step.type === 'identity') return await identified(visit, step.identity, act);
     if (step.type === 'abort') return await abort(visit, step.reason);
     if (keep) await visits.remember(visit, { ...visit.flow, step_id: step.step_id, provider_state: step.state ?? {} });
@@ -148,7 +148,7 @@ export function createLogin(deps: LoginDeps) {
     return { step: shown, failed: false, ...(keep && { is_stored: true }) };
   }
 
-  async function identified(visit: FlowContext, identity: Identity, act: Act): Promise<LoginResult> {
+  async function identified(visit: FlowContext, identity: Identity, act: UserAction): Promise<LoginResult> {
     // What a provider says of its own second factors is not what we mean by one.
     const amr = visit.provider.is_multi_factor ? identity.amr : identity.amr.filter((method) => method !== 'mfa');
     const known = { ...visit, flow: { ...visit.flow, identity: { ...identity, amr } } };
@@ -156,7 +156,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** `read`: the flow as it was before this request. */
-  async function settle(visit: FlowContext, outcome: MfaOutcome, act: Act, read = visit.flow): Promise<LoginResult> {
+  async function settle(visit: FlowContext, outcome: MfaOutcome, act: UserAction, read = visit.flow): Promise<LoginResult> {
     if (outcome.type === 'abort') return { ...(await abort(visit, outcome.reason)), failed: outcome.failed };
     if (outcome.type === 'form') {
       await visits.remember({ ...visit, flow: read }, outcome.flow);
@@ -200,7 +200,7 @@ export function createLogin(deps: LoginDeps) {
     open: async (request: StartRequest): Promise<LoginResult> => show(visits.start(request), false),
 
     /** The answer to a preview; stores a flow only if that did not end it. */
-    submitFirst: async ({ input, ...request }: StartRequest & { input: Input }): Promise<LoginResult> =>
+    submitFirst: async ({ input, ...request }: StartRequest & { input: FormInput }): Promise<LoginResult> =>
       answer(visits.start(request), input),
 
     /** The answer to a stored flow's step (HA contract 3.6). */

@@ -1,5 +1,5 @@
 // Which user a login would be or become, by looking alone: what resolve_user.ts, new_users.ts and sync_groups.ts would do. Called by try_provider.ts.
-import { personOf } from '../accounts/new_users.ts';
+import { newPersonFrom } from '../accounts/new_users.ts';
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
 import { refusalToAuthenticate } from '../domain/user.ts';
@@ -56,7 +56,7 @@ export function createLoginPreview({ credentials, users }: LoginPreviewDeps): Lo
     if (found) return await known(provider, identity, remote_address, found, credential !== undefined);
     if (identity.user_id !== undefined) return refused('User is not active');
     if (provider.new_users === 'refuse') return refused('New users are not allowed');
-    const { is_pending: _, ...person } = personOf(provider, identity);
+    const { is_pending: _, ...person } = newPersonFrom(provider, identity);
     return { outcome: 'new_user', user: { id: null, ...person }, refusal: refusalToAuthenticate(person, remote_address) };
   };
 }

@@ -1,18 +1,18 @@
 // The steps of a login after the provider is satisfied (HA contract 5.1): which second factor, its answer, or the enrolling of one where one is
 // demanded and there is none. What comes next is decided by domain/next_step.ts; here it is asked, judged and put into the flow.
-import type { Enrol } from '../accounts/enrol.ts';
+import type { EnrolFactor } from '../accounts/enrol.ts';
 import type { Factor, Factors } from '../accounts/factors.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { type Field, fitInput, type Input, type Values } from '../domain/form.ts';
-import { groupsToCome } from '../domain/group_mapping.ts';
+import { type FormField, type FormInput, type FormValues, parseFormInput } from '../domain/form.ts';
+import { groupsAfterLogin } from '../domain/group_mapping.ts';
 import type { LoginFlow } from '../domain/login_flow.ts';
 import type { MfaModule, SetupForm, SetupStep } from '../domain/mfa_module.ts';
 import { type NextStep, nextStep } from '../domain/next_step.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import type { StepForm } from './flow_step.ts';
 import type { FlowContext } from './flow_store.ts';
-import type { Resolved, ResolveUser } from './resolve_user.ts';
+import type { ResolvedUser, ResolveUser } from './resolve_user.ts';
 import type { SecondFactor } from './second_factor.ts';
 
 /** What becomes of a flow: a form to show, its end, or nothing more to ask. */
@@ -25,7 +25,7 @@ export type MfaOutcome =
 export interface MfaStepDeps {
   factors: Factors;
   secondFactor: SecondFactor;
-  enrol: Enrol;
+  enrol: EnrolFactor;
   resolveUser: Pick<ResolveUser, 'find' | 'settle'>;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   clock: Clock;
@@ -34,7 +34,7 @@ export interface MfaStepDeps {
 /** What a flow's second factor depends on, read anew for each request. */
 interface Standing {
   visit: FlowContext;
-  user: Resolved['user'] | null;
+  user: ResolvedUser['user'] | null;
   own: Factor[];
   mfa_required: boolean;
 }
@@ -54,7 +54,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
   async function standingOf(visit: FlowContext): Promise<Standing> {
     const { flow, provider, from } = visit;
     const found = flow.identity && (await resolveUser.find(provider, flow.identity));
-    const to_come = flow.identity ? groupsToCome(provider, flow.identity, { is_new: found === null }) : [];
+    const to_come = flow.identity ? groupsAfterLogin(provider, flow.identity, { is_new: found === null }) : [];
     const mfa_required = provider.require_mfa || (await factors.isRequiredByGroup(found?.user.id ?? null, to_come));
     // Someone new who may in at once is made now: a factor needs a user.
     const is_new = found === null && mfa_required && provider.new_users === 'activate' && flow.flow_type !== 'link_user';
@@ -100,7 +100,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     return { type: 'form', flow: moved, form: mfaForm(module, errors, asked.description_placeholders), failed };
   }
 
-  async function prove(standing: Standing, { module, enrolments }: Factor, input: Input): Promise<MfaOutcome> {
+  async function prove(standing: Standing, { module, enrolments }: Factor, input: FormInput): Promise<MfaOutcome> {
     const { flow, from } = standing.visit;
     const values = valuesOf(module.data_schema, input);
     const who = { user_id: flow.user_id ?? '', mfa_module_id: module.id, remote_address: from.remote_address };
@@ -113,7 +113,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     return { type: 'form', flow: tried, form: mfaForm(module, AGAIN.errors), failed: true };
   }
 
-  async function enrolWith(standing: Standing, module: MfaModule, input: Input): Promise<MfaOutcome> {
+  async function enrolWith(standing: Standing, module: MfaModule, input: FormInput): Promise<MfaOutcome> {
     const { flow, from } = standing.visit;
     const form: SetupForm = open(flow);
     const step = await setup(flow, standing, module, { form, values: valuesOf(form.data_schema, input) });
@@ -134,7 +134,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     flow: LoginFlow,
     { own }: Standing,
     module: MfaModule,
-    shown: { form: SetupForm; values: Values } | null,
+    shown: { form: SetupForm; values: FormValues } | null,
   ): Promise<SetupStep> {
     const user = { id: flow.user_id ?? '', name: flow.identity?.name ?? null };
     if (shown && module.delivers && !(await secondFactor.mayDeliver(user.id))) return { type: 'abort', reason: 'too_many_retry' };
@@ -150,7 +150,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     return { type: 'form', flow: moved, form: { step_id: 'mfa_setup', data_schema, errors, description_placeholders }, failed: false };
   }
 
-  async function choose(standing: Standing, modules: readonly MfaModule[], input: Input): Promise<MfaOutcome> {
+  async function choose(standing: Standing, modules: readonly MfaModule[], input: FormInput): Promise<MfaOutcome> {
     const { flow } = standing.visit;
     const { [CHOICE]: mfa_module_id } = valuesOf([choiceField(modules)], input);
     if (mfa_module_id === undefined) return choiceForm(flow, modules, { base: 'invalid_auth_module' });
@@ -165,7 +165,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     enter: async (visit: FlowContext): Promise<MfaOutcome> => go(visit.flow, await standingOf(visit)),
 
     /** The answer to one of these steps. */
-    async answer(visit: FlowContext, input: Input): Promise<MfaOutcome> {
+    async answer(visit: FlowContext, input: FormInput): Promise<MfaOutcome> {
       const { flow } = visit;
       const standing = await standingOf(visit);
       const next = nextOf(flow, standing, flow.step_id === 'mfa');
@@ -185,7 +185,7 @@ function passed(flow: LoginFlow, amr: readonly string[]): MfaOutcome {
   return { type: 'passed', flow: { ...flow, identity }, mfa_missing: false };
 }
 
-function choiceField(modules: readonly MfaModule[]): Field {
+function choiceField(modules: readonly MfaModule[]): FormField {
   return { type: 'select', options: modules.map(({ id, name }) => [id, name]), name: CHOICE };
 }
 
@@ -202,8 +202,8 @@ function namesOf({ id, name }: MfaModule): Record<string, string> {
   return { mfa_module_name: name, mfa_module_id: id };
 }
 
-function valuesOf(fields: readonly Field[], input: Input): Values {
-  const values = fitInput(fields, input);
+function valuesOf(fields: readonly FormField[], input: FormInput): FormValues {
+  const values = parseFormInput(fields, input);
   if (values === null) throw new AuthError('invalid_input', 'User input malformed');
   return values;
 }

@@ -2,9 +2,9 @@
 // Nobody is asked for a name, so nobody learns whether one exists.
 import type { AuthProvider, ProviderStep } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { Values } from '../domain/form.ts';
+import type { FormValues } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { type MfaModule, type PasswordlessFactor, onlyFactorKey } from '../domain/mfa_module.ts';
+import { type MfaModule, type PasswordlessFactor, passwordlessFactorKey } from '../domain/mfa_module.ts';
 import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 
 export interface PasswordlessProviderDeps {
@@ -24,7 +24,7 @@ function providerOf(module: MfaModule, factor: PasswordlessFactor, { mfaEnrolmen
   }
 
   /** Whose device answered, and how; null for a wrong answer. */
-  async function judge(device_id: string, state: JsonObject, values: Values): Promise<{ user_id: string; amr: string[] } | null> {
+  async function judge(device_id: string, state: JsonObject, values: FormValues): Promise<{ user_id: string; amr: string[] } | null> {
     const enrolment = await mfaEnrolments.findDevice(module.id, device_id);
     if (!enrolment) return null;
     const { user_id } = enrolment;
@@ -35,7 +35,7 @@ function providerOf(module: MfaModule, factor: PasswordlessFactor, { mfaEnrolmen
   }
 
   return {
-    ...onlyFactorKey(module),
+    ...passwordlessFactorKey(module),
     name: module.name,
     support_mfa: false,
     // It never makes a user: whoever has a device here is one.

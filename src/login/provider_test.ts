@@ -1,16 +1,16 @@
 // Trying a provider: its real flow step by step, what it says of a person, and which user a login would be or become. Writes nothing but the audit
 // event of each answer; what the next step must know travels sealed in the client's hands. Wrong guesses are not counted: only the owner and the
 // operator may try, and each try is remembered. Called by the JSON API and by `latchkey provider test`.
-import { type Actor, doneBy } from '../accounts/actor.ts';
+import { type Actor, auditActor } from '../accounts/actor.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import { type AuthProvider, type Identity, type ProviderStep, providerPath } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { fitInput, type Input, type Values } from '../domain/form.ts';
+import { type FormInput, type FormValues, parseFormInput } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
 import type { Sealer } from '../secrets/sealer.ts';
-import type { PreviewedUser, LoginPreview } from './login_preview.ts';
+import type { LoginPreview, PreviewedUser } from './login_preview.ts';
 
 /** Seconds in which a test goes on. */
 const LIFETIME = 600;
@@ -19,7 +19,7 @@ export interface ProviderTestRequest {
   /** As `providerPath` names it. */
   provider: string;
   /** Null at the start: only show the first step. */
-  values: Input | null;
+  values: FormInput | null;
   /** Of the step before; null at the start. */
   flow_state: string | null;
   remote_address: string;
@@ -78,7 +78,7 @@ export function createProviderTest({ providers, foresight, sealer, audit, clock,
     }
   }
 
-  async function ask(provider: AuthProvider, trial: Trial, values: Values | null, remote_address: string): Promise<ProviderStep> {
+  async function ask(provider: AuthProvider, trial: Trial, values: FormValues | null, remote_address: string): Promise<ProviderStep> {
     const refusal = provider.refusal(remote_address);
     if (refusal !== null) return { type: 'abort', reason: 'not_allowed', detail: refusal };
     const back = `${callback_url}/${providerPath(provider)}`;
@@ -91,7 +91,7 @@ export function createProviderTest({ providers, foresight, sealer, audit, clock,
     const shown = await ask(provider, trial, null, remote_address);
     if (values === null || shown.type === 'identity' || shown.type === 'abort') return shown;
     const state = shown.state ?? {};
-    const answer = shown.type === 'form' ? fitInput(shown.data_schema, values) : cameBack(values, state);
+    const answer = shown.type === 'form' ? parseFormInput(shown.data_schema, values) : cameBack(values, state);
     if (answer === null) throw new AuthError('invalid_input', 'User input malformed');
     return await ask(provider, { ...trial, state }, answer, remote_address);
   }
@@ -112,7 +112,7 @@ export function createProviderTest({ providers, foresight, sealer, audit, clock,
       step.type === 'identity' ? { subject: step.identity.subject, ...step.foreseen, user: step.foreseen.user?.id ?? null } : {};
     const came_to = { step: step.type, ...('detail' in step && { detail: step.detail ?? null }), ...found };
     const outcome = step.type === 'identity' ? 'done' : 'refused';
-    audit.record({ type: 'provider.tested', ...doneBy(actor), outcome, detail: { auth_provider: provider, ...came_to } });
+    audit.record({ type: 'provider.tested', ...auditActor(actor), outcome, detail: { auth_provider: provider, ...came_to } });
   }
 
   /** Starts a test, or goes on with one. */
@@ -130,7 +130,7 @@ export function createProviderTest({ providers, foresight, sealer, audit, clock,
 const uncounted = (_name: string, guess: () => Promise<boolean>) => guess();
 
 /** What the person came back with, if it is to this test. */
-function cameBack(values: Input, { state }: JsonObject): Values | null {
+function cameBack(values: FormInput, { state }: JsonObject): FormValues | null {
   const texts = Object.entries(values).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
   const parameters = Object.fromEntries(texts);
   const is_ours = typeof state === 'string' && parameters.state !== undefined && safeEqual(parameters.state, state);

@@ -10,13 +10,13 @@ import type { UserListEntry } from '../repository/users.ts';
 import type { SyncGroups } from './sync_groups.ts';
 
 /** The user an identity belongs to, as far as it decides whether they may log in. */
-export interface Resolved {
+export interface ResolvedUser {
   user: Pick<User, 'id' | 'is_active' | 'local_only'>;
   /** Null where the provider picked one of our users and no login of this provider is linked to them yet. */
   credential_id: string | null;
 }
 
-export type LinkedUser = Resolved & { credential_id: string };
+export type LinkedUser = ResolvedUser & { credential_id: string };
 
 export interface ResolveDeps {
   credentials: {
@@ -44,23 +44,23 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     return typed ?? (await credentials.findIdentity(provider, subject));
   }
 
-  async function find(provider: AuthProvider, identity: Identity): Promise<(Resolved & { user: UserListEntry }) | null> {
+  async function find(provider: AuthProvider, identity: Identity): Promise<(ResolvedUser & { user: UserListEntry }) | null> {
     const credential = await credentialOf(provider, identity);
     const user_id = credential?.user_id ?? identity.user_id;
     const user = user_id === undefined ? undefined : await users.find(user_id);
     // A machine account has no login, whatever the tables say.
-    if (user?.system_generated) throw blocked('User is not active');
+    if (user?.system_generated) throw blockedError('User is not active');
     return user ? { user, credential_id: credential?.id ?? null } : null;
   }
 
-  async function link(provider: AuthProvider, identity: Identity, user: Resolved['user']): Promise<LinkedUser> {
+  async function link(provider: AuthProvider, identity: Identity, user: ResolvedUser['user']): Promise<LinkedUser> {
     const { auth_provider_type, auth_provider_id } = provider;
     const { subject, data } = identity;
     const id = randomId();
     await credentials.link({ id, user_id: user.id, auth_provider_type, auth_provider_id, subject, data, created_at: clock() });
     // Of two parallel first logins one made the credential, and both find it.
     const credential = await credentials.findIdentity(provider, subject);
-    if (credential?.user_id !== user.id) throw blocked('Credential already linked');
+    if (credential?.user_id !== user.id) throw blockedError('Credential already linked');
     return { user, credential_id: credential.id };
   }
 
@@ -74,7 +74,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
       return settled;
     }
     // A provider that picks among our users makes none (HA contract 6.3): this one is gone meanwhile.
-    if (identity.user_id !== undefined) throw blocked('User is not active');
+    if (identity.user_id !== undefined) throw blockedError('User is not active');
     return await newUsers.admit(provider, identity, remote_address);
   }
 
@@ -93,6 +93,6 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
 }
 
 /** HA contract 3.6b. `detail` is for the audit event. */
-export function blocked(reason: string, detail?: string): AuthError {
+export function blockedError(reason: string, detail?: string): AuthError {
   return new AuthError('login_blocked', `Login blocked: ${reason}`, detail === undefined ? {} : { detail });
 }

@@ -2,7 +2,7 @@
 import type { Factors } from '../accounts/factors.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { Values } from '../domain/form.ts';
+import type { FormValues } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { MfaVerdict } from '../domain/mfa_module.ts';
 import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
@@ -24,7 +24,7 @@ interface Guess {
   mfa_module_id: string;
   /** What the challenge left to judge by. */
   state: JsonObject;
-  values: Values;
+  values: FormValues;
   remote_address: string;
 }
 

@@ -5,7 +5,7 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { exemptAddresses, failureKey } from '../domain/network.ts';
 import { sha256 } from '../domain/secret.ts';
-import type { FailedLoginRepository, Standing } from '../repository/failed_logins.ts';
+import type { AttemptCounts, FailedLoginRepository } from '../repository/failed_logins.ts';
 import { CROSS_SITE_PREFIX, type IpBanRepository } from '../repository/ip_bans.ts';
 import { createBanCache } from './ban_cache.ts';
 import { createKeyedMutex } from './keyed_mutex.ts';
@@ -74,7 +74,7 @@ export function createThrottle(deps: ThrottleDeps) {
   }
 
   /** Refuses before the guess is looked at. Each refusal is one more failure of the address, so that nobody keeps a block up by polling. */
-  async function admit(key: string, subject: Buffer, isKnownDevice: () => Promise<boolean>): Promise<Standing> {
+  async function admit(key: string, subject: Buffer, isKnownDevice: () => Promise<boolean>): Promise<AttemptCounts> {
     const now = clock();
     // Guesses that waited while the address was banned.
     if (await bans.has(key)) throw await refuse(key, 'Too many failed logins from this address', ban_duration);
@@ -176,7 +176,7 @@ export function createThrottle(deps: ThrottleDeps) {
   };
 }
 
-function secondsToWait({ at_subject, subject_failed_at }: Standing, now: Date): number {
+function secondsToWait({ at_subject, subject_failed_at }: AttemptCounts, now: Date): number {
   if (at_subject <= NAME_FAILURES || subject_failed_at === null) return 0;
   const next = addSeconds(subject_failed_at, NAME_WINDOW / NAME_FAILURES);
   return Math.ceil((next.getTime() - now.getTime()) / 1000);

@@ -4,21 +4,21 @@
 import { randomInt } from 'node:crypto';
 import { HOTP, Secret } from 'otpauth';
 import { z } from 'zod';
-import type { Field } from '../domain/form.ts';
+import type { FormField } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import {
   type CommonMfaModuleConfig,
   type MfaModule,
   type MfaModuleType,
-  plainCode,
+  normalizeCode,
   type SetupForm,
   type SetupStep,
-  WRONG,
+  WRONG_CODE,
 } from '../domain/mfa_module.ts';
 import { safeEqual } from '../domain/secret.ts';
 import { type Mailer, smtpConfig } from '../domain/smtp_config.ts';
 
-const CODE: Field[] = [{ type: 'string', name: 'code', required: true, kind: 'digits' }];
+const CODE: FormField[] = [{ type: 'string', name: 'code', required: true, kind: 'digits' }];
 const SEND_MS = 5_000;
 /** The name of the service that sends e-mail. */
 const EMAIL = 'email';
@@ -101,7 +101,7 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig & Config> = {
       },
 
       async verify({ enrolments: [enrolment], state, values }) {
-        if (!enrolment || !safeEqual(codeOf(state), plainCode(values.code))) return WRONG;
+        if (!enrolment || !safeEqual(codeOf(state), normalizeCode(values.code))) return WRONG_CODE;
         return { ok: true, enrolment_id: enrolment.id, secret: enrolment.secret, amr: ['otp'] };
       },
 
@@ -114,7 +114,7 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig & Config> = {
           return ask({ service, target }, {});
         }
         const { service = '', target = '' } = form.state;
-        if (!safeEqual(codeOf(form.state), plainCode(values.code))) return ask({ service, target }, { base: 'invalid_code' });
+        if (!safeEqual(codeOf(form.state), normalizeCode(values.code))) return ask({ service, target }, { base: 'invalid_code' });
         return { type: 'enrolled', enrolment: { secret: { service, target } } };
       },
     } satisfies MfaModule;
@@ -122,7 +122,7 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig & Config> = {
 };
 
 function chooseForm(offered: readonly string[], errors: SetupForm['errors']): SetupForm {
-  const data_schema: Field[] = [
+  const data_schema: FormField[] = [
     { type: 'select', name: 'notify_service', options: offered.map((service) => [service, service]), required: true },
     { type: 'string', name: 'target', required: false, optional: true },
   ];

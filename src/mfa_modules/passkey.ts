@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import { z } from 'zod';
-import type { Field, Values } from '../domain/form.ts';
+import type { FormField, FormValues } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type {
   CommonMfaModuleConfig,
@@ -20,8 +20,8 @@ import type {
 import { safeEqual } from '../domain/secret.ts';
 
 /** The answer of the browser as JSON. */
-const CREDENTIAL: Field = { type: 'string', name: 'credential', required: true };
-const NAME: Field = { type: 'string', name: 'device_name', required: false, optional: true };
+const CREDENTIAL: FormField = { type: 'string', name: 'credential', required: true };
+const NAME: FormField = { type: 'string', name: 'device_name', required: false, optional: true };
 const CHALLENGE_SECONDS = 300;
 /** EdDSA, ES256, RS256: what authenticators in use speak. */
 const ALGORITHMS = [-8, -7, -257];
@@ -149,13 +149,13 @@ function creation(site: Site, user: MfaUser, enrolments: readonly Enrolment[], n
   return { type: 'form', step_id: 'init', data_schema: [CREDENTIAL, NAME], errors: {}, description_placeholders, state };
 }
 
-async function register(site: Site, { form, values }: { form: SetupForm; values: Values }, now: Date) {
+async function register(site: Site, { form, values }: { form: SetupForm; values: FormValues }, now: Date) {
   const enrolment = isFresh(form.state, now) ? await attested(site, form.state, values) : null;
   // The challenge is spent; another try begins anew.
   return enrolment ? ({ type: 'enrolled', enrolment } as const) : ({ type: 'abort', reason: 'invalid_passkey' } as const);
 }
 
-async function attested(site: Site, state: JsonObject, values: Values): Promise<NewEnrolment | null> {
+async function attested(site: Site, state: JsonObject, values: FormValues): Promise<NewEnrolment | null> {
   const response = read(attestationSchema, values);
   if (!response) return null;
   const { verifyRegistrationResponse } = await import('@simplewebauthn/server');
@@ -178,7 +178,7 @@ interface Assertion {
   site: Site;
   enrolment: Enrolment;
   state: JsonObject;
-  values: Values;
+  values: FormValues;
   now: Date;
   user_verification: boolean;
 }
@@ -222,11 +222,11 @@ function deviceOf({ secret }: Enrolment): Device {
   return deviceSchema.parse(secret);
 }
 
-function claimedId(values: Values): string | null {
+function claimedId(values: FormValues): string | null {
   return read(assertionSchema, values)?.id ?? null;
 }
 
-function read<Schema extends z.ZodType>(schema: Schema, { credential = '' }: Values): z.output<Schema> | null {
+function read<Schema extends z.ZodType>(schema: Schema, { credential = '' }: FormValues): z.output<Schema> | null {
   try {
     return schema.safeParse(JSON.parse(credential)).data ?? null;
   } catch {

@@ -3,11 +3,11 @@
 
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
-import type { Field } from '../domain/form.ts';
-import { type CommonMfaModuleConfig, type MfaModuleType, plainCode, type SetupForm, WRONG } from '../domain/mfa_module.ts';
+import type { FormField } from '../domain/form.ts';
+import { type CommonMfaModuleConfig, type MfaModuleType, normalizeCode, type SetupForm, WRONG_CODE } from '../domain/mfa_module.ts';
 import { safeEqual, sha256 } from '../domain/secret.ts';
 
-const CODE: Field[] = [{ type: 'string', name: 'code', required: true }];
+const CODE: FormField[] = [{ type: 'string', name: 'code', required: true }];
 const COUNT = 10;
 /** Nothing that is mistaken for something else when read from paper. */
 const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
@@ -36,7 +36,7 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
         const left = hashes.filter((kept) => !safeEqual(kept, hash));
         if (left.length < hashes.length) return { ok: true, enrolment_id, secret: { hashes: left }, amr: ['otp'] };
       }
-      return WRONG;
+      return WRONG_CODE;
     },
 
     async setup({ shown }) {
@@ -65,7 +65,7 @@ function newCode(): string {
 }
 
 function hashOf(code: string | undefined): string {
-  return sha256(plainCode(code).toLowerCase()).toString('base64url');
+  return sha256(normalizeCode(code).toLowerCase()).toString('base64url');
 }
 
 function hashesIn(value: unknown): string[] {

@@ -4,11 +4,18 @@
 import { Secret, TOTP } from 'otpauth';
 import { renderSVG } from 'uqr';
 import { z } from 'zod';
-import type { Field } from '../domain/form.ts';
-import { type CommonMfaModuleConfig, type MfaModuleType, type MfaUser, plainCode, type SetupForm, WRONG } from '../domain/mfa_module.ts';
+import type { FormField } from '../domain/form.ts';
+import {
+  type CommonMfaModuleConfig,
+  type MfaModuleType,
+  type MfaUser,
+  normalizeCode,
+  type SetupForm,
+  WRONG_CODE,
+} from '../domain/mfa_module.ts';
 import { safeEqual } from '../domain/secret.ts';
 
-const CODE: Field[] = [{ type: 'string', name: 'code', required: true, kind: 'digits' }];
+const CODE: FormField[] = [{ type: 'string', name: 'code', required: true, kind: 'digits' }];
 /** 160 bits: 32 characters of base32. */
 const SECRET_BYTES = 20;
 const PERIOD = 30;
@@ -36,17 +43,17 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
       async verify({ enrolments, values, now }) {
         for (const { id: enrolment_id, secret } of enrolments) {
           const last_step = Number(secret.last_step);
-          const step = stepOf(plainCode(values.code), String(secret.secret), now, DRIFT);
+          const step = stepOf(normalizeCode(values.code), String(secret.secret), now, DRIFT);
           if (step !== null && step > last_step) return { ok: true, enrolment_id, secret: { ...secret, last_step: step }, amr: ['otp'] };
           if (step !== null) return { ok: false, detail: 'a code that was used before' };
         }
-        return WRONG;
+        return WRONG_CODE;
       },
 
       async setup({ user, shown, now }) {
         if (!shown) return newForm(issuer, user);
         const secret = String(shown.form.state.secret);
-        const step = stepOf(plainCode(shown.values.code), secret, now, 0);
+        const step = stepOf(normalizeCode(shown.values.code), secret, now, 0);
         // The code that enrols is spent by it.
         if (step !== null) return { type: 'enrolled', enrolment: { secret: { secret, last_step: step } } };
         return { ...shown.form, errors: { base: 'invalid_code' } };

@@ -13,8 +13,8 @@ import {
   type ResponseTarget,
   readClientId,
   readRedirectUri,
+  readResponseTarget,
   readStandardRequest,
-  readTarget,
   type StandardRequest,
 } from '../domain/standard_request.ts';
 import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
@@ -44,7 +44,7 @@ interface Arrival {
 }
 
 /** A request whose client and redirect URI are known to belong together. */
-export interface Opened {
+export interface ValidatedRequest {
   client: Client;
   target: ResponseTarget;
   request: StandardRequest | AuthError;
@@ -122,14 +122,14 @@ export function createAuthorize(deps: AuthorizeDeps) {
 
   return {
     /** Reads a request; throws as long as the redirect URI is not known to be the client's (RFC 6749 section 4.1.2.1). */
-    async open(query: URLSearchParams, remote_address: string): Promise<Opened> {
+    async open(query: URLSearchParams, remote_address: string): Promise<ValidatedRequest> {
       const client = await findClient(readClientId(query), remote_address);
       const pushed = await par.resolve(query, client.client_id);
       const asked = pushed?.query ?? query;
       const redirect_uri = readRedirectUri(asked);
       if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, remote_address)))
         throw refusedRedirect(client, redirect_uri, clientDirectory.whyWithoutDocument(client));
-      const target = readTarget(asked, redirect_uri, client);
+      const target = readResponseTarget(asked, redirect_uri, client);
       const request = judge(() => readStandardRequest(asked, client, target, issuer), client, pushed !== null);
       return { client, target, request, pushed_hash: pushed?.hash ?? null };
     },

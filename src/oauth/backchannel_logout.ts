@@ -7,7 +7,7 @@ import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { createUpstreamFetch } from '../outbound/upstream_fetch.ts';
 import type { ClientRepository } from '../repository/clients.ts';
-import type { LogoutDeliveryRepository, LogoutDelivery } from '../repository/logout_deliveries.ts';
+import type { LogoutDelivery, LogoutDeliveryRepository } from '../repository/logout_deliveries.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import type { ClientDirectory } from './client_directory.ts';
 

@@ -2,14 +2,20 @@
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
 import { parseClientId } from '../domain/client_id.ts';
-import { CLIENT_DEFAULTS, type ClientRules, clientMetadataIssues, completeClient, ownFields } from '../domain/client_metadata.ts';
+import {
+  CLIENT_DEFAULTS,
+  type ClientRules,
+  clientMetadataIssues,
+  selfDeclaredFields,
+  withClientDefaults,
+} from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
 import { metadataWording } from '../domain/error_description.ts';
 import { AuthError } from '../domain/errors.ts';
 import { pathText } from '../domain/json.ts';
 import { isLocalAddress, isSpecialUse } from '../domain/network.ts';
 import { redirectUriMatches } from '../domain/redirect_uri.ts';
-import { isThisMachine } from '../domain/registered_redirect_uri.ts';
+import { isLoopbackHost } from '../domain/registered_redirect_uri.ts';
 import { unsupportedField } from '../domain/unsupported_metadata.ts';
 import { createDocumentCache, type LoadedDocument } from '../outbound/document_cache.ts';
 import type { GuardedFetchOptions } from '../outbound/guarded_fetch.ts';
@@ -44,7 +50,7 @@ const MAX_MISSING = 500;
 export const SELF_MADE_GRANT_TYPES = ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'];
 
 const document = z
-  .object({ ...ownFields, client_id: z.string(), client_secret: z.never(), client_secret_expires_at: z.never() })
+  .object({ ...selfDeclaredFields, client_id: z.string(), client_secret: z.never(), client_secret_expires_at: z.never() })
   .partial()
   .required({ client_id: true });
 
@@ -76,7 +82,7 @@ function mayHaveDocument(client_id: string, allow_private_addresses: boolean): b
   if (path === '/' || client_id.includes('#')) return false;
   // Home Assistant's own apps have no document, and must work where nothing can be fetched.
   if (redirectUriMatches(client_id, 'homeassistant://auth-callback')) return false;
-  return scheme === 'https' || (scheme === 'http' && allow_private_addresses && isThisMachine(host));
+  return scheme === 'https' || (scheme === 'http' && allow_private_addresses && isLoopbackHost(host));
 }
 
 function clientOf(client_id: string, answer: JsonAnswer, deps: MetadataDocumentDeps): LoadedDocument<Client> | null {
@@ -99,7 +105,7 @@ export function readDocument(client_id: string, value: unknown, rules: ClientRul
   if (own_id !== client_id) throw invalid('its client_id is another URL');
   if (token_endpoint_auth_method.startsWith('client_secret')) throw invalid('it has no secret that it could share with us');
   const client: Client = {
-    ...completeClient(said, { scope: [], token_endpoint_auth_method }),
+    ...withClientDefaults(said, { scope: [], token_endpoint_auth_method }),
     client_id,
     kind: 'metadata_document',
     grant_types: (grant_types ?? CLIENT_DEFAULTS.grant_types).filter((grant_type) => SELF_MADE_GRANT_TYPES.includes(grant_type)),

@@ -4,7 +4,7 @@ import type { RequestContext } from '../tokens/grant.ts';
 const BASIC = /^basic\b/i;
 
 /** Whether the request carries no proof of the client's identity: no secret, no Basic credentials, no assertion. */
-export function provesNothing(
+export function hasNoCredentials(
   parameters: ReadonlyMap<string, string>,
   { authorization = '' }: Pick<RequestContext, 'authorization'>,
 ): boolean {

@@ -8,7 +8,7 @@ import { ASSERTION_ALGORITHMS } from './client_assertion.ts';
 
 const DOCUMENTATION = 'https://developers.home-assistant.io/docs/auth_api';
 
-export interface ServerFacts {
+export interface MetadataDeps {
   grant_types: Iterable<string>;
   /** Every scope there is. */
   scopes: readonly string[];
@@ -26,7 +26,7 @@ const ANY = ['none', ...PROVEN];
 const LOGIN_CLAIMS = ['iss', 'sub', 'aud', 'azp', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'sid', 'at_hash'];
 
 /** The document at /.well-known/openid-configuration, and at /.well-known/oauth-authorization-server. `issuer`: absolute, without path or trailing slash. */
-export function authorizationServerMetadata(issuer: string, facts: ServerFacts) {
+export function authorizationServerMetadata(issuer: string, facts: MetadataDeps) {
   return {
     issuer,
     ...endpoints(issuer, facts),
@@ -57,7 +57,7 @@ export function authorizationServerMetadata(issuer: string, facts: ServerFacts) 
   };
 }
 
-function endpoints(issuer: string, { registration }: ServerFacts) {
+function endpoints(issuer: string, { registration }: MetadataDeps) {
   return {
     authorization_endpoint: `${issuer}/auth/authorize`,
     token_endpoint: `${issuer}/auth/token`,

@@ -5,7 +5,7 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { RowQuotas } from '../domain/row_quota.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
-import { queryOf, REQUEST_PARAMETERS, readRedirectUri, readStandardRequest, readTarget } from '../domain/standard_request.ts';
+import { queryOf, REQUEST_PARAMETERS, readRedirectUri, readResponseTarget, readStandardRequest } from '../domain/standard_request.ts';
 import type { PushedRequestRepository } from '../repository/pushed_authorization_requests.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
@@ -45,7 +45,7 @@ export function createPar({ clientDirectory, pushedRequests, rowQuotas, clock, i
       const redirect_uri = readRedirectUri(query);
       if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, context.asker)))
         throw new AuthError('invalid_request', 'redirect_uri is not registered');
-      const { dpop_jkt } = readStandardRequest(query, client, readTarget(query, redirect_uri, client), issuer);
+      const { dpop_jkt } = readStandardRequest(query, client, readResponseTarget(query, redirect_uri, client), issuer);
       // RFC 9449 section 10.1: both ways of naming the key must name one.
       if (dpop_jkt !== null && context.dpop_jkt !== null && dpop_jkt !== context.dpop_jkt)
         throw new AuthError('invalid_dpop_proof', 'dpop_jkt is not the key of the proof');

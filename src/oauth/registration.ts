@@ -6,10 +6,10 @@ import {
   CLIENT_DEFAULTS,
   type ClientFields,
   type ClientRules,
-  clientMetadataIssues,
   clientFields,
-  completeClient,
-  ownFields,
+  clientMetadataIssues,
+  selfDeclaredFields,
+  withClientDefaults,
 } from '../domain/client_metadata.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import { metadataWording } from '../domain/error_description.ts';
@@ -53,7 +53,7 @@ const MAX_WAITING = 64;
 const OPERATOR_FIELDS = Object.keys(CLIENT_DEFAULTS).filter((field) => !(field in clientFields));
 
 const request = z
-  .object({ ...ownFields, client_id: z.string(), client_secret: z.string(), response_types: z.array(z.literal('code')) })
+  .object({ ...selfDeclaredFields, client_id: z.string(), client_secret: z.string(), response_types: z.array(z.literal('code')) })
   .partial();
 
 export function createRegistration(deps: RegistrationDeps) {
@@ -182,7 +182,7 @@ function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
   const unsupported = unsupportedField(metadata);
   if (unsupported !== null) throw invalid(`${unsupported} asks for what this server does not do`);
   const { client_id: named, client_secret, response_types: _, grant_types, scope, ...said } = read.data;
-  const fields = completeClient(
+  const fields = withClientDefaults(
     {
       ...said,
       grant_types: grant_types?.filter(

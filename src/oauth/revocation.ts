@@ -9,7 +9,7 @@ import type { AccessTokenClaims } from '../domain/token.ts';
 import type { PresentedToken, RefreshTokenRotationRepository } from '../repository/refresh_token_rotation.ts';
 import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { RevokedAccessTokenRepository } from '../repository/revoked_access_tokens.ts';
-import { type AccessTokens, endOf } from '../tokens/access_token.ts';
+import { type AccessTokens, expiryOf } from '../tokens/access_token.ts';
 import type { RequestContext } from '../tokens/grant.ts';
 import { isFixedToken, type RotatingTokens, refreshTokenHash } from '../tokens/refresh_token.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
@@ -74,7 +74,7 @@ export function createRevocation(deps: RevocationDeps) {
     const { client_id } = client;
     if (claims.client_id !== client_id) return refuseForeign(client);
     const { jti, refresh_token_id = null } = claims;
-    if (!(await revokedAccessTokens.revoke({ jti, refresh_token_id, expires_at: endOf(claims) }))) return;
+    if (!(await revokedAccessTokens.revoke({ jti, refresh_token_id, expires_at: expiryOf(claims) }))) return;
     audit.record({ type: 'access_token.revoked', outcome: 'done', client_id, remote_address, detail: { jti, refresh_token_id } });
   }
 

@@ -9,7 +9,7 @@ import type { Dpop } from '../tokens/dpop.ts';
 import type { Grant, GrantRequest, RequestContext } from '../tokens/grant.ts';
 import type { Issuer } from '../tokens/issuer.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
-import { sendsNoClientCredentials, provesNothing } from './dialect.ts';
+import { hasNoCredentials, sendsNoClientCredentials } from './dialect.ts';
 import type { Revocation } from './revocation.ts';
 
 export interface TokenEndpointDeps {
@@ -37,7 +37,7 @@ export function createTokenEndpoint({ grants, issuer, revocation, clientAuthenti
     const client_id = form.get('client_id');
     if (profile === 'home_assistant' && isNamedAsUrl(client_id))
       return { parameters: form, client_id: client_id ?? null, client: null, dpop_jkt: null, ...context };
-    const is_without_proof = grant.profileOf !== undefined && provesNothing(form, context);
+    const is_without_proof = grant.profileOf !== undefined && hasNoCredentials(form, context);
     if (profile === 'home_assistant' && is_without_proof) throw unknownClient();
     const parameters = withoutEmpty(form);
     const { authorization, remote_address, asker = remote_address } = context;

@@ -8,6 +8,6 @@ const UNPROVEN = 'unproven ';
 export const unprovenAsker = (remote_address: string): string => `${UNPROVEN}${remote_address}`;
 
 /** The key under which an asker's fetches are counted: one IPv4 address or IPv6 /64, proven requests apart from the others. */
-export function fetchKey(asker: string): string {
+export function fetchBudgetKey(asker: string): string {
   return asker.startsWith(UNPROVEN) ? `${UNPROVEN}${failureKey(asker.slice(UNPROVEN.length))}` : failureKey(asker);
 }

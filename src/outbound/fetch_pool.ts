@@ -2,7 +2,7 @@
 // address. When all places are taken, the slowest fetch of the address that has most of them makes room.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { fetchKey } from './fetch_asker.ts';
+import { fetchBudgetKey } from './fetch_asker.ts';
 import { createFetchBudget } from './fetch_budget.ts';
 
 export interface FetchPool {
@@ -60,7 +60,7 @@ export function createFetchPool(clock: Clock): FetchPool {
 
   return {
     async run(remote_address, fetch) {
-      const place = takePlace(fetchKey(remote_address));
+      const place = takePlace(fetchBudgetKey(remote_address));
       try {
         return await fetch(place.abort.signal);
       } finally {

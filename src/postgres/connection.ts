@@ -1,6 +1,6 @@
 // Where PostgreSQL is and how a connection to it behaves. The pool of database.ts and the direct connections of migrate.ts share it.
 import pg from 'pg';
-import { unavailable } from './database_errors.ts';
+import { databaseUnavailable } from './database_errors.ts';
 
 /** How long opening a connection, or waiting for a free one, may take. */
 export const CONNECT_TIMEOUT_MS = 2_000;
@@ -62,7 +62,7 @@ export async function openConnection(options: ConnectionOptions): Promise<pg.Cli
     // The role may carry limits that are meant for the pool.
     await client.query('set statement_timeout = 0; set lock_timeout = 0');
   } catch (error) {
-    throw unavailable(error);
+    throw databaseUnavailable(error);
   }
   return client;
 }

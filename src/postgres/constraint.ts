@@ -2,6 +2,6 @@
 import pg from 'pg';
 
 /** Whether `error` is PostgreSQL's refusal in the name of that constraint or unique index. */
-export function violates(error: unknown, constraint: string): boolean {
+export function violatesConstraint(error: unknown, constraint: string): boolean {
   return error instanceof pg.DatabaseError && error.constraint === constraint;
 }

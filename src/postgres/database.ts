@@ -3,10 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import type pg from 'pg';
 import type { ConnectionOptions } from './connection.ts';
-import { isConflict, isStalePlan, unavailable } from './database_errors.ts';
+import { databaseUnavailable, isConflict, isStalePlan } from './database_errors.ts';
 import { createDiskSpace, DISK_PROBE } from './disk_space.ts';
-import type { Statement } from './pipelined_query.ts';
-import { createPool, withConnection, type PoolOptions } from './pool.ts';
+import type { SqlStatement } from './pipelined_query.ts';
+import { createPool, type PoolOptions, withConnection } from './pool.ts';
 import { type BuildQuery, prepareQuery } from './prepared_query.ts';
 import { createQueryBatcher } from './query_batcher.ts';
 import type { Schema } from './schema.ts';
@@ -66,7 +66,7 @@ export function createDatabase(options: PoolOptions): Database {
     }
   }
 
-  async function runMany<Row>(statement: Statement, runs: readonly unknown[][]): Promise<Row[][]> {
+  async function runMany<Row>(statement: SqlStatement, runs: readonly unknown[][]): Promise<Row[][]> {
     const leased = await borrow();
     try {
       return (await leased.queryMany(statement, runs)) as Row[][];
@@ -122,14 +122,14 @@ export function createDatabase(options: PoolOptions): Database {
 }
 
 function refuseReadOnly({ rows }: pg.QueryResult<{ read_only: string }>): void {
-  if (rows[0]?.read_only === 'on') throw unavailable(new Error('the database is read-only'));
+  if (rows[0]?.read_only === 'on') throw databaseUnavailable(new Error('the database is read-only'));
 }
 
 async function inTime(answer: Promise<void>): Promise<void> {
   const timeout = new AbortController();
   const late = pause(PING_TIMEOUT_MS, 'late' as const, { signal: timeout.signal });
   try {
-    if ((await Promise.race([answer, late])) === 'late') throw unavailable(new Error('no answer within a second'));
+    if ((await Promise.race([answer, late])) === 'late') throw databaseUnavailable(new Error('no answer within a second'));
   } finally {
     timeout.abort();
     late.catch(() => {});

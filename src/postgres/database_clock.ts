@@ -19,7 +19,7 @@ export interface DatabaseClockDeps {
 }
 
 /** One look at the database's clock: its answer, between two monotonic times. */
-export interface Look {
+export interface ClockSample {
   sent: number;
   received: number;
   now: number;
@@ -40,7 +40,7 @@ export async function createDatabaseClock({ database, wall, monotonic }: Databas
   );
   const wallAhead = () => wall() - monotonic();
 
-  async function look(attempts = 3): Promise<Look> {
+  async function look(attempts = 3): Promise<ClockSample> {
     const [ahead, sent] = [wallAhead(), monotonic()];
     const [row] = await readDatabase({});
     const received = monotonic();
@@ -105,7 +105,7 @@ export async function createDatabaseClock({ database, wall, monotonic }: Databas
  * The database read its clock at some moment between `sent` and `received`, which leaves a span of possible offsets.
  * One that lies in it stays; another moves to the nearest edge and no further, so the clock neither trembles nor turns back without need.
  */
-export function anchoredOffset(offset: number | undefined, { sent, received, now }: Look): number {
+export function anchoredOffset(offset: number | undefined, { sent, received, now }: ClockSample): number {
   const [least, most] = [now - received, now - sent];
   return Math.min(Math.max(offset ?? (least + most) / 2, least), most);
 }

@@ -22,13 +22,13 @@ const DEAD = ['08', '57P', '25006', '25P03'];
 const DEAD_WORDS = /^(Connection terminated|Query read timeout|timeout expired|Client (has encountered|was closed)|Cannot use a pool)/;
 
 /** The 503 that stands for `cause`. */
-export function unavailable(cause: unknown): AuthError {
+export function databaseUnavailable(cause: unknown): AuthError {
   return new AuthError('unavailable', 'The database is not available', { retry_after: 1, cause, detail: messageOf(cause) });
 }
 
 /** `error` as the rest of the program sees it: `unavailable`, or itself. */
 export function databaseError(error: unknown): unknown {
-  return isConnectionLost(error) || matches(sqlState(error), UNAVAILABLE) ? unavailable(error) : error;
+  return isConnectionLost(error) || matches(sqlState(error), UNAVAILABLE) ? databaseUnavailable(error) : error;
 }
 
 /** The connection is lost, silent, or leads to the wrong server. */
@@ -48,12 +48,12 @@ export function isStalePlan(error: unknown): boolean {
 }
 
 /** The disk is full, or cannot be written. */
-export function hasNoRoom(error: unknown): boolean {
+export function isDiskFull(error: unknown): boolean {
   return matches(sqlState(error), ['53100', '58030']);
 }
 
 /** What the values of one run of a statement can cause, by SQLSTATE: data, a constraint, or what the statement says; or they could not be sent. */
-export function mayBeOneRunsFault(error: unknown): boolean {
+export function isCausedByParameters(error: unknown): boolean {
   return error instanceof pg.DatabaseError ? matches(error.code, ['22', '23', '42']) : !(error instanceof AuthError);
 }
 

@@ -1,6 +1,6 @@
 // Whether the database has room to write: known from the writes that fail, and from a probe that leaves nothing behind, run now and then while
 // somebody asks. Called by database.ts.
-import { hasNoRoom, unavailable } from './database_errors.ts';
+import { databaseUnavailable, isDiskFull } from './database_errors.ts';
 
 const PROBE_EVERY_MS = 10_000;
 /** While there is no room. */
@@ -32,7 +32,7 @@ export function createDiskSpace(probe: () => Promise<unknown>): DiskSpace {
       full = undefined;
     } catch (error) {
       // Any other failure says nothing about room.
-      if (hasNoRoom(error)) full = error;
+      if (isDiskFull(error)) full = error;
     }
     probed_at = performance.now();
     probing = undefined;
@@ -40,13 +40,13 @@ export function createDiskSpace(probe: () => Promise<unknown>): DiskSpace {
 
   return {
     note(error) {
-      if (hasNoRoom(error)) full = error;
+      if (isDiskFull(error)) full = error;
     },
     async check() {
       const every = full === undefined ? PROBE_EVERY_MS : PROBE_AGAIN_MS;
       if (performance.now() - probed_at >= every) probing ??= look();
       await probing;
-      if (full !== undefined) throw unavailable(full);
+      if (full !== undefined) throw databaseUnavailable(full);
     },
   };
 }

@@ -3,7 +3,7 @@
 import pg from 'pg';
 
 /** A statement: with a name, the connection knows it after the first time. */
-export interface Statement {
+export interface SqlStatement {
   name?: string;
   text: string;
 }
@@ -37,7 +37,7 @@ const readers = new WeakMap<Connection, Map<string, RowReader>>();
 /** The rows of each run, in the order of `runs`: all of them happened, or none. Rejects as `client.query` does. */
 export function runPipelined(
   client: pg.PoolClient,
-  { name = '', text }: Statement,
+  { name = '', text }: SqlStatement,
   runs: readonly unknown[][],
   query_timeout: number,
 ): Promise<Row[][]> {

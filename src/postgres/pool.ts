@@ -3,8 +3,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS, type ConnectionOptions, connectionConfig } from './connection.ts';
-import { databaseError, isConflict, isConnectionLost, isStalePlan, refusesConnection, unavailable } from './database_errors.ts';
-import { runPipelined, type Statement } from './pipelined_query.ts';
+import { databaseError, databaseUnavailable, isConflict, isConnectionLost, isStalePlan, refusesConnection } from './database_errors.ts';
+import { runPipelined, type SqlStatement } from './pipelined_query.ts';
 
 const CONNECT_RETRY_MS = 200;
 /** A statement, the wait for a connection included: its error is answered within the 5 s a request has. */
@@ -87,11 +87,11 @@ export async function withConnection(pool: pg.Pool, onError: (error: unknown) =>
     },
 
     /** Many runs in one transaction. Throws `unavailable` when they may have happened, and anything else when they did not. */
-    async queryMany(statement: Statement, runs: readonly unknown[][]): Promise<Record<string, unknown>[][]> {
+    async queryMany(statement: SqlStatement, runs: readonly unknown[][]): Promise<Record<string, unknown>[][]> {
       try {
         return await attempt(() => runPipelined(client, statement, runs, query_timeout));
       } catch (error) {
-        throw isConnectionLost(error) ? unavailable(error) : error;
+        throw isConnectionLost(error) ? databaseUnavailable(error) : error;
       }
     },
     release: () => client.release(broken),
@@ -102,10 +102,10 @@ async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   try {
     return await pool.connect();
   } catch (error) {
-    if (!refusesConnection(error)) throw unavailable(error);
+    if (!refusesConnection(error)) throw databaseUnavailable(error);
     await pause(CONNECT_RETRY_MS);
     return await pool.connect().catch((error) => {
-      throw unavailable(error);
+      throw databaseUnavailable(error);
     });
   }
 }

@@ -1,7 +1,7 @@
 // What many requests ask of one statement in one turn of the event loop goes to the database together: under load the way there and back, and
 // a commit, cost more than the work. Called by database.ts.
 import { AuthError } from '../domain/errors.ts';
-import { isConflict, isStalePlan, mayBeOneRunsFault, unavailable } from './database_errors.ts';
+import { databaseUnavailable, isCausedByParameters, isConflict, isStalePlan } from './database_errors.ts';
 
 /** Most runs of one round trip: a second connection starts on the rest, while we go on with what the first one answers. */
 const MOST = 8;
@@ -24,7 +24,11 @@ interface Waiting<Values, Row> {
  * Runs the statement with these values. Nobody's mistake is another's: where the values of one may be why the database refuses all, each is run
  * alone. For anything else (a lock that is not given, a full disk) all are `unavailable`: alone, they would wait once more, on many connections.
  */
-export function createQueryBatcher<Values, Row>({ runAll, runOne, order }: QueryBatcherDeps<Values, Row>): (values: Values) => Promise<Row[]> {
+export function createQueryBatcher<Values, Row>({
+  runAll,
+  runOne,
+  order,
+}: QueryBatcherDeps<Values, Row>): (values: Values) => Promise<Row[]> {
   let waiting: Waiting<Values, Row>[] = [];
 
   async function send(batch: readonly Waiting<Values, Row>[]): Promise<void> {
@@ -36,10 +40,10 @@ export function createQueryBatcher<Values, Row>({ runAll, runOne, order }: Query
       });
       for (const [index, { resolve }] of batch.entries()) resolve(rows[index] ?? []);
     } catch (error) {
-      const alone = batch.length > 1 && mayBeOneRunsFault(error);
+      const alone = batch.length > 1 && isCausedByParameters(error);
       for (const run of batch) {
         if (alone || isStalePlan(error)) runOne(run.values).then(run.resolve, run.reject);
-        else run.reject(error instanceof AuthError || mayBeOneRunsFault(error) ? error : unavailable(error));
+        else run.reject(error instanceof AuthError || isCausedByParameters(error) ? error : databaseUnavailable(error));
       }
     }
   }

@@ -4,7 +4,7 @@ import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
 import type { ClientProfile, IdTokenAlgorithm, ResponseMode, TokenEndpointAuthMethod } from '../domain/client.ts';
-import type { Values } from '../domain/form.ts';
+import type { FormValues } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { FlowPage, FlowType } from '../domain/login_flow.ts';
 import type { TokenType } from '../domain/token.ts';
@@ -109,7 +109,7 @@ export interface Schema {
     mfa_state: Buffer | null;
     mfa_attempts: Generated<number>;
     page: ColumnType<FlowPage | null, string | null | undefined, string | null>;
-    came_back: ColumnType<Values | null, string | null | undefined, string | null>;
+    came_back: ColumnType<FormValues | null, string | null | undefined, string | null>;
     version: Generated<number>;
     created_at: Date;
     expires_at: Date;

@@ -13,8 +13,8 @@ import {
   type ProviderStep,
 } from '../domain/auth_provider.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { Field } from '../domain/form.ts';
-import { cleanText, strip } from '../domain/text.ts';
+import type { FormField } from '../domain/form.ts';
+import { cleanText, pythonStrip } from '../domain/text.ts';
 import { ADMIN_GROUP, usernameComplaint } from '../domain/user.ts';
 
 const argument = z
@@ -38,7 +38,7 @@ type Meta = Partial<Record<'name' | 'group' | 'local_only', string>>;
 /** `refused` also when it could not be started (HA contract 6.2). */
 type Verdict = { type: 'accepted'; output: Buffer } | { type: 'refused'; detail?: string } | { type: 'undecided'; detail: string };
 
-const FORM: Field[] = [
+const FORM: FormField[] = [
   { type: 'string', name: 'username', required: true },
   { type: 'string', name: 'password', required: true },
 ];
@@ -79,7 +79,7 @@ export const provider: AuthProviderType<CommonProviderConfig & Command> = {
       async step({ values, context }) {
         if (!values) return form({});
         const { username: typed = '', password = '' } = values;
-        const username = strip(typed);
+        const username = pythonStrip(typed);
         const composed = { username: username.normalize('NFC'), password: password.normalize('NFC') };
         const is_composed = composed.username === username && composed.password === password;
         const said: { output: Buffer | null } = { output: null };
@@ -164,8 +164,8 @@ function readMeta(output: Buffer): Meta {
   const meta: Meta = {};
   for (const line of output.toString('latin1').split(/\r\n|\r|\n/)) {
     const text = decodeUtf8(Buffer.from(line, 'latin1')) ?? '';
-    const name = strip(text.slice(0, Math.max(0, text.indexOf('='))));
-    if (name === 'name' || name === 'group' || name === 'local_only') meta[name] = strip(text.slice(text.indexOf('=') + 1));
+    const name = pythonStrip(text.slice(0, Math.max(0, text.indexOf('='))));
+    if (name === 'name' || name === 'group' || name === 'local_only') meta[name] = pythonStrip(text.slice(text.indexOf('=') + 1));
   }
   return meta;
 }

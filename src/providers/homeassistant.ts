@@ -8,11 +8,11 @@ import {
   type ProviderStep,
 } from '../domain/auth_provider.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { Field } from '../domain/form.ts';
-import { typedReadings } from '../domain/text.ts';
+import type { FormField } from '../domain/form.ts';
+import { passwordVariants } from '../domain/text.ts';
 import { normaliseUsername } from '../domain/user.ts';
 
-const FORM: Field[] = [
+const FORM: FormField[] = [
   { type: 'string', name: 'username', required: true },
   { type: 'string', name: 'password', required: true },
 ];
@@ -34,12 +34,12 @@ export const provider: AuthProviderType<CommonProviderConfig & z.infer<typeof co
       async step({ values, context }) {
         if (!values) return form({});
         const { username: typed = '', password = '' } = values;
-        const names = typedReadings(typed).map(normaliseUsername);
+        const names = passwordVariants(typed).map(normaliseUsername);
         const found: { username: string | null } = { username: null };
         // Every spelling of a name counts as one.
         const guessed = normaliseUsername(typed.normalize('NFC'));
         await context.attempt(guessed, async () => {
-          found.username = await verify(deps, names, typedReadings(password));
+          found.username = await verify(deps, names, passwordVariants(password));
           return found.username !== null;
         });
         const { username } = found;

@@ -8,7 +8,7 @@ import {
   type ProviderDeps,
   type ProviderStep,
 } from '../domain/auth_provider.ts';
-import { type Network, networkContains, parseAddress, parseNetwork } from '../domain/network.ts';
+import { type IpNetwork, networkContains, parseAddress, parseNetwork } from '../domain/network.ts';
 
 const network = z.string().refine((text) => parseNetwork(text) !== null, {
   error: 'must be an address or network such as 192.168.0.0/24: host bits zero, and IPv4 written as IPv4',
@@ -30,7 +30,7 @@ type Person = Awaited<ReturnType<ProviderDeps['activeUsers']>>[number];
 
 /** Who is offered in a network: users by their ids, and the members of groups. */
 interface TrustedUsers {
-  networks: Network[];
+  networks: IpNetwork[];
   user_ids: Set<string>;
   group_ids: Set<string>;
 }
@@ -93,12 +93,12 @@ function isTrusted({ user_ids, group_ids }: TrustedUsers, person: Person): boole
   return user_ids.has(person.id) || person.group_ids.some((id) => group_ids.has(id));
 }
 
-function parseNetworks(texts: readonly string[]): Network[] {
+function parseNetworks(texts: readonly string[]): IpNetwork[] {
   return texts.flatMap((text) => parseNetwork(text) ?? []);
 }
 
 /** As in Home Assistant, an IPv4-mapped IPv6 address is not its IPv4 form. */
-function isWithin(networks: readonly Network[], remote_address: string): boolean {
+function isWithin(networks: readonly IpNetwork[], remote_address: string): boolean {
   const address = parseAddress(remote_address);
   return address !== null && networks.some((network) => networkContains(network, address));
 }

@@ -51,7 +51,7 @@ export interface Redemption extends Proof, ClientRights {
 }
 
 /** The code that was spent; without a `refresh_token_id` it bore nothing, and the rest says why. */
-export interface Redeemed {
+export interface RedeemedCode {
   user_id: string;
   refresh_token_id: string | null;
   is_active: boolean;
@@ -70,7 +70,7 @@ export interface Redeemed {
 }
 
 /** Why nothing was redeemed. Wrong proofs come before everything else: they learn nothing about the code. */
-export interface Miss {
+export interface RedemptionFailure {
   /** `linked`: a link_user code whose identity belongs to a user. */
   reason: 'unknown' | WrongProof | 'replayed' | 'expired' | 'killed' | 'linked';
   user_id: string | null;
@@ -93,7 +93,7 @@ export function createAuthorizationCodeRepository(database: Database) {
     // Whoever ends a session holds that row, for which storing a code waits: a code was there before, and went along, or finds its session gone.
     redeem: database.prepareBatched(
       'authorization_codes_redeem',
-      (_, p: Redemption) => sql<Redeemed>`
+      (_, p: Redemption) => sql<RedeemedCode>`
         with holder as (
           select u.id, u.is_active, u.local_only from authorization_codes c join users u on u.id = c.user_id
           where c.code_hash = ${p.code_hash} for key share of u
@@ -129,7 +129,7 @@ export function createAuthorizationCodeRepository(database: Database) {
     ),
 
     /** Why `redeem` found nothing. A statement of its own: it sees what the winner of a race has committed. */
-    async explainMiss(proof: Proof, now: Date): Promise<Miss> {
+    async explainMiss(proof: Proof, now: Date): Promise<RedemptionFailure> {
       const code = await kysely
         .selectFrom('authorization_codes')
         .select(['user_id', 'code_challenge', 'redirect_uri', 'dpop_jkt', 'spent_at', 'expires_at', 'wrong_verifiers'])
@@ -185,7 +185,7 @@ type Judged = Pick<Schema['authorization_codes'], 'code_challenge' | 'redirect_u
   fits_resource: boolean;
 };
 
-function missReason(code: Judged, proof: Proof, now: Date): Miss['reason'] {
+function missReason(code: Judged, proof: Proof, now: Date): RedemptionFailure['reason'] {
   const wrong = wrongProof(code, proof);
   if (wrong !== null) return wrong;
   if (code.spent_at) return 'replayed';

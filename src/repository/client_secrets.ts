@@ -29,7 +29,7 @@ export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Da
         .selectFrom('client_secrets as s')
         .select(['id', 'secret_hash'])
         .where('client_id', '=', p.client_id)
-        .where(isLive(p.now))
+        .where(isUnexpiredSecret(p.now))
         .orderBy('created_at', 'desc')
         .orderBy('id')
         .limit(MAX_SECRETS),
@@ -104,6 +104,6 @@ export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Da
 }
 
 /** For the rows of a table called `s`. */
-export function isLive(now: Date): RawBuilder<SqlBool> {
+export function isUnexpiredSecret(now: Date): RawBuilder<SqlBool> {
   return sql<SqlBool>`(s.expires_at is null or s.expires_at > ${now})`;
 }

@@ -8,7 +8,7 @@ import { type Page, type PageRequest, pageSize } from '../domain/pagination.ts';
 import type { Database } from '../postgres/database.ts';
 import { lockInOrder } from '../postgres/lock_in_order.ts';
 import type { Schema } from '../postgres/schema.ts';
-import { isLive, MAX_SECRETS } from './client_secrets.ts';
+import { isUnexpiredSecret, MAX_SECRETS } from './client_secrets.ts';
 
 type ManagedBy = 'config' | 'database' | 'registration';
 
@@ -57,7 +57,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
     (db, p) => {
       // Both lists in the same order.
       const secrets = <Value>(column: 'id' | 'secret_hash') => sql<Value[]>`array(select s.${sql.id(column)} from client_secrets s
-        where s.client_id = c.client_id and ${isLive(p.now)} order by s.created_at desc, s.id limit ${sql.lit(MAX_SECRETS)})`;
+        where s.client_id = c.client_id and ${isUnexpiredSecret(p.now)} order by s.created_at desc, s.id limit ${sql.lit(MAX_SECRETS)})`;
       return enabled(db, p.client_id).select([secrets<string>('id').as('secret_ids'), secrets<Buffer>('secret_hash').as('secret_hashes')]);
     },
   );

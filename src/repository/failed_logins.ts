@@ -1,7 +1,7 @@
 // Failed logins by address and by whom they were aimed at; written on failure only. What a row counts began after `since` or counts no more.
 import { sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
-import { createTrim } from './row_limits.ts';
+import { createRowTrimmer } from './row_limits.ts';
 
 export type FailedLoginRepository = ReturnType<typeof createFailedLoginRepository>;
 
@@ -12,7 +12,7 @@ interface Pair {
 }
 
 /** What decides whether a guess may be looked at. */
-export interface Standing {
+export interface AttemptCounts {
   /** Failures of the address, whoever they were aimed at. */
   of_address: number;
   /** Failures of the address at that name. */
@@ -36,7 +36,7 @@ interface Waiting {
 
 export function createFailedLoginRepository(database: Pick<Database, 'kysely'>) {
   const { kysely } = database;
-  const makeRoom = createTrim(database, 'failed_logins');
+  const makeRoom = createRowTrimmer(database, 'failed_logins');
   /** By pair, while a statement adds to its row: one at a time, so that a flood of failures holds one connection. */
   const busy = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Waiting>();
@@ -84,10 +84,10 @@ export function createFailedLoginRepository(database: Pick<Database, 'kysely'>) 
 
   return {
     /** How an address and a name stand; `lately` is from when guesses at the name are counted. */
-    async standing({ address, subject, since, lately }: Pair & { since: Date; lately: Date }): Promise<Standing> {
+    async standing({ address, subject, since, lately }: Pair & { since: Date; lately: Date }): Promise<AttemptCounts> {
       const mine = sql`address = ${address} and first_failed_at > ${since}`;
       const theirs = sql`subject = ${subject} and last_failed_at > ${lately}`;
-      const { rows } = await sql<Standing>`
+      const { rows } = await sql<AttemptCounts>`
         select coalesce(sum(failures) filter (where ${mine}), 0)::int as of_address,
                coalesce(sum(failures) filter (where ${mine} and subject = ${subject}), 0)::int as of_pair,
                coalesce(sum(failures) filter (where ${theirs}), 0)::int as at_subject,

@@ -16,7 +16,7 @@ export interface Group {
 }
 
 /** What permission checks need of a user, read at once. */
-export interface Rights {
+export interface UserPolicies {
   is_owner: boolean;
   is_active: boolean;
   /** Of every enabled group. */
@@ -26,7 +26,7 @@ export interface Rights {
 export type GroupRepository = ReturnType<typeof createGroupRepository>;
 
 export function createGroupRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
-  const rights = prepare<{ user_id: string }, Rights>('groups_rights', (kysely, { user_id }) =>
+  const rights = prepare<{ user_id: string }, UserPolicies>('groups_rights', (kysely, { user_id }) =>
     kysely
       .selectFrom('users')
       .select(['is_owner', 'is_active'])
@@ -50,7 +50,7 @@ export function createGroupRepository({ kysely, prepare }: Pick<Database, 'kysel
         .limit(1000)
         .execute(),
 
-    rights: async (user_id: string): Promise<Rights | undefined> => (await rights({ user_id }))[0],
+    rights: async (user_id: string): Promise<UserPolicies | undefined> => (await rights({ user_id }))[0],
 
     /** Puts a user into exactly these groups; false when one is unknown, and then the user stays as it was. Lock the user first. */
     async replaceMemberships(trx: Kysely<Schema>, user_id: string, group_ids: readonly string[]): Promise<boolean> {

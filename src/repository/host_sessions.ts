@@ -5,14 +5,14 @@ import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 import { hasActiveClient, isValid } from './refresh_tokens.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
-import { isUsed } from './sessions.ts';
-import { groupIds } from './user_facts.ts';
-import { usernameOf } from './usernames.ts';
+import { isNotIdle } from './sessions.ts';
+import { groupIdsColumn } from './user_facts.ts';
+import { usernameColumn } from './usernames.ts';
 
 export type HostSessionRepository = ReturnType<typeof createHostSessionRepository>;
 
 /** What a protected host may be told about a person, and what decides whether they may be there. */
-export interface VisitorRow {
+export interface HostSessionUser {
   user_id: string;
   name: string | null;
   /** One that nobody else has. */
@@ -63,12 +63,12 @@ export function createHostSessionRepository(database: Database) {
         .innerJoin('sessions as s', 's.sid', 'h.sid')
         .innerJoin('users as u', 'u.id', 's.user_id')
         .select(['s.sid', 's.last_used_at', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
-        .select([usernameOf('u').as('username'), verifiedEmail().as('email'), groupIds().as('group_ids')])
+        .select([usernameColumn('u').as('username'), verifiedEmail().as('email'), groupIdsColumn().as('group_ids')])
         .where('h.id_hash', '=', p.id_hash)
         .where('h.host', '=', p.host)
         .where('h.expires_at', '>', p.now)
         .where('s.expires_at', '>', p.now)
-        .where(isUsed(p.now, p.idle)),
+        .where(isNotIdle(p.now, p.idle)),
     ),
 
     /** Whose grant an access token hangs on, while both live. */
@@ -77,7 +77,7 @@ export function createHostSessionRepository(database: Database) {
         .selectFrom('refresh_tokens as r')
         .innerJoin('users as u', 'u.id', 'r.user_id')
         .select(['r.profile', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
-        .select([usernameOf('u').as('username'), verifiedEmail().as('email'), groupIds().as('group_ids')])
+        .select([usernameColumn('u').as('username'), verifiedEmail().as('email'), groupIdsColumn().as('group_ids')])
         .where('r.id', '=', p.id)
         .where(isValid(p.now))
         .where(isNotRevoked(p.jti))

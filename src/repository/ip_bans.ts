@@ -1,7 +1,7 @@
 // Banned addresses: single IPv4 addresses and IPv6 /64 networks, until the ban expires or somebody lifts it.
 import { sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
-import { createTrim } from './row_limits.ts';
+import { createRowTrimmer } from './row_limits.ts';
 
 /** Begins the keys of requests that other sites' pages make from an address. */
 export const CROSS_SITE_PREFIX = 'cross-site ';
@@ -10,7 +10,7 @@ export type IpBanRepository = ReturnType<typeof createIpBanRepository>;
 
 export function createIpBanRepository(database: Database) {
   const { kysely } = database;
-  const makeRoom = createTrim(database, 'ip_bans');
+  const makeRoom = createRowTrimmer(database, 'ip_bans');
   return {
     /** Bans an address; answers whether it was not banned already. A ban under way is never stretched. */
     async ban({ address, now, expires_at }: { address: string; now: Date; expires_at: Date }): Promise<boolean> {

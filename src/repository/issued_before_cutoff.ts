@@ -18,7 +18,7 @@ const LOCK_TIMEOUT = 10;
  * Waits for everything that is being issued, and keeps others from issuing until the transaction ends. Whatever is issued names its user, whose row
  * it locks; one lock on their table is held instead of one on each of many, which others would take in another order. Reads and refreshes go on.
  */
-export async function holdIssuing(trx: Kysely<Schema>): Promise<void> {
+export async function lockIssuing(trx: Kysely<Schema>): Promise<void> {
   await sql`set local lock_timeout = ${sql.lit(`${LOCK_TIMEOUT}s`)}`.execute(trx);
   await sql`lock table users in exclusive mode`.execute(trx);
 }

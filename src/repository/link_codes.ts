@@ -14,18 +14,18 @@ export interface LinkRequest {
 }
 
 /** A code that was spent. */
-export interface SpentLinkCode extends ProviderKey {
+export interface RedeemedLinkCode extends ProviderKey {
   subject: string;
   /** Null when the identity is somebody's already, or the user has a credential of this provider. */
   credential_id: string | null;
 }
 
 /** Undefined when there is no such code (any more). It is spent also when it links nothing, as in Home Assistant. */
-export async function spendLinkCode(trx: Kysely<Schema>, request: LinkRequest): Promise<SpentLinkCode | undefined> {
+export async function redeemLinkCode(trx: Kysely<Schema>, request: LinkRequest): Promise<RedeemedLinkCode | undefined> {
   const { code_hash, client_id, user_id, credential_id, now } = request;
   // A code with a challenge was made for the token endpoint. One whose credential was removed since is gone.
   // A provider that picks among our users links nobody but the one it picked.
-  const query = sql<SpentLinkCode>`
+  const query = sql<RedeemedLinkCode>`
     with spent as (
       update authorization_codes set spent_at = ${now}
       where code_hash = ${code_hash} and client_id = ${client_id} and purpose = 'link_user' and spent_at is null and expires_at > ${now}

@@ -92,7 +92,7 @@ export function createLoginFlowRepository(database: Database) {
 }
 
 /** Ends those in which a user is known already: all but the second factor is proven. */
-export async function endLoginsOf(trx: Kysely<Schema>, user_id: string): Promise<void> {
+export async function deleteFlowsOfUser(trx: Kysely<Schema>, user_id: string): Promise<void> {
   await trx.deleteFrom('login_flows').where('user_id', '=', user_id).execute();
 }
 

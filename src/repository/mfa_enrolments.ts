@@ -34,7 +34,10 @@ const COLUMNS = [...ENTRY, 'user_id', 'version', 'secret'] as const;
 
 type Row = Omit<MfaEnrolment, 'secret'> & { secret: Buffer };
 
-export function createMfaEnrolmentRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>, sealer: Pick<Sealer, 'seal' | 'open'>) {
+export function createMfaEnrolmentRepository(
+  { kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>,
+  sealer: Pick<Sealer, 'seal' | 'open'>,
+) {
   const open = (row: Row): MfaEnrolment => ({ ...row, secret: JSON.parse(sealer.open(row.secret, placeOf(row.id)).toString()) });
   const seal = (id: string, secret: JsonObject) => sealer.seal(JSON.stringify(secret), placeOf(id));
 

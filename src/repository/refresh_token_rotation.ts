@@ -21,7 +21,7 @@ export interface PresentedToken {
 }
 
 /** Who refreshes, for what, and the facts that decide whether they may. */
-export interface Rotation extends PresentedToken, ClientRights {
+export interface RotationRequest extends PresentedToken, ClientRights {
   client_id: string;
   now: Date;
   /** Seconds from its first use in which a token answers with the same successor. */
@@ -56,7 +56,7 @@ export interface Rotated {
 }
 
 /** Why nothing was rotated, in the order in which they are told apart: who proves nothing learns nothing. */
-export type RotationMiss =
+export type RotationFailure =
   | { reason: 'unknown'; user_id: null }
   | { reason: 'other_client' | 'other_key' | 'expired' | 'replayed' | 'refused_user' | 'scope' | 'resource' | 'raced'; user_id: string };
 
@@ -65,7 +65,7 @@ export function createRefreshTokenRotationRepository(database: Database) {
 
   const explain = database.prepare(
     'refresh_tokens_explain_rotation',
-    (_, p: Rotation) => sql<Judged>`
+    (_, p: RotationRequest) => sql<Judged>`
       select r.user_id, r.client_id = ${p.client_id} as is_clients, ${holdsKey(p)} as holds_key, ${isValid(p.now)} as is_alive,
         r.generation > ${p.generation} and not ${isUsable(p)} as is_replayed, ${mayHaveTokens(p)} as may_have_tokens,
         ${fitsScope(p)} as fits_scope, ${fitsResource('r.resource', p)} as fits_resource
@@ -77,7 +77,7 @@ export function createRefreshTokenRotationRepository(database: Database) {
     /** Rotates the grant if everything is right. */
     rotate: database.prepareBatched(
       'refresh_tokens_rotate',
-      (_, p: Rotation) => sql<Rotated>`
+      (_, p: RotationRequest) => sql<Rotated>`
         update refresh_tokens r set
           generation = case when ${p.keeps} then r.generation else ${p.generation} + 1 end,
           rotated_at = case when r.generation = ${p.generation} and not ${p.keeps} then ${p.now} else r.rotated_at end,
@@ -91,7 +91,7 @@ export function createRefreshTokenRotationRepository(database: Database) {
     ),
 
     /** Why `rotate` found nothing. A statement of its own: it sees what the winner of a race has committed. */
-    async explainMiss(rotation: Rotation): Promise<RotationMiss> {
+    async explainMiss(rotation: RotationRequest): Promise<RotationFailure> {
       const [judged] = await explain(rotation);
       return judged ? { reason: missReason(judged), user_id: judged.user_id } : { reason: 'unknown', user_id: null };
     },
@@ -105,7 +105,7 @@ export function createRefreshTokenRotationRepository(database: Database) {
     /** The living grant that this token still refreshes, if it is that client's and its user is active. */
     find: database.prepareBatched(
       'refresh_tokens_find_rotating',
-      (_, p: PresentedToken & Pick<Rotation, 'client_id' | 'now' | 'grace'>) => sql<RotatingGrant>`
+      (_, p: PresentedToken & Pick<RotationRequest, 'client_id' | 'now' | 'grace'>) => sql<RotatingGrant>`
         select r.user_id, r.scope, r.created_at, r.expires_at from refresh_tokens r join users u on u.id = r.user_id
         where ${isGenuine(p)} and r.client_id = ${p.client_id} and ${isValid(p.now)} and ${isUsable(p)} and u.is_active`,
     ),
@@ -140,7 +140,7 @@ interface Judged {
   fits_resource: boolean;
 }
 
-function missReason(judged: Judged): Exclude<RotationMiss['reason'], 'unknown'> {
+function missReason(judged: Judged): Exclude<RotationFailure['reason'], 'unknown'> {
   if (!judged.is_clients) return 'other_client';
   if (!judged.holds_key) return 'other_key';
   // Before the replay: a grant that is dead needs no revoking.
@@ -159,21 +159,21 @@ function isGenuine(p: PresentedToken): Expression<boolean> {
 }
 
 /** The current generation; or the one before it, within the grace time since that was first used. None at all means none, whatever clocks say. */
-function isUsable(p: Pick<Rotation, 'generation' | 'grace' | 'now'>): Expression<boolean> {
+function isUsable(p: Pick<RotationRequest, 'generation' | 'grace' | 'now'>): Expression<boolean> {
   return sql<boolean>`(r.generation = ${p.generation} or (r.generation = ${p.generation} + 1 and ${p.grace} > 0
     and r.rotated_at + ${p.grace} * interval '1 second' > ${p.now}))`;
 }
 
-function holdsKey({ dpop_jkt }: Rotation): Expression<boolean> {
+function holdsKey({ dpop_jkt }: RotationRequest): Expression<boolean> {
   return sql<boolean>`(r.dpop_jkt is null or r.dpop_jkt is not distinct from ${dpop_jkt})`;
 }
 
-function mayHaveTokens(p: Rotation): Expression<boolean> {
+function mayHaveTokens(p: RotationRequest): Expression<boolean> {
   return sql<boolean>`(u.is_active and (not u.local_only or ${p.remote_is_local})
     and (r.auth_provider_type is null or r.auth_provider_type || ':' || coalesce(r.auth_provider_id, '') = any(${p.providers}))
     and ${isInAllowedGroup('r.user_id', p)} and ${isConsented('r.user_id', 'r.client_id', p)})`;
 }
 
-function fitsScope({ scope }: Rotation): Expression<boolean> {
+function fitsScope({ scope }: RotationRequest): Expression<boolean> {
   return sql<boolean>`(${scope}::text[] is null or ${scope}::text[] <@ r.scope)`;
 }

@@ -6,8 +6,8 @@ import { ADMIN_GROUP } from '../domain/user.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
-import { groupIds, PROFILE_COLUMNS } from './user_facts.ts';
-import { usernameOf } from './usernames.ts';
+import { groupIdsColumn, PROFILE_COLUMNS } from './user_facts.ts';
+import { usernameColumn } from './usernames.ts';
 
 export type RefreshTokenRepository = ReturnType<typeof createRefreshTokenRepository>;
 
@@ -17,10 +17,10 @@ type StandardOnly = 'profile' | 'scope' | 'resource' | 'claims' | 'sid' | 'dpop_
 export type NewRefreshToken = Required<Omit<Row, StandardOnly>>;
 
 /** What became of a new grant (HA contract 2.4). */
-export type Creation = 'created' | 'unknown_user' | 'inactive_user' | 'wrong_token_type' | 'name_in_use';
+export type GrantCreation = 'created' | 'unknown_user' | 'inactive_user' | 'wrong_token_type' | 'name_in_use';
 
 /** One use of a grant: when, and from where. */
-export interface Use {
+export interface TokenUse {
   id: string;
   at: Date;
   remote_address: string;
@@ -69,11 +69,11 @@ export function createRefreshTokenRepository(database: Database) {
     findForUserinfo: database.prepareBatched('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
       forBearer(kysely, p)
         .select(['r.claims', 'u.created_at', ...PROFILE_COLUMNS])
-        .select([usernameOf('u').as('username'), groupIds().as('group_ids')]),
+        .select([usernameColumn('u').as('username'), groupIdsColumn().as('group_ids')]),
     ),
 
     /** Makes a grant if its user is active, of the right kind, and has no other long-lived one of that name. */
-    async create(token: NewRefreshToken): Promise<Creation> {
+    async create(token: NewRefreshToken): Promise<GrantCreation> {
       const [found] = await kysely
         .with('holder', (db) =>
           db.selectFrom('users').select(['id', 'is_active', 'system_generated']).where('id', '=', token.user_id).forKeyShare(),
@@ -163,7 +163,7 @@ export function createRefreshTokenRepository(database: Database) {
     },
 
     /** Notes the last use of many grants at once; an older use never replaces a newer one. */
-    async noteUses(uses: readonly Use[]): Promise<void> {
+    async noteUses(uses: readonly TokenUse[]): Promise<void> {
       const ids = uses.map((use) => use.id);
       // Rows are locked in the order of ids: two replicas that note the same grants wait for each other, never in a circle.
       await sql`

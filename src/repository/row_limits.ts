@@ -64,12 +64,12 @@ export function createRowLimit(database: Pick<Database, 'kysely'>, table: Limite
   return {
     admits: ({ network, max, replaces_oldest }, now) =>
       sql<boolean>`row_admitted(${of}, ${count}, ${replaces_oldest ? replaced : sql`null`}, ${network}, ${max}::integer, ${now})`,
-    makeRoom: createTrim(database, table),
+    makeRoom: createRowTrimmer(database, table),
   };
 }
 
 /** Makes room for a row; to be awaited before each INSERT. */
-export function createTrim({ kysely }: Pick<Database, 'kysely'>, table: TrimmedTable): () => Promise<void> {
+export function createRowTrimmer({ kysely }: Pick<Database, 'kysely'>, table: TrimmedTable): () => Promise<void> {
   const rows = sql.table(table);
   let stored = 0;
   return async () => {

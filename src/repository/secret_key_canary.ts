@@ -1,9 +1,9 @@
 // A sealed row that tells at start whether the configured secret_key is the one this database was written with.
 import type { Database } from '../postgres/database.ts';
-import type { SealedPlace, Sealer } from '../secrets/sealer.ts';
+import type { SealedColumn, Sealer } from '../secrets/sealer.ts';
 
 /** Its place, for whoever seals everything anew. */
-export const SECRET_KEY_CANARY: SealedPlace = { table: 'secret_key_canary', column: 'sealed', id: 'true' };
+export const SECRET_KEY_CANARY: SealedColumn = { table: 'secret_key_canary', column: 'sealed', id: 'true' };
 
 /** Whether some secret_key has written this database. */
 export async function hasSecretKeyCanary({ kysely }: Pick<Database, 'kysely'>): Promise<boolean> {

@@ -91,7 +91,7 @@ export function createSessionRepository(database: Database) {
         .select(['s.created_at', 's.last_used_at', 'u.name', 'u.is_owner', 'u.is_active', 'u.local_only'])
         .where('s.id_hash', '=', p.id_hash)
         .where('s.expires_at', '>', p.now)
-        .where(isUsed(p.now, p.idle)),
+        .where(isNotIdle(p.now, p.idle)),
     ),
 
     /** A user's living sessions, oldest first. */
@@ -118,7 +118,7 @@ export function createSessionRepository(database: Database) {
         ])
         .where('s.user_id', '=', user_id)
         .where('s.expires_at', '>', now)
-        .where(isUsed(now, idle))
+        .where(isNotIdle(now, idle))
         .$if(after !== null, (query) => query.where(sql<boolean>`(s.created_at, s.sid) > (${after?.created_at}, ${after?.id})`))
         .orderBy('s.created_at')
         .orderBy('s.sid')
@@ -139,6 +139,6 @@ export function createSessionRepository(database: Database) {
 }
 
 /** Not unused for too long. For the rows of a table called `s`. */
-export function isUsed(now: Date, idle: number) {
+export function isNotIdle(now: Date, idle: number) {
   return sql<boolean>`s.last_used_at + ${idle} * interval '1 second' > ${now}`;
 }

@@ -28,7 +28,7 @@ export interface NewSigningKey {
 }
 
 /** When a successor signs, and until when its predecessor verifies, in seconds from now on. */
-export interface Succession {
+export interface KeyRotationTimes {
   now: Date;
   signs_in: number;
   predecessor_expires_in: number;
@@ -69,7 +69,7 @@ export function createSigningKeyRepository(database: Database) {
     },
 
     /** Publishes a successor and sets its predecessor's end. While one is published that does not sign yet, it is the answer instead. */
-    async addSuccessor(key: NewSigningKey, succession: Succession): Promise<{ id: string; added: boolean }> {
+    async addSuccessor(key: NewSigningKey, succession: KeyRotationTimes): Promise<{ id: string; added: boolean }> {
       return await alone(database, async (trx) => {
         const { algorithm } = key;
         const { now, signs_in } = succession;
@@ -92,7 +92,10 @@ export function createSigningKeyRepository(database: Database) {
 }
 
 /** Grants that are made while this looks are not missed: whoever signs for one calls `prolong` then, and waits for us. */
-async function endOfPredecessor(trx: Kysely<Schema>, { now, predecessor_expires_in, signs_long_lived, margin }: Succession): Promise<Date> {
+async function endOfPredecessor(
+  trx: Kysely<Schema>,
+  { now, predecessor_expires_in, signs_long_lived, margin }: KeyRotationTimes,
+): Promise<Date> {
   const end = addSeconds(now, predecessor_expires_in);
   if (!signs_long_lived) return end;
   const grants = trx.selectFrom('refresh_tokens').where('token_type', '=', sql.lit('long_lived_access_token'));

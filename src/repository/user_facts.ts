@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { PersonProfile } from '../domain/profile.ts';
 import type { Database } from '../postgres/database.ts';
-import { usernameOf } from './usernames.ts';
+import { usernameColumn } from './usernames.ts';
 
 export interface UserFacts extends PersonProfile {
   user_id: string;
@@ -21,14 +21,14 @@ export function createUserFactsRepository(database: Database) {
     kysely
       .selectFrom('users as u')
       .select(['u.id as user_id', 'u.name', 'u.created_at', ...PROFILE_COLUMNS])
-      .select([usernameOf('u').as('username'), groupIds().as('group_ids')])
+      .select([usernameColumn('u').as('username'), groupIdsColumn().as('group_ids')])
       .where('u.id', '=', p.user_id),
   );
   return { find: async (user_id: string): Promise<UserFacts | undefined> => (await find({ user_id }))[0] };
 }
 
 /** Without groups that left the configuration. For the rows of a table called `u`. */
-export function groupIds(): RawBuilder<string[]> {
+export function groupIdsColumn(): RawBuilder<string[]> {
   return sql<string[]>`array(select g.id from user_groups ug join groups g on g.id = ug.group_id
     where ug.user_id = u.id and g.is_enabled order by g.id)`;
 }

@@ -4,7 +4,7 @@ import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import type { Schema } from '../postgres/schema.ts';
 
 /** `taken`: somebody has it. `retired`: somebody had it. */
-export type Renaming = 'renamed' | 'taken' | 'retired' | 'unknown_user';
+export type RenameResult = 'renamed' | 'taken' | 'retired' | 'unknown_user';
 
 /** The unique indexes that two parallel namings meet at. */
 export const USERNAME_INDEXES = ['users_username', 'local_logins_pkey', 'credentials_one_user_per_identity'];
@@ -20,10 +20,10 @@ export function createUsernames() {
     async rename(
       trx: Kysely<Schema>,
       { user_id, to, now, reuse_retired }: { user_id: string; to: string; now: Date; reuse_retired: boolean },
-    ): Promise<Renaming> {
+    ): Promise<RenameResult> {
       const { rows } = await sql<{ found: boolean; renamed: boolean; taken: boolean }>`
         with person as (
-          select u.id, ${usernameOf('u')} as username from users u where u.id = ${user_id} and not u.system_generated for update
+          select u.id, ${usernameColumn('u')} as username from users u where u.id = ${user_id} and not u.system_generated for update
         ),
         own_login as (
           select c.id, c.subject from credentials c where c.user_id = ${user_id} and ${isLocal('c')}
@@ -102,7 +102,7 @@ const ASSIGNMENT_LOCK_KEY = 4_207_849_312;
  * The column, and for rows of the version before, which does not know it, the name of the local login. The subquery runs for those alone.
  * For the rows of a table of that alias.
  */
-export function usernameOf(alias: 'u' | 'users'): RawBuilder<string | null> {
+export function usernameColumn(alias: 'u' | 'users'): RawBuilder<string | null> {
   const user = sql.table(alias);
   return sql<
     string | null

@@ -3,12 +3,12 @@ import { type Kysely, type SqlBool, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { JsonObject } from '../domain/json.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
-import { type Page, type PageRequest, pageSize, readCursor, buildPage } from '../domain/pagination.ts';
+import { buildPage, type Page, type PageRequest, pageSize, readCursor } from '../domain/pagination.ts';
 import type { PersonProfile } from '../domain/profile.ts';
 import type { User } from '../domain/user.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
-import { usernameOf } from './usernames.ts';
+import { usernameColumn } from './usernames.ts';
 
 /** A user as lists show it. */
 export interface UserListEntry extends User, PersonProfile {
@@ -175,7 +175,7 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
             .where('id', '=', id)
             .where('is_owner', '=', false)
             .where('system_generated', '=', false)
-            .returning(['id', usernameOf('users').as('username')]),
+            .returning(['id', usernameColumn('users').as('username')]),
         )
         .with('retired', (query) =>
           query
@@ -230,7 +230,7 @@ function selectUsers(kysely: Kysely<Schema>) {
       return [
         groupIds,
         // Takes the place of the column, which `selectAll` reads.
-        usernameOf('users').as('username'),
+        usernameColumn('users').as('username'),
         sql<boolean>`users.username is not null and users.username = coalesce(${credentials.select('subject').where(isLocal)}, users.username)`.as(
           'is_username_stored',
         ),

@@ -6,7 +6,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 export const SECRET_KEY_LENGTH = 32;
 
 /** Where a sealed value is stored: table, column and the row's primary key. */
-export interface SealedPlace {
+export interface SealedColumn {
   table: string;
   column: string;
   id: string;
@@ -19,9 +19,9 @@ export interface SealerOptions {
 }
 
 export interface Sealer {
-  seal(plaintext: Buffer | string, place: SealedPlace): Buffer;
+  seal(plaintext: Buffer | string, place: SealedColumn): Buffer;
   /** Throws when no configured key sealed it, when it was sealed for another place, and when it was changed. */
-  open(sealed: Buffer, place: SealedPlace): Buffer;
+  open(sealed: Buffer, place: SealedColumn): Buffer;
   /** Sealed with a previous key. */
   needsReseal(sealed: Buffer): boolean;
   /** 32 bytes for one purpose, always the same for the same secret_key. */
@@ -70,7 +70,7 @@ function deriveKey(secret_key: string): Key {
   };
 }
 
-function seal({ header, sealing_key }: Key, plaintext: Buffer | string, place: SealedPlace): Buffer {
+function seal({ header, sealing_key }: Key, plaintext: Buffer | string, place: SealedColumn): Buffer {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', sealing_key, nonce).setAAD(additionalData(header, place));
   const ciphertext = Buffer.concat([
@@ -80,7 +80,7 @@ function seal({ header, sealing_key }: Key, plaintext: Buffer | string, place: S
   return Buffer.concat([header, nonce, cipher.getAuthTag(), ciphertext]);
 }
 
-function open({ header, sealing_key }: Key, sealed: Buffer, place: SealedPlace): Buffer {
+function open({ header, sealing_key }: Key, sealed: Buffer, place: SealedColumn): Buffer {
   try {
     const decipher = createDecipheriv('aes-256-gcm', sealing_key, sealed.subarray(HEADER_LENGTH, NONCE_END), { authTagLength: 16 })
       .setAAD(additionalData(header, place))
@@ -95,10 +95,10 @@ function bears(sealed: Buffer, header: Buffer): boolean {
   return sealed.subarray(0, HEADER_LENGTH).equals(header);
 }
 
-function additionalData(header: Buffer, { table, column, id }: SealedPlace): Buffer {
+function additionalData(header: Buffer, { table, column, id }: SealedColumn): Buffer {
   return Buffer.concat([header, Buffer.from(JSON.stringify([table, column, id]))]);
 }
 
-function nameOf({ table, column, id }: SealedPlace): string {
+function nameOf({ table, column, id }: SealedColumn): string {
   return `${table}.${column} of ${id}`;
 }

@@ -59,7 +59,7 @@ function claimsOf(authorization: Authorization, issuer: string, iat: number): Ac
 }
 
 /** From when on it is refused by everybody. */
-export function endOf({ exp }: Pick<AccessTokenClaims, 'exp'>): Date {
+export function expiryOf({ exp }: Pick<AccessTokenClaims, 'exp'>): Date {
   return new Date((exp + LEEWAY) * 1000);
 }
 

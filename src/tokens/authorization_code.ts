@@ -34,7 +34,7 @@ export interface FinishedLogin extends ProviderKey {
   amr: string[];
   remote_address: string;
   /** What the authorization request asked for beyond Home Assistant's dialect. */
-  standard?: StandardFacts;
+  standard?: StandardCodeData;
   /** Whose login it was; a `link_user` login is nobody's yet and carries the identity instead. */
   subject:
     | { purpose: 'authorize'; user_id: string; credential_id: string }
@@ -43,7 +43,7 @@ export interface FinishedLogin extends ProviderKey {
 }
 
 /** What a code of the standard profile hands on to its tokens. */
-export interface StandardFacts {
+export interface StandardCodeData {
   scope: string[];
   resource: string[];
   nonce: string | null;
@@ -78,7 +78,7 @@ export function createCodes({ authorizationCodes, clock, lifetime }: CodeDeps) {
   };
 }
 
-function standardColumns(standard: StandardFacts | undefined) {
+function standardColumns(standard: StandardCodeData | undefined) {
   if (!standard) return {};
   return { ...standard, profile: 'standard' as const, claims: standard.claims && JSON.stringify(standard.claims) };
 }

@@ -29,7 +29,7 @@ export interface BearerDeps {
   clock: Clock;
 }
 
-export type Bearer = ReturnType<typeof createBearer>;
+export type BearerTokens = ReturnType<typeof createBearer>;
 
 export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps) {
   return {

@@ -8,10 +8,10 @@ import type { UserFacts } from '../repository/user_facts.ts';
 type ClaimName = (typeof CLAIMS_OF_SCOPE)[keyof typeof CLAIMS_OF_SCOPE][number];
 
 /** Where a claim was asked for by name. */
-export type ClaimsPlace = 'id_token' | 'userinfo';
+export type ClaimsTarget = 'id_token' | 'userinfo';
 
 /** The claims for these scopes and for those named in that place of the `claims` parameter. */
-export function userClaims(scope: readonly string[], claims: JsonObject | null, place: ClaimsPlace, facts: UserFacts): JsonObject {
+export function userClaims(scope: readonly string[], claims: JsonObject | null, place: ClaimsTarget, facts: UserFacts): JsonObject {
   const named = namedClaims(claims, place);
   const told: JsonObject = {};
   for (const [name, value] of Object.entries(known(facts))) {
@@ -23,13 +23,13 @@ export function userClaims(scope: readonly string[], claims: JsonObject | null, 
 }
 
 /** The names in one place of a `claims` parameter. */
-function namedClaims(claims: JsonObject | null, place: ClaimsPlace): string[] {
+function namedClaims(claims: JsonObject | null, place: ClaimsTarget): string[] {
   const named = claims?.[place];
   return typeof named === 'object' && named !== null && !Array.isArray(named) ? Object.keys(named) : [];
 }
 
 /** Whether any claim about the person is asked for there. */
-export function namesUserClaims(claims: JsonObject | null, place: ClaimsPlace): boolean {
+export function namesUserClaims(claims: JsonObject | null, place: ClaimsTarget): boolean {
   const all: readonly string[] = Object.values(CLAIMS_OF_SCOPE).flat();
   return namedClaims(claims, place).some((name) => all.includes(name));
 }

@@ -24,7 +24,7 @@ export interface DpopDeps {
 }
 
 /** A request, as far as its proof must speak of it. */
-export interface Proven {
+export interface DpopRequest {
   /** Every DPoP header. */
   proofs: readonly string[];
   method: string;
@@ -54,7 +54,7 @@ export function createDpop({ usedProofs, clock, public_url, nonces = null }: Dpo
   }
 
   /** RFC 9449 section 4.3, but for the signature. */
-  function judge({ htm, htu, iat, ath }: JWTPayload, { method, path, access_token }: Proven): void {
+  function judge({ htm, htu, iat, ath }: JWTPayload, { method, path, access_token }: DpopRequest): void {
     if (htm !== method) throw refused('htm is another method');
     if (withoutQuery(htu) !== withoutQuery(public_url + path)) throw refused('htu is another URL');
     if (iat === undefined || Math.abs(iat - epochSeconds(clock())) > WINDOW) throw refused('iat is too far from now');
@@ -79,7 +79,7 @@ export function createDpop({ usedProofs, clock, public_url, nonces = null }: Dpo
      * The thumbprint of the key that the request proves to hold (RFC 7638); null when it proves none. Throws `invalid_dpop_proof`, and
      * `use_dpop_nonce` for a proof that lacks nothing but a fresh nonce.
      */
-    async prove(request: Proven): Promise<string | null> {
+    async prove(request: DpopRequest): Promise<string | null> {
       const [proof, ...others] = request.proofs;
       if (proof === undefined) return null;
       if (others.length > 0) throw refused('there is more than one');

@@ -6,7 +6,7 @@ import type { Profile } from '../domain/authorization_request.ts';
 import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import { randomBuffer } from '../domain/secret.ts';
-import type { Admission, Authorization } from '../domain/token.ts';
+import type { Authorization, PasswordlessAccess } from '../domain/token.ts';
 import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
 import type { DeviceCodeRepository } from '../repository/device_codes.ts';
 import type { RefreshTokenRotationRepository } from '../repository/refresh_token_rotation.ts';
@@ -74,7 +74,7 @@ export interface RequestContext {
   is_cross_site?: boolean;
   /** In whose name documents of clients are fetched; absent: the address. */
   asker?: string;
-  admission: Admission;
+  admission: PasswordlessAccess;
   /** The reference under which this request's refusal is explained. */
   error_ref?: string;
   /** The Authorization header. */

@@ -5,13 +5,13 @@ import type { Audit } from '../domain/audit_event.ts';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { SigningKeyRow, SigningKeyRepository } from '../repository/signing_keys.ts';
+import type { SigningKeyRepository, SigningKeyRow } from '../repository/signing_keys.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { createSignatureCache } from './signature_cache.ts';
 import {
-  headerOf,
-  headersOf,
+  encodedJwsHeaders,
   type JwsHeader,
+  jwsHeader,
   newSigningKey,
   publicJwk,
   readPrivateKey,
@@ -92,7 +92,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     const rows = await signingKeys.list({ now });
     const signing = SIGNING_ALGORITHMS.map((algorithm) => rows.findLast((row) => row.algorithm === algorithm && row.signs_from <= now));
     keys = await Promise.all(rows.map((row) => readKey(row, row.signs_from > now || signing.includes(row))));
-    by_header = new Map(keys.flatMap((key) => TOKEN_TYPS.map((typ) => [key.headers[typ], { key, header: headerOf(key, typ) }])));
+    by_header = new Map(keys.flatMap((key) => TOKEN_TYPS.map((typ) => [key.headers[typ], { key, header: jwsHeader(key, typ) }])));
     published = { keys: keys.map(publicJwk) };
   }
 
@@ -101,7 +101,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     const known = keys.find((key) => key.id === row.id);
     const public_key = known?.public_key ?? readPublicKey(row);
     const private_key = signs ? (known?.private_key ?? (await unseal(row.id))) : undefined;
-    return { ...row, public_key, private_key, headers: known?.headers ?? headersOf(row) };
+    return { ...row, public_key, private_key, headers: known?.headers ?? encodedJwsHeaders(row) };
   }
 
   async function unseal(id: string) {

@@ -1,7 +1,7 @@
 // Notes when a grant was last used, for all that were used within a second in one statement: a write in each refresh would halve them.
 // A crash loses a second of *last used*, never a token.
 import type { Clock } from '../domain/clock.ts';
-import type { RefreshTokenRepository, Use } from '../repository/refresh_tokens.ts';
+import type { RefreshTokenRepository, TokenUse } from '../repository/refresh_tokens.ts';
 
 const FLUSH_MS = 1_000;
 /** Most rows of one statement. */
@@ -23,7 +23,7 @@ export interface LastUsed {
 }
 
 export function createLastUsed({ refreshTokens, clock }: LastUsedDeps): LastUsed {
-  const waiting = new Map<string, Use>();
+  const waiting = new Map<string, TokenUse>();
   let timer: NodeJS.Timeout | undefined;
 
   function schedule(): void {
@@ -47,7 +47,7 @@ export function createLastUsed({ refreshTokens, clock }: LastUsedDeps): LastUsed
     }
   }
 
-  function keep(use: Use): void {
+  function keep(use: TokenUse): void {
     if (waiting.size < MAX_WAITING || waiting.has(use.id)) waiting.set(use.id, use);
   }
 

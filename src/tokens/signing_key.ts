@@ -71,13 +71,13 @@ export function publicJwk({ id, algorithm, public_jwk }: SigningKeyRow) {
   return { kid: id, alg: algorithm, use: 'sig', ...publicMembers(public_jwk) };
 }
 
-export function headerOf({ id, algorithm }: Pick<SigningKeyRow, 'id' | 'algorithm'>, typ: TokenTyp): JwsHeader {
+export function jwsHeader({ id, algorithm }: Pick<SigningKeyRow, 'id' | 'algorithm'>, typ: TokenTyp): JwsHeader {
   return { alg: algorithm, typ, kid: id };
 }
 
 /** The first part of a key's JWS, by kind: the same text for every token, so it is written once. */
-export function headersOf(key: Pick<SigningKeyRow, 'id' | 'algorithm'>): Record<TokenTyp, string> {
-  const text = (typ: TokenTyp) => Buffer.from(JSON.stringify(headerOf(key, typ))).toString('base64url');
+export function encodedJwsHeaders(key: Pick<SigningKeyRow, 'id' | 'algorithm'>): Record<TokenTyp, string> {
+  const text = (typ: TokenTyp) => Buffer.from(JSON.stringify(jwsHeader(key, typ))).toString('base64url');
   return {
     'at+jwt': text('at+jwt'),
     JWT: text('JWT'),

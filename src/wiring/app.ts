@@ -5,10 +5,10 @@ import { configWarnings } from '../config/warnings.ts';
 import { createServer } from '../http/server/server.ts';
 import { shedConnections } from '../http/server/shed_connections.ts';
 import { SIGNING_ALGORITHMS } from '../tokens/signing_key.ts';
-import { type AppOptions, createParts, type Parts } from './container.ts';
+import { type AppOptions, type Container, createContainer } from './container.ts';
 import { createPlugins } from './http.ts';
 
-export { createParts } from './container.ts';
+export { createContainer } from './container.ts';
 
 /** For connections on which nothing is asked any more. */
 const IDLE_MS = 1_500;
@@ -17,7 +17,7 @@ const IN_FLIGHT_MS = 10_000;
 
 export interface App {
   server: FastifyInstance;
-  parts: Parts;
+  parts: Container;
   /** Starts listening; answers the address. If that fails, everything has ended. */
   listen(): Promise<string>;
   /** From here on balancers are told to send nobody any more; everybody is still served. */
@@ -31,7 +31,7 @@ export interface App {
 /** Not listening yet. If it fails, nothing that was started is left. */
 export async function createApp(options: AppOptions): Promise<App> {
   for (const warning of configWarnings(options.config)) options.log.warn(warning);
-  const parts = await createParts(options);
+  const parts = await createContainer(options);
   try {
     return createAppOver(parts, options);
   } catch (error) {
@@ -40,7 +40,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
 }
 
-function createAppOver(parts: Parts, { lost_log_lines = () => 0 }: Pick<AppOptions, 'lost_log_lines'>): App {
+function createAppOver(parts: Container, { lost_log_lines = () => 0 }: Pick<AppOptions, 'lost_log_lines'>): App {
   const { config } = parts;
   let draining = false;
   const isDraining = () => draining;

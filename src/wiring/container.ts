@@ -54,7 +54,7 @@ import { createMfaParts } from './mfa.ts';
 import { openDatabase } from './open_database.ts';
 import { createProviderParts } from './providers.ts';
 import { createMfaModules, type Registry, readRegistry } from './registry.ts';
-import { createRows, type Rows } from './repositories.ts';
+import { createRepositories, type Repositories } from './repositories.ts';
 import { createTokenParts } from './tokens.ts';
 
 export interface AppOptions {
@@ -74,7 +74,7 @@ export interface AppOptions {
   create?: boolean;
 }
 
-export type Parts = Awaited<ReturnType<typeof createParts>>;
+export type Container = Awaited<ReturnType<typeof createContainer>>;
 
 /** What must end, the last one first, and each whatever became of the others. */
 function createClosers() {
@@ -94,7 +94,7 @@ function createClosers() {
 type Closers = ReturnType<typeof createClosers>;
 
 /** Every part below HTTP, over a migrated database whose secrets this key opens. */
-export async function createParts(options: AppOptions) {
+export async function createContainer(options: AppOptions) {
   const closers = createClosers();
   try {
     return await build(options, closers);
@@ -122,7 +122,7 @@ async function build(options: AppOptions, closers: Closers) {
   closers.add(() => audit.close().catch(on_error));
   const mail = createMailer(config.mail);
   const rowQuotas = createRowQuotas(config.http);
-  const ground = { config, log, database, clock, sealer, audit, public_url, registry, mail, rowQuotas, rows: createRows(database) };
+  const ground = { config, log, database, clock, sealer, audit, public_url, registry, mail, rowQuotas, rows: createRepositories(database) };
   const accounts = createAccounts(ground);
   // A command that runs with another configuration than the server must not switch groups off.
   if (!join) await accounts.groups.reconcile(config.groups);
@@ -180,7 +180,7 @@ interface Ground {
   registry: Registry;
   mail: Mailer;
   rowQuotas: RowQuotas;
-  rows: Rows;
+  rows: Repositories;
 }
 
 function createAccounts(ground: Ground) {

@@ -10,7 +10,7 @@ import type { AuthProvider } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { STANDARD_SCOPES } from '../domain/scope.ts';
 import type { ForwardAuth } from '../forward_auth/forward_auth.ts';
-import { type ApiParts, apiPlugin } from '../http/api/api_routes.ts';
+import { type ApiDeps, apiPlugin } from '../http/api/api_routes.ts';
 import { accountLinkRoute } from '../http/pages/account/link.ts';
 import { accountSecurityRoute } from '../http/pages/account/security.ts';
 import { accountSessionsRoute } from '../http/pages/account/sessions.ts';
@@ -35,7 +35,7 @@ import { introspectRoute } from '../http/routes/introspect.ts';
 import { linkUserRoute } from '../http/routes/link_user.ts';
 import { loginFlowRoute } from '../http/routes/login_flow.ts';
 import { onboardingRoute } from '../http/routes/onboarding.ts';
-import { type ParParts, parRoute } from '../http/routes/par.ts';
+import { type ParRouteDeps, parRoute } from '../http/routes/par.ts';
 import { providersRoute } from '../http/routes/providers.ts';
 import { registerRoute } from '../http/routes/register.ts';
 import { revokeRoute } from '../http/routes/revoke.ts';
@@ -60,7 +60,7 @@ import type { DeviceAuthorization } from '../oauth/device_authorization.ts';
 import type { EndSession } from '../oauth/end_session.ts';
 import type { Introspection } from '../oauth/introspection.ts';
 import type { LoginMarker } from '../oauth/login_marker.ts';
-import type { ServerFacts } from '../oauth/metadata.ts';
+import type { MetadataDeps } from '../oauth/metadata.ts';
 import type { Registration } from '../oauth/registration.ts';
 import type { Revocation } from '../oauth/revocation.ts';
 import type { TokenEndpoint } from '../oauth/token_endpoint.ts';
@@ -68,11 +68,11 @@ import type { Userinfo } from '../oauth/userinfo.ts';
 import type { Database } from '../postgres/database.ts';
 import type { UserFactsRepository } from '../repository/user_facts.ts';
 import type { Sealer } from '../secrets/sealer.ts';
-import type { Admissions } from '../tokens/admission.ts';
-import type { Bearer } from '../tokens/bearer.ts';
+import type { AdmissionChecks } from '../tokens/admission.ts';
+import type { BearerTokens } from '../tokens/bearer.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 
-export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
+export interface HttpParts extends Omit<ApiDeps, 'approvals_by'>, ParRouteDeps {
   authorize: Authorize;
   clientDirectory: ClientDirectory;
   audit: Audit;
@@ -82,10 +82,10 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
   database: Pick<Database, 'ping' | 'poolCounters'>;
   sealer: Pick<Sealer, 'subKey'>;
   keyring: Keyring;
-  bearer: Bearer;
+  bearer: BearerTokens;
   grants: ReadonlyMap<string, unknown>;
   providers: ReadonlyMap<string, AuthProvider>;
-  admissions: Admissions;
+  admissions: AdmissionChecks;
   tokenEndpoint: TokenEndpoint;
   revocation: Revocation;
   /** Null: apps may not register themselves. */
@@ -110,7 +110,7 @@ export interface HttpParts extends Omit<ApiParts, 'approvals_by'>, ParParts {
   isDraining(): boolean;
 }
 
-export interface Plugins {
+export interface HttpPlugins {
   plugins: FastifyPluginAsync[];
   /** What is served where metrics have an address of their own; empty where they are off. */
   metricsRoutes: FastifyPluginAsync[];
@@ -119,7 +119,7 @@ export interface Plugins {
   isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
 }
 
-export function createPlugins(parts: HttpParts): Plugins {
+export function createPlugins(parts: HttpParts): HttpPlugins {
   const { config, public_url, sessions } = parts;
   const cookies = createCookies(public_url);
   const guard = createBearerGuard(parts);
@@ -184,7 +184,7 @@ export function createPlugins(parts: HttpParts): Plugins {
 }
 
 /** What clients are told that there is. */
-function serverFacts({ config, grants, registration }: HttpParts): ServerFacts {
+function serverFacts({ config, grants, registration }: HttpParts): MetadataDeps {
   return {
     grant_types: grants.keys(),
     scopes: [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)],

@@ -1,7 +1,7 @@
 // The wiring of auth providers: those that are configured, and the same once more for trying them, without what they would write. Called by parts.ts.
 import type { AuthProviderBlock } from '../config/block.ts';
 import type { Audit } from '../domain/audit_event.ts';
-import { type AuthProvider, type PasswordHasher, type ProviderDeps, providerPath } from '../domain/auth_provider.ts';
+import { type AuthProvider, type PasswordHashing, type ProviderDeps, providerPath } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { createLoginPreview } from '../login/login_preview.ts';
 import { createProviderTest } from '../login/provider_test.ts';
@@ -17,7 +17,7 @@ export interface ProviderPartsDeps {
   config: { auth_providers: readonly AuthProviderBlock[]; http: { trusted_proxies: readonly string[] } };
   registry: Registry;
   log: { warn(message: string): void };
-  hasher: PasswordHasher;
+  hasher: PasswordHashing;
   localLogins: LocalLoginRepository;
   credentials: CredentialRepository;
   users: UserRepository;

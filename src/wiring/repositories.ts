@@ -15,9 +15,9 @@ import { createSessionRepository as createSessionRows } from '../repository/sess
 import { createUsernames } from '../repository/usernames.ts';
 import { createUserRepository as createUserRows } from '../repository/users.ts';
 
-export type Rows = ReturnType<typeof createRows>;
+export type Repositories = ReturnType<typeof createRepositories>;
 
-export function createRows(database: Database) {
+export function createRepositories(database: Database) {
   return {
     users: createUserRows(database),
     usernames: createUsernames(),

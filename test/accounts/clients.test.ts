@@ -226,7 +226,14 @@ describe('the configuration’s clients', () => {
 describe('what waits', () => {
   const CLIENT_ID = 'https://app.example.com/client';
   const approvals = (approvals_by: 'owner' | 'administrators' = 'owner') =>
-    createApprovals({ ...parts, database: db.database, users: createUserRepository(db.database), audit, clock: parts.time.clock, approvals_by });
+    createApprovals({
+      ...parts,
+      database: db.database,
+      users: createUserRepository(db.database),
+      audit,
+      clock: parts.time.clock,
+      approvals_by,
+    });
   const ask = (said: string) =>
     parts.urlClients.ask({ client_id: CLIENT_ID, metadata_hash: sha256(said), metadata: {}, now: parts.time.clock() });
   const decide = (status: 'approved' | 'refused', metadata_hash: string | null = null) => ({ client_id: CLIENT_ID, status, metadata_hash });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
-import { suggestionFor } from '../../src/accounts/profiles.ts';
+import { suggestUsername } from '../../src/accounts/profiles.ts';
 import type { AuthProvider, Identity } from '../../src/domain/auth_provider.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
@@ -125,7 +125,7 @@ describe('a username', () => {
   test('is suggested to who waits, and reserved only when they become active', async () => {
     const { user } = await admit('olivia', { new_users: 'approve' });
     const waiting = await entryOf(user.id);
-    expect([waiting.username, suggestionFor(waiting)]).toEqual([null, 'olivia']);
+    expect([waiting.username, suggestUsername(waiting)]).toEqual([null, 'olivia']);
     await addLogin((await make()).id, 'olivia');
     expect((await a.users.approve(user.id, {}, OPERATOR)).username).toBe('olivia-2');
   });

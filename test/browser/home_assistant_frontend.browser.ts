@@ -1,7 +1,7 @@
 // Home Assistant's own login page (the built front-end 20261125.1) in front of us, in Chromium.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { s256 } from '../../src/domain/pkce.ts';
+import { s256Challenge } from '../../src/domain/pkce.ts';
 import { callerWith } from '../support/api.ts';
 import { launchChromium, noChromium } from '../support/chromium.ts';
 import { type FrontDoor, findFrontend, startFrontDoor } from '../support/home_assistant_frontend.ts';
@@ -79,7 +79,7 @@ describe.skipIf('missing' in frontend)("Home Assistant's front-end", () => {
 
   // W1, W6
   test('hands an app’s code challenge on', async () => {
-    const page = await open({ code_challenge: s256(VERIFIER), code_challenge_method: 'S256' });
+    const page = await open({ code_challenge: s256Challenge(VERIFIER), code_challenge_method: 'S256' });
     await fillIn(page, OWNER);
     expect(await nameAtApp(page, { code_verifier: VERIFIER })).toBe(OWNER.name);
   });

@@ -2,10 +2,10 @@
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { pino } from 'pino';
-import type { Io, Wiring } from '../../src/cli/command.ts';
+import type { CliWiring, Io } from '../../src/cli/command.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { createApp, createParts } from '../../src/wiring/app.ts';
+import { createApp, createContainer } from '../../src/wiring/app.ts';
 import { readRegistry } from '../../src/wiring/registry.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { AdminConnection } from '../support/global_setup.ts';
@@ -54,13 +54,14 @@ export async function createCli() {
       return JSON.parse(out);
     },
     /** The parts behind the commands, on the same database. */
-    openParts: async () => await createParts({ config: await wiringOf(base_env).loadConfig(undefined), log: pino({ level: 'silent' }) }),
+    openParts: async () =>
+      await createContainer({ config: await wiringOf(base_env).loadConfig(undefined), log: pino({ level: 'silent' }) }),
   };
 }
 
 export type Cli = Awaited<ReturnType<typeof createCli>>;
 
-function wiringOf(env: Io['env']): Wiring {
+function wiringOf(env: Io['env']): CliWiring {
   const log = pino({ level: 'silent' });
   return {
     async loadConfig(file) {
@@ -69,7 +70,7 @@ function wiringOf(env: Io['env']): Wiring {
         new Map([...types].map(([type, { config }]) => [type, config]));
       return await loadConfig({ file, env, provider_types: schemas(providers), mfa_module_types: schemas(mfa_modules) });
     },
-    openParts: (config, { create }) => createParts({ config, log, join: true, create }),
+    openParts: (config, { create }) => createContainer({ config, log, join: true, create }),
     createApp: (config) => createApp({ config, log }),
   };
 }

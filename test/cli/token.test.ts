@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Parts } from '../../src/wiring/container.ts';
+import type { Container } from '../../src/wiring/container.ts';
 import { addPerson } from '../support/people.ts';
 import { type Cli, createCli } from './support.ts';
 
 let cli: Cli;
-let parts: Parts;
+let parts: Container;
 
 beforeAll(async () => {
   cli = await createCli();

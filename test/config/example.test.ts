@@ -9,7 +9,7 @@ import { ruleSchema } from '../../src/config/forward_auth.ts';
 import { groupSchema } from '../../src/config/group.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import { isBlock, isMarked, knownKeys, settings } from '../../src/config/shape.ts';
+import { hasMark, isBlock, knownKeys, schemaSettings } from '../../src/config/shape.ts';
 import { newFolder, write } from './support.ts';
 
 const EXAMPLE = readFileSync('config.example.yaml', 'utf8');
@@ -46,9 +46,9 @@ test('every setting that the example could switch on exists and has a fitting va
 test('the example names every key of the schema, with a comment above it', () => {
   const document = parseDocument(SWITCHED_ON);
   const lines = EXAMPLE.split('\n');
-  for (const { path, schema } of settings(configSchema)) {
+  for (const { path, schema } of schemaSettings(configSchema)) {
     expect(document.hasIn(path), path.join('.')).toBe(true);
-    if (isMarked(schema, 'secret')) expect(document.hasIn(path.with(-1, `${path.at(-1)}_file`)), `${path.join('.')}_file`).toBe(true);
+    if (hasMark(schema, 'secret')) expect(document.hasIn(path.with(-1, `${path.at(-1)}_file`)), `${path.join('.')}_file`).toBe(true);
   }
   const keys = lines.flatMap((line, index) => (/^ *#?(- )?[a-z_]+:( |$)/.test(line) ? [index] : []));
   const bare = keys.filter((index) => !/^ *# /.test(lines[index - 1] ?? '') && !/:$|_file: /.test(lines[index] ?? ''));

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import {
   CLIENT_DEFAULTS,
   type ClientFields,
-  clientMetadataIssues,
   clientFields,
-  completeClient,
+  clientMetadataIssues,
   isFetchable,
   registeredId,
+  withClientDefaults,
 } from '../../src/domain/client_metadata.ts';
 
 const CLIENT: ClientFields = {
@@ -66,7 +66,7 @@ describe('a client', () => {
 // W11
 describe('a client with profile fapi2', () => {
   const complete = (given: Partial<ClientFields>) =>
-    completeClient(
+    withClientDefaults(
       { ...given, redirect_uris: CLIENT.redirect_uris, jwks: { keys: [PUBLIC] } },
       { scope: [], token_endpoint_auth_method: 'client_secret_basic' },
     );

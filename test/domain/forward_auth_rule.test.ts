@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileRules, demandOf, type ForwardAuthRule, isMetBy } from '../../src/domain/forward_auth_rule.ts';
+import { compileRules, type ForwardAuthRule, requirementFor, satisfiesRequirement } from '../../src/domain/forward_auth_rule.ts';
 
 const RULES: ForwardAuthRule[] = [
   { host: 'a.example.com', paths: ['/admin'], groups: ['admins'] },
@@ -14,11 +14,11 @@ const COMPILED = compileRules(RULES);
 
 /** Who of three people is let through. */
 function letThrough(uri: string, host = 'a.example.com'): string {
-  const demand = demandOf(COMPILED, host, uri);
+  const demand = requirementFor(COMPILED, host, uri);
   if (!demand) return 'nobody';
   if (demand.is_public) return 'everybody';
   const people = Object.entries({ admin: ['admins', 'family'], guest: ['guests'], stranger: ['others'] });
-  return people.flatMap(([name, groups]) => (isMetBy(demand, groups) ? [name] : [])).join(' ') || 'none of them';
+  return people.flatMap(([name, groups]) => (satisfiesRequirement(demand, groups) ? [name] : [])).join(' ') || 'none of them';
 }
 
 describe('a path on a protected host', () => {
@@ -153,7 +153,7 @@ describe('a path, to an app that ignores case', () => {
 
 // W15
 it('a CORS preflight passes where every reading of its path is below a rule that lets it', () => {
-  const passes = (uri: string) => demandOf(COMPILED, 'd.example.com', uri)?.allows_preflight ?? false;
+  const passes = (uri: string) => requirementFor(COMPILED, 'd.example.com', uri)?.allows_preflight ?? false;
   expect(['/api', '/api/x', '/API/x', '/', '/api/../x', '/api%2f..%2fx', '/panel'].map(passes)).toEqual([
     ...[true, true, false, false, false, false, false],
   ]);

@@ -11,7 +11,7 @@ import {
   parseAddress,
   parseNetwork,
   peerAddress,
-  unmapped,
+  unmapIpv4,
 } from '../../src/domain/network.ts';
 import { vectors } from '../support/vectors.ts';
 
@@ -110,7 +110,7 @@ test('a network contains the addresses that share its prefix, of its own family 
 
 // J5
 test('a mapped peer equals its IPv4 form, and a mapped network is refused', () => {
-  expect(networkContains(parseNetwork('10.0.0.0/8')!, unmapped(parseAddress('::ffff:10.0.0.5')!))).toBe(true);
+  expect(networkContains(parseNetwork('10.0.0.0/8')!, unmapIpv4(parseAddress('::ffff:10.0.0.5')!))).toBe(true);
   expect(addressText(peerAddress('::ffff:10.0.0.5')!)).toBe('10.0.0.5');
   expect(['::ffff:10.0.0.0/8', '::ffff:10.0.0.0/104', '::ffff:0:0/96', '::ffff:10.0.0.5'].filter((text) => parseNetwork(text))).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { AuthError } from '../../src/domain/errors.ts';
-import { type Interaction, type InteractionFacts, nextInteraction } from '../../src/domain/next_interaction.ts';
+import { type Interaction, type InteractionInput, nextInteraction } from '../../src/domain/next_interaction.ts';
 import type { ClaimConditions } from '../../src/domain/requested_claims.ts';
 import type { StandardRequest } from '../../src/domain/standard_request.ts';
 import { newClient } from '../support/grants.ts';
@@ -30,7 +30,7 @@ const request: StandardRequest = {
 const session = { user_id: 'ann', auth_time: NOON, amr: ['pwd'] };
 const consent = { scope: ['openid', 'profile', 'email'], redirect_uris: [REDIRECT_URI], resources: ['https://api.example.com/'] };
 const other = { asked_resource: ['https://api.example.com/', 'https://other.example.com/'] };
-const facts: InteractionFacts = {
+const facts: InteractionInput = {
   now: addSeconds(NOON, 100),
   session,
   just_logged_in: false,
@@ -44,7 +44,7 @@ const nobody = { session: null };
 const back = { just_logged_in: true };
 const mfa = { session: { ...session, amr: ['pwd', 'otp', 'mfa'] } };
 
-test.each<[string, Partial<StandardRequest>, Partial<InteractionFacts>, Interaction['next'] | string]>([
+test.each<[string, Partial<StandardRequest>, Partial<InteractionInput>, Interaction['next'] | string]>([
   ['nobody is logged in', {}, nobody, 'login'],
   ['logged in, and agreed before', {}, {}, 'grant'],
   ['silently: nobody is logged in', { prompt: ['none'] }, nobody, 'login_required'],
@@ -117,7 +117,7 @@ test.each<[string, Partial<StandardRequest>, Partial<InteractionFacts>, Interact
   expect(decide({ ...request, ...asked }, { ...facts, ...known })).toBe(expected);
 });
 
-function decide(asked: StandardRequest, known: InteractionFacts): string {
+function decide(asked: StandardRequest, known: InteractionInput): string {
   try {
     return nextInteraction(asked, known).next;
   } catch (error) {

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import type { LoginFlow } from '../../src/domain/login_flow.ts';
-import { type NextStep, nextStep, type StepFacts } from '../../src/domain/next_step.ts';
+import { type NextStep, type NextStepInput, nextStep } from '../../src/domain/next_step.ts';
 import { aLoginFlow, FLOW_START } from '../support/login_flow.ts';
 
 const identity = { subject: 'ann', data: { username: 'ann' }, name: 'ann', amr: ['pwd'] };
 const totp = { id: 'totp', max_retries: 5 };
 const passkey = { id: 'passkey', max_retries: 3 };
 const endless = { id: 'totp', max_retries: 0 };
-const facts: StepFacts = {
+const facts: NextStepInput = {
   now: FLOW_START,
   support_mfa: true,
   mfa_required: false,
@@ -20,7 +20,7 @@ const facts: StepFacts = {
 const required = { mfa_required: true };
 const at = (seconds: number) => ({ now: addSeconds(FLOW_START, seconds), answering_mfa: true });
 
-test.each<[string, Partial<LoginFlow>, Partial<StepFacts>, NextStep]>([
+test.each<[string, Partial<LoginFlow>, Partial<NextStepInput>, NextStep]>([
   ['nobody is known yet: the provider goes on', {}, { enrolled: [totp] }, { type: 'provider' }],
   ['known, and no second factor enrolled: the login is finished', { identity }, {}, { type: 'finish' }],
   ['one second factor: its form comes at once', { identity }, { enrolled: [totp] }, { type: 'mfa', mfa_module_id: 'totp' }],

@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
-import { isCodeChallenge, isCodeVerifier, s256, verifierMatches } from '../../src/domain/pkce.ts';
+import { isCodeChallenge, isCodeVerifier, s256Challenge, verifierMatches } from '../../src/domain/pkce.ts';
 
 // RFC 7636 appendix B
 const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
 const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
 test('the example of the RFC matches', () => {
-  expect(s256(verifier)).toBe(challenge);
+  expect(s256Challenge(verifier)).toBe(challenge);
   expect(verifierMatches(verifier, challenge)).toBe(true);
 });
 
 test('another verifier, the challenge itself, and what is no verifier do not match', () => {
   expect(verifierMatches(`${verifier}x`, challenge)).toBe(false);
   expect(verifierMatches(challenge, challenge)).toBe(false);
-  expect(verifierMatches('short', s256('short'))).toBe(false);
+  expect(verifierMatches('short', s256Challenge('short'))).toBe(false);
   expect(verifierMatches('', '')).toBe(false);
 });
 

@@ -134,9 +134,7 @@ test('what is wrong in a policy is said with its place', () => {
     ],
   ];
   for (const [policy, complaints] of table) expect(validatePolicy(policy)).toEqual(complaints);
-  expect(policyIssues({ 'a.b': { c: 1 } })).toEqual([
-    { path: ['a.b', 'c'], message: 'must be true or an object; leave it out to deny' },
-  ]);
+  expect(policyIssues({ 'a.b': { c: 1 } })).toEqual([{ path: ['a.b', 'c'], message: 'must be true or an object; leave it out to deny' }]);
 });
 
 test('a policy is bounded in depth and size, also when it repeats itself', () => {

@@ -1,12 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  acceptsRedirectUri,
-  isForbiddenRedirectUri,
-  joinRedirect,
-  redirectHost,
-  redirectUriMatches,
-} from '../../src/domain/redirect_uri.ts';
+import { acceptsRedirectUri, appendCode, isForbiddenRedirectUri, redirectHost, redirectUriMatches } from '../../src/domain/redirect_uri.ts';
 import { vectors } from '../support/vectors.ts';
 
 for (const { id, given, request, expect: want } of vectors('redirect-uri')) {
@@ -19,7 +13,7 @@ for (const { id, given, request, expect: want } of vectors('final-redirect')) {
   test(`${id}: the answer for ${given.redirect_uri} is ${want.location ?? want.error}`, () => {
     expect(isForbiddenRedirectUri(given.redirect_uri)).toBe(want.error !== undefined);
     if (want.error) return;
-    expect(joinRedirect(given.redirect_uri, { code: request.code, state: given.state, storeToken: given.keep_logged_in })).toBe(
+    expect(appendCode(given.redirect_uri, { code: request.code, state: given.state, storeToken: given.keep_logged_in })).toBe(
       want.location,
     );
   });
@@ -137,7 +131,7 @@ test('the companion apps have their own URIs, by their exact ids only', () => {
 });
 
 test('the answer keeps the query of the URI and encodes code and state', () => {
-  const table: [string, Parameters<typeof joinRedirect>[1], string][] = [
+  const table: [string, Parameters<typeof appendCode>[1], string][] = [
     ['https://a/cb?x=1', { code: 'C', state: 'S' }, 'https://a/cb?x=1&code=C&state=S'],
     ['https://a/cb?', { code: 'C', storeToken: true }, 'https://a/cb?&code=C&storeToken=true'],
     ['https://a', { code: 'a b', state: '&=+#%é"' }, 'https://a?code=a%20b&state=%26%3D%2B%23%25%C3%A9%22'],
@@ -145,7 +139,7 @@ test('the answer keeps the query of the URI and encodes code and state', () => {
     ['https://a/cb', { code: 'C', state: '\ud800' }, 'https://a/cb?code=C&state=%EF%BF%BD'],
     ['https://a/ü', { code: 'C' }, 'https://a/%C3%BC?code=C'],
   ];
-  for (const [redirect_uri, answer, want] of table) expect(joinRedirect(redirect_uri, answer)).toBe(want);
+  for (const [redirect_uri, answer, want] of table) expect(appendCode(redirect_uri, answer)).toBe(want);
 });
 
 test('a page shows where a URI leads in ASCII', () => {
@@ -159,7 +153,7 @@ test('no text makes the rules throw', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       for (const uri of [text, `https://app.example.com${text}`]) {
-        void [redirectHost(uri), acceptsRedirectUri(uri, uri, [uri]), joinRedirect(uri, { code: text, state: text })];
+        void [redirectHost(uri), acceptsRedirectUri(uri, uri, [uri]), appendCode(uri, { code: text, state: text })];
       }
     }),
   );

@@ -5,8 +5,8 @@ import {
   type ResponseTarget,
   readClientId,
   readRedirectUri,
+  readResponseTarget,
   readStandardRequest,
-  readTarget,
   type StandardRequest,
 } from '../../src/domain/standard_request.ts';
 import { newClient } from '../support/grants.ts';
@@ -27,7 +27,7 @@ function queryOf(differences: Parameters): URLSearchParams {
 
 function read(differences: Parameters = {}): StandardRequest {
   const query = queryOf(differences);
-  return readStandardRequest(query, client, readTarget(query, REDIRECT_URI, client), ISSUER);
+  return readStandardRequest(query, client, readResponseTarget(query, REDIRECT_URI, client), ISSUER);
 }
 
 function codeOf(work: () => unknown): string {
@@ -157,7 +157,7 @@ describe('where the answer goes', () => {
     ['without a state that came twice', { state: ['a', 'b'] }, { state: null }],
     ['without a state that is too long', { state: `${LONG}x` }, { state: null }],
   ])('%s', (_what, parameters, expected) => {
-    expect(readTarget(queryOf(parameters), REDIRECT_URI, client)).toMatchObject(expected);
+    expect(readResponseTarget(queryOf(parameters), REDIRECT_URI, client)).toMatchObject(expected);
   });
 
   // A28
@@ -174,7 +174,7 @@ describe('where the answer goes', () => {
   ])('of a client that may use %j and asks for %s: %s, with the error %s', (response_modes, response_mode, expected, error) => {
     const query = queryOf({ response_mode });
     const restricted = { ...client, response_modes };
-    const target = readTarget(query, REDIRECT_URI, restricted);
+    const target = readResponseTarget(query, REDIRECT_URI, restricted);
     expect(target.response_mode).toBe(expected);
     expect(codeOf(() => readStandardRequest(query, restricted, target, ISSUER))).toBe(error);
   });

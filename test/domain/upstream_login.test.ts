@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { newUpstreamLogin, provenMethods } from '../../src/domain/upstream_login.ts';
+import { newUpstreamLogin, verifiedMethods } from '../../src/domain/upstream_login.ts';
 
 const START = new Date('2026-03-14T12:00:00Z');
 const at = (seconds: number) => START.getTime() / 1000 + seconds;
@@ -16,9 +16,9 @@ it.each<[string, boolean, unknown, string[], string[]]>([
   ['an older login where a new one was asked for', true, at(-61), ['pwd', 'mfa'], []],
   ['a time that is no number', true, 'now', [], ['user']],
 ])('%s proves what it should', (_story, reauthenticate, auth_time, amr, proven) => {
-  expect(provenMethods(amr, auth_time, newUpstreamLogin(reauthenticate, START))).toEqual(proven);
+  expect(verifiedMethods(amr, auth_time, newUpstreamLogin(reauthenticate, START))).toEqual(proven);
 });
 
 it('a flow of an earlier version proves nothing', () => {
-  expect([provenMethods(['mfa'], at(1), {}), provenMethods([], undefined, {})]).toEqual([[], []]);
+  expect([verifiedMethods(['mfa'], at(1), {}), verifiedMethods([], undefined, {})]).toEqual([[], []]);
 });

@@ -6,7 +6,7 @@ import type { User } from '../../src/domain/user.ts';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
 import { createJanitor } from '../../src/repository/janitor.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
-import type { StandardFacts } from '../../src/tokens/authorization_code.ts';
+import type { StandardCodeData } from '../../src/tokens/authorization_code.ts';
 import { createRotatingTokens } from '../../src/tokens/refresh_token.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newProofKey, proofFor } from '../support/dpop.ts';
@@ -49,11 +49,11 @@ async function open(options: Parameters<typeof createTokenParts>[1] = {}, databa
   return opened;
 }
 
-function newTokens(client = PUBLIC_CLIENT, standard: Partial<StandardFacts> = {}, replica = parts): Promise<TokenSet> {
+function newTokens(client = PUBLIC_CLIENT, standard: Partial<StandardCodeData> = {}, replica = parts): Promise<TokenSet> {
   return standardTokens(replica, db.database, user, client, standard);
 }
 
-async function newToken(client = PUBLIC_CLIENT, standard: Partial<StandardFacts> = {}, replica = parts): Promise<string> {
+async function newToken(client = PUBLIC_CLIENT, standard: Partial<StandardCodeData> = {}, replica = parts): Promise<string> {
   return (await newTokens(client, standard, replica)).refresh_token!;
 }
 

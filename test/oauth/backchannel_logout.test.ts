@@ -42,7 +42,10 @@ afterEach(async () => {
 });
 
 const register = (client_id: string, differs: Parameters<typeof registeredClient>[1] = {}) =>
-  createClientRepository(database).insert(database.kysely, registeredClient(client_id, { backchannel_logout_uri: listener.uri, ...differs }));
+  createClientRepository(database).insert(
+    database.kysely,
+    registeredClient(client_id, { backchannel_logout_uri: listener.uri, ...differs }),
+  );
 const deliveries = () => database.kysely.selectFrom('logout_deliveries').selectAll().orderBy('client_id').execute();
 const endSession = (id_token: string) =>
   server.inject({ url: `/auth/end_session?id_token_hint=${id_token}`, headers: { cookie: browser.cookie } });

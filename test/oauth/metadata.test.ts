@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { authorizationServerMetadata, protectedResourceMetadata, type ServerFacts } from '../../src/oauth/metadata.ts';
+import { authorizationServerMetadata, type MetadataDeps, protectedResourceMetadata } from '../../src/oauth/metadata.ts';
 import { vectors } from '../support/vectors.ts';
 
-const FACTS: ServerFacts = {
+const FACTS: MetadataDeps = {
   grant_types: new Map([
     ['authorization_code', 1],
     ['refresh_token', 2],

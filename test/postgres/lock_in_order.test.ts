@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Database } from '../../src/postgres/database.ts';
 import { createClientRepository } from '../../src/repository/clients.ts';
-import { endIssuedBefore, holdIssuing } from '../../src/repository/issued_before_cutoff.ts';
+import { endIssuedBefore, lockIssuing } from '../../src/repository/issued_before_cutoff.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addPerson, NOON } from '../support/people.ts';
 
@@ -44,7 +44,7 @@ async function addGrant(digit: string, kysely = database.kysely): Promise<void> 
 
 const removeGrants = (trx: Transaction) => createClientRepository(database).removeGrants(trx, 'app');
 async function endAll(trx: Transaction) {
-  await holdIssuing(trx);
+  await lockIssuing(trx);
   await endIssuedBefore(trx, { before: null, now: NOON });
 }
 

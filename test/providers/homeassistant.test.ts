@@ -1,6 +1,6 @@
 import bcrypt from '@node-rs/bcrypt';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import type { AuthProvider, CommonProviderConfig, PasswordHasher, StepContext } from '../../src/domain/auth_provider.ts';
+import type { AuthProvider, CommonProviderConfig, PasswordHashing, StepContext } from '../../src/domain/auth_provider.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import { provider as type } from '../../src/providers/homeassistant.ts';
 import { createLocalLoginRepository, type LocalLoginRepository } from '../../src/repository/local_logins.ts';
@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.close());
 
-function createProvider(passwords: PasswordHasher): AuthProvider {
+function createProvider(passwords: PasswordHashing): AuthProvider {
   const deps = { ...NO_DEPS, clock, hasher: passwords, localLogins };
   return type.create({ ...common, minimum_password_length: 8 }, deps);
 }
@@ -89,7 +89,7 @@ it('what is found out is the normalised username, proven by a password', async (
 // H1
 it('a name that nobody has costs the same work', async () => {
   const work: string[] = [];
-  const counting: PasswordHasher = {
+  const counting: PasswordHashing = {
     hash: async () => '',
     verify: async () => ({ ok: false, outdated: work.push('verify') < 0 }),
     verifyNothing: async () => void work.push('verify'),
@@ -147,7 +147,7 @@ describe('a name and a password typed on another machine', () => {
   it('count as one name, and take as much work where there is no such login', async () => {
     attempted.splice(0);
     const works: string[] = [];
-    const counting: PasswordHasher = {
+    const counting: PasswordHashing = {
       ...hasher,
       verify: async () => {
         works.push('verify');

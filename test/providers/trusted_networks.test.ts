@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { ProviderDeps, ProviderStep } from '../../src/domain/auth_provider.ts';
-import { fitInput } from '../../src/domain/form.ts';
+import { parseFormInput } from '../../src/domain/form.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import { provider as type } from '../../src/providers/trusted_networks.ts';
@@ -146,8 +146,8 @@ describe('a choice of users', () => {
   it('takes no id that is not offered', async () => {
     const provider = offering({ trusted_users: { '192.168.0.1': [{ group: 'family' }] } }, ada, bob);
     const step = await begin(provider, '192.168.0.1');
-    expect(step.type === 'form' && fitInput(step.data_schema, { user: ada.id })).toBeNull();
-    expect(step.type === 'form' && fitInput(step.data_schema, { user: bob.id })).toEqual({ user: bob.id });
+    expect(step.type === 'form' && parseFormInput(step.data_schema, { user: ada.id })).toBeNull();
+    expect(step.type === 'form' && parseFormInput(step.data_schema, { user: bob.id })).toEqual({ user: bob.id });
     expect(await choose(provider, ada.id)).toEqual({ type: 'abort', reason: 'not_allowed' });
   });
 
@@ -202,7 +202,10 @@ describe('on a real database', () => {
     const active = await addPerson(db.database, { group_ids: ['system-users'] });
     for (const differences of [{ system_generated: true }, { is_active: false }, { is_active: false, is_pending: true }])
       await addPerson(db.database, { ...differences, group_ids: ['system-users'] });
-    const provider = create({ trusted_users: { '::1': { group: 'system-users' } } }, { activeUsers: createUserRepository(db.database).active });
+    const provider = create(
+      { trusted_users: { '::1': { group: 'system-users' } } },
+      { activeUsers: createUserRepository(db.database).active },
+    );
     expect(options(await begin(provider, '::1'))).toEqual([active.id]);
   });
 

@@ -1,7 +1,7 @@
 // A restored backup, as an operator has it in hand: a copy of the database of an earlier time in the place of the one that was.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openConnection } from '../../src/postgres/connection.ts';
-import type { Parts } from '../../src/wiring/container.ts';
+import type { Container } from '../../src/wiring/container.ts';
 import { type Cli, createCli } from '../cli/support.ts';
 import { addPerson } from '../support/people.ts';
 
@@ -22,7 +22,7 @@ async function onServer(...statements: string[]): Promise<void> {
   await admin.end();
 }
 
-async function withParts<T>(work: (parts: Parts) => Promise<T>): Promise<T> {
+async function withParts<T>(work: (parts: Container) => Promise<T>): Promise<T> {
   const parts = await cli.openParts();
   try {
     return await work(parts);

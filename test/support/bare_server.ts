@@ -3,9 +3,9 @@ import type { FastifyPluginAsync } from 'fastify';
 import { pino } from 'pino';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { LOG_SERIALIZERS } from '../../src/http/server/log.ts';
-import { createServer, type ServerParts } from '../../src/http/server/server.ts';
+import { createServer, type ServerDeps } from '../../src/http/server/server.ts';
 
-export function createBareServer(plugin: FastifyPluginAsync = async () => {}, parts: Partial<ServerParts> = {}) {
+export function createBareServer(plugin: FastifyPluginAsync = async () => {}, parts: Partial<ServerDeps> = {}) {
   const lines: string[] = [];
   const events: AuditEvent[] = [];
   const failures: string[] = [];

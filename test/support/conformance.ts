@@ -2,7 +2,7 @@
 // it is given with the suite's checks.
 import type { JSONWebKeySet, JWTPayload } from 'jose';
 import { expect } from 'vitest';
-import { s256 } from '../../src/domain/pkce.ts';
+import { s256Challenge } from '../../src/domain/pkce.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import {
   type Callback,
@@ -72,7 +72,7 @@ export function relyingParty(server: TestServer, response_mode: ResponseMode = '
 
   /** A request; every one of its own. */
   function requestOf(parameters: Parameters = {}): URLSearchParams {
-    const pkce = { code_challenge: s256(verifier), code_challenge_method: 'S256' };
+    const pkce = { code_challenge: s256Challenge(verifier), code_challenge_method: 'S256' };
     const asked = {
       response_type: 'code',
       client_id,

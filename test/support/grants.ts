@@ -4,7 +4,7 @@ import type { AuthProvider } from '../../src/domain/auth_provider.ts';
 import { type Client, isConfidential } from '../../src/domain/client.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import { randomId } from '../../src/domain/secret.ts';
-import type { Admission } from '../../src/domain/token.ts';
+import type { PasswordlessAccess } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import type { ClientAuthentication } from '../../src/oauth/client_authentication.ts';
 import { createIntrospection } from '../../src/oauth/introspection.ts';
@@ -44,7 +44,7 @@ export const ABROAD = '198.51.100.1';
 export const SEALER = createSealer({ secret_key: 'a secret key of a test, long enough' });
 
 /** Everyone is let in by the local provider. */
-export const ADMITTED: Admission = { providers: ['homeassistant:'], refusal: () => 'Auth provider is not configured' };
+export const ADMITTED: PasswordlessAccess = { providers: ['homeassistant:'], refusal: () => 'Auth provider is not configured' };
 
 export type TokenParts = Awaited<ReturnType<typeof createTokenParts>>;
 

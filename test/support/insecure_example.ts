@@ -1,10 +1,10 @@
 // Home Assistant's example provider: its users and their passwords stand in the configuration. For tests only; it is never shipped.
 import { z } from 'zod';
 import { type AuthProviderType, type CommonProviderConfig, configuredProvider, type ProviderStep } from '../../src/domain/auth_provider.ts';
-import type { Field } from '../../src/domain/form.ts';
+import type { FormField } from '../../src/domain/form.ts';
 import { safeEqual } from '../../src/domain/secret.ts';
 
-const FORM: Field[] = [
+const FORM: FormField[] = [
   { type: 'string', name: 'username', required: true },
   { type: 'string', name: 'password', required: true },
 ];

@@ -1,11 +1,11 @@
 // Home Assistant's example of a second factor: a PIN that its user keeps as it is. For tests only; it is never shipped.
 import { z } from 'zod';
-import type { Field } from '../../src/domain/form.ts';
-import { type CommonMfaModuleConfig, type MfaModule, type MfaModuleType, WRONG } from '../../src/domain/mfa_module.ts';
+import type { FormField } from '../../src/domain/form.ts';
+import { type CommonMfaModuleConfig, type MfaModule, type MfaModuleType, WRONG_CODE } from '../../src/domain/mfa_module.ts';
 import { safeEqual } from '../../src/domain/secret.ts';
 import { createMailer } from '../../src/wiring/mail.ts';
 
-const PIN: Field[] = [{ type: 'string', name: 'pin', required: true }];
+const PIN: FormField[] = [{ type: 'string', name: 'pin', required: true }];
 
 const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
   type: 'insecure_example',
@@ -24,7 +24,7 @@ const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
     challenge: async () => ({ type: 'form', state: {} }),
     async verify({ enrolments, values }) {
       const found = enrolments.find(({ secret }) => safeEqual(String(secret.pin), values.pin ?? ''));
-      return found ? { ok: true, enrolment_id: found.id, secret: found.secret, amr: ['pin'] } : WRONG;
+      return found ? { ok: true, enrolment_id: found.id, secret: found.secret, amr: ['pin'] } : WRONG_CODE;
     },
     async setup({ shown }) {
       if (shown) return { type: 'enrolled', enrolment: { secret: { pin: shown.values.pin ?? '' } } };

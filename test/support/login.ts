@@ -102,7 +102,13 @@ export function createLoginParts(database: Database, options: Options = {}) {
     public_url: 'https://auth.example.com',
   });
   const limits = { threshold: 10, ban_duration: 3600, trusted_proxies: [] };
-  const throttle = createThrottle({ failedLogins: createFailedLoginRepository(database), ipBans: createIpBanRepository(database), clock, audit, ...limits });
+  const throttle = createThrottle({
+    failedLogins: createFailedLoginRepository(database),
+    ipBans: createIpBanRepository(database),
+    clock,
+    audit,
+    ...limits,
+  });
   const all = [exampleProvider(example), ...(options.providers ?? [])];
   const configured = new Map(all.map((provider) => [providerKeyText(provider), provider]));
   const tellAudit = { record: audit.record, insert: auditEvents.insert };

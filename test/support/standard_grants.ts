@@ -5,7 +5,7 @@ import { sha256 } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import type { FinishedLogin, StandardFacts } from '../../src/tokens/authorization_code.ts';
+import type { FinishedLogin, StandardCodeData } from '../../src/tokens/authorization_code.ts';
 import { loginOf, newClient, redeem, type TokenParts } from './grants.ts';
 import { NOON } from './people.ts';
 
@@ -42,7 +42,7 @@ export async function standardCode(
   database: Database,
   user: User,
   client: Client,
-  { login = {}, ...standard }: Partial<StandardFacts> & { login?: Partial<FinishedLogin> } = {},
+  { login = {}, ...standard }: Partial<StandardCodeData> & { login?: Partial<FinishedLogin> } = {},
 ): Promise<string> {
   const facts = { scope: SCOPE, resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null, ...standard };
   const { client_id } = client;

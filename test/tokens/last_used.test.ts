@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Use } from '../../src/repository/refresh_tokens.ts';
+import type { TokenUse } from '../../src/repository/refresh_tokens.ts';
 import { createLastUsed, type LastUsed } from '../../src/tokens/last_used.ts';
 import { createTestClock } from '../support/clock.ts';
 import { later, NOON } from '../support/people.ts';
 
-let written: Use[][];
+let written: TokenUse[][];
 let away: boolean;
 let time: ReturnType<typeof createTestClock>;
 let lastUsed: LastUsed;
@@ -12,7 +12,7 @@ let lastUsed: LastUsed;
 beforeEach(() => {
   vi.useFakeTimers();
   [written, away, time] = [[], false, createTestClock(NOON)];
-  const noteUses = async (uses: readonly Use[]) => {
+  const noteUses = async (uses: readonly TokenUse[]) => {
     if (away) throw new Error('away');
     written.push([...uses]);
   };

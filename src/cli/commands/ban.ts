@@ -1,7 +1,7 @@
 // latchkey ban: addresses that failed too often, and how one is let in again before its time.
 import { parseAddress, parseNetwork } from '../../domain/network.ts';
 import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
-import { refusal, usageError } from '../exit.ts';
+import { commandError, usageError } from '../exit.ts';
 import { type Columns, type ListOption, printList, withJson } from '../table.ts';
 
 /** The newest of them; no list is without end. */
@@ -27,7 +27,7 @@ export const command: CliCommand = {
       .action((text: string, options: ConfigOption) => {
         const address = readAddress(text);
         return withParts(context, options, async ({ throttle }) => {
-          if (!(await throttle.lift(address))) throw refusal(`${text} is not banned`);
+          if (!(await throttle.lift(address))) throw commandError(`${text} is not banned`);
           context.io.out(`Lifted the ban of ${text}\n`);
         });
       });

@@ -17,8 +17,8 @@ import type { UrlClient } from '../../repository/url_clients.ts';
 import { clientIdFrom, connectionFacts, factLines } from '../client_facts.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
-import { refusal, usageError } from '../exit.ts';
-import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
+import { commandError, usageError } from '../exit.ts';
+import { type Columns, fetchAllPages, type ListOption, printList, withJson } from '../table.ts';
 
 interface AddOptions extends ConfigOption, ListOption {
   clientId?: string;
@@ -124,7 +124,7 @@ function declareLists(client: Command, context: CliContext): void {
   withConfig(withJson(client.command('list')))
     .description('every app that is registered')
     .action((options: ListOption & ConfigOption) =>
-      withParts(context, options, async ({ clients }) => printList(context.io, options, await allOf(clients.list), COLUMNS)),
+      withParts(context, options, async ({ clients }) => printList(context.io, options, await fetchAllPages(clients.list), COLUMNS)),
     );
   withConfig(withJson(client.command('show')))
     .description('one app, and what it must be told')
@@ -212,7 +212,7 @@ function stateOf(client: RegisteredClientEntry): Record<string, string> {
 function explained(client_id: string) {
   return (error: unknown): never => {
     if (error instanceof AuthError && error.code === 'conflict')
-      throw refusal(`Another client has the client_id ${client_id}: give this one another by --client-id`);
+      throw commandError(`Another client has the client_id ${client_id}: give this one another by --client-id`);
     throw error;
   };
 }

@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { KeptAuditEvent } from '../../repository/audit_events.ts';
 import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
-import { refusal } from '../exit.ts';
+import { commandError } from '../exit.ts';
 import { type ListOption, withJson } from '../table.ts';
 
 export const command: CliCommand = {
@@ -14,7 +14,7 @@ export const command: CliCommand = {
         withParts(context, options, async ({ audit }) => {
           const events = await audit.find(reference.trim().toLowerCase());
           if (options.json === true) return context.io.out(`${JSON.stringify(events, null, 2)}\n`);
-          if (events.length === 0) throw refusal(NOTHING);
+          if (events.length === 0) throw commandError(NOTHING);
           context.io.out(events.map(textOf).join('\n'));
         }),
       );

@@ -1,7 +1,7 @@
 // latchkey healthcheck: whether the server of this configuration answers on this machine, for containers and service managers.
 import { get } from 'node:http';
-import { type CliCommand, type ConfigOption, loadConfig, withConfig } from '../command.ts';
-import { refusal } from '../exit.ts';
+import { type CliCommand, type ConfigOption, loadCommandConfig, withConfig } from '../command.ts';
+import { commandError } from '../exit.ts';
 
 /** Below the 3 seconds that containers usually wait. */
 const TIMEOUT_MS = 2_000;
@@ -11,12 +11,12 @@ export const command: CliCommand = {
     withConfig(program.command('healthcheck'))
       .description('whether the server answers on this machine')
       .action(async (options: ConfigOption) => {
-        const { listen } = await loadConfig(context, options);
+        const { listen } = await loadCommandConfig(context, options);
         const url = `http://${reachable(listen.host)}:${listen.port}/healthz`;
         const status = await statusOf(url).catch((error) => {
-          throw refusal(`${url} does not answer: ${error.message}`);
+          throw commandError(`${url} does not answer: ${error.message}`);
         });
-        if (status !== 200) throw refusal(`${url} answers ${status}`);
+        if (status !== 200) throw commandError(`${url} answers ${status}`);
         context.io.out('healthy\n');
       });
   },

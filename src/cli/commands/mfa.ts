@@ -4,7 +4,7 @@ import { OPERATOR } from '../../accounts/actor.ts';
 import type { MfaEnrolmentEntry } from '../../repository/mfa_enrolments.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
-import { findUser, labelOf } from '../find_user.ts';
+import { findUser, userLabel } from '../find_user.ts';
 import { type Columns, type ListOption, printList, withJson } from '../table.ts';
 
 const COLUMNS: Columns<MfaEnrolmentEntry> = {
@@ -44,9 +44,9 @@ function declareReset(mfa: Command, context: CliContext): void {
     .action((word: string, options: ConfigOption & YesOption) =>
       withParts(context, options, async (parts) => {
         const user = await findUser(parts, word);
-        await confirm(context.io, `Remove all second factors of ${labelOf(user)}?`, options);
+        await confirm(context.io, `Remove all second factors of ${userLabel(user)}?`, options);
         const count = await parts.mfa.reset(user.id, OPERATOR);
-        context.io.out(`Took ${count} away from ${labelOf(user)}\n`);
+        context.io.out(`Took ${count} away from ${userLabel(user)}\n`);
       }),
     );
 }

@@ -3,10 +3,10 @@ import { OPERATOR } from '../../accounts/actor.ts';
 import { parseAddress } from '../../domain/network.ts';
 import type { ProviderTestStep } from '../../login/provider_test.ts';
 import { type CliCommand, type CliContext, type ConfigOption, type Io, withConfig, withParts } from '../command.ts';
-import { refusal, usageError } from '../exit.ts';
-import { type PasswordOption, withPassword } from '../password.ts';
-import { answerForm, answerReturn, type Given, readGiven } from '../step_prompt.ts';
-import { linesOf } from '../step_report.ts';
+import { commandError, usageError } from '../exit.ts';
+import { addPasswordOption, type PasswordOption } from '../password.ts';
+import { answerForm, answerReturn, type PromptAnswers, readPromptAnswers } from '../step_prompt.ts';
+import { stepLines } from '../step_report.ts';
 import type { ListOption } from '../table.ts';
 
 interface TestOptions extends ConfigOption, PasswordOption, ListOption {
@@ -17,7 +17,7 @@ interface TestOptions extends ConfigOption, PasswordOption, ListOption {
 export const command: CliCommand = {
   declare(program, context) {
     const provider = program.command('provider').description('auth providers');
-    withConfig(withPassword(provider.command('test')))
+    withConfig(addPasswordOption(provider.command('test')))
       .description('log in at a provider without logging in: what it says, and who that would be')
       .argument('<provider>', 'its type, or type:id, such as ldap:office')
       .option('--username <username>', 'what to fill in, instead of being asked')
@@ -29,16 +29,17 @@ export const command: CliCommand = {
 
 async function test(context: CliContext, provider: string, options: TestOptions): Promise<void> {
   const { io } = context;
-  const given = await readGiven(io, options);
+  const given = await readPromptAnswers(io, options);
   await withParts(context, options, async ({ tryProvider }) => {
     const ask = (values: Record<string, string> | null, flow_state: string | null) =>
       tryProvider({ provider, values, flow_state, remote_address: options.from, actor: OPERATOR });
     let step = await ask(null, null);
-    let given_now: Given | null = given;
+    let given_now: PromptAnswers | null = given;
     while (true) {
       report(io, options, step);
       if (step.type === 'identity') return;
-      if (step.type === 'abort') throw refusal(`The login ended: ${step.reason}${step.detail === undefined ? '' : ` (${step.detail})`}`);
+      if (step.type === 'abort')
+        throw commandError(`The login ended: ${step.reason}${step.detail === undefined ? '' : ` (${step.detail})`}`);
       // What was given is good for one answer: the same again would be as wrong.
       const values = step.type === 'form' ? await answerForm(io, step, given_now) : await answerReturn(io);
       if (step.type === 'form') given_now = null;
@@ -49,7 +50,7 @@ async function test(context: CliContext, provider: string, options: TestOptions)
 
 function report(io: Io, { json }: TestOptions, step: ProviderTestStep): void {
   const { flow_state: _, ...shown } = { flow_state: '', ...step };
-  const lines = json === true ? [JSON.stringify(shown)] : linesOf(step);
+  const lines = json === true ? [JSON.stringify(shown)] : stepLines(step);
   io.out(lines.map((line) => `${line}\n`).join(''));
 }
 

@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../../config/load.ts';
 import { banner } from '../banner.ts';
-import { type CliCommand, type CliContext, type ConfigOption, loadConfig, withConfig } from '../command.ts';
-import { refusal } from '../exit.ts';
+import { type CliCommand, type CliContext, type ConfigOption, loadCommandConfig, withConfig } from '../command.ts';
+import { commandError } from '../exit.ts';
 import type { RunningApp } from '../parts.ts';
 import { listenForStop, type StopRequests } from '../stop.ts';
 
@@ -19,10 +19,10 @@ export const command: CliCommand = {
 };
 
 async function serve(context: CliContext, options: ConfigOption): Promise<void> {
-  const config = await loadConfig(context, options);
+  const config = await loadCommandConfig(context, options);
   const stop = listenForStop(context.io.signals);
   const impatient = stop.again.then(() => {
-    throw refusal('Stopped without waiting, as asked twice');
+    throw commandError('Stopped without waiting, as asked twice');
   });
   try {
     await Promise.race([serveUntilAsked(context, config, stop), impatient]);
@@ -39,7 +39,7 @@ async function serveUntilAsked({ io, wiring }: CliContext, config: Config, stop:
     const setup_token = (await onboarding.isDone()) ? null : onboarding.setupToken();
     for (const line of banner({ config, port, setup_token })) io.out(`${line}\n`);
     const signal = await Promise.race([stop.first, database_gone]);
-    if (signal === undefined) throw refusal('The embedded database ended by itself; its last words are in the log');
+    if (signal === undefined) throw commandError('The embedded database ended by itself; its last words are in the log');
     app.drain();
     // Whoever presses Ctrl-C has no balancer that must notice first.
     if (signal === 'SIGTERM') {
@@ -58,7 +58,7 @@ function portOf(address: string): number {
 async function closeInTime(app: RunningApp): Promise<void> {
   const timeout = new AbortController();
   const late = pause(CLOSE_TIMEOUT_MS, undefined, { signal: timeout.signal }).then(() => {
-    throw refusal(`Not stopped after ${CLOSE_TIMEOUT_MS / 1000} seconds`);
+    throw commandError(`Not stopped after ${CLOSE_TIMEOUT_MS / 1000} seconds`);
   });
   try {
     await Promise.race([app.close(), late]);

@@ -6,9 +6,9 @@ import type { RefreshTokenItem } from '../../accounts/refresh_tokens.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
-import { refusal, usageError } from '../exit.ts';
-import { findUser, labelOf } from '../find_user.ts';
-import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
+import { commandError, usageError } from '../exit.ts';
+import { findUser, userLabel } from '../find_user.ts';
+import { type Columns, fetchAllPages, type ListOption, printList, withJson } from '../table.ts';
 
 interface CreateOptions extends ConfigOption {
   system?: boolean;
@@ -59,7 +59,7 @@ function declareCreate(token: Command, context: CliContext): void {
           name === undefined
             ? (await refreshTokens.createSystem(user.id, OPERATOR)).access_token
             : (await refreshTokens.createLongLived({ user }, { client_name: name, lifespan: days ?? DEFAULT_DAYS }, OPERATOR)).token;
-        context.io.err(`Made a token for ${labelOf(user)}; it is not shown again\n`);
+        context.io.err(`Made a token for ${userLabel(user)}; it is not shown again\n`);
         context.io.out(`${made}\n`);
       });
     });
@@ -72,7 +72,7 @@ function declareList(token: Command, context: CliContext): void {
     .action((word: string, options: ListOption & ConfigOption) =>
       withParts(context, options, async ({ users, refreshTokens }) => {
         const { id } = await findUser({ users }, word);
-        printList(context.io, options, await allOf((page) => refreshTokens.list(id, page)), COLUMNS);
+        printList(context.io, options, await fetchAllPages((page) => refreshTokens.list(id, page)), COLUMNS);
       }),
     );
 }
@@ -88,8 +88,8 @@ function declareRevoke(token: Command, context: CliContext): void {
       return withParts(context, options, async ({ users, refreshTokens }) => {
         const user = await findUser({ users }, word);
         if (id === undefined) await refreshTokens.revokeAll(user.id, { current_id: null }, OPERATOR);
-        else await refreshTokens.revoke(user.id, id, OPERATOR).catch(explained(labelOf(user), id));
-        context.io.out(`Revoked ${id ?? 'every token'} of ${labelOf(user)}\n`);
+        else await refreshTokens.revoke(user.id, id, OPERATOR).catch(explained(userLabel(user), id));
+        context.io.out(`Revoked ${id ?? 'every token'} of ${userLabel(user)}\n`);
       });
     });
 }
@@ -112,7 +112,7 @@ function declareRevokeAll(token: Command, context: CliContext): void {
 /** In words that tell which of the two is wrong. */
 function explained(user: string, id: string) {
   return (error: unknown): never => {
-    if (error instanceof AuthError && error.code === 'invalid_token_id') throw refusal(`${user} has no token ${id}`);
+    if (error instanceof AuthError && error.code === 'invalid_token_id') throw commandError(`${user} has no token ${id}`);
     throw error;
   };
 }

@@ -1,16 +1,16 @@
 // latchkey user: people and machines, from the operator's side. Whoever can run this may do what the owner may.
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
-import { suggestionFor } from '../../accounts/profiles.ts';
+import { suggestUsername } from '../../accounts/profiles.ts';
 import type { UserListEntry } from '../../repository/users.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { usageError } from '../exit.ts';
-import { findUser, labelOf } from '../find_user.ts';
+import { findUser, userLabel } from '../find_user.ts';
 import type { CliParts } from '../parts.ts';
-import { type PasswordOption, readNewPassword, withPassword } from '../password.ts';
-import { noteUnverified, type ProfileOptions, profileOf, withProfile } from '../profile_options.ts';
-import { allOf, type Columns, type ListOption, printList, withJson } from '../table.ts';
+import { addPasswordOption, type PasswordOption, readNewPassword } from '../password.ts';
+import { type ProfileOptions, profileOf, warnUnverifiedEmail, withProfile } from '../profile_options.ts';
+import { type Columns, fetchAllPages, type ListOption, printList, withJson } from '../table.ts';
 
 interface AddOptions extends ConfigOption, PasswordOption, ProfileOptions {
   username?: string;
@@ -22,7 +22,7 @@ interface AddOptions extends ConfigOption, PasswordOption, ProfileOptions {
 const COLUMNS: Columns<UserListEntry> = {
   id: ({ id }) => id,
   // Of somebody who waits, what they will be called.
-  username: (user) => (user.is_pending ? suggestionFor(user) : user.username),
+  username: (user) => (user.is_pending ? suggestUsername(user) : user.username),
   name: ({ name }) => name,
   'e-mail': ({ email, email_verified }) => (email === null || email_verified ? email : `${email} (unverified)`),
   kind: kindOf,
@@ -51,12 +51,12 @@ function declareList(user: Command, context: CliContext): void {
   withConfig(withJson(user.command('list')))
     .description('every user, oldest first')
     .action((options: ListOption & ConfigOption) =>
-      withParts(context, options, async ({ users }) => printList(context.io, options, await allOf(users.list), COLUMNS)),
+      withParts(context, options, async ({ users }) => printList(context.io, options, await fetchAllPages(users.list), COLUMNS)),
     );
 }
 
 function declareAdd(user: Command, context: CliContext): void {
-  withConfig(withProfile(withPassword(user.command('add'))))
+  withConfig(withProfile(addPasswordOption(user.command('add'))))
     .description('a person who logs in with a username and a password, or a machine')
     .argument('<name>', 'what the user is called')
     .option('--username <username>', 'what the person logs in with')
@@ -71,7 +71,7 @@ async function addSystem(context: CliContext, name: string, options: AddOptions)
   if (Object.keys(profileOf(options)).length > 0) throw usageError('A system user has no profile');
   const user = { name, group_ids: options.group ?? [], local_only: options.localOnly };
   const made = await withParts(context, options, ({ users }) => users.createSystem(user, OPERATOR));
-  context.io.out(`Made the system user ${labelOf(made)}\n`);
+  context.io.out(`Made the system user ${userLabel(made)}\n`);
 }
 
 async function addPerson(context: CliContext, name: string, options: AddOptions): Promise<void> {
@@ -85,13 +85,13 @@ async function addPerson(context: CliContext, name: string, options: AddOptions)
     try {
       const login = { username, password, reuse_username: options.reuseUsername };
       const stored = await parts.localLogins.add(id, login, OPERATOR);
-      context.io.out(`Made ${labelOf({ id, name, username: stored })}\n`);
+      context.io.out(`Made ${userLabel({ id, name, username: stored })}\n`);
     } catch (error) {
       // Without a login nobody would miss this user.
       await parts.users.delete(id, OPERATOR);
       throw error;
     }
-    noteUnverified(context, profile, made);
+    warnUnverifiedEmail(context, profile, made);
   });
 }
 
@@ -110,8 +110,8 @@ function declareEdit(user: Command, context: CliContext): void {
       return withParts(context, options, async (parts) => {
         const { id } = await findUser(parts, word);
         const changed = await parts.users.update(id, patch, OPERATOR);
-        context.io.out(`Changed ${labelOf(changed)}\n`);
-        noteUnverified(context, profile, changed);
+        context.io.out(`Changed ${userLabel(changed)}\n`);
+        warnUnverifiedEmail(context, profile, changed);
       });
     });
 }
@@ -126,11 +126,11 @@ function declareApprove(user: Command, context: CliContext): void {
         const found = await findUser(parts, word);
         if (options.into === undefined) {
           await parts.users.approve(found.id, {}, OPERATOR);
-          return context.io.out(`Approved ${labelOf(found)}\n`);
+          return context.io.out(`Approved ${userLabel(found)}\n`);
         }
         const into = await findUser(parts, options.into);
         await parts.mergeUsers.approveInto(found.id, into.id, OPERATOR);
-        context.io.out(`Merged ${labelOf(found)} into ${labelOf(into)}\n`);
+        context.io.out(`Merged ${userLabel(found)} into ${userLabel(into)}\n`);
       }),
     );
 }
@@ -145,7 +145,7 @@ function declareChanges(user: Command, context: CliContext): void {
         withParts(context, options, async (parts) => {
           const found = await findUser(parts, word);
           await change(parts, found);
-          context.io.out(`${done} ${labelOf(found)}\n`);
+          context.io.out(`${done} ${userLabel(found)}\n`);
         }),
       );
   declare('disable', 'keep a user out, tokens included', 'Disabled', ({ users }, { id }) =>
@@ -162,15 +162,15 @@ function declareDelete(user: Command, context: CliContext): void {
     .action((word: string, options: ConfigOption & YesOption) =>
       withParts(context, options, async (parts) => {
         const found = await findUser(parts, word);
-        await confirm(context.io, `Delete ${labelOf(found)} and everything that belongs to them?`, options);
+        await confirm(context.io, `Delete ${userLabel(found)} and everything that belongs to them?`, options);
         await parts.users.delete(found.id, OPERATOR);
-        context.io.out(`Deleted ${labelOf(found)}\n`);
+        context.io.out(`Deleted ${userLabel(found)}\n`);
       }),
     );
 }
 
 function declareSetPassword(user: Command, context: CliContext): void {
-  withConfig(withPassword(user.command('set-password')))
+  withConfig(addPasswordOption(user.command('set-password')))
     .description('give a user a new password; their browser sessions end')
     .argument('<user>', WHICH)
     .option('--sign-out', 'their tokens end, too')
@@ -179,7 +179,7 @@ function declareSetPassword(user: Command, context: CliContext): void {
       await withParts(context, options, async (parts) => {
         const found = await findUser(parts, word);
         await parts.localLogins.setPassword(found.id, { password, sign_out: options.signOut === true }, OPERATOR);
-        context.io.out(`Changed the password of ${labelOf(found)}\n`);
+        context.io.out(`Changed the password of ${userLabel(found)}\n`);
       });
     });
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Actor, actorOf } from '../../accounts/actor.ts';
 import type { Caller } from '../../tokens/bearer.ts';
-import { callerOf, type BearerGuard, type RequiredRole } from '../server/bearer_guard.ts';
+import { type BearerGuard, callerOf, type RequiredRole } from '../server/bearer_guard.ts';
 import { jsonBody } from '../server/body.ts';
 import { validate } from '../server/validate.ts';
 
@@ -99,6 +99,6 @@ export const pageQuery = z.strictObject({
 });
 
 /** The answer of a list. */
-export function pageOf<Item extends z.ZodType>(item: Item) {
+export function pageSchema<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), next_cursor: z.string().nullable() });
 }

@@ -25,14 +25,14 @@ import { consentRoutes } from './consents.ts';
 import { credentialRoutes } from './credentials.ts';
 import { groupRoutes } from './groups.ts';
 import { meRoutes } from './me.ts';
-import { type MfaParts, mfaRoutes } from './mfa.ts';
+import { type MfaRouteDeps, mfaRoutes } from './mfa.ts';
 import { permissionRoutes } from './permissions.ts';
 import { providerRoutes } from './providers.ts';
 import { revokeAllRoutes } from './revoke_all.ts';
 import { sessionRoutes } from './sessions.ts';
 import { userRoutes } from './users.ts';
 
-export interface ApiParts extends MfaParts {
+export interface ApiDeps extends MfaRouteDeps {
   me: Me;
   credentials: Credentials;
   linkTickets: LinkTickets;
@@ -55,7 +55,7 @@ export interface ApiParts extends MfaParts {
 }
 
 /** Every route below /api that takes a bearer token. */
-export function apiRoutes(parts: ApiParts): ApiRoute[] {
+export function apiRoutes(parts: ApiDeps): ApiRoute[] {
   return [
     ...meRoutes(parts),
     ...sessionRoutes(parts.userSessions),
@@ -72,7 +72,7 @@ export function apiRoutes(parts: ApiParts): ApiRoute[] {
   ];
 }
 
-export function apiPlugin(parts: ApiParts, guard: BearerGuard): FastifyPluginAsync {
+export function apiPlugin(parts: ApiDeps, guard: BearerGuard): FastifyPluginAsync {
   return async (app) => {
     for (const route of apiRoutes(parts)) route.register(app, guard);
   };

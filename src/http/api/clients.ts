@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Clients } from '../../accounts/clients.ts';
 import { clientFields, operatorFields } from '../../domain/client_metadata.ts';
-import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
+import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
 
 /** Seconds; null: as configured for all. */
 const lifetime = (longest_days: number) =>
@@ -44,7 +44,7 @@ export function clientRoutes(clients: Clients): ApiRoute[] {
       url: '/api/clients',
       who: 'admin',
       query: pageQuery.extend({ cursor: z.string().max(400).nullable().default(null) }),
-      answer: pageOf(client),
+      answer: pageSchema(client),
       handle: ({ query }) => clients.list(query),
     }),
     apiRoute({ method: 'GET', url: URL, who: 'admin', answer: whole, handle: ({ text }) => clients.get(text('client_id')) }),

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { Consents } from '../../accounts/consents.ts';
-import { type ApiRoute, apiRoute, pageOf } from './api_route.ts';
+import { type ApiRoute, apiRoute, pageSchema } from './api_route.ts';
 
 const consent = z.object({
   client_id: z.string(),
@@ -19,7 +19,7 @@ export function consentRoutes(consents: Consents): ApiRoute[] {
       method: 'GET',
       url: '/api/me/consents',
       who: 'anyone',
-      answer: pageOf(consent),
+      answer: pageSchema(consent),
       // One of each app, bounded: one page.
       handle: async ({ caller }) => ({ items: await consents.list(caller.user.id), next_cursor: null }),
     }),

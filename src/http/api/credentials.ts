@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Credentials } from '../../accounts/credentials.ts';
 import type { LinkTickets } from '../../accounts/link_tickets.ts';
-import { type ApiRoute, apiRoute, pageOf } from './api_route.ts';
+import { type ApiRoute, apiRoute, pageSchema } from './api_route.ts';
 
 interface Parts {
   credentials: Credentials;
@@ -29,7 +29,7 @@ export function credentialRoutes({ credentials, linkTickets, public_url }: Parts
       method: 'GET',
       url: '/api/me/credentials',
       who: 'anyone',
-      answer: pageOf(credential),
+      answer: pageSchema(credential),
       // One of each provider: one page.
       handle: async ({ caller }) => ({ items: await credentials.list(caller.user.id), next_cursor: null }),
     }),

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { Groups } from '../../accounts/groups.ts';
-import { type ApiRoute, apiRoute, pageOf } from './api_route.ts';
+import { type ApiRoute, apiRoute, pageSchema } from './api_route.ts';
 
 const group = z.object({
   id: z.string(),
@@ -18,7 +18,7 @@ export function groupRoutes(groups: Groups): ApiRoute[] {
       method: 'GET',
       url: '/api/groups',
       who: 'admin',
-      answer: pageOf(group),
+      answer: pageSchema(group),
       // As many as the configuration names: one page.
       handle: async () => ({ items: await groups.list(), next_cursor: null }),
     }),

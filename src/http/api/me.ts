@@ -7,8 +7,8 @@ import type { RefreshTokens } from '../../accounts/refresh_tokens.ts';
 import { providerKeyText } from '../../domain/auth_provider.ts';
 import { LOCAL_PROVIDER } from '../../domain/local_provider.ts';
 import type { Throttle } from '../../login/throttle.ts';
-import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
-import { profilePatch, shownProfile } from './profile.ts';
+import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
+import { profilePatch, profileResponse } from './profile.ts';
 
 interface Parts {
   me: Me;
@@ -28,7 +28,7 @@ const profile = z.object({
   credentials: z.array(z.object({ auth_provider_type: z.string(), auth_provider_id: z.string().nullable() })),
   mfa_modules: z.array(z.object({ id: z.string(), name: z.string(), enabled: z.boolean() })),
   username: z.string().nullable(),
-  ...shownProfile,
+  ...profileResponse,
 });
 
 /** A username is for the owner to change, under /api/users. */
@@ -77,7 +77,7 @@ export function meRoutes({ me, refreshTokens, localLogins, throttle }: Parts): A
       url: '/api/me/refresh_tokens',
       who: 'anyone',
       query: pageQuery,
-      answer: pageOf(refreshToken),
+      answer: pageSchema(refreshToken),
       handle: ({ caller, query }) => refreshTokens.list(caller.user.id, { ...query, current_id: caller.refresh_token_id }),
     }),
     apiRoute({

@@ -7,7 +7,7 @@ import type { MfaCaller, MfaSetup } from '../../accounts/mfa_setup.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { type ApiCall, type ApiRoute, apiRoute } from './api_route.ts';
 
-export interface MfaParts {
+export interface MfaRouteDeps {
   mfa: Mfa;
   mfaSetup: MfaSetup;
 }
@@ -59,7 +59,7 @@ const step = z.discriminatedUnion('type', [
 /** Nothing begins; a flow with what the person entered goes on. */
 const setupBody = z.strictObject({ flow_id: z.string().max(64).optional(), user_input: z.record(z.string(), z.unknown()).optional() });
 
-export function mfaRoutes({ mfa, mfaSetup }: MfaParts): ApiRoute[] {
+export function mfaRoutes({ mfa, mfaSetup }: MfaRouteDeps): ApiRoute[] {
   return [
     apiRoute({
       method: 'GET',

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 /** In answers. */
-export const shownProfile = {
+export const profileResponse = {
   email: z.string().nullable(),
   email_verified: z.boolean(),
   picture: z.string().nullable(),

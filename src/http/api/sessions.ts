@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { UserSessions } from '../../accounts/user_sessions.ts';
-import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
+import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
 
 const session = z.object({
   id: z.string(),
@@ -27,7 +27,7 @@ export function sessionRoutes(userSessions: UserSessions): ApiRoute[] {
       url: '/api/me/sessions',
       who: 'anyone',
       query: pageQuery,
-      answer: pageOf(session),
+      answer: pageSchema(session),
       handle: ({ caller: { user, refresh_token_id }, query }) => userSessions.list(user.id, query, { refresh_token_id }),
     }),
     apiRoute({
@@ -41,7 +41,7 @@ export function sessionRoutes(userSessions: UserSessions): ApiRoute[] {
       url: '/api/users/:user_id/sessions',
       who: 'admin',
       query: pageQuery,
-      answer: pageOf(session),
+      answer: pageSchema(session),
       handle: ({ id, query, caller: { refresh_token_id } }) => userSessions.list(id('user_id'), query, { refresh_token_id }),
     }),
     apiRoute({

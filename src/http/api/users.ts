@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { LocalLogins } from '../../accounts/local_logins.ts';
 import type { MergeUsers } from '../../accounts/merge_users.ts';
 import type { Users } from '../../accounts/users.ts';
-import { type ApiRoute, apiRoute, pageOf, pageQuery } from './api_route.ts';
-import { profilePatch, shownProfile } from './profile.ts';
+import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
+import { profilePatch, profileResponse } from './profile.ts';
 
 interface Parts {
   users: Users;
@@ -26,7 +26,7 @@ const user = z.object({
   system_generated: z.boolean(),
   group_ids: z.array(z.string()),
   credentials: z.array(z.object({ type: z.string(), id: z.string().nullable() })),
-  ...shownProfile,
+  ...profileResponse,
 });
 
 const name = z.string().min(1).max(256);
@@ -56,7 +56,7 @@ export function userRoutes({ users, mergeUsers, localLogins, approvals_by }: Par
       url: '/api/users',
       who: 'admin',
       query: pageQuery,
-      answer: pageOf(user),
+      answer: pageSchema(user),
       handle: ({ query }) => users.list(query),
     }),
     apiRoute({ method: 'GET', url: '/api/users/:user_id', who: 'admin', answer: user, handle: ({ id }) => users.get(id('user_id')) }),

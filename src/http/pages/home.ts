@@ -5,12 +5,12 @@ import type { Assets } from './assets.ts';
 import { messagePage } from './components/message_page.tsx';
 import { languageOf, sendPage } from './html_reply.ts';
 
-export interface HomeParts {
+export interface HomeDeps {
   onboarding: { isDone(): Promise<boolean> };
   assets: Assets;
 }
 
-export function homeRoute({ onboarding, assets }: HomeParts): FastifyPluginAsync {
+export function homeRoute({ onboarding, assets }: HomeDeps): FastifyPluginAsync {
   const stylesheet = assets.href('style.css');
   return async (app) => {
     app.get('/', { config: { answers: 'page' } }, async (request, reply) => {

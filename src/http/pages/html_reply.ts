@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RenderErrorPage } from '../server/errors.ts';
 import { pagePolicy } from '../server/headers.ts';
 import { queryText } from '../server/query_text.ts';
-import type { Refusal } from '../server/request.ts';
+import type { ErrorResponse } from '../server/request.ts';
 import type { Assets } from './assets.ts';
 import { messagePage } from './components/message_page.tsx';
 import { chooseLanguage, type Language } from './language.ts';
@@ -22,7 +22,7 @@ export function sendPage(reply: FastifyReply, html: string, policy: { any_form_t
 }
 
 /** Why a login that was proven ends here, by the words in which it was refused (HA contract section 10). */
-function blockedText({ description }: Refusal, { t }: Language): string {
+function blockedText({ description }: ErrorResponse, { t }: Language): string {
   if (description.includes('not active')) return t('blocked.inactive');
   if (description.includes('second factor')) return t('blocked.mfa');
   if (description.includes('App is waiting')) return t('client.pending');

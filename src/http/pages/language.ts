@@ -44,7 +44,7 @@ const LANGUAGES = Object.fromEntries(Object.entries(CATALOGUES).map(([tag, catal
 const ENGLISH = speak('en', en);
 
 /** A day as the reader writes it. */
-export function dateIn({ tag }: Pick<Language, 'tag'>, date: Date): string {
+export function formatDate({ tag }: Pick<Language, 'tag'>, date: Date): string {
   return date.toLocaleDateString(tag, { dateStyle: 'long', timeZone: 'UTC' });
 }
 

@@ -4,7 +4,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { actorOf } from '../../accounts/actor.ts';
 import type { LinkUser } from '../../accounts/link_user.ts';
-import { callerOf, type BearerGuard } from '../server/bearer_guard.ts';
+import { type BearerGuard, callerOf } from '../server/bearer_guard.ts';
 import { jsonBody } from '../server/body.ts';
 
 const schema = z.strictObject({ code: z.string(), client_id: z.string() });

@@ -4,7 +4,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { AuthError } from '../../domain/errors.ts';
-import { wireFields } from '../../domain/form.ts';
+import { homeAssistantFields } from '../../domain/form.ts';
 import type { FlowStep } from '../../domain/login_flow.ts';
 import { CHALLENGE_REQUIRED, isCodeChallenge } from '../../domain/pkce.ts';
 import type { Login } from '../../login/login.ts';
@@ -29,12 +29,12 @@ const startSchema = z.strictObject({
 /** Every key beside client_id is what the person typed. */
 const stepSchema = z.looseObject({ client_id: z.string() });
 
-export interface LoginFlowParts {
+export interface LoginFlowDeps {
   login: Login;
   clientDirectory: Pick<ClientDirectory, 'publishesDocument'>;
 }
 
-export function loginFlowRoute({ login, clientDirectory }: LoginFlowParts, rules: OriginRules, hostRule: HostRule): FastifyPluginAsync {
+export function loginFlowRoute({ login, clientDirectory }: LoginFlowDeps, rules: OriginRules, hostRule: HostRule): FastifyPluginAsync {
   const answers = { answers: 'home_assistant' } as const;
   const guarded = { config: { ...answers, counts_refusals: true }, onRequest: sameOriginHook(rules) };
   return async (app) => {
@@ -82,7 +82,7 @@ export function loginFlowRoute({ login, clientDirectory }: LoginFlowParts, rules
 }
 
 function wireStep(step: FlowStep): FlowStep {
-  return step.type === 'form' ? { ...step, data_schema: wireFields(step.data_schema) } : step;
+  return step.type === 'form' ? { ...step, data_schema: homeAssistantFields(step.data_schema) } : step;
 }
 
 /** S256 or nothing; there is no default to `plain` (RFC 7636 section 4.3). */

@@ -9,7 +9,7 @@ import { parameterBody } from '../server/body.ts';
 import { dpopProofs } from '../server/dpop_proofs.ts';
 import { fetchAsker } from '../server/same_origin.ts';
 
-export interface ParParts {
+export interface ParRouteDeps {
   par: Par;
   clientAuthentication: ClientAuthentication;
   dpop: Dpop;
@@ -19,7 +19,7 @@ const PATH = '/auth/par';
 /** What proves the client, and is no part of its request. */
 const CREDENTIALS = ['client_secret', 'client_assertion', 'client_assertion_type'];
 
-export function parRoute({ par, clientAuthentication, dpop }: ParParts): FastifyPluginAsync {
+export function parRoute({ par, clientAuthentication, dpop }: ParRouteDeps): FastifyPluginAsync {
   const config = { answers: 'oauth', cors: 'any' } as const;
   return async (app) => {
     app.post(PATH, { config }, async (request, reply) => {

@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { TokenEndpoint } from '../../oauth/token_endpoint.ts';
-import type { Admissions } from '../../tokens/admission.ts';
+import type { AdmissionChecks } from '../../tokens/admission.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
 import { formBody } from '../server/body.ts';
 import { dpopProofs } from '../server/dpop_proofs.ts';
@@ -11,7 +11,7 @@ import { fetchAsker } from '../server/same_origin.ts';
 
 interface Parts {
   tokenEndpoint: TokenEndpoint;
-  admissions: Admissions;
+  admissions: AdmissionChecks;
   dpop: Dpop;
   hostRule: HostRule;
 }

@@ -4,7 +4,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 import type { Userinfo } from '../../oauth/userinfo.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
-import { challenge, presentedAccessToken } from '../server/access_token.ts';
+import { bearerChallenge, presentedAccessToken } from '../server/access_token.ts';
 import { parameterBody } from '../server/body.ts';
 import { dpopProofs } from '../server/dpop_proofs.ts';
 import { type ForgedTokenDeps, isForged } from '../server/forged_token.ts';
@@ -18,7 +18,7 @@ export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPlugin
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const presented = presentedAccessToken(request, request.method === 'POST' ? await parameterBody(request) : undefined);
     if (!presented) {
-      reply.header('www-authenticate', challenge('Bearer'));
+      reply.header('www-authenticate', bearerChallenge('Bearer'));
       throw new AuthError('unauthenticated', '', { detail: 'no access token' });
     }
     const { method, remote_address } = request;
@@ -27,7 +27,7 @@ export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPlugin
     } catch (error) {
       if (!(error instanceof AuthError) || error.status >= 500) throw error;
       request.counts_as_failure = error.code === 'invalid_token' && isForged(presented.access_token, deps);
-      reply.header('www-authenticate', challenge(presented.scheme, error));
+      reply.header('www-authenticate', bearerChallenge(presented.scheme, error));
       // RFC 9449 section 9
       if (error.code === 'use_dpop_nonce') throw new AuthError('resource_needs_nonce', error.description);
       if (error.code !== 'invalid_dpop_proof') throw error;

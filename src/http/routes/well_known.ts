@@ -1,12 +1,12 @@
 // The documents below /.well-known: what clients, resource servers and password managers look for. Anybody may read them, from any page.
 
 import type { FastifyPluginAsync } from 'fastify';
-import { authorizationServerMetadata, protectedResourceMetadata, type ServerFacts } from '../../oauth/metadata.ts';
+import { authorizationServerMetadata, type MetadataDeps, protectedResourceMetadata } from '../../oauth/metadata.ts';
 import { JWKS_MAX_AGE, type Keyring } from '../../tokens/keyring.ts';
 
 interface Parts {
   public_url: string;
-  facts: ServerFacts;
+  facts: MetadataDeps;
   keyring: Pick<Keyring, 'jwks'>;
 }
 

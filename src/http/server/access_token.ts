@@ -25,7 +25,7 @@ function readHeader(header: string): PresentedAccessToken | null {
 }
 
 /** The challenge that goes with a refusal (RFC 6750 section 3); without a code where nothing was presented. */
-export function challenge(scheme: 'Bearer' | 'DPoP', error?: AuthError): string {
+export function bearerChallenge(scheme: 'Bearer' | 'DPoP', error?: AuthError): string {
   const { code, description } = error ?? {};
   const parameters = [
     ...(code ? [`error="${code}"`, `error_description="${errorDescription(description ?? '')}"`] : []),

@@ -9,7 +9,7 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 
 /** Answers with the headers of every other answer. */
-export function refuseBrokenRequests(headers: Readonly<Record<string, string>>): (error: NodeJS.ErrnoException, socket: Socket) => void {
+export function clientErrorHandler(headers: Readonly<Record<string, string>>): (error: NodeJS.ErrnoException, socket: Socket) => void {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return (error, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {

@@ -4,9 +4,9 @@
 import { isIPv4 } from 'node:net';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
-import { type Address, addressText, type Network, parseAddress, peerAddress, unmapped } from '../../domain/network.ts';
+import { addressText, type IpAddress, type IpNetwork, parseAddress, peerAddress, unmapIpv4 } from '../../domain/network.ts';
 import { headerValues } from './header_values.ts';
-import { isTrusted, networksOf } from './trusted_peer.ts';
+import { isTrustedAddress, networksOf } from './trusted_peer.ts';
 
 type Scheme = 'http' | 'https';
 
@@ -39,8 +39,8 @@ function peerText(peer: string): string {
   return address ? addressText(address) : '';
 }
 
-function believe(request: FastifyRequest, peer: Address | null, trusted: readonly Network[]): void {
-  if (!peer || !isTrusted(peer, trusted))
+function believe(request: FastifyRequest, peer: IpAddress | null, trusted: readonly IpNetwork[]): void {
+  if (!peer || !isTrustedAddress(peer, trusted))
     throw new AuthError('invalid_forwarded_header', NOT_TRUSTED, {
       detail: `${peer ? addressText(peer) : 'a closed socket'} sent X-Forwarded-For and is not in http.trusted_proxies`,
     });
@@ -50,7 +50,7 @@ function believe(request: FastifyRequest, peer: Address | null, trusted: readonl
   forwardedHost(request);
   // From the right, the first that is no proxy of ours; when all are, the left-most.
   const chosen = Math.max(
-    addresses.findLastIndex((address) => !isTrusted(address, trusted)),
+    addresses.findLastIndex((address) => !isTrustedAddress(address, trusted)),
     0,
   );
   const address = addresses[chosen];
@@ -59,10 +59,10 @@ function believe(request: FastifyRequest, peer: Address | null, trusted: readonl
   request.scheme = schemes[schemes.length === 1 ? 0 : chosen] ?? request.scheme;
 }
 
-function addressOf(text: string): Address {
+function addressOf(text: string): IpAddress {
   const address = parseAddress(text);
   if (!address) throw refused('X-Forwarded-For has an element that is no address');
-  return unmapped(address);
+  return unmapIpv4(address);
 }
 
 function forwardedSchemes(request: FastifyRequest, addresses: number): Scheme[] {

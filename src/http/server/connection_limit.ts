@@ -2,8 +2,8 @@
 // share, and at the total of the address or IPv6 /48 that has most, the connection that was idle longest makes room for a new one.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Address, failureKey, isLoopback, type Network, networkText, peerAddress } from '../../domain/network.ts';
-import { isTrusted } from './trusted_peer.ts';
+import { failureKey, type IpAddress, type IpNetwork, isLoopback, networkText, peerAddress } from '../../domain/network.ts';
+import { isTrustedAddress } from './trusted_peer.ts';
 
 /** A connection, and what was last asked on it. */
 interface Held {
@@ -25,7 +25,7 @@ export interface ConnectionLimits {
  * Holds each IPv4 address, or IPv6 /64, and all of them together to so many connections; `exempt` networks and what `isOwn` says of (loopback) are not counted. One with a request under way, or that
  * was upgraded, is never closed for another: where all are busy, the new one is.
  */
-export function limitConnections(server: Server, limits: ConnectionLimits, exempt: readonly Network[], isOwn = isLoopback): void {
+export function limitConnections(server: Server, limits: ConnectionLimits, exempt: readonly IpNetwork[], isOwn = isLoopback): void {
   const held = new Map<Socket, Held>();
   /** By address, the one that was asked on last at the end. */
   const byAddress = new Map<string, Set<Socket>>();
@@ -60,7 +60,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, exemp
   server.on('connection', (socket) => {
     const text = socket.remoteAddress ?? '';
     const peer = peerAddress(text);
-    if (!peer || isOwn(text) || isTrusted(peer, exempt)) return;
+    if (!peer || isOwn(text) || isTrustedAddress(peer, exempt)) return;
     const key = failureKey(text);
     const site = siteOf(peer, key);
     const own = byAddress.get(key);
@@ -104,7 +104,7 @@ function remove(groups: Map<string, Set<Socket>>, key: string, socket: Socket): 
 }
 
 /** An IPv6 /48 is what one customer of a provider may get, with 65,536 /64s in it. */
-function siteOf({ family, value }: Address, key: string): string {
+function siteOf({ family, value }: IpAddress, key: string): string {
   return family === 4 ? key : networkText({ address: { family, value: (value >> 80n) << 80n }, prefix: 48 });
 }
 

@@ -7,11 +7,11 @@ import { FRESH_LOGIN_SECONDS } from '../../accounts/fresh_login.ts';
 import type { Audit } from '../../domain/audit_event.ts';
 import { AuthError, type ErrorCode } from '../../domain/errors.ts';
 import { pagePolicy } from './headers.ts';
-import { oauthBody, wireCode } from './oauth_error.ts';
-import type { Answers, Refusal } from './request.ts';
+import { oauthBody, oauthErrorCode } from './oauth_error.ts';
+import type { ErrorFormat, ErrorResponse } from './request.ts';
 
 /** Draws the page that tells a person what was refused. */
-export type RenderErrorPage = (refusal: Refusal, request: FastifyRequest) => string;
+export type RenderErrorPage = (refusal: ErrorResponse, request: FastifyRequest) => string;
 
 interface Deps {
   audit: Audit;
@@ -53,7 +53,7 @@ export function answerFrameworkError(deps: Deps, error: FastifyError, request: F
 }
 
 function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: FastifyReply): void {
-  const refusal: Refusal = { status: error.status, code: error.code, description: error.description, error_ref: request.id };
+  const refusal: ErrorResponse = { status: error.status, code: error.code, description: error.description, error_ref: request.id };
   request.refusal = refusal;
   remember(deps.audit, error, request);
   const body = write(deps, refusal, request);
@@ -66,13 +66,13 @@ function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: Fa
 }
 
 /** RFC 9470 section 3: how recent a login must be. */
-function stepUpChallenge({ code, description }: Refusal): string {
+function stepUpChallenge({ code, description }: ErrorResponse): string {
   return `Bearer error="${code}", error_description="${description}", max_age=${FRESH_LOGIN_SECONDS}`;
 }
 
 function remember(audit: Audit, error: AuthError, request: FastifyRequest): void {
   const { status, code, description, detail } = error;
-  const particulars = { code, description, detail: detail ?? null, method: request.method, path: pathOf(request) };
+  const particulars = { code, description, detail: detail ?? null, method: request.method, path: loggedPath(request) };
   if (status >= 500) request.log.error({ err: error.cause ?? error, error_ref: request.id, ...particulars }, 'request failed');
   else request.log.info({ error_ref: request.id, remote_address: request.remote_address, ...particulars }, 'request refused');
   // Nobody asks about a URL that does not exist, and a probe's 503 has no person behind it.
@@ -89,15 +89,15 @@ function remember(audit: Audit, error: AuthError, request: FastifyRequest): void
 }
 
 /** The path without the query string, which may carry codes and tokens; cut, so that a log line stays a line. */
-export function pathOf(request: FastifyRequest): string {
+export function loggedPath(request: FastifyRequest): string {
   return request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
 }
 
-function write(deps: Deps, refusal: Refusal, request: FastifyRequest): Body {
-  const answers: Answers = BEFORE_ANY_ROUTE.includes(refusal.code) ? 'plain' : (request.routeOptions.config.answers ?? 'plain');
+function write(deps: Deps, refusal: ErrorResponse, request: FastifyRequest): Body {
+  const answers: ErrorFormat = BEFORE_ANY_ROUTE.includes(refusal.code) ? 'plain' : (request.routeOptions.config.answers ?? 'plain');
   if (answers === 'home_assistant' && !FRAMEWORK_ERRORS.includes(refusal.code)) return json(homeAssistantBody(refusal));
   if (answers === 'oauth') return json(oauthBody(refusal));
-  if (answers === 'api') return json({ code: wireCode(refusal.code), message: wordsOf(refusal), error_ref: refusal.error_ref });
+  if (answers === 'api') return json({ code: oauthErrorCode(refusal.code), message: wordsOf(refusal), error_ref: refusal.error_ref });
   if (answers === 'page' && deps.renderErrorPage)
     return { type: 'text/html; charset=utf-8', text: deps.renderErrorPage(refusal, request), policy: pagePolicy() };
   const line = `${refusal.status}: ${STATUS_CODES[refusal.status]}`;
@@ -106,13 +106,13 @@ function write(deps: Deps, refusal: Refusal, request: FastifyRequest): Body {
   return { type: 'text/plain; charset=utf-8', text: says_what_to_set ? `${line}\n${refusal.description}\n` : line };
 }
 
-function homeAssistantBody(refusal: Refusal): object {
+function homeAssistantBody(refusal: ErrorResponse): object {
   const message = wordsOf(refusal);
   // The one code that its front-end acts on.
   return refusal.code === 'onboarding_required' ? { message, code: refusal.code } : { message };
 }
 
-function wordsOf(refusal: Refusal): string {
+function wordsOf(refusal: ErrorResponse): string {
   return refusal.description || (STATUS_CODES[refusal.status] ?? 'Error');
 }
 

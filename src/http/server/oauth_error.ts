@@ -2,7 +2,7 @@
 
 import { errorDescription } from '../../domain/error_description.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
-import type { Refusal } from './request.ts';
+import type { ErrorResponse } from './request.ts';
 
 const CODES: readonly ErrorCode[] = [
   'invalid_request',
@@ -31,10 +31,10 @@ const CODES: readonly ErrorCode[] = [
 ];
 
 /** The body of an OAuth refusal; an empty description is left out. */
-export function oauthBody({ code, status, description }: Refusal): { error?: string; error_description?: string } {
+export function oauthBody({ code, status, description }: ErrorResponse): { error?: string; error_description?: string } {
   // RFC 6750 section 3.1: who presents no token is told of no error.
   if (code === 'unauthenticated') return {};
-  const error = CODES.includes(code) ? wireCode(code) : codeOf(status);
+  const error = CODES.includes(code) ? oauthErrorCode(code) : codeOf(status);
   const error_description = errorDescription(description);
   return error_description === '' ? { error } : { error, error_description };
 }
@@ -47,7 +47,7 @@ const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
 };
 
 /** The word for a refusal. */
-export function wireCode(code: ErrorCode): string {
+export function oauthErrorCode(code: ErrorCode): string {
   return WIRE_CODES[code] ?? code;
 }
 

@@ -4,10 +4,10 @@ import type { ErrorCode } from '../../domain/errors.ts';
 import type { Caller } from '../../tokens/bearer.ts';
 
 /** The dialect in which a route's refusals are written. */
-export type Answers = 'home_assistant' | 'oauth' | 'api' | 'page' | 'plain';
+export type ErrorFormat = 'home_assistant' | 'oauth' | 'api' | 'page' | 'plain';
 
 /** A refusal as the client may know it. */
-export interface Refusal {
+export interface ErrorResponse {
   status: number;
   code: ErrorCode;
   description: string;
@@ -17,7 +17,7 @@ export interface Refusal {
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** `plain` when left out. */
-    answers?: Answers;
+    answers?: ErrorFormat;
     /** `any`: every origin may read the answer; otherwise only the configured ones. */
     cors?: 'any' | 'never';
     /** Every refusal of this route counts against the address (HA contract 1.6). */
@@ -37,7 +37,7 @@ declare module 'fastify' {
     /** Who calls; set by guard.ts. */
     caller: Caller | null;
     /** Set by errors.ts when the request was refused. */
-    refusal: Refusal | null;
+    refusal: ErrorResponse | null;
     /** The answer counts against the address, whatever its status. */
     counts_as_failure: boolean;
     /** The form names a client or carries its credentials; set where forms are read. */

@@ -17,7 +17,7 @@ import { AuthError } from '../../domain/errors.ts';
 import { randomBuffer } from '../../domain/secret.ts';
 import { type BanDeps, banHook, countingHook } from './ban.ts';
 import { BODY_LIMIT, contentTypeHook, installBodies } from './body.ts';
-import { refuseBrokenRequests } from './client_error.ts';
+import { clientErrorHandler } from './client_error.ts';
 import { clientIpHook } from './client_ip.ts';
 import { type ConnectionLimits, limitConnections } from './connection_limit.ts';
 import { corsHook } from './cors.ts';
@@ -31,7 +31,7 @@ import { limitTime } from './time_limit.ts';
 import { networksOf } from './trusted_peer.ts';
 import './request.ts';
 
-export interface ServerParts extends BanDeps {
+export interface ServerDeps extends BanDeps {
   /** The issuer: no path, no slash at the end. */
   public_url: string;
   log: FastifyBaseLogger;
@@ -70,7 +70,7 @@ const LIMITS = {
 const CONNECTIONS: ConnectionLimits = { of_address: 512, total: 8192 };
 
 /** A server that waits to be listened to or injected into. */
-export function createServer(parts: ServerParts): FastifyInstance {
+export function createServer(parts: ServerDeps): FastifyInstance {
   const headers = securityHeaders(parts.public_url);
   const errors = { audit: parts.audit, renderErrorPage: parts.renderErrorPage };
   const { maxConnections, ...limits } = LIMITS;
@@ -87,7 +87,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
       reply.headers(headers);
       answerFrameworkError(errors, error, request, reply);
     },
-    clientErrorHandler: refuseBrokenRequests(headers),
+    clientErrorHandler: clientErrorHandler(headers),
   });
   app.server.maxConnections = maxConnections;
   limitConnections(app.server, CONNECTIONS, networksOf(parts.trusted_proxies));
@@ -122,7 +122,7 @@ function decorate(app: FastifyInstance): void {
   app.decorateRequest('presents_client', false);
 }
 
-function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Record<string, string>>, routes: RouteTable): void {
+function addHooks(app: FastifyInstance, parts: ServerDeps, headers: Readonly<Record<string, string>>, routes: RouteTable): void {
   app.addHook('onRequest', headersHook(headers));
   limitTime(app);
   app.addHook('onRequest', settledClockHook(parts.settleClock));
@@ -142,7 +142,7 @@ function addHooks(app: FastifyInstance, parts: ServerParts, headers: Readonly<Re
 }
 
 /** After the machine has slept, nothing is judged by a time that is being corrected. */
-function settledClockHook(settleClock: ServerParts['settleClock']): onRequestHookHandler {
+function settledClockHook(settleClock: ServerDeps['settleClock']): onRequestHookHandler {
   return (request, _reply, done) => {
     const settling = request.routeOptions.config.monitoring ? undefined : settleClock();
     if (settling) void settling.then(() => done());

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { findLocation, createLocation, makeSocketParent, type ClusterLocation } from './location.ts';
+import { type ClusterLocation, createLocation, findLocation, makeSocketParent } from './location.ts';
 import { findPrograms, removeOldCopies } from './programs.ts';
 import { superviseServer } from './supervisor.ts';
 

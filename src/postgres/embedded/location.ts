@@ -13,7 +13,7 @@ const STATE_FOLDER = '/var/lib/latchkey';
 const SOCKET_PATH_LIMIT = 107;
 
 /** Whom root becomes to run PostgreSQL. `ids` are options of `spawn`. */
-export interface Account {
+export interface SystemAccount {
   name: string;
   ids: { uid: number; gid: number };
 }
@@ -24,7 +24,7 @@ export interface ClusterLocation {
   /** The account's own folder: lock, cluster, passwords. */
   folder: string;
   /** Set only when this process is root. */
-  account: Account | undefined;
+  account: SystemAccount | undefined;
   /** True when `home` is not data_dir, because the account cannot enter that. */
   moved: boolean;
 }
@@ -64,7 +64,7 @@ export async function createLocation({ home, folder, account }: ClusterLocation)
 }
 
 /** A backup copied back by root belongs to root, which PostgreSQL and its supervisor cannot read. */
-async function requireOwner(folder: string, account: Account | undefined): Promise<void> {
+async function requireOwner(folder: string, account: SystemAccount | undefined): Promise<void> {
   const uid = account?.ids.uid ?? process.getuid?.();
   const gid = account?.ids.gid ?? process.getgid?.();
   const who = account === undefined ? `this process runs as user id ${uid}` : `account ${account.name} runs the database`;
@@ -113,7 +113,7 @@ export async function makeSocketParent({ folder, account }: ClusterLocation): Pr
   );
 }
 
-function socketBases(account: Account | undefined): string[] {
+function socketBases(account: SystemAccount | undefined): string[] {
   const runtime = account === undefined ? process.env.XDG_RUNTIME_DIR : '/run';
   return [runtime, tmpdir(), '/tmp'].filter((base): base is string => base !== undefined && base !== '' && !base.includes(','));
 }
@@ -137,7 +137,7 @@ function nameFor(path: string): string {
   return [...words, createHash('sha256').update(path).digest('hex').slice(0, 8)].join('-').slice(-100);
 }
 
-async function unprivilegedAccount(): Promise<Account> {
+async function unprivilegedAccount(): Promise<SystemAccount> {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   for (const name of ['postgres', 'nobody']) {
     const [, , uid, gid] = lines.find(([known]) => known === name) ?? [];
@@ -146,13 +146,13 @@ async function unprivilegedAccount(): Promise<Account> {
   throw new Error('PostgreSQL does not run as root and there is no account postgres or nobody: start as another user or set database_url');
 }
 
-async function ownerOf(folder: string): Promise<Account | undefined> {
+async function ownerOf(folder: string): Promise<SystemAccount | undefined> {
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined || found.uid === 0) return undefined;
   return { name: `of user id ${found.uid}`, ids: { uid: found.uid, gid: found.gid } };
 }
 
-async function canEnter(path: string, account: Account): Promise<boolean> {
+async function canEnter(path: string, account: SystemAccount): Promise<boolean> {
   try {
     await run('/bin/sh', ['-c', 'cd "$1"', 'sh', await nearestExisting(path)], { cwd: '/', ...account.ids });
     return true;

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/pro
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import type { Account, ClusterLocation } from './location.ts';
+import type { ClusterLocation, SystemAccount } from './location.ts';
 
 const run = promisify(execFile);
 const COPY_PREFIX = 'postgres_programs-';
@@ -74,7 +74,7 @@ function unavailable(what: string, cause?: unknown): Error {
   return new Error(`the embedded PostgreSQL ${what}; set database_url to use a PostgreSQL of your own`, { cause });
 }
 
-async function whyNotRunnable(native: string, account: Account | undefined): Promise<string | undefined> {
+async function whyNotRunnable(native: string, account: SystemAccount | undefined): Promise<string | undefined> {
   try {
     await run(join(native, 'bin/postgres'), ['--version'], { cwd: '/', env: {}, timeout: 10_000, ...account?.ids });
     return undefined;

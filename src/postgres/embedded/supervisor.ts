@@ -2,7 +2,7 @@
 // stops the server when our end of its standard input closes, also when we are killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Account } from './location.ts';
+import type { SystemAccount } from './location.ts';
 
 /** The cluster is in use by another server. */
 const TAKEN = 75;
@@ -136,7 +136,7 @@ export interface ServerPlan {
   bin: string;
   folder: string;
   sockets: string;
-  account: Account | undefined;
+  account: SystemAccount | undefined;
   settings: Record<string, string>;
   log: (message: string) => void;
 }

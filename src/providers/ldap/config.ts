@@ -1,7 +1,7 @@
 // The settings of a directory, and which of them go together.
 import { FilterParser } from 'ldapts';
 import { z } from 'zod';
-import { type Rule, withRules } from '../../domain/schema_rules.ts';
+import { type SchemaRule, withRules } from '../../domain/schema_rules.ts';
 import { escapeFilterValue, fillTemplate } from './text.ts';
 
 const text = () => z.string().min(1).max(1024);
@@ -49,7 +49,7 @@ const settings = z.object({
 
 export type LdapConfig = z.infer<typeof settings>;
 
-const RULES: Rule<LdapConfig>[] = [
+const RULES: SchemaRule<LdapConfig>[] = [
   [
     'start_tls',
     'is for ldap URLs: a ldaps URL is encrypted from the start',

@@ -25,7 +25,7 @@ export function binaryAttributes(asked: readonly string[]): string[] {
 }
 
 /** The values of an attribute; bytes read as hexadecimal. What is empty, has a NUL in it or is longer than 1024 characters is left out. */
-export function valuesOf(entry: LdapEntry, attribute: string): string[] {
+export function attributeValues(entry: LdapEntry, attribute: string): string[] {
   const key = Object.keys(entry).find((name) => isSame(name, attribute));
   const values = key === undefined ? [] : [entry[key] ?? []].flat();
   return values

@@ -24,7 +24,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 const ATTRIBUTE = /^(?:oid\.)?([a-z][a-z0-9-]*|\d+(?:\.\d+)+)$/i;
 
 /** One text for all spellings of a group's name that a directory takes for the same. */
-export function comparableGroup(name: string): string {
+export function normalizeGroupName(name: string): string {
   const parts = distinguishedName(name);
   return JSON.stringify(parts ?? prepared(name));
 }

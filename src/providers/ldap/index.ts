@@ -19,12 +19,12 @@ import {
 import { createCircuitBreaker } from '../../domain/circuit_breaker.ts';
 import { deadline } from '../../domain/deadline.ts';
 import { AuthError } from '../../domain/errors.ts';
-import type { Field } from '../../domain/form.ts';
-import { cleanText, foldCase, strip } from '../../domain/text.ts';
+import type { FormField } from '../../domain/form.ts';
+import { cleanText, foldCase, pythonStrip } from '../../domain/text.ts';
 import { usernameComplaint } from '../../domain/user.ts';
 import { type LdapConfig, ldapConfig } from './config.ts';
-import { attributesOf, binaryAttributes, valuesOf } from './entry.ts';
-import { comparableGroup } from './group.ts';
+import { attributesOf, attributeValues, binaryAttributes } from './entry.ts';
+import { normalizeGroupName } from './group.ts';
 import { comparableName, escapeDnValue, escapeFilterValue, fillTemplate } from './text.ts';
 
 const CONNECT_MS = 3000;
@@ -38,7 +38,7 @@ const MAX_GROUPS = 1000;
 const MAX_BATCH = 50;
 const START_TLS = '1.3.6.1.4.1.1466.20037';
 
-const FORM: Field[] = [
+const FORM: FormField[] = [
   { type: 'string', name: 'username', required: true },
   { type: 'string', name: 'password', required: true },
 ];
@@ -88,12 +88,12 @@ export const provider: AuthProviderType<CommonProviderConfig & LdapConfig> = {
 
     return {
       ...configured,
-      comparableGroup,
+      normalizeGroupName,
       support_mfa: true,
       refusal: () => null,
       async step({ values, context }) {
         if (!values) return form({});
-        const username = strip(values.username ?? '');
+        const username = pythonStrip(values.username ?? '');
         let outcome = refused('there were too many failed logins');
         try {
           await context.attempt(comparableName(username), async () => {
@@ -186,20 +186,20 @@ async function isPassword(client: Client, dn: string, password: string): Promise
 
 async function identify(client: Client, config: LdapConfig, typed: string, entry: Entry): Promise<Outcome> {
   const { attributes, group_base_dn, required_group, trust_email } = config;
-  const [subject, ...others] = valuesOf(entry, attributes.subject);
+  const [subject, ...others] = attributeValues(entry, attributes.subject);
   // Never another attribute in its place: who had that name before is not who has it now.
   if (!subject || others.length > 0)
     return unavailable(`${entry.dn} has ${subject ? 'several values' : 'no value'} of ${attributes.subject}`);
-  const usernames = valuesOf(entry, attributes.username);
+  const usernames = attributeValues(entry, attributes.username);
   const username = usernames.find((name) => foldCase(name) === foldCase(typed)) ?? usernames[0] ?? typed;
-  const named = attributes.groups === undefined ? [] : valuesOf(entry, attributes.groups);
+  const named = attributes.groups === undefined ? [] : attributeValues(entry, attributes.groups);
   const found = group_base_dn === undefined ? [] : await searchGroups(client, config, group_base_dn, { dn: entry.dn, username });
   const groups = [...new Set([...named, ...found.map(({ name }) => name)])].slice(0, MAX_GROUPS);
-  const known = new Set([...groups, ...found.map(({ dn }) => dn)].map(comparableGroup));
-  if (required_group !== undefined && !known.has(comparableGroup(required_group)))
+  const known = new Set([...groups, ...found.map(({ dn }) => dn)].map(normalizeGroupName));
+  if (required_group !== undefined && !known.has(normalizeGroupName(required_group)))
     return refused(`${entry.dn} is not in ${required_group}`);
-  const [name = ''] = valuesOf(entry, attributes.name);
-  const [email = null] = valuesOf(entry, attributes.email);
+  const [name = ''] = attributeValues(entry, attributes.name);
+  const [email = null] = attributeValues(entry, attributes.email);
   const mail = trust_email ? { email, email_verified: true } : { unverified_email: email };
   return { identity: { subject, data: { username }, name: cleanText(name) || null, ...mail, groups, amr: ['pwd'] } };
 }
@@ -215,9 +215,9 @@ async function searchGroups(client: Client, config: LdapConfig, base: string, pe
       const filters = batch.map((dn) => fillTemplate(config.group_filter, { ...person, dn }, escapeFilterValue));
       const options: SearchOptions = { scope: 'sub', sizeLimit: MAX_GROUPS, attributes: attributesOf([config.group_name]) };
       for (const entry of await search(client, base, { ...options, filter: `(|${filters.map(inParentheses).join('')})` })) {
-        const key = comparableGroup(entry.dn);
+        const key = normalizeGroupName(entry.dn);
         if (groups.has(key) || groups.size >= MAX_GROUPS) continue;
-        groups.set(key, { dn: entry.dn, name: valuesOf(entry, config.group_name)[0] ?? entry.dn });
+        groups.set(key, { dn: entry.dn, name: attributeValues(entry, config.group_name)[0] ?? entry.dn });
         above.push(entry.dn);
       }
     }

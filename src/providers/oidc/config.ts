@@ -1,15 +1,15 @@
 // The settings of another server that people log in at, and which of them go together.
 import { z } from 'zod';
-import { type Rule, withRules } from '../../domain/schema_rules.ts';
+import { type SchemaRule, withRules } from '../../domain/schema_rules.ts';
 import { isUpstreamUrl } from '../../domain/upstream_url.ts';
 import {
+  DEFAULT_UPSTREAM_SCOPES,
   OIDC_PRESETS,
   type OidcClaims,
   type OidcPreset,
   STANDARD_CLAIMS,
-  STANDARD_SCOPES,
-  TOKEN_ENDPOINT_AUTH_METHODS,
-  type TokenEndpointAuthMethod,
+  UPSTREAM_AUTH_METHODS,
+  type UpstreamAuthMethod,
 } from './presets.ts';
 
 const url = () => z.string().max(2048).refine(isUpstreamUrl, 'must be a https URL; http is for this very machine alone');
@@ -29,7 +29,7 @@ const settings = z.object({
   issuer: url().optional(),
   client_id: z.string().min(1).max(1024),
   client_secret: z.string().min(1).max(4096).meta({ secret: true }).optional(),
-  token_endpoint_auth_method: z.enum(TOKEN_ENDPOINT_AUTH_METHODS).optional(),
+  token_endpoint_auth_method: z.enum(UPSTREAM_AUTH_METHODS).optional(),
   // RFC 6749 section 3.3
   scopes: z
     .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'must be a scope: no blanks in it'))
@@ -60,7 +60,7 @@ const settings = z.object({
 
 export type OidcConfig = z.infer<typeof settings>;
 
-const RULES: Rule<OidcConfig>[] = [
+const RULES: SchemaRule<OidcConfig>[] = [
   ['issuer', 'is required: there is no preset that says it', (config) => setting(config, 'issuer') !== undefined],
   [
     'issuer',
@@ -86,7 +86,7 @@ export interface OidcSettings {
   issuer: string;
   client_id: string;
   client_secret: string;
-  token_endpoint_auth_method: TokenEndpointAuthMethod;
+  token_endpoint_auth_method: UpstreamAuthMethod;
   scopes: string[];
   claims: OidcClaims;
   /** Null: they are discovered. */
@@ -98,7 +98,7 @@ export interface OidcSettings {
 export function oidcSettings(config: OidcConfig): OidcSettings {
   const preset = presetOf(config);
   const { issuer = '', client_id, client_secret = '', allow_private_addresses, ...rest } = merged(config);
-  const { token_endpoint_auth_method = 'client_secret_basic', scopes = STANDARD_SCOPES, trust_email = false } = rest;
+  const { token_endpoint_auth_method = 'client_secret_basic', scopes = DEFAULT_UPSTREAM_SCOPES, trust_email = false } = rest;
   const claims = { ...STANDARD_CLAIMS, ...preset.claims, ...config.claims };
   const endpoints = endpointsOf(config);
   const asked = { issuer, client_id, client_secret, token_endpoint_auth_method, scopes, claims };

@@ -21,13 +21,13 @@ import {
   type StepContext,
 } from '../../domain/auth_provider.ts';
 import { newExternalState } from '../../domain/external_state.ts';
-import type { Values } from '../../domain/form.ts';
+import type { FormValues } from '../../domain/form.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import { newUpstreamLogin, provenMethods, type UpstreamLogin } from '../../domain/upstream_login.ts';
+import { newUpstreamLogin, type UpstreamLogin, verifiedMethods } from '../../domain/upstream_login.ts';
 import { type OidcConfig, type OidcSettings, oidcConfig, oidcSettings } from './config.ts';
 import { type Claims, missingClaims, oidcIdentity } from './identity.ts';
-import { type OidcOutcome, outcomeOf, reasonOf, silenceIn, statusIn } from './outcome.ts';
-import { type Converse, createUpstream } from './upstream.ts';
+import { describeFailure, failureStatus, type OidcOutcome, timeoutError, upstreamOutcome } from './outcome.ts';
+import { createUpstream, type WithConfiguration } from './upstream.ts';
 
 /** What an authorization response is made of (RFC 6749 section 4.1.2, RFC 9207); the rest is left out. */
 const PARAMETERS = ['code', 'state', 'iss', 'error', 'error_description'];
@@ -50,11 +50,11 @@ export const provider: AuthProviderType<CommonProviderConfig & OidcConfig> = {
         const url = await authorizationUrl(await upstream.meet(), settings, pending, callback_url);
         return { type: 'external', step_id: 'external', url, state: pending };
       } catch (error) {
-        return unavailable(reasonOf(error));
+        return unavailable(describeFailure(error));
       }
     }
 
-    async function takeBack(values: Values, pending: Pending, { callback_url }: StepContext): Promise<ProviderStep> {
+    async function takeBack(values: FormValues, pending: Pending, { callback_url }: StepContext): Promise<ProviderStep> {
       try {
         const outcome = await upstream.ask((converse) => identify(converse, settings, values, pending, callback_url));
         if ('identity' in outcome) return { type: 'identity', identity: outcome.identity };
@@ -63,7 +63,7 @@ export const provider: AuthProviderType<CommonProviderConfig & OidcConfig> = {
         if ('unavailable' in outcome) return unavailable(detail);
         return { type: 'abort', reason: outcome.denied ? 'access_denied' : 'invalid_response', detail };
       } catch (error) {
-        return unavailable(reasonOf(error));
+        return unavailable(describeFailure(error));
       }
     }
 
@@ -107,9 +107,9 @@ async function authorizationUrl(server: Configuration, settings: OidcSettings, p
 
 /** Who came back. Throws only when the server did not answer: whatever it answers is an outcome. */
 async function identify(
-  converse: Converse,
+  converse: WithConfiguration,
   settings: OidcSettings,
-  values: Values,
+  values: FormValues,
   pending: Pending,
   callback_url: string,
 ): Promise<OidcOutcome> {
@@ -126,12 +126,12 @@ async function identify(
     const identity = oidcIdentity(found.issuer, found.claims, { names: settings.claims, trust_email: settings.trust_email });
     if ('refused' in identity) return identity;
     // OAuth alone has no way to ask for a new login, and no word of it.
-    const amr = settings.endpoints === null ? provenMethods(identity.amr, found.claims.auth_time, pending) : [];
+    const amr = settings.endpoints === null ? verifiedMethods(identity.amr, found.claims.auth_time, pending) : [];
     return { identity: { ...identity, amr } };
   } catch (error) {
-    const silence = silenceIn(error);
+    const silence = timeoutError(error);
     if (silence) throw silence;
-    return outcomeOf(error);
+    return upstreamOutcome(error);
   }
 }
 
@@ -156,7 +156,7 @@ async function readIdToken(server: Configuration, settings: OidcSettings, respon
 
 /** Some servers have the endpoint for other tokens: then the ID token must do. Any other failure is one. */
 function withoutUserinfo(error: unknown): Claims {
-  if ([401, 403, 404].includes(statusIn(error) ?? 0)) return {};
+  if ([401, 403, 404].includes(failureStatus(error) ?? 0)) return {};
   throw error;
 }
 

@@ -11,28 +11,28 @@ export type OidcOutcome = { identity: Identity } | { refused: string; denied?: b
 const TEMPORARY = ['server_error', 'temporarily_unavailable'];
 
 /** What a failure means that the library tells of. */
-export function outcomeOf(error: unknown): OidcOutcome {
+export function upstreamOutcome(error: unknown): OidcOutcome {
   if (error instanceof AuthorizationResponseError) {
     const refused = cleanText(`${error.error}: ${error.error_description ?? ''}`);
     return TEMPORARY.includes(error.error) ? { unavailable: refused } : { refused, denied: error.error === 'access_denied' };
   }
-  if (!(error instanceof ResponseBodyError)) return { refused: reasonOf(error) };
+  if (!(error instanceof ResponseBodyError)) return { refused: describeFailure(error) };
   const said = cleanText(`the token endpoint answers ${error.error}: ${error.error_description ?? ''}`);
   // RFC 6749 section 5.2: what is wrong with the code is the person's bad luck, everything else is ours.
   return error.error === 'invalid_grant' ? { refused: said } : { unavailable: said };
 }
 
 /** What the server's silence became on its way through the library. */
-export function silenceIn(error: unknown): AuthError | null {
+export function timeoutError(error: unknown): AuthError | null {
   if (error instanceof AuthError) return error;
-  return error instanceof Error && error.cause !== undefined ? silenceIn(error.cause) : null;
+  return error instanceof Error && error.cause !== undefined ? timeoutError(error.cause) : null;
 }
 
 /** The HTTP status that a failure of the library is about; null for any other failure. */
-export function statusIn(error: unknown): number | null {
+export function failureStatus(error: unknown): number | null {
   if (error instanceof Response) return error.status;
   if (!(error instanceof Error)) return null;
-  return 'status' in error && typeof error.status === 'number' ? error.status : statusIn(error.cause);
+  return 'status' in error && typeof error.status === 'number' ? error.status : failureStatus(error.cause);
 }
 
 /** Whether no key that is known made the signature. */
@@ -44,18 +44,18 @@ export function isUnknownKey(error: unknown): boolean {
 }
 
 /** The issuer that a server's metadata names, where that is why they were refused. */
-export function otherIssuerIn(error: unknown): string | null {
+export function mismatchedIssuer(error: unknown): string | null {
   if (typeof error !== 'object' || error === null) return null;
   if ('attribute' in error && error.attribute === 'issuer' && 'body' in error) {
     const { body } = error;
     return typeof body === 'object' && body !== null && 'issuer' in body ? cleanText(String(body.issuer)) : null;
   }
-  return 'cause' in error ? otherIssuerIn(error.cause) : null;
+  return 'cause' in error ? mismatchedIssuer(error.cause) : null;
 }
 
 /** A failure in words, for the log. */
-export function reasonOf(error: unknown): string {
-  const silence = silenceIn(error);
+export function describeFailure(error: unknown): string {
+  const silence = timeoutError(error);
   if (silence) return silence.detail ?? silence.description;
   if (!(error instanceof Error)) return 'unknown error';
   const inner = error.cause instanceof Error ? `: ${error.cause.message}` : '';

@@ -8,7 +8,7 @@ export interface OidcPreset {
   issuer?: string;
   scopes?: string[];
   claims?: Partial<OidcClaims>;
-  token_endpoint_auth_method?: TokenEndpointAuthMethod;
+  token_endpoint_auth_method?: UpstreamAuthMethod;
   /** Of a server that knows OAuth alone, no discovery and no ID token. */
   authorization_endpoint?: string;
   token_endpoint?: string;
@@ -17,9 +17,9 @@ export interface OidcPreset {
   trust_email?: boolean;
 }
 
-export const TOKEN_ENDPOINT_AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'none'] as const;
+export const UPSTREAM_AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'none'] as const;
 
-export type TokenEndpointAuthMethod = (typeof TOKEN_ENDPOINT_AUTH_METHODS)[number];
+export type UpstreamAuthMethod = (typeof UPSTREAM_AUTH_METHODS)[number];
 
 /** Where the facts about a person stand among the claims; a name with dots looks into objects. */
 export interface OidcClaims {
@@ -32,7 +32,7 @@ export interface OidcClaims {
   groups: string;
 }
 
-export const STANDARD_SCOPES = ['openid', 'profile', 'email'];
+export const DEFAULT_UPSTREAM_SCOPES = ['openid', 'profile', 'email'];
 
 /** OpenID Connect Core section 5.1; `groups` is what most servers call them. */
 export const STANDARD_CLAIMS: OidcClaims = {
@@ -45,7 +45,7 @@ export const STANDARD_CLAIMS: OidcClaims = {
 };
 
 export const OIDC_PRESETS = {
-  authelia: { name: 'Authelia', scopes: [...STANDARD_SCOPES, 'groups'] },
+  authelia: { name: 'Authelia', scopes: [...DEFAULT_UPSTREAM_SCOPES, 'groups'] },
   authentik: { name: 'authentik' },
   discord: {
     name: 'Discord',
@@ -71,5 +71,5 @@ export const OIDC_PRESETS = {
   keycloak: { name: 'Keycloak' },
   /** Its issuer names the tenant: anybody can make one and be whoever they like in it. */
   microsoft: { name: 'Microsoft' },
-  pocket_id: { name: 'Pocket ID', scopes: [...STANDARD_SCOPES, 'groups'] },
+  pocket_id: { name: 'Pocket ID', scopes: [...DEFAULT_UPSTREAM_SCOPES, 'groups'] },
 } satisfies Record<string, OidcPreset>;

@@ -21,7 +21,7 @@ import { AuthError } from '../../domain/errors.ts';
 import { cleanText } from '../../domain/text.ts';
 import { isUpstreamUrl } from '../../domain/upstream_url.ts';
 import type { OidcSettings } from './config.ts';
-import { isUnknownKey, otherIssuerIn, reasonOf } from './outcome.ts';
+import { describeFailure, isUnknownKey, mismatchedIssuer } from './outcome.ts';
 
 /** Seconds that one answer may take, and for which what was discovered holds. */
 const TIMEOUT = 5;
@@ -35,11 +35,11 @@ export interface Upstream {
   /** What is known of the server; asks it when that is old. */
   meet(): Promise<Configuration>;
   /** A conversation with it. */
-  ask<T>(call: (converse: Converse) => Promise<T>): Promise<T>;
+  ask<T>(call: (converse: WithConfiguration) => Promise<T>): Promise<T>;
 }
 
 /** Reads an answer; a second time with its newest keys where none that is known made a signature. */
-export type Converse = <T>(read: (server: Configuration) => Promise<T>) => Promise<T>;
+export type WithConfiguration = <T>(read: (server: Configuration) => Promise<T>) => Promise<T>;
 
 /** The server while it answers. Discovery says nothing of its other endpoints, so each has a breaker of its own. */
 export function createUpstream(settings: OidcSettings, deps: Pick<ProviderDeps, 'clock' | 'upstreamFetch' | 'warn'>): Upstream {
@@ -55,7 +55,7 @@ export function createUpstream(settings: OidcSettings, deps: Pick<ProviderDeps, 
         try {
           return await call();
         } catch (error) {
-          warn(reasonOf(error));
+          warn(describeFailure(error));
           throw error;
         }
       });
@@ -118,7 +118,7 @@ function loudFetch(fetch: ReturnType<ProviderDeps['upstreamFetch']>): CustomFetc
     const { host } = new URL(url);
     const text = body instanceof URLSearchParams || typeof body === 'string' ? String(body) : undefined;
     const response = await fetch(url, { method, headers, body: text, signal }).catch((cause: unknown) => {
-      throw silent(`${host}: ${reasonOf(cause)}`);
+      throw silent(`${host}: ${describeFailure(cause)}`);
     });
     if (response.status >= 500 || response.status === 429) throw silent(`${host} answers ${response.status}`);
     return response;
@@ -153,7 +153,7 @@ async function discover({ issuer, client_id, endpoints }: OidcSettings, fetch: C
   if (endpoints) return { issuer, ...endpoints };
   const options = { timeout: TIMEOUT, [customFetch]: fetch, execute: isInsecure(issuer) ? [allowInsecureRequests] : [] };
   const server = await discovery(new URL(issuer), client_id, {}, None(), options).catch((cause: unknown) => {
-    const other = otherIssuerIn(cause);
+    const other = mismatchedIssuer(cause);
     throw other === null ? cause : silent(`its metadata names the issuer ${other}, the configuration names ${issuer}`);
   });
   const { authorization_endpoint = '', token_endpoint = '' } = server.serverMetadata();

@@ -36,7 +36,11 @@ afterAll(async () => {
 });
 
 async function newCode({ parts }: TestServer): Promise<string> {
-  const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodeRepository(parts.database), clock: parts.clock, lifetime: 60 });
+  const codes = createReleasedCodes({
+    authorizationCodes: createAuthorizationCodeRepository(parts.database),
+    clock: parts.clock,
+    lifetime: 60,
+  });
   const owner = await parts.database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
   const facts = { scope: ['openid'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null };
   const login = { client_id: 'spa', redirect_uri: CALLBACK, code_challenge: CHALLENGE, auth_time: parts.clock(), standard: facts };

@@ -4,8 +4,8 @@ import {
   REQUEST_PARAMETERS,
   readClientId,
   readRedirectUri,
+  readResponseTarget,
   readStandardRequest,
-  readTarget,
 } from '../../../src/domain/standard_request.ts';
 import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/server.ts';
 
@@ -73,6 +73,6 @@ it('no parameter is read that a pushed request does not keep', () => {
     token_endpoint_auth_method: 'none' as const,
   };
   readClientId(query);
-  readStandardRequest(query, client, readTarget(query, readRedirectUri(query), client), 'https://auth.example.com');
+  readStandardRequest(query, client, readResponseTarget(query, readRedirectUri(query), client), 'https://auth.example.com');
   expect([...read].filter((name) => !REQUEST_PARAMETERS.includes(name))).toEqual([]);
 });

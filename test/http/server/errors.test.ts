@@ -1,12 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { AuthError } from '../../../src/domain/errors.ts';
-import type { Answers } from '../../../src/http/server/request.ts';
+import type { ErrorFormat } from '../../../src/http/server/request.ts';
 import { createBareServer } from '../../support/bare_server.ts';
 
-const DIALECTS: Answers[] = ['home_assistant', 'oauth', 'api', 'page', 'plain'];
+const DIALECTS: ErrorFormat[] = ['home_assistant', 'oauth', 'api', 'page', 'plain'];
 
-async function refuse(answers: Answers, error: unknown) {
+async function refuse(answers: ErrorFormat, error: unknown) {
   const routes: FastifyPluginAsync = async (app) => {
     app.get('/x', { config: { answers } }, async () => {
       throw error;
@@ -18,7 +18,7 @@ async function refuse(answers: Answers, error: unknown) {
 
 describe('a refusal', () => {
   const blocked = new AuthError('login_blocked', 'Login blocked: User is not active', { detail: 'inner thoughts' });
-  it.each<[Answers, string]>([
+  it.each<[ErrorFormat, string]>([
     ['home_assistant', '{"message":"Login blocked: User is not active"}'],
     ['oauth', '{"error":"access_denied","error_description":"Login blocked: User is not active"}'],
     ['api', '{"code":"login_blocked","message":"Login blocked: User is not active","error_ref":"REF"}'],

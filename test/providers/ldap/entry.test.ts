@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { attributesOf, binaryAttributes, type LdapEntry, valuesOf } from '../../../src/providers/ldap/entry.ts';
+import { attributesOf, attributeValues, binaryAttributes, type LdapEntry } from '../../../src/providers/ldap/entry.ts';
 
 const entry: LdapEntry = {
   dn: 'CN=Alice,DC=example',
@@ -19,7 +19,7 @@ describe('the values of an attribute', () => {
     ['of bytes are hexadecimal text', 'objectguid', ['00ff10203040506070']],
     ['called dn are the name of the entry', 'DN', ['CN=Alice,DC=example']],
     ['that no row could hold are left out', 'description', ['good']],
-  ])('%s', (_story, attribute, values) => expect(valuesOf(entry, attribute)).toEqual(values));
+  ])('%s', (_story, attribute, values) => expect(attributeValues(entry, attribute)).toEqual(values));
 });
 
 it('the name of the entry is not asked for, and nothing is not everything', () => {

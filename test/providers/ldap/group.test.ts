@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { comparableGroup } from '../../../src/providers/ldap/group.ts';
+import { normalizeGroupName } from '../../../src/providers/ldap/group.ts';
 
-const isSame = (one: string, other: string) => comparableGroup(one) === comparableGroup(other);
+const isSame = (one: string, other: string) => normalizeGroupName(one) === normalizeGroupName(other);
 
 // W18: RFC 4517 sections 4.2.11 and 4.2.15
 describe('the names of a group', () => {

@@ -10,9 +10,9 @@ import type { Cookies } from '../../server/cookies.ts';
 import type { Browser, Csrf } from '../../server/csrf.ts';
 import { queryText } from '../../server/query_text.ts';
 import { CONTROL } from '../components/step_form.tsx';
-import { createLinkReply, type LinkReplyDeps, type LinkPageContext, openedBy, pathOf } from './link_reply.ts';
+import { createLinkReply, type LinkPageContext, type LinkReplyDeps, linkPath, ticketReference } from './link_reply.ts';
 
-export interface AccountLinkParts extends LinkReplyDeps {
+export interface AccountLinkDeps extends LinkReplyDeps {
   login: Login;
   sessions: Sessions;
   cookies: Cookies;
@@ -22,12 +22,12 @@ export interface AccountLinkParts extends LinkReplyDeps {
 /** What stands before the provider's first step: the page's own button. */
 const DOOR = { flow_id: null, fields: [], values: {} };
 
-export function accountLinkRoute(parts: AccountLinkParts): FastifyPluginAsync {
+export function accountLinkRoute(parts: AccountLinkDeps): FastifyPluginAsync {
   const { linkTickets, login, sessions, cookies, csrf } = parts;
   const answer = createLinkReply(parts);
 
   async function visit(request: FastifyRequest, ticket_id: string, browser: Browser): Promise<LinkPageContext> {
-    const found = await linkTickets.find(openedBy({ request, ticket_id, browser }));
+    const found = await linkTickets.find(ticketReference({ request, ticket_id, browser }));
     const cookie = cookies.read(request, 'session');
     const session = cookie === null ? null : await sessions.find(cookie, request.remote_address);
     // Whoever is sent another one's ticket would give their own login away.
@@ -57,7 +57,7 @@ export function accountLinkRoute(parts: AccountLinkParts): FastifyPluginAsync {
     app.get('/account/link', { config }, async (request, reply) => {
       const { browser_hash } = csrf.meet(request, reply);
       const ticket = new URLSearchParams(queryText(request)).get('ticket') ?? '';
-      return reply.redirect(pathOf(await linkTickets.open(ticket, browser_hash)), 303);
+      return reply.redirect(linkPath(await linkTickets.open(ticket, browser_hash)), 303);
     });
 
     app.get<{ Params: { ticket_id: string } }>('/account/link/:ticket_id', { config }, async (request, reply) => {

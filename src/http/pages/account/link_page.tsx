@@ -1,6 +1,6 @@
 // The page on which a person links another login to their account: whose account it is, and the form of the provider's step.
 
-import type { Field } from '../../../domain/form.ts';
+import type { FormField } from '../../../domain/form.ts';
 import { cleanText } from '../../../domain/text.ts';
 import { Layout, render } from '../components/layout.tsx';
 import { StepForm } from '../components/step_form.tsx';
@@ -15,7 +15,7 @@ export interface LinkPage {
   action: string;
   csrf: string;
   flow_id: string | null;
-  fields: readonly Field[];
+  fields: readonly FormField[];
   values: Readonly<Record<string, string>>;
   /** `errors.base` of the step. */
   error: string | undefined;

@@ -2,7 +2,7 @@
 // the way back from elsewhere (routes/callback.ts).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { LinkTickets, Opened, OpenTicket } from '../../../accounts/link_tickets.ts';
+import type { LinkTicketReference, LinkTickets, OpenTicket } from '../../../accounts/link_tickets.ts';
 import type { FlowPage } from '../../../domain/login_flow.ts';
 import type { LoginResult } from '../../../login/login.ts';
 import type { Browser } from '../../server/csrf.ts';
@@ -38,7 +38,12 @@ export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDe
   const client_id = `${public_url}/`;
 
   function showForm(reply: FastifyReply, { request, user, provider, ticket_id, browser }: LinkPageContext, shown: Shown): FastifyReply {
-    const page = { account: user.name ?? user.user_id, provider_name: provider.name, action: pathOf(ticket_id), csrf: browser.csrf_token };
+    const page = {
+      account: user.name ?? user.user_id,
+      provider_name: provider.name,
+      action: linkPath(ticket_id),
+      csrf: browser.csrf_token,
+    };
     const html = linkPage({ language: languageOf(request), stylesheet, ...page, ...shown, error: shown.error });
     return sendPage(reply, html, { any_form_target: true });
   }
@@ -47,20 +52,25 @@ export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDe
     const language = languageOf(request);
     const { t } = language;
     const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
-    const link = { href: pathOf(ticket_id), text: t('login.start_again') };
+    const link = { href: linkPath(ticket_id), text: t('login.start_again') };
     return sendPage(reply, messagePage({ language, stylesheet, title: t('error.title'), text, link }));
   }
 
   async function finish(reply: FastifyReply, visit: LinkPageContext, code: string): Promise<FastifyReply> {
     const { request, provider } = visit;
-    await linkTickets.redeem(openedBy(visit), { code, client_id });
+    await linkTickets.redeem(ticketReference(visit), { code, client_id });
     const language = languageOf(request);
     const { t } = language;
     const text = t('link.done', { name: provider.name });
     return sendPage(reply, messagePage({ language, stylesheet, title: t('link.done_title'), text }));
   }
 
-  async function send(reply: FastifyReply, visit: LinkPageContext, result: LoginResult, values: Shown['values'] = {}): Promise<FastifyReply> {
+  async function send(
+    reply: FastifyReply,
+    visit: LinkPageContext,
+    result: LoginResult,
+    values: Shown['values'] = {},
+  ): Promise<FastifyReply> {
     const { step } = result;
     if (step.type === 'external') return reply.redirect(step.url, 303);
     if (step.type === 'abort') return showAbort(reply, visit, step.reason);
@@ -77,16 +87,20 @@ export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDe
     /** On with the page that the person left. */
     async comeBack(reply: FastifyReply, request: FastifyRequest, browser: Browser, page: FlowPage, result: LoginResult) {
       const ticket_id = page.query;
-      const found = await linkTickets.find(openedBy({ request, ticket_id, browser }));
+      const found = await linkTickets.find(ticketReference({ request, ticket_id, browser }));
       return await send(reply, { ...found, request, ticket_id, browser }, result);
     },
   };
 }
 
-export function openedBy({ request, ticket_id, browser }: Pick<LinkPageContext, 'request' | 'ticket_id' | 'browser'>): Opened {
+export function ticketReference({
+  request,
+  ticket_id,
+  browser,
+}: Pick<LinkPageContext, 'request' | 'ticket_id' | 'browser'>): LinkTicketReference {
   return { ticket_id, browser_hash: browser.browser_hash, remote_address: request.remote_address };
 }
 
-export function pathOf(ticket_id: string): string {
+export function linkPath(ticket_id: string): string {
   return `/account/link/${ticket_id}`;
 }

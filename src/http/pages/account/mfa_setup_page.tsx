@@ -1,6 +1,6 @@
 // The page on which a person enrols a second factor, step by step.
 
-import type { Field } from '../../../domain/form.ts';
+import type { FormField } from '../../../domain/form.ts';
 import { Layout, render } from '../components/layout.tsx';
 import { isPasskeyForm, StepForm } from '../components/step_form.tsx';
 import type { Language } from '../language.ts';
@@ -15,7 +15,7 @@ export interface MfaSetupPage {
   action: string;
   csrf: string;
   flow_id: string;
-  fields: readonly Field[];
+  fields: readonly FormField[];
   /** `errors.base` of the step. */
   error: string | undefined;
   placeholders: Readonly<Record<string, string>>;

@@ -18,7 +18,7 @@ import { languageOf, sendPage } from '../html_reply.ts';
 import { mfaSetupPage } from './mfa_setup_page.tsx';
 import { securityPage } from './security_page.tsx';
 
-export interface AccountSecurityParts {
+export interface AccountSecurityDeps {
   mfa: Mfa;
   mfaSetup: MfaSetup;
   sessions: Sessions;
@@ -31,7 +31,7 @@ const PATH = '/account/security';
 
 type Answer = FastifyReply | Promise<FastifyReply>;
 
-export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, assets }: AccountSecurityParts): FastifyPluginAsync {
+export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, assets }: AccountSecurityDeps): FastifyPluginAsync {
   const stylesheet = assets.href('style.css');
   const script = assets.href('passkey.js');
   const codes_script = assets.href('recovery_codes.js');

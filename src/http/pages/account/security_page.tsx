@@ -4,7 +4,7 @@ import { cleanText } from '../../../domain/text.ts';
 import type { MfaEnrolmentEntry } from '../../../repository/mfa_enrolments.ts';
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Layout, render } from '../components/layout.tsx';
-import { dateIn, type Language } from '../language.ts';
+import { formatDate, type Language } from '../language.ts';
 
 interface Module {
   id: string;
@@ -57,14 +57,14 @@ function Remove({ language, csrf, path, id, name }: Common & { id: string; name:
 function Enrolled({ language, csrf, path, entry, module }: Common & { entry: MfaEnrolmentEntry; module: string }) {
   const { t } = language;
   const { id, name, created_at, last_used_at } = entry;
-  const used = last_used_at === null ? '' : `, ${t('security.last_used', { date: dateIn(language, last_used_at) })}`;
+  const used = last_used_at === null ? '' : `, ${t('security.last_used', { date: formatDate(language, last_used_at) })}`;
   return (
     <li>
       <bdi>
         <strong>{name === null ? module : cleanText(`${module}: ${name}`)}</strong>
       </bdi>
       <p class="hint">
-        {t('security.added', { date: dateIn(language, created_at) })}
+        {t('security.added', { date: formatDate(language, created_at) })}
         {used}
       </p>
       {name === null ? null : <Rename language={language} csrf={csrf} path={path} id={id} name={name} />}

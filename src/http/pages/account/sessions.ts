@@ -14,7 +14,7 @@ import type { Assets } from '../assets.ts';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { sessionsPage } from './sessions_page.tsx';
 
-export interface AccountSessionsParts {
+export interface AccountSessionsDeps {
   userSessions: UserSessions;
   browserSessions: BrowserSessions;
   csrf: Csrf;
@@ -23,7 +23,7 @@ export interface AccountSessionsParts {
 
 const PATH = '/account/sessions';
 
-export function accountSessionsRoute({ userSessions, browserSessions, csrf, assets }: AccountSessionsParts): FastifyPluginAsync {
+export function accountSessionsRoute({ userSessions, browserSessions, csrf, assets }: AccountSessionsDeps): FastifyPluginAsync {
   const stylesheet = assets.href('style.css');
 
   async function show(request: FastifyRequest, reply: FastifyReply, { user_id, sid }: BrowserSession): Promise<FastifyReply> {

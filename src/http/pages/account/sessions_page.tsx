@@ -4,7 +4,7 @@ import type { SessionItem } from '../../../accounts/user_sessions.ts';
 import { readUserAgent } from '../../../domain/user_agent.ts';
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Layout, render } from '../components/layout.tsx';
-import { dateIn, type Language } from '../language.ts';
+import { formatDate, type Language } from '../language.ts';
 
 export interface SessionsPage {
   language: Language;
@@ -31,8 +31,8 @@ function Session({ language, csrf, path, session }: Common & { session: SessionI
     <li>
       <strong>{name}</strong>
       {is_current ? <p class="hint">{t('sessions.current')}</p> : null}
-      <p class="hint">{t('sessions.since', { date: dateIn(language, created_at), address: remote_address })}</p>
-      <p class="hint">{t('sessions.last_used', { date: dateIn(language, last_used_at) })}</p>
+      <p class="hint">{t('sessions.since', { date: formatDate(language, created_at), address: remote_address })}</p>
+      <p class="hint">{t('sessions.last_used', { date: formatDate(language, last_used_at) })}</p>
       {apps.length === 0 ? null : <p class="hint">{t('sessions.apps', { apps: apps.join(', ') })}</p>}
       <form method="post" action={`${path}/${id}/end`}>
         <input type="hidden" name={CSRF_FIELD} value={csrf} />

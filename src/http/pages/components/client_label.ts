@@ -5,19 +5,19 @@ import { isOperatorRegistered } from '../../../domain/client_assurance.ts';
 import { displayHost } from '../../../domain/client_id.ts';
 import { redirectHost } from '../../../domain/redirect_uri.ts';
 import { cleanText } from '../../../domain/text.ts';
-import type { ShownClient } from './client_label_view.tsx';
+import type { ClientLabel } from './client_label_view.tsx';
 
 type Named = Pick<Client, 'client_id' | 'client_name' | 'kind'>;
 
 /** The host is the client's own where its id is an address, else the one that its answer goes to. */
-export function shownClient({ client_id, client_name, kind }: Named, redirect_uri: string): ShownClient {
+export function clientLabel({ client_id, client_name, kind }: Named, redirect_uri: string): ClientLabel {
   const target = redirectHost(redirect_uri);
   const host = displayHost(client_id) ?? target;
   const name = client_name === null ? host : cleanText(client_name);
-  return { name, host, redirect_host: target === host ? null : target, is_self_named: isSelfNamed({ client_name, kind }) };
+  return { name, host, redirect_host: target === host ? null : target, is_self_named: hasUnverifiedName({ client_name, kind }) };
 }
 
 /** Whether the client chose its name itself, and nobody looked at it. */
-export function isSelfNamed({ client_name, kind }: Pick<Client, 'client_name' | 'kind'>): boolean {
+export function hasUnverifiedName({ client_name, kind }: Pick<Client, 'client_name' | 'kind'>): boolean {
   return client_name !== null && !isOperatorRegistered({ kind });
 }

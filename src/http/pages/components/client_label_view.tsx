@@ -2,7 +2,7 @@
 
 import type { Language } from '../language.ts';
 
-export interface ShownClient {
+export interface ClientLabel {
   name: string;
   /** In ASCII, look-alike letters as `xn--…`. Empty for an app that has no address. */
   host: string;
@@ -13,7 +13,7 @@ export interface ShownClient {
 }
 
 /** Where an app's name is more than its host, both are shown: the host is what the person can check. */
-export function Client({ language, client }: { language: Language; client: ShownClient }) {
+export function Client({ language, client }: { language: Language; client: ClientLabel }) {
   return (
     <p class="client">
       {language.t('login.to')}

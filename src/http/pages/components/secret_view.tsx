@@ -54,7 +54,7 @@ function RecoveryCodes({ language, codes }: { language: Language; codes: string 
   );
 }
 
-export function Shown({ language, placeholders: { url, code, qr_code, codes, notify_service } }: Props) {
+export function SecretView({ language, placeholders: { url, code, qr_code, codes, notify_service } }: Props) {
   if (url !== undefined && code !== undefined && qr_code !== undefined)
     return <AppSecret language={language} url={url} code={code} qr_code={qr_code} />;
   if (codes !== undefined) return <RecoveryCodes language={language} codes={codes} />;

@@ -1,10 +1,10 @@
 // The form of one login step, from any provider or second factor: labels, the complaint, and fields that password managers understand.
 
-import type { Field } from '../../../domain/form.ts';
+import type { FormField } from '../../../domain/form.ts';
 import { cleanText } from '../../../domain/text.ts';
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import type { Language } from '../language.ts';
-import { Shown } from './secret_view.tsx';
+import { SecretView } from './secret_view.tsx';
 
 /** Names of the page's own controls, which no step's field has. */
 export const CONTROL = { csrf: CSRF_FIELD, flow_id: '_flow_id', keep: '_keep' } as const;
@@ -12,7 +12,7 @@ export const CONTROL = { csrf: CSRF_FIELD, flow_id: '_flow_id', keep: '_keep' } 
 const AUTOCOMPLETE: Readonly<Record<string, string>> = { username: 'username', password: 'current-password', code: 'one-time-code' };
 
 interface FieldProps {
-  field: Field;
+  field: FormField;
   language: Language;
   /** What was sent before; passwords are never shown again. */
   value: string | undefined;
@@ -23,7 +23,7 @@ interface FieldProps {
 /** The field into which passkey.js puts the browser's answer. */
 const PASSKEY = 'credential';
 
-export function isPasskeyForm(fields: readonly Field[]): boolean {
+export function isPasskeyForm(fields: readonly FormField[]): boolean {
   return fields.some(({ name }) => name === PASSKEY);
 }
 
@@ -72,7 +72,7 @@ interface StepFormProps {
   action: string;
   csrf: string;
   flow_id: string | null;
-  fields: readonly Field[];
+  fields: readonly FormField[];
   values: Readonly<Record<string, string>>;
   placeholders?: Readonly<Record<string, string>>;
   complaint: string | undefined;
@@ -108,7 +108,7 @@ export function StepForm(props: StepFormProps) {
       )}
       <input type="hidden" name={CONTROL.csrf} value={csrf} />
       {flow_id === null ? null : <input type="hidden" name={CONTROL.flow_id} value={flow_id} />}
-      <Shown language={language} placeholders={placeholders} />
+      <SecretView language={language} placeholders={placeholders} />
       {isPasskeyForm(fields) ? <PasskeyHelp language={language} /> : null}
       {fields.map((field, index) => (
         <StepField field={field} language={language} value={values[field.name]} first={index === 0} complaint={complaint} />

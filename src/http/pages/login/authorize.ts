@@ -10,7 +10,7 @@ import { AuthError } from '../../../domain/errors.ts';
 import { isLocalAddress } from '../../../domain/network.ts';
 import { queryOf } from '../../../domain/standard_request.ts';
 import type { Login } from '../../../login/login.ts';
-import { blocked } from '../../../login/resolve_user.ts';
+import { blockedError } from '../../../login/resolve_user.ts';
 import { refusedRedirect } from '../../../oauth/authorize.ts';
 import { formBody } from '../../server/body.ts';
 import type { Browser, Csrf } from '../../server/csrf.ts';
@@ -23,10 +23,17 @@ import { CONSENT } from './consent_page.tsx';
 import { continuePage } from './continue_page.tsx';
 import { createHomeAssistantAuthorize } from './home_assistant_authorize.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
-import { createLoginReply, type LoginReplyDeps, PROVIDER, type SubmittedForm, type ShownForm, type LoginPageContext } from './login_reply.ts';
-import { createStandardAuthorize, isTooLong, type StandardAuthorizeParts } from './standard_authorize.ts';
+import {
+  createLoginReply,
+  type LoginPageContext,
+  type LoginReplyDeps,
+  PROVIDER,
+  type ShownForm,
+  type SubmittedForm,
+} from './login_reply.ts';
+import { createStandardAuthorize, isTooLong, type StandardAuthorizeDeps } from './standard_authorize.ts';
 
-export interface AuthorizeParts extends LoginReplyDeps, StandardAuthorizeParts {
+export interface AuthorizeRouteDeps extends LoginReplyDeps, StandardAuthorizeDeps {
   login: Login;
   onboarding: { isDone(): Promise<boolean> };
   /** Whether the redirect URI is the client's own; asks the client's page where the URI alone does not tell. */
@@ -42,7 +49,7 @@ const CONTINUE = '/auth/authorize/continue';
 /** What stands before a step that leads elsewhere or is stored: the page's own button. */
 const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, description_placeholders: null };
 
-export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
+export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
   const { login, providers, csrf } = parts;
   const answer = createLoginReply(parts);
   const standard = createStandardAuthorize(parts);
@@ -111,7 +118,7 @@ export function authorizeRoute(parts: AuthorizeParts): FastifyPluginAsync {
     const query = new URLSearchParams(queryText(request));
     const client_id = query.get('client_id') ?? '';
     // Nobody shall type a password for what comes to nothing.
-    if (await parts.clientDirectory.isRefused(client_id)) throw blocked('App is not allowed', client_id);
+    if (await parts.clientDirectory.isRefused(client_id)) throw blockedError('App is not allowed', client_id);
     if ((await profileOfRequest(query, request)) === 'standard') return await standard.answer(reply, request, query, null);
     const visited = await visit(request, csrf.meet(request, reply));
     const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(parts, visited));
@@ -188,7 +195,7 @@ function readSent(form: ReadonlyMap<string, string>): SubmittedForm {
 }
 
 /** Home Assistant ticks the box for a page of its own origin, opened from the local network. A login of ours stands for another app. */
-function keepPreselected({ public_url }: AuthorizeParts, { request, authorization }: LoginPageContext): boolean {
+function keepPreselected({ public_url }: AuthorizeRouteDeps, { request, authorization }: LoginPageContext): boolean {
   if (ownLoginTarget(authorization, public_url) !== null) return false;
   return isLocalAddress(request.remote_address) && authorization.client_id.startsWith(`${public_url}/`);
 }

@@ -6,8 +6,8 @@ import type { AuthProvider } from '../../../domain/auth_provider.ts';
 import { readAuthorizationRequest } from '../../../domain/authorization_request.ts';
 import { displayHost } from '../../../domain/client_id.ts';
 import { AuthError } from '../../../domain/errors.ts';
-import type { Values } from '../../../domain/form.ts';
-import type { ResumeResult, Login } from '../../../login/login.ts';
+import type { FormValues } from '../../../domain/form.ts';
+import type { Login, ResumeResult } from '../../../login/login.ts';
 import { formBody } from '../../server/body.ts';
 import type { Browser, Csrf } from '../../server/csrf.ts';
 import type { HostRule } from '../../server/host_rule.ts';
@@ -18,7 +18,7 @@ import { messagePage } from '../components/message_page.tsx';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { createLoginReply, type LoginReplyDeps } from './login_reply.ts';
 
-export interface CallbackParts extends LoginReplyDeps, LinkReplyDeps {
+export interface CallbackDeps extends LoginReplyDeps, LinkReplyDeps {
   login: Login;
   providers: ReadonlyMap<string, AuthProvider>;
   csrf: Csrf;
@@ -34,7 +34,7 @@ type CallbackRequest = FastifyRequest<Route>;
 const PATH = '/auth/callback/:provider';
 const MAX_QUERY_LENGTH = 8192;
 
-export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
+export function callbackRoute(parts: CallbackDeps): FastifyPluginAsync {
   const { login, providers, csrf, assets } = parts;
   const stylesheet = assets.href('style.css');
   const answer = createLoginReply(parts);
@@ -89,7 +89,7 @@ export function callbackRoute(parts: CallbackParts): FastifyPluginAsync {
   };
 }
 
-function readParameters(query: string): Values {
+function readParameters(query: string): FormValues {
   if (query.length > MAX_QUERY_LENGTH) throw new AuthError('invalid_request', 'The answer is too long');
   const parameters = new URLSearchParams(query);
   const values = Object.fromEntries(parameters);

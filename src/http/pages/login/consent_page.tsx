@@ -1,7 +1,7 @@
 // Asks a person who is logged in whether an app may have what it asks for: which app, where it sends them, as whom, and what it gets.
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
-import { Client, type ShownClient } from '../components/client_label_view.tsx';
+import { Client, type ClientLabel } from '../components/client_label_view.tsx';
 import { Layout, render } from '../components/layout.tsx';
 import { ResourceList } from '../components/resource_list.tsx';
 import { ScopeList } from '../components/scope_list.tsx';
@@ -14,7 +14,7 @@ export const CONSENT = { sid: '_sid', decision: '_decision' } as const;
 export interface ConsentPage {
   language: Language;
   stylesheet: string;
-  client: ShownClient;
+  client: ClientLabel;
   /** Whose session it is. */
   account: string;
   sid: string;

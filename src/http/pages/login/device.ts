@@ -22,15 +22,15 @@ import type { Csrf } from '../../server/csrf.ts';
 import { loginHref } from '../../server/login_href.ts';
 import { queryText } from '../../server/query_text.ts';
 import type { Assets } from '../assets.ts';
-import { isSelfNamed } from '../components/client_label.ts';
-import type { ShownClient } from '../components/client_label_view.tsx';
+import { hasUnverifiedName } from '../components/client_label.ts';
+import type { ClientLabel } from '../components/client_label_view.tsx';
 import { messagePage } from '../components/message_page.tsx';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { DEVICE, deviceCodePage, devicePage } from './device_page.tsx';
-import { promisedScopes } from './promised_scopes.ts';
+import { grantableScopes } from './promised_scopes.ts';
 import { scopeTexts } from './scope_texts.ts';
 
-export interface DeviceRouteParts {
+export interface DeviceRouteDeps {
   deviceApproval: DeviceApproval;
   loginMarker: LoginMarker;
   browserSessions: BrowserSessions;
@@ -53,7 +53,7 @@ interface Visit {
   query: URLSearchParams;
 }
 
-export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
+export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
   const { deviceApproval, loginMarker, browserSessions, csrf, assets } = parts;
   const stylesheet = assets.href('style.css');
 
@@ -85,7 +85,7 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
     { request, reply, session, query }: Visit,
     { client, user_code, scope, resource }: DeviceRequest,
   ): Promise<FastifyReply> {
-    const promised = await promisedScopes(scope, session.user_id, parts.userFacts.find);
+    const promised = await grantableScopes(scope, session.user_id, parts.userFacts.find);
     const language = languageOf(request);
     const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = devicePage({
@@ -159,11 +159,11 @@ export function deviceRoute(parts: DeviceRouteParts): FastifyPluginAsync {
 }
 
 /** Nobody is sent anywhere: the host is the one in the client's name, that the operator wrote down, or that is registered for redirects. */
-function shownOf(client: Client): ShownClient {
+function shownOf(client: Client): ClientLabel {
   const { client_id, client_name, client_uri, redirect_uris } = client;
   const registered = isOperatorRegistered(client) ? (client_uri ?? redirect_uris[0]) : redirect_uris[0];
   const host = displayHost(client_id) ?? (registered === undefined ? '' : redirectHost(registered));
-  return { name: cleanText(client_name ?? client_id), host, redirect_host: null, is_self_named: isSelfNamed(client) };
+  return { name: cleanText(client_name ?? client_id), host, redirect_host: null, is_self_named: hasUnverifiedName(client) };
 }
 
 /** What is ours of it: a login comes back to no more than that. */

@@ -1,7 +1,7 @@
 // The two pages on which a person connects a device: one asks for the code that it shows, one names who asks for what and waits for a click.
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
-import { Client, type ShownClient } from '../components/client_label_view.tsx';
+import { Client, type ClientLabel } from '../components/client_label_view.tsx';
 import { Layout, render } from '../components/layout.tsx';
 import { ResourceList } from '../components/resource_list.tsx';
 import { ScopeList } from '../components/scope_list.tsx';
@@ -60,7 +60,7 @@ export function deviceCodePage({ language, stylesheet, action, csrf, typed, is_w
 }
 
 export interface DevicePage extends Common {
-  client: ShownClient;
+  client: ClientLabel;
   /** Whose session it is. */
   account: string;
   user_code: string;

@@ -16,7 +16,7 @@ import { messagePage } from '../components/message_page.tsx';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { LOGOUT, logoutPage } from './logout_page.tsx';
 
-export interface EndSessionParts {
+export interface EndSessionRouteDeps {
   endSession: EndSession;
   browserSessions: BrowserSessions;
   cookies: Cookies;
@@ -37,7 +37,7 @@ interface Visit {
   session: BrowserSession | null;
 }
 
-export function endSessionRoute({ endSession, browserSessions, cookies, csrf, assets }: EndSessionParts): FastifyPluginAsync {
+export function endSessionRoute({ endSession, browserSessions, cookies, csrf, assets }: EndSessionRouteDeps): FastifyPluginAsync {
   const stylesheet = assets.href('style.css');
 
   async function visit(request: FastifyRequest, reply: FastifyReply): Promise<Visit> {

@@ -3,20 +3,20 @@
 
 import type { FastifyReply } from 'fastify';
 import { providerKeyText } from '../../../domain/auth_provider.ts';
-import { type Act, releaseCode } from '../../../domain/code_release.ts';
-import { joinRedirect } from '../../../domain/redirect_uri.ts';
+import { releaseCode, type UserAction } from '../../../domain/code_release.ts';
+import { appendCode } from '../../../domain/redirect_uri.ts';
 import type { Authorize } from '../../../oauth/authorize.ts';
 import type { ClientDirectory } from '../../../oauth/client_directory.ts';
 import type { BrowserSession, BrowserSessions } from '../../server/browser_session.ts';
 import type { Assets } from '../assets.ts';
-import { shownClient } from '../components/client_label.ts';
+import { clientLabel } from '../components/client_label.ts';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { consentPage } from './consent_page.tsx';
 import { ownLoginTarget } from './login.ts';
-import { PROVIDER, type LoginPageContext } from './login_reply.ts';
+import { type LoginPageContext, PROVIDER } from './login_reply.ts';
 import type { Decision } from './standard_authorize.ts';
 
-export interface HomeAssistantAuthorizeParts {
+export interface HomeAssistantAuthorizeDeps {
   authorize: Pick<Authorize, 'grantUrlClient'>;
   clientDirectory: Pick<ClientDirectory, 'urlClient'>;
   browserSessions: BrowserSessions;
@@ -24,7 +24,7 @@ export interface HomeAssistantAuthorizeParts {
   public_url: string;
 }
 
-export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeParts) {
+export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeDeps) {
   const { authorize, clientDirectory, browserSessions, assets, public_url } = parts;
 
   /** A login of our own is asked for because the session is not enough. */
@@ -37,14 +37,20 @@ export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeParts)
   }
 
   /** The code for the person's act; null where a page must be answered first. */
-  async function grant(reply: FastifyReply, visit: LoginPageContext, session: BrowserSession, act: Act, keep: boolean): Promise<FastifyReply | null> {
+  async function grant(
+    reply: FastifyReply,
+    visit: LoginPageContext,
+    session: BrowserSession,
+    act: UserAction,
+    keep: boolean,
+  ): Promise<FastifyReply | null> {
     const { request, authorization } = visit;
     const { client_id, redirect_uri, state } = authorization;
     const client = clientDirectory.urlClient(client_id);
     const release = releaseCode({ receiver: 'app', act, client, redirect_uri, agreed_before: false });
     if (release === null) return null;
     const code = await authorize.grantUrlClient(authorization, session, request.remote_address, release);
-    return reply.redirect(joinRedirect(redirect_uri, { code, state, storeToken: keep }), 303);
+    return reply.redirect(appendCode(redirect_uri, { code, state, storeToken: keep }), 303);
   }
 
   return {
@@ -59,7 +65,7 @@ export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeParts)
       const html = consentPage({
         language: languageOf(request),
         stylesheet: assets.href('style.css'),
-        client: shownClient({ client_id, client_name: null, kind: 'url' }, redirect_uri),
+        client: clientLabel({ client_id, client_name: null, kind: 'url' }, redirect_uri),
         account: session.name ?? session.user_id,
         sid: session.sid,
         full_access: true,

@@ -1,7 +1,7 @@
 // The page on which a person logs in: which app asks, the step's form, and the other ways in.
 
-import type { Field } from '../../../domain/form.ts';
-import { Client, type ShownClient } from '../components/client_label_view.tsx';
+import type { FormField } from '../../../domain/form.ts';
+import { Client, type ClientLabel } from '../components/client_label_view.tsx';
 import { Layout, render } from '../components/layout.tsx';
 import { CONTROL, isPasskeyForm, StepForm } from '../components/step_form.tsx';
 import type { Language } from '../language.ts';
@@ -18,13 +18,13 @@ interface OtherWay {
 export interface LoginPage {
   language: Language;
   stylesheet: string;
-  client: ShownClient;
+  client: ClientLabel;
   action: string;
   csrf: string;
   flow_id: string | null;
   provider_name: string;
   step_id: string;
-  fields: readonly Field[];
+  fields: readonly FormField[];
   values: Readonly<Record<string, string>>;
   /** Why the person must log in again. */
   reason: 'reauth' | null;

@@ -5,9 +5,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthProvider, providerKeyText } from '../../../domain/auth_provider.ts';
 import type { AuthorizationRequest } from '../../../domain/authorization_request.ts';
 import type { Client } from '../../../domain/client.ts';
-import { isTrusted } from '../../../domain/client_assurance.ts';
+import { isTrustedClient } from '../../../domain/client_assurance.ts';
 import type { FlowStep } from '../../../domain/login_flow.ts';
-import { joinRedirect } from '../../../domain/redirect_uri.ts';
+import { appendCode } from '../../../domain/redirect_uri.ts';
 import type { KnownDevices } from '../../../login/known_devices.ts';
 import type { LoginResult } from '../../../login/login.ts';
 import type { Sessions } from '../../../login/session.ts';
@@ -16,8 +16,8 @@ import type { Cookies } from '../../server/cookies.ts';
 import type { Browser } from '../../server/csrf.ts';
 import { fetchAsker } from '../../server/same_origin.ts';
 import type { Assets } from '../assets.ts';
-import { shownClient } from '../components/client_label.ts';
-import type { ShownClient } from '../components/client_label_view.tsx';
+import { clientLabel } from '../components/client_label.ts';
+import type { ClientLabel } from '../components/client_label_view.tsx';
 import { messagePage } from '../components/message_page.tsx';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
@@ -85,19 +85,19 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
   }
 
   /** Which app the login is for. */
-  async function clientOf(visit: LoginPageContext): Promise<ShownClient> {
+  async function clientOf(visit: LoginPageContext): Promise<ClientLabel> {
     const { request, authorization } = visit;
     const { client_id, redirect_uri } = authorization;
     const app = COMPANION_APPS[client_id];
     if (app !== undefined)
       return {
-        ...shownClient({ client_id, client_name: languageOf(request).t(app), kind: 'url' }, redirect_uri),
+        ...clientLabel({ client_id, client_name: languageOf(request).t(app), kind: 'url' }, redirect_uri),
         redirect_host: null,
         is_self_named: false,
       };
     const behind = await appBehind(visit);
-    if (behind) return shownClient(behind.client, behind.redirect_uri || redirect_uri);
-    return shownClient({ client_id, client_name: null, kind: 'url' }, redirect_uri);
+    if (behind) return clientLabel(behind.client, behind.redirect_uri || redirect_uri);
+    return clientLabel({ client_id, client_name: null, kind: 'url' }, redirect_uri);
   }
 
   async function showForm(
@@ -167,7 +167,7 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
     if (step.type !== 'create_entry') return reply.redirect(hrefOf(withoutProvider(query)), 303);
     const { redirect_uri, state } = authorization;
     // 303 and never 307, which would post the password on to the app (RFC 9700 section 4.12).
-    return reply.redirect(joinRedirect(redirect_uri, { code: step.result, state, storeToken: keep }), 303);
+    return reply.redirect(appendCode(redirect_uri, { code: step.result, state, storeToken: keep }), 303);
   }
 
   return {
@@ -178,7 +178,7 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
       const { authorization } = visit;
       const own = ownLoginTarget(authorization, public_url) !== null;
       const app = own ? await appBehind(visit) : { ...authorization, client: clientDirectory.urlClient(authorization.client_id) };
-      return app !== null && isTrusted(app.client, app.redirect_uri);
+      return app !== null && isTrustedClient(app.client, app.redirect_uri);
     },
 
     /** Answers with what came of a step. */

@@ -12,7 +12,7 @@ import { messagePage } from '../components/message_page.tsx';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { onboardingPage } from './onboarding_page.tsx';
 
-export interface OnboardingPageParts {
+export interface OnboardingPageDeps {
   onboarding: Onboarding;
   minimum_password_length: number;
   csrf: Csrf;
@@ -24,7 +24,7 @@ export interface OnboardingPageParts {
 const NO_CLIENT = 'latchkey';
 const NO_VALUES = { name: '', username: '', email: '' };
 
-export function onboardingPageRoute(parts: OnboardingPageParts): FastifyPluginAsync {
+export function onboardingPageRoute(parts: OnboardingPageDeps): FastifyPluginAsync {
   const { onboarding, csrf, assets } = parts;
   const stylesheet = assets.href('style.css');
 

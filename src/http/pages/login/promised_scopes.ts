@@ -2,7 +2,7 @@
 import type { UserFacts } from '../../../repository/user_facts.ts';
 
 /** Looks the person up only where it matters. */
-export async function promisedScopes(
+export async function grantableScopes(
   scope: readonly string[],
   user_id: string,
   find: (user_id: string) => Promise<Pick<UserFacts, 'email' | 'group_ids'> | undefined>,

@@ -9,7 +9,7 @@ import { isOperatorRegistered } from '../../../domain/client_assurance.ts';
 import { AuthError } from '../../../domain/errors.ts';
 import type { ConfiguredScope } from '../../../domain/scope.ts';
 import type { StandardRequest } from '../../../domain/standard_request.ts';
-import type { Authorize, Opened } from '../../../oauth/authorize.ts';
+import type { Authorize, ValidatedRequest } from '../../../oauth/authorize.ts';
 import type { ClientDirectory } from '../../../oauth/client_directory.ts';
 import { LOGIN_AFTER, type LoginMarker } from '../../../oauth/login_marker.ts';
 import type { UserFactsRepository } from '../../../repository/user_facts.ts';
@@ -18,15 +18,15 @@ import type { Csrf } from '../../server/csrf.ts';
 import { loginHref } from '../../server/login_href.ts';
 import { fetchAsker } from '../../server/same_origin.ts';
 import type { Assets } from '../assets.ts';
-import { shownClient } from '../components/client_label.ts';
+import { clientLabel } from '../components/client_label.ts';
 import { messagePage } from '../components/message_page.tsx';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { consentPage } from './consent_page.tsx';
 import { formPostPage } from './form_post_page.tsx';
-import { promisedScopes } from './promised_scopes.ts';
+import { grantableScopes } from './promised_scopes.ts';
 import { scopeTexts } from './scope_texts.ts';
 
-export interface StandardAuthorizeParts {
+export interface StandardAuthorizeDeps {
   authorize: Authorize;
   clientDirectory: ClientDirectory;
   loginMarker: LoginMarker;
@@ -49,11 +49,16 @@ export interface Decision {
 const MAX_QUERY_LENGTH = 3000;
 const PATH = '/auth/authorize';
 
-export function createStandardAuthorize(parts: StandardAuthorizeParts) {
+export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
   const { authorize, clientDirectory, loginMarker, browserSessions, csrf, assets, audit, public_url } = parts;
   const stylesheet = assets.href('style.css');
 
-  function respond(reply: FastifyReply, request: FastifyRequest, { target }: Opened, parameters: ResponseParameters): FastifyReply {
+  function respond(
+    reply: FastifyReply,
+    request: FastifyRequest,
+    { target }: ValidatedRequest,
+    parameters: ResponseParameters,
+  ): FastifyReply {
     if (target.response_mode !== 'form_post') return reply.redirect(responseUrl(target, parameters), 303);
     const page = { language: languageOf(request), stylesheet, script: assets.href('form_post.js') };
     return sendPage(reply, formPostPage({ ...page, action: target.redirect_uri, parameters }), { any_form_target: true });
@@ -67,7 +72,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
   }
 
   /** Anybody else gets no redirect that no person asked for: that would lend our name to any address. */
-  async function refuse(reply: FastifyReply, request: FastifyRequest, opened: Opened, error: AuthError, is_asked: boolean) {
+  async function refuse(reply: FastifyReply, request: FastifyRequest, opened: ValidatedRequest, error: AuthError, is_asked: boolean) {
     const { client, target } = opened;
     const { code, description, detail } = error;
     const event = { client_id: client.client_id, remote_address: request.remote_address, error_ref: request.error_ref };
@@ -77,14 +82,14 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     if (is_asked || (await mayRedirect(request, client))) return respond(reply, request, opened, parameters);
     const language = languageOf(request);
     const { t } = language;
-    const host = shownClient(client, target.redirect_uri).host;
+    const host = clientLabel(client, target.redirect_uri).host;
     const link = { href: responseUrl(target, parameters), text: t('authorize.back', { host }) };
     const page = { language, stylesheet, title: t('error.title'), text: t('authorize.refused'), error_ref: request.error_ref, link };
     return sendPage(reply.code(400), messagePage({ ...page, note: t('error.nothing_sent') }), { any_form_target: true });
   }
 
   /** The operator may want to see URL clients first. */
-  async function turnAway(reply: FastifyReply, request: FastifyRequest, { client }: Opened): Promise<FastifyReply | null> {
+  async function turnAway(reply: FastifyReply, request: FastifyRequest, { client }: ValidatedRequest): Promise<FastifyReply | null> {
     const admission = await clientDirectory.admission(client);
     if (admission === 'admitted') return null;
     const language = languageOf(request);
@@ -111,13 +116,13 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     session: BrowserSession,
     query: URLSearchParams,
   ): Promise<FastifyReply> {
-    const promised = await promisedScopes(asked.asked_scope, session.user_id, parts.userFacts.find);
+    const promised = await grantableScopes(asked.asked_scope, session.user_id, parts.userFacts.find);
     const language = languageOf(request);
     const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = consentPage({
       language,
       stylesheet,
-      client: shownClient(asked.client, asked.redirect_uri),
+      client: clientLabel(asked.client, asked.redirect_uri),
       account: session.name ?? session.user_id,
       sid: session.sid,
       full_access: false,
@@ -131,7 +136,13 @@ export function createStandardAuthorize(parts: StandardAuthorizeParts) {
     return sendPage(reply, page, { any_form_target: true });
   }
 
-  async function goOn(reply: FastifyReply, request: FastifyRequest, opened: Opened, query: URLSearchParams, decision: Decision | null) {
+  async function goOn(
+    reply: FastifyReply,
+    request: FastifyRequest,
+    opened: ValidatedRequest,
+    query: URLSearchParams,
+    decision: Decision | null,
+  ) {
     if (opened.request instanceof AuthError) throw opened.request;
     const session = await browserSessions.find(request);
     // A no is a no, whoever is logged in by now; a yes on a page that was shown to somebody else is not this person's.
@@ -175,7 +186,7 @@ export function isTooLong(query: URLSearchParams): boolean {
 }
 
 /** The answer to what is too long must not be too long itself: proxies let no header of any length through. */
-function withoutLongState(opened: Opened): Opened {
+function withoutLongState(opened: ValidatedRequest): ValidatedRequest {
   const { state } = opened.target;
   if (state === null || new URLSearchParams({ state }).toString().length <= MAX_QUERY_LENGTH) return opened;
   return { ...opened, target: { ...opened.target, state: null } };

@@ -3,7 +3,7 @@
 import { METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
-import type { Network } from '../../../domain/network.ts';
+import type { IpNetwork } from '../../../domain/network.ts';
 import type { ForwardAuth, ForwardAuthDecision } from '../../../forward_auth/forward_auth.ts';
 import { presentedAccessToken } from '../../server/access_token.ts';
 import { type Cookies, hostCookie } from '../../server/cookies.ts';
@@ -24,7 +24,7 @@ export interface AccessCheckDeps {
  * The methods and settings of a route that proxies ask by the method of the request in question (Traefik's `preserveRequestMethod`, Envoy).
  * A preflight among them asks the app behind the proxy, not us.
  */
-export function anyMethod(app: FastifyInstance): { method: string[]; config: { cors: 'never'; database_only: true } } {
+export function anyMethodOptions(app: FastifyInstance): { method: string[]; config: { cors: 'never'; database_only: true } } {
   const method = METHODS.filter((name) => name !== 'CONNECT');
   for (const name of method) if (!app.supportedMethods.includes(name)) app.addHttpMethod(name, { hasBody: true });
   return { method, config: { cors: 'never', database_only: true } };
@@ -40,7 +40,7 @@ export interface AccessCheck {
 
 export async function checkAccess(
   request: FastifyRequest,
-  trusted: readonly Network[],
+  trusted: readonly IpNetwork[],
   { forwardAuth, cookies }: AccessCheckDeps,
 ): Promise<AccessCheck> {
   const original = originalRequest(request, trusted);

@@ -4,13 +4,13 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { isOwnPath } from '../../../domain/forward_auth_rule.ts';
 import { networksOf } from '../../server/trusted_peer.ts';
-import { anyMethod, checkAccess, allowAccess, denyOnError, denyAccess, type AccessCheckDeps } from './access_check.ts';
+import { type AccessCheckDeps, allowAccess, anyMethodOptions, checkAccess, denyAccess, denyOnError } from './access_check.ts';
 
 export function forwardRoute(parts: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
   const trusted = networksOf(trusted_proxies);
   return async (app) => {
     app.route({
-      ...anyMethod(app),
+      ...anyMethodOptions(app),
       url: '/auth/forward',
       errorHandler: denyOnError,
       handler: async (request, reply) => {

@@ -4,7 +4,7 @@
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
-import type { Network } from '../../../domain/network.ts';
+import type { IpNetwork } from '../../../domain/network.ts';
 import { randomToken, sha256 } from '../../../domain/secret.ts';
 import type { ForwardAuth } from '../../../forward_auth/forward_auth.ts';
 import type { BrowserSessions } from '../../server/browser_session.ts';
@@ -21,14 +21,14 @@ const OUR_LOGIN = '/auth/forward/login';
 const CODE = /^lk_hc_[\w-]{43}$/;
 const STATE = /^[\w-]{43}$/;
 
-export interface HostSessionParts {
+export interface HostSessionDeps {
   forwardAuth: ForwardAuth;
   cookies: Cookies;
   browserSessions: BrowserSessions;
   public_url: string;
 }
 
-export function hostSessionRoute(parts: HostSessionParts, trusted_proxies: readonly string[]): FastifyPluginAsync {
+export function hostSessionRoute(parts: HostSessionDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
   const { forwardAuth, cookies, browserSessions, public_url } = parts;
   const trusted = networksOf(trusted_proxies);
 
@@ -76,7 +76,7 @@ export function hostSessionRoute(parts: HostSessionParts, trusted_proxies: reado
   };
 }
 
-function protectedHost(request: FastifyRequest, trusted: readonly Network[], forwardAuth: ForwardAuth): string {
+function protectedHost(request: FastifyRequest, trusted: readonly IpNetwork[], forwardAuth: ForwardAuth): string {
   const host = forwardedHost(request, trusted);
   if (host === null || !forwardAuth.protects(host)) throw invalid('not sent on by the proxy of a protected host');
   return host;

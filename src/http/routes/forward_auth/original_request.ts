@@ -2,7 +2,7 @@
 // Whatever is missing, malformed, doubled or told under another name as well makes it nobody's request.
 
 import type { FastifyRequest } from 'fastify';
-import type { Network } from '../../../domain/network.ts';
+import type { IpNetwork } from '../../../domain/network.ts';
 import { headerValues } from '../../server/header_values.ts';
 import { isTrustedPeer } from '../../server/trusted_peer.ts';
 
@@ -25,7 +25,7 @@ const HEADERS = [
 const ALIAS = /^x-(original|forwarded|rewrite)-(ur[il]|path|prefix|host|method|proto|protocol|scheme)$/;
 
 /** Null for a request that we cannot be sure of. */
-export function originalRequest(request: FastifyRequest, trusted: readonly Network[]): OriginalRequest | null {
+export function originalRequest(request: FastifyRequest, trusted: readonly IpNetwork[]): OriginalRequest | null {
   const told = toldBy(request, trusted);
   if (!told) return null;
   const whole = told.get('x-original-url');
@@ -40,13 +40,13 @@ export function originalRequest(request: FastifyRequest, trusted: readonly Netwo
 }
 
 /** The protected host that a proxy sends a request of ours on for; null as above. */
-export function forwardedHost(request: FastifyRequest, trusted: readonly Network[]): string | null {
+export function forwardedHost(request: FastifyRequest, trusted: readonly IpNetwork[]): string | null {
   const host = plainHost(toldBy(request, trusted)?.get('x-forwarded-host') ?? '');
   return host === '' ? null : host;
 }
 
 /** The headers by name; null where they must not be believed. */
-function toldBy(request: FastifyRequest, trusted: readonly Network[]): Map<string, string> | null {
+function toldBy(request: FastifyRequest, trusted: readonly IpNetwork[]): Map<string, string> | null {
   // Without X-Forwarded-For the proxy itself would pass for whoever asks.
   if (!isTrustedPeer(request, trusted) || headerValues(request, 'x-forwarded-for').length !== 1) return null;
   if (Object.keys(request.headers).some((name) => !isOurs(name) && ALIAS.test(name.replaceAll(/[_.]/g, '-')))) return null;

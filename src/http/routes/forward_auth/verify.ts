@@ -3,13 +3,13 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import { networksOf } from '../../server/trusted_peer.ts';
-import { anyMethod, checkAccess, allowAccess, denyOnError, denyAccess, type AccessCheckDeps } from './access_check.ts';
+import { type AccessCheckDeps, allowAccess, anyMethodOptions, checkAccess, denyAccess, denyOnError } from './access_check.ts';
 
 export function verifyRoute(parts: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
   const trusted = networksOf(trusted_proxies);
   return async (app) => {
     app.route({
-      ...anyMethod(app),
+      ...anyMethodOptions(app),
       url: '/auth/verify',
       errorHandler: denyOnError,
       handler: async (request, reply) => {

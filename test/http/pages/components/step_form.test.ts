@@ -1,6 +1,6 @@
 // How the fields of a login step are typed: the keyboard follows the kind of a field, not its name.
 import { expect, it } from 'vitest';
-import { wireFields } from '../../../../src/domain/form.ts';
+import { homeAssistantFields } from '../../../../src/domain/form.ts';
 import type { MfaModuleType } from '../../../../src/domain/mfa_module.ts';
 import { mfaSetupPage } from '../../../../src/http/pages/account/mfa_setup_page.tsx';
 import { chooseLanguage } from '../../../../src/http/pages/language.ts';
@@ -33,7 +33,7 @@ it.each([
 ] as const)('%s: a numeric keypad is asked for: %#', (_name, type, is_numeric) => {
   const { data_schema } = made(type as MfaModuleType);
   expect(page(data_schema).includes('inputmode="numeric"')).toBe(is_numeric);
-  expect(JSON.stringify(wireFields(data_schema))).toBe('[{"type":"string","name":"code","required":true}]');
+  expect(JSON.stringify(homeAssistantFields(data_schema))).toBe('[{"type":"string","name":"code","required":true}]');
 });
 
 // U3
