@@ -10,7 +10,8 @@ describe('a connection', () => {
       application_name: 'latchkey',
     });
     expect(connectionConfig({ connection: parts, application_name: 'bench' })).toMatchObject({ ...parts, application_name: 'bench' });
-    expect(connectionConfig({ connection: parts })).not.toHaveProperty('ssl');
+    // PGSSLMODE and the like are about other servers.
+    expect(connectionConfig({ connection: parts })).toMatchObject({ ssl: false, sslnegotiation: 'postgres' });
   });
 
   it.each([

@@ -1,6 +1,6 @@
 // A file system of a few megabytes that can be filled and freed: what a full disk does to whoever writes to it.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -36,8 +36,15 @@ export function mountSmallDisk(megabytes: number): SmallDisk {
   return {
     folder,
     fill() {
-      const { bavail, bsize } = statfsSync(folder);
-      writeFileSync(ballast, Buffer.alloc(bavail * bsize), { flag: 'a' });
+      const fd = openSync(ballast, 'a');
+      try {
+        // Until a write is refused: another process may be writing to the disk at the same time.
+        while (true) writeSync(fd, Buffer.alloc(4096));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      } finally {
+        closeSync(fd);
+      }
     },
     free: () => rmSync(ballast, { force: true }),
     close() {
