@@ -57,12 +57,11 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     return { found, match: clientSecretHash.find(client_secret, found?.secrets ?? []) };
   }
 
-  /** Secrets belong to registered clients alone. An unknown one is asked for everything that a known one is asked for. */
-  async function checkSecret(readings: readonly BasicCredentials[]): Promise<Client> {
-    // Together, which is one round trip to the database.
-    const judged = await Promise.all(readings.map(matchSecret));
-    const { found, match } = judged.find(({ match }) => match) ?? judged.find(({ found }) => found) ?? {};
-    if (!found || !match) return refuse(found ? 'wrong secret' : 'unknown client');
+  /** Only registered clients have secrets. An unknown client takes as many lookups as a wrong secret. */
+  async function checkSecret([reading, ...others]: readonly BasicCredentials[], is_known = false): Promise<Client> {
+    if (!reading) return refuse(is_known ? 'wrong secret' : 'unknown client');
+    const { found, match } = await matchSecret(reading);
+    if (!found || !match) return await checkSecret(others, is_known || found !== undefined);
     const { client } = found;
     // Either way of sending it is as good as the other, and few clients say truly which one they use.
     if (!client.token_endpoint_auth_method.startsWith('client_secret')) return refuse('the client does not prove itself by a secret');

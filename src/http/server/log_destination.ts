@@ -8,6 +8,8 @@ import { isatty } from 'node:tty';
 const MOST_WAITING = 1024 * 1024;
 /** Characters of one write, unless a single line is longer. */
 const MOST_AT_ONCE = 64 * 1024;
+/** Milliseconds in which lines are collected for one write. */
+const COLLECT_MS = 10;
 /** The other end reads slowly. */
 const BUSY_RETRY_MS = 20;
 /** Nothing can be written for now. */
@@ -54,11 +56,11 @@ function overSink(sink: Sink): LogDestination {
   function schedule(): void {
     if (scheduled || writing || retry !== undefined) return;
     scheduled = true;
-    // Lines of one turn of the event loop are one write.
-    setImmediate(() => {
+    // A busy server's lines share a write: each one costs a turn of the thread pool.
+    setTimeout(() => {
       scheduled = false;
       next();
-    });
+    }, COLLECT_MS).unref();
   }
 
   function next(): void {
