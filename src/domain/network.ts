@@ -115,6 +115,20 @@ export const failureKey = memoize((address): string => {
   return networkText({ address: { family: 6, value: (parsed.value >> 64n) << 64n }, prefix: 64 });
 });
 
+/** Marks the address of a request whose Host is not this server's name: its failures are counted on their own. */
+const FOREIGN_HOST_PREFIX = 'foreign-host ';
+
+/** The address under which failures of requests with a foreign Host are counted and refused. */
+export function foreignHostAddress(address: string): string {
+  return `${FOREIGN_HOST_PREFIX}${address}`;
+}
+
+/** The address itself, and whether it was marked by `foreignHostAddress`. */
+export function readFailureAddress(marked: string): { address: string; is_foreign_host: boolean } {
+  const is_foreign_host = marked.startsWith(FOREIGN_HOST_PREFIX);
+  return { address: is_foreign_host ? marked.slice(FOREIGN_HOST_PREFIX.length) : marked, is_foreign_host };
+}
+
 /**
  * Which addresses many people may share, so that nothing is held against them: loopback and the networks of our own proxies. Texts that
  * are no network are left out.

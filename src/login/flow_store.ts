@@ -7,6 +7,7 @@ import { AuthError } from '../domain/errors.ts';
 import { flowIdFromState } from '../domain/external_state.ts';
 import type { FormInput, FormValues } from '../domain/form.ts';
 import type { FlowPage, FlowType, LoginFlow } from '../domain/login_flow.ts';
+import { foreignHostAddress } from '../domain/network.ts';
 import type { RowQuotas } from '../domain/row_quota.ts';
 import { randomId, safeEqual } from '../domain/secret.ts';
 import type { LoginFlowRepository } from '../repository/login_flows.ts';
@@ -16,7 +17,7 @@ import { flowInProgress } from './flow_lock.ts';
 interface From {
   client_id: string;
   remote_address: string;
-  /** The address as a provider may trust it, empty for none; absent: `remote_address`. */
+  /** The address that providers may trust, empty where the Host is not this server's; absent: `remote_address`. */
   proven_address?: string;
   /** SHA-256 of the pre-login cookie; null in the JSON dialect. */
   browser_hash: Buffer | null;
@@ -167,6 +168,11 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
 /** The address that providers judge. */
 export function trustedAddress({ proven_address, remote_address }: Pick<From, 'proven_address' | 'remote_address'>): string {
   return proven_address ?? remote_address;
+}
+
+/** The address that a wrong guess counts against: apart where the Host of the request is not this server's. */
+export function failureAddress({ proven_address, remote_address }: Pick<From, 'proven_address' | 'remote_address'>): string {
+  return proven_address === '' ? foreignHostAddress(remote_address) : remote_address;
 }
 
 /** Nobody knows this flow, or it is over, or it is another browser's: all the same to whoever asks. */

@@ -22,6 +22,7 @@ import { abortStep, externalStep, formStep } from './flow_step.ts';
 import {
   createFlowStore,
   type FlowContext,
+  failureAddress,
   type ResumeRequest,
   type StartRequest,
   type SubmitRequest,
@@ -131,7 +132,7 @@ export function createLogin(deps: LoginDeps) {
       const key = providerKeyText(provider);
       const { device_cookie } = from;
       const isKnownDevice = device_cookie ? () => knownDevices.mayGuess(device_cookie, provider, name) : undefined;
-      return await throttle.attempt(from.remote_address, `${key}:${name}`, guess, { queue: key, isKnownDevice });
+      return await throttle.attempt(failureAddress(from), `${key}:${name}`, guess, { queue: key, isKnownDevice });
     } catch (error) {
       // Home Assistant's clients know no 429 here, so in their dialect a guess that was not looked at reads as a wrong one.
       if (from.browser_hash === null && error instanceof AuthError && error.code === 'too_many_requests') return false;

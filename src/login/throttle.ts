@@ -3,7 +3,7 @@
 import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { exemptAddresses, failureKey } from '../domain/network.ts';
+import { exemptAddresses, failureKey, foreignHostAddress, readFailureAddress } from '../domain/network.ts';
 import { sha256 } from '../domain/secret.ts';
 import type { AttemptCounts, FailedLoginRepository } from '../repository/failed_logins.ts';
 import { CROSS_SITE_PREFIX, type IpBanRepository } from '../repository/ip_bans.ts';
@@ -55,10 +55,11 @@ export function createThrottle(deps: ThrottleDeps) {
   const bans = createBanCache(deps);
   const addressTurns = createKeyedMutex(MAX_WAITING);
   const nameTurns = createKeyedMutex(MAX_WAITING);
-  const isExempt = exemptAddresses(deps.trusted_proxies);
+  const isExemptAddress = exemptAddresses(deps.trusted_proxies);
+  const isExempt = (source: string) => isExemptAddress(readFailureAddress(source).address);
   const since = (now: Date) => addSeconds(now, -ban_duration);
   const keyOf = (address: string, subject: Buffer) =>
-    isExempt(address) ? `${EXEMPT_PREFIX}${subject.toString('base64url')}` : failureKey(address);
+    isExempt(address) ? `${EXEMPT_PREFIX}${subject.toString('base64url')}` : banKey(address);
 
   async function count(key: string, subject: Buffer): Promise<void> {
     const now = clock();
@@ -70,7 +71,9 @@ export function createThrottle(deps: ThrottleDeps) {
     const expires_at = addSeconds(now, ban_duration);
     if (!(await ipBans.ban({ address: key, now, expires_at }))) return;
     bans.note(key, expires_at);
-    audit.record({ type: 'address.banned', outcome: 'done', remote_address: key, detail: { expires_at: expires_at.toISOString() } });
+    const { address, is_foreign_host } = readFailureAddress(key);
+    const detail = { expires_at: expires_at.toISOString(), ...(is_foreign_host && { is_foreign_host }) };
+    audit.record({ type: 'address.banned', outcome: 'done', remote_address: address, detail });
   }
 
   /** Refuses before the guess is looked at. Each refusal is one more failure of the address, so that nobody keeps a block up by polling. */
@@ -108,7 +111,7 @@ export function createThrottle(deps: ThrottleDeps) {
   return {
     /** Whether everything from this address is refused, by a list that each request finds two seconds old at most, or has read again. */
     async isBanned(address: string): Promise<boolean> {
-      return (await bans.has(failureKey(address))) && !isExempt(address);
+      return (await bans.has(banKey(address))) && !isExempt(address);
     },
 
     /**
@@ -162,14 +165,20 @@ export function createThrottle(deps: ThrottleDeps) {
       return await inTime(judged, max_wait_ms + MAX_GUESS_MS);
     },
 
-    /** Bans of addresses that hold now, newest first. */
-    listBans: (limit: number) => ipBans.list({ now: clock(), limit, kind: 'address' }),
+    /** Current bans, newest first; `is_foreign_host`: only of requests under names that are not this server's. */
+    async listBans(limit: number) {
+      const rows = await ipBans.list({ now: clock(), limit, kind: 'address' });
+      return rows.map((row) => ({ ...row, ...readFailureAddress(row.address) }));
+    },
 
-    /** Lifts the ban of an address or of the network it is in, and forgets its failures; answers whether there was one. */
+    /** Lifts the bans of an address or of its network, and forgets its failures; answers whether there was one. */
     async lift(address: string): Promise<boolean> {
       const key = failureKey(address);
-      const lifted = await ipBans.lift({ address: key, now: clock() });
-      bans.forget(key);
+      let lifted = false;
+      for (const each of [key, foreignHostAddress(key)]) {
+        if (await ipBans.lift({ address: each, now: clock() })) lifted = true;
+        bans.forget(each);
+      }
       if (lifted) audit.record({ type: 'address.lifted', outcome: 'done', remote_address: key });
       return lifted;
     },
@@ -199,6 +208,12 @@ async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
 /** Whether an address is behind it, which may be banned and has turns of its own. */
 function isAddress(key: string): boolean {
   return !key.startsWith(EXEMPT_PREFIX);
+}
+
+/** The key of an address, which may be marked by `foreignHostAddress`. */
+function banKey(source: string): string {
+  const { address, is_foreign_host } = readFailureAddress(source);
+  return is_foreign_host ? foreignHostAddress(failureKey(address)) : failureKey(address);
 }
 
 /** Not an address, so that nothing held there is held against one. */

@@ -47,7 +47,7 @@ import { createBrowserSessions } from '../http/server/browser_session.ts';
 import { createCookies } from '../http/server/cookies.ts';
 import { createCsrf } from '../http/server/csrf.ts';
 import type { RenderErrorPage } from '../http/server/errors.ts';
-import { createHostRule } from '../http/server/host_rule.ts';
+import { createHostRule, type HostRule } from '../http/server/host_rule.ts';
 import { createMetrics, metricsRoute } from '../http/server/metrics.ts';
 import type { KnownDevices } from '../login/known_devices.ts';
 import type { Login } from '../login/login.ts';
@@ -116,6 +116,7 @@ export interface HttpPlugins {
   metricsRoutes: FastifyPluginAsync[];
   observe: onResponseHookHandler;
   renderErrorPage: RenderErrorPage;
+  hostRule: HostRule;
   isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
 }
 
@@ -176,6 +177,7 @@ export function createPlugins(parts: HttpParts): HttpPlugins {
     metricsRoutes,
     observe: metrics.observe,
     renderErrorPage: createErrorPage(assets),
+    hostRule,
     async isOwnersBrowser(request) {
       const cookie = cookies.read(request, 'session');
       return cookie !== null && (await sessions.find(cookie, request.remote_address))?.is_owner === true;

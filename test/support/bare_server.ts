@@ -25,6 +25,7 @@ export function createBareServer(plugin: FastifyPluginAsync = async () => {}, pa
       failedCrossSite: async () => {},
       refusesCrossSite: async () => false,
     },
+    hostRule: { failureAddressOf: ({ remote_address }) => remote_address },
     isOwnersBrowser: async () => false,
     isDraining: () => false,
     settleClock: () => undefined,

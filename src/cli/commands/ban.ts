@@ -7,10 +7,11 @@ import { type Columns, type ListOption, printList, withJson } from '../table.ts'
 /** The newest of them; no list is without end. */
 const LIMIT = 1000;
 
-const COLUMNS: Columns<{ address: string; banned_at: Date; expires_at: Date }> = {
+const COLUMNS: Columns<{ address: string; is_foreign_host: boolean; banned_at: Date; expires_at: Date }> = {
   address: ({ address }) => address,
   'banned at': ({ banned_at }) => banned_at,
   until: ({ expires_at }) => expires_at,
+  requests: ({ is_foreign_host }) => (is_foreign_host ? 'under unknown host names' : 'all'),
 };
 
 export const command: CliCommand = {

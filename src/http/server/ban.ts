@@ -5,6 +5,7 @@
 import type { FastifyRequest, onRequestAsyncHookHandler, onSendHookHandler } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 import { failureBucket } from './failure_counting.ts';
+import type { HostRule } from './host_rule.ts';
 import { crossSite } from './same_origin.ts';
 
 export interface BanDeps {
@@ -14,15 +15,17 @@ export interface BanDeps {
     failedCrossSite(address: string): Promise<void>;
     refusesCrossSite(address: string): Promise<boolean>;
   };
+  hostRule: Pick<HostRule, 'failureAddressOf'>;
   /** Whether the request carries a live session of the owner. */
   isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
 }
 
-export function banHook({ throttle, isOwnersBrowser }: BanDeps): onRequestAsyncHookHandler {
+export function banHook({ throttle, hostRule, isOwnersBrowser }: BanDeps): onRequestAsyncHookHandler {
   return async (request) => {
     const { monitoring, answers } = request.routeOptions.config;
     if (monitoring) return;
-    if ((await throttle.isBanned(request.remote_address)) && !(await isOwnersBrowser(request))) throw new AuthError('banned', 'Forbidden');
+    const is_banned = await throttle.isBanned(hostRule.failureAddressOf(request));
+    if (is_banned && !(await isOwnersBrowser(request))) throw new AuthError('banned', 'Forbidden');
     if (request.is_cross_site && answers === 'oauth') await refuseCrossSite(request, throttle);
   };
 }
@@ -35,12 +38,12 @@ async function refuseCrossSite(request: FastifyRequest, throttle: BanDeps['throt
 }
 
 /** Counts before the answer leaves, so that the next request already meets the ban. */
-export function countingHook({ throttle }: BanDeps): onSendHookHandler {
+export function countingHook({ throttle, hostRule }: BanDeps): onSendHookHandler {
   return (request, _reply, _payload, done) => {
     const bucket = failureBucket(request);
     if (bucket === null) return done();
-    const { remote_address } = request;
-    const counted = bucket === 'address' ? throttle.failed(remote_address, null) : throttle.failedCrossSite(remote_address);
+    const counted =
+      bucket === 'address' ? throttle.failed(hostRule.failureAddressOf(request), null) : throttle.failedCrossSite(request.remote_address);
     // The answer stands, counted or not.
     void counted.catch((err: unknown) => request.log.error({ err }, 'a failure was not counted')).then(() => done());
   };

@@ -3,7 +3,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import type { AuthProvider } from '../../domain/auth_provider.ts';
-import { isLocalAddress } from '../../domain/network.ts';
+import { foreignHostAddress, isLocalAddress } from '../../domain/network.ts';
 
 export interface HostRuleDeps {
   public_url: string;
@@ -13,6 +13,8 @@ export interface HostRuleDeps {
 }
 
 export interface HostRule {
+  /** The address that failures of the request count against, and by whose ban it is refused. */
+  failureAddressOf(request: FastifyRequest): string;
   /** The address that providers judge: empty, which no provider trusts, where the Host is not ours. */
   addressOf(request: FastifyRequest): string;
 }
@@ -44,10 +46,26 @@ export function createHostRule({ public_url, allowed_hosts, providers }: HostRul
     );
   }
 
+  /** Nearly every request has the same Host. */
+  let last = { host: '', is_ours: isOurs('') };
+  function isKnownHost(host: string): boolean {
+    if (host !== last.host) last = { host, is_ours: isOurs(host) };
+    return last.is_ours;
+  }
+
+  function foreignHost({ headers }: FastifyRequest): string | undefined {
+    const { host = '', 'x-forwarded-host': forwarded } = headers;
+    if (!isKnownHost(host)) return host;
+    return forwarded === undefined ? undefined : forwardedHosts(forwarded).find((name) => !isOurs(name));
+  }
+
   return {
+    failureAddressOf(request) {
+      return foreignHost(request) === undefined ? request.remote_address : foreignHostAddress(request.remote_address);
+    },
+
     addressOf(request) {
-      const { host = '', 'x-forwarded-host': forwarded } = request.headers;
-      const foreign = isOurs(host) ? forwardedHosts(forwarded).find((name) => !isOurs(name)) : host;
+      const foreign = foreignHost(request);
       if (foreign === undefined) return request.remote_address;
       log(request, foreign);
       return '';
@@ -56,8 +74,8 @@ export function createHostRule({ public_url, allowed_hosts, providers }: HostRul
 }
 
 /** The names that proxies were asked for, if they say so. */
-function forwardedHosts(header: string | string[] | undefined): string[] {
-  return header === undefined ? [] : [header].flat().flatMap((value) => value.split(','));
+function forwardedHosts(header: string | string[]): string[] {
+  return [header].flat().flatMap((value) => value.split(','));
 }
 
 function nameOf(host: string): string {
