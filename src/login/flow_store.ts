@@ -70,6 +70,7 @@ interface VisitDeps {
   rowQuotas: RowQuotas;
   clock: Clock;
   public_url: string;
+  isSharedAddress(address: string): boolean;
 }
 
 /** Seconds from its start after which a flow is unknown. */
@@ -77,7 +78,7 @@ const FLOW_LIFETIME = 600;
 const MAX_REDIRECT_URI_LENGTH = 4096;
 const FLOW_ID = /^[0-9a-f]{32}$/;
 
-export function createFlowStore({ providers, loginFlows, rowQuotas, clock, public_url }: VisitDeps) {
+export function createFlowStore({ providers, loginFlows, rowQuotas, clock, public_url, isSharedAddress }: VisitDeps) {
   function judgeClientId(client_id: string): void {
     if (!isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id', 'Invalid client id');
   }
@@ -130,9 +131,12 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
       const [flow] = isFlowId(id) ? await loginFlows.find({ id, now: clock() }) : [];
       const provider = flow && providers.get(providerKeyText(flow));
       if (!provider || providerPath(provider) !== path || !isAwaited(flow, state)) throw unknownFlow();
-      const known =
-        flow.browser_hash === null ? flow.remote_address === from.remote_address : isSameBrowser(flow.browser_hash, browser_hash);
-      if (!known) throw unknownFlow();
+      // In the JSON dialect only the address connects the two, so it must be one person's.
+      const is_same_visitor =
+        flow.browser_hash === null
+          ? flow.remote_address === from.remote_address && !isSharedAddress(from.remote_address)
+          : isSameBrowser(flow.browser_hash, browser_hash);
+      if (!is_same_visitor) throw unknownFlow();
       return { flow, stored: true, provider, from: { ...from, client_id: flow.client_id, browser_hash: flow.browser_hash } };
     },
 

@@ -57,6 +57,8 @@ export interface LoginDeps {
   /** Where external steps come back to: a path in which the provider's name is still to come. */
   callback_url: string;
   public_url: string;
+  /** Whether many people may share an address: loopback and proxies. */
+  isSharedAddress(address: string): boolean;
 }
 
 /** What a login page can show without storing anything. */
@@ -71,7 +73,7 @@ export type Preview =
 export type ResumeResult =
   | { type: 'page'; flow_type: FlowType; provider: AuthProvider; page: FlowPage; result: LoginResult }
   /** In the JSON dialect: the client goes on itself, once the person has said that they began this. */
-  | { type: 'unconfirmed'; provider: AuthProvider; client_id: string }
+  | { type: 'unconfirmed'; provider: AuthProvider; client_id: string; remote_address: string; minutes_ago: number }
   | { type: 'kept' };
 
 export type Login = ReturnType<typeof createLogin>;
@@ -218,7 +220,10 @@ export function createLogin(deps: LoginDeps) {
       const { client_id, page, browser_hash, flow_type } = flow;
       if (browser_hash !== null && page) return { type: 'page', flow_type, provider, page, result: await goOn(visit, request.parameters) };
       // Nothing ties this browser to whoever began the flow, so the person must say that it was them.
-      if (!request.confirmed) return { type: 'unconfirmed', provider, client_id };
+      if (!request.confirmed) {
+        const minutes_ago = Math.floor((deps.clock().getTime() - flow.created_at.getTime()) / 60_000);
+        return { type: 'unconfirmed', provider, client_id, remote_address: flow.remote_address, minutes_ago };
+      }
       if (!(await loginFlows.advance({ ...flow, came_back: request.parameters }))) throw unknownFlow();
       return { type: 'kept' };
     },

@@ -21,6 +21,7 @@ import { createUsers } from '../accounts/users.ts';
 import type { Config } from '../config/load.ts';
 import type { AuthProviderType } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
+import { exemptAddresses } from '../domain/network.ts';
 import { createRowQuotas, type RowQuotas } from '../domain/row_quota.ts';
 import type { Mailer } from '../domain/smtp_config.ts';
 import { createFinish } from '../login/finish.ts';
@@ -268,7 +269,17 @@ function createLoginParts(
   return {
     throttle,
     knownDevices,
-    login: createLogin({ ...ground, providers, loginFlows: rows.loginFlows, finish, mfaStep, throttle, knownDevices, callback_url }),
+    login: createLogin({
+      ...ground,
+      isSharedAddress: exemptAddresses(trusted_proxies),
+      providers,
+      loginFlows: rows.loginFlows,
+      finish,
+      mfaStep,
+      throttle,
+      knownDevices,
+      callback_url,
+    }),
     sessions: createSessions({
       ...ground,
       sessions: rows.sessions,

@@ -129,6 +129,7 @@ export function createLoginParts(database: Database, options: Options = {}) {
     audit,
     callback_url: 'https://auth.example.com/callback',
     public_url: 'https://auth.example.com',
+    isSharedAddress: () => false,
   });
   return { ...mfa, login, throttle, resolveUser, credentials: rows, users, time, clock, events, providers, database };
 }

@@ -48,6 +48,11 @@ export function formatDate({ tag }: Pick<Language, 'tag'>, date: Date): string {
   return date.toLocaleDateString(tag, { dateStyle: 'long', timeZone: 'UTC' });
 }
 
+/** For example "5 minutes ago". */
+export function formatMinutesAgo({ tag }: Pick<Language, 'tag'>, minutes: number): string {
+  return new Intl.RelativeTimeFormat(tag, { numeric: 'auto' }).format(-minutes, 'minute');
+}
+
 /** The best of the reader's languages that has a catalogue; English where none has. Reads at most the first 20 wishes. */
 export function chooseLanguage(accept_language: string | undefined): Language {
   const wishes = (accept_language ?? '')

@@ -207,6 +207,7 @@ describe('in the JSON dialect', () => {
     const back = new URL(await op.person('ann')(url));
     const { page, send } = await comeBack(back, there);
     expect(page.body).toContain('Log in to app.example.com?');
+    expect(page.body.replace(/[\u2066-\u2069]/g, '')).toContain('started this minute from the address 203.0.113.7');
     expect((await ask(flow_id)).json().type).toBe('external');
     expect((await send({})).statusCode).toBe(403);
     expect((await send()).body).toContain('You can close this window.');
@@ -224,6 +225,13 @@ describe('in the JSON dialect', () => {
     const answer = await here.inject({ url: back.pathname + back.search, remote_address: '198.51.100.99' });
     expect(answer.statusCode).toBe(404);
     expect((await here.inject({ url: back.pathname + back.search })).statusCode).toBe(200);
+  });
+
+  it('nobody is logged in where the address is one that people share', async () => {
+    const json = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler: ['oidc', 'work'] };
+    const begun = await here.inject({ method: 'POST', url: '/auth/login_flow', json, remote_address: '127.0.0.1' });
+    const back = new URL(await op.person('ann')(begun.json().url));
+    expect((await here.inject({ url: back.pathname + back.search, remote_address: '127.0.0.1' })).statusCode).toBe(404);
   });
 
   it('a login that was declined ends', async () => {

@@ -48,7 +48,9 @@ export const de: Catalogue = {
   'abort.too_many_retry': 'Zu viele falsche Antworten. Beginne von vorn.',
   'abort.unknown_error': 'Etwas ist schiefgegangen. Beginne von vorn.',
   'callback.confirm_title': 'Bei {app} anmelden?',
-  'callback.confirm': 'Jemand hat begonnen, sich mit {name} als du bei {app} anzumelden. Mach nur weiter, wenn du das eben warst.',
+  'callback.confirm':
+    'In deinem Namen wurde eine Anmeldung bei {app} mit {name} begonnen. Mach nur weiter, wenn du sie selbst begonnen hast.',
+  'callback.started': 'Begonnen {time} von der Adresse {address}.',
   'callback.confirm_submit': 'Das war ich',
   'callback.title': 'Es geht gleich weiter',
   'callback.close': 'Du kannst dieses Fenster schließen. Die App macht von allein weiter.',

@@ -48,8 +48,8 @@ export const fr: Catalogue = {
   'abort.too_many_retry': 'Trop de réponses fausses. Recommencez.',
   'abort.unknown_error': 'Une erreur est survenue. Recommencez.',
   'callback.confirm_title': 'Se connecter à {app} ?',
-  'callback.confirm':
-    'Quelqu’un a commencé à se connecter à {app} avec {name}, en votre nom. Continuez seulement si c’était vous, à l’instant.',
+  'callback.confirm': 'Une connexion à {app} avec {name} a été lancée en votre nom. Continuez seulement si vous l’avez lancée vous-même.',
+  'callback.started': 'Lancée {time} depuis l’adresse {address}.',
   'callback.confirm_submit': 'C’était moi',
   'callback.title': 'La suite dans un instant',
   'callback.close': 'Vous pouvez fermer cette fenêtre. L’application continue d’elle-même.',

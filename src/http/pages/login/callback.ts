@@ -56,11 +56,11 @@ export function callbackRoute(parts: CallbackDeps): FastifyPluginAsync {
     reply: FastifyReply,
     request: FastifyRequest,
     browser: Browser,
-    { provider, client_id }: ResumeResult & { type: 'unconfirmed' },
+    { provider, client_id, remote_address, minutes_ago }: ResumeResult & { type: 'unconfirmed' },
   ) {
     const app = displayHost(client_id) ?? client_id;
     const page = { language: languageOf(request), stylesheet, action: request.url, csrf: browser.csrf_token };
-    return sendPage(reply, confirmPage({ ...page, app, provider_name: provider.name }));
+    return sendPage(reply, confirmPage({ ...page, app, provider_name: provider.name, remote_address, minutes_ago }));
   }
 
   /** The client that began it asks for itself how it went. */
