@@ -37,6 +37,8 @@ export interface RegistrationDeps {
   /** What an app must show to register. */
   initial_access_token: string;
   rules: ClientRules & { scopes: readonly string[] };
+  /** Whether many people may share an address: loopback and proxies. */
+  isSharedAddress(address: string): boolean;
 }
 
 /** A client as it is told of itself (RFC 7591 section 3.2.1). */
@@ -100,8 +102,8 @@ export function createRegistration(deps: RegistrationDeps) {
   }
 
   /** Oldest first, and only clients that nobody has logged in to. */
-  async function makeRoom(trx: Transaction, network: string): Promise<void> {
-    const removed = await makeRoomForRegistration(trx, network);
+  async function makeRoom(trx: Transaction, network: string, is_shared: boolean): Promise<void> {
+    const removed = await makeRoomForRegistration(trx, { network, is_shared });
     if (!removed) throw new AuthError('too_many_requests', 'Too many clients are registered from this address');
     for (const client_id of removed)
       await audit.insert(trx, { type: 'client.deleted', outcome: 'done', client_id, detail: { reason: 'unused' } });
@@ -122,7 +124,7 @@ export function createRegistration(deps: RegistrationDeps) {
       const client = { ...fields, client_id: randomId(), managed_by: 'registration' as const, created_at: clock(), registered_from };
       const registration_token = randomToken('lk_ra_');
       const store = async (trx: Transaction) => {
-        await makeRoom(trx, registered_from);
+        await makeRoom(trx, registered_from, deps.isSharedAddress(remote_address));
         await clients.insert(trx, { ...client, registration_token_hash: sha256(registration_token) });
         const client_secret = needsSecret(client) ? await addSecret(trx, client.client_id) : undefined;
         const detail = { client_name: client.client_name, managed_by: client.managed_by };

@@ -16,17 +16,24 @@ const IS_UNUSED = sql<boolean>`c.managed_by = 'registration' and c.operator_fiel
   and not exists (select from authorization_codes where client_id = c.client_id)
   and not exists (select from refresh_tokens where client_id = c.client_id)`;
 
+/** Where a client registers from. */
+interface RegistrationSource {
+  network: string;
+  /** Loopback or a proxy: never refused for the clients of others behind the same address. */
+  is_shared: boolean;
+}
+
 /**
- * Makes room for one more client of `network`; to be called in the transaction that inserts it, for which others wait. Answers which clients were
- * deleted for it, or null when the network has as many clients as it may and all of them are in use.
+ * Makes room for one more client; called in the transaction that inserts it, one at a time. Returns the ids of
+ * the deleted clients, or null when the network has its maximum and all of them are in use.
  */
-export async function makeRoomForRegistration(trx: Kysely<Schema>, network: string): Promise<string[] | null> {
+export async function makeRoomForRegistration(trx: Kysely<Schema>, { network, is_shared }: RegistrationSource): Promise<string[] | null> {
   await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_KEY)})`.execute(trx);
   const { of_network, of_all } = await count(trx, network);
   const surplus = of_network - MAX_OF_NETWORK + 1;
   const is_its = sql<boolean>`c.registered_from = ${network} and ${IS_UNUSED}`;
   const removed = surplus > 0 ? await removeOldest(trx, is_its, sql`${surplus}::int`) : [];
-  if (removed.length < surplus) return null;
+  if (removed.length < surplus && !is_shared) return null;
   // Which of them are in use is looked at only where it can matter.
   if (of_all - removed.length < MAX_UNUSED) return removed;
   const too_many = sql`greatest((select count(*) from clients c where ${IS_UNUSED}) - ${sql.lit(MAX_UNUSED - 1)}, 0)`;

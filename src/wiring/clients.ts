@@ -4,6 +4,7 @@ import { createClients } from '../accounts/clients.ts';
 import type { FreshLogin } from '../accounts/fresh_login.ts';
 import type { Config } from '../config/load.ts';
 import type { Clock } from '../domain/clock.ts';
+import { exemptAddresses } from '../domain/network.ts';
 import { STANDARD_SCOPES } from '../domain/scope.ts';
 import { createClientAssertions } from '../oauth/client_assertion.ts';
 import { createClientAuthentication } from '../oauth/client_authentication.ts';
@@ -71,7 +72,9 @@ export function createClientParts(ground: ClientPartsDeps) {
     clientAuthentication: createClientAuthentication({ ...deps, clientDirectory, clientAssertions }),
     clients: createClients({ ...deps, client_rules }),
     /** Null: apps may not register themselves. */
-    registration: enabled ? createRegistration({ ...deps, initial_access_token, rules }) : null,
+    registration: enabled
+      ? createRegistration({ ...deps, initial_access_token, rules, isSharedAddress: exemptAddresses(config.http.trusted_proxies) })
+      : null,
     approvals: createApprovals({ ...deps, approvals_by: config.approvals.by }),
   };
 }

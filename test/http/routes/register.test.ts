@@ -319,6 +319,18 @@ describe('of clients that registered themselves', () => {
     expect([(await from('2001:db8:1:2::1')).status, (await from('2001:db8:1:3::1')).status]).toEqual([429, 201]);
   });
 
+  it('an address that people share is never refused for the clients of others behind it', async () => {
+    const user_id = (await server.parts.users.list({ limit: 1, cursor: null })).items[0]!.id;
+    const used: string[] = [];
+    for (let n = 0; n < 100; n += 1) used.push((await from('127.0.0.1')).client_id);
+    await consent(used, user_id);
+    expect((await from('127.0.0.1')).status).toBe(201);
+    expect(await count('127.0.0.1')).toBe(101);
+    await table().deleteFrom('consents').where('client_id', 'in', used).execute();
+    expect((await from('127.0.0.1')).status).toBe(201);
+    expect(await count('127.0.0.1')).toBe(100);
+  });
+
   it('a thousand that nobody has logged in to are kept, the oldest go first, and nobody is refused', async () => {
     const { client_id: oldest } = await from('203.0.113.1');
     const row = await table().selectFrom('clients').selectAll().where('client_id', '=', oldest).executeTakeFirstOrThrow();
