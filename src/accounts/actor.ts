@@ -65,9 +65,9 @@ export function protectOwner({ user_id }: Pick<Actor, 'user_id'>, target: Pick<U
 }
 
 /**
- * The one rule for giving a user another login: who chooses it can then log in as that user, so only
- * the owner does it for an administrator. Throws `unauthorized` (403). Call it with the groups that the
- * transaction reads after it has locked the user.
+ * The one rule for what leads to an administrator's account: logins, e-mail address and groups. Only the
+ * owner gives or changes these for an administrator; throws `unauthorized` (403). Call it with the groups
+ * that the transaction reads after it has locked the user.
  */
 export function protectAdministrator(actor: Actor, { group_ids }: { group_ids: readonly string[] }): void {
   if (group_ids.includes(ADMIN_GROUP)) requireOwner(actor);

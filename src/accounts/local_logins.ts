@@ -96,7 +96,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
   return {
     /**
      * Gives a user a name, which becomes their username, and a password. Answers the name as it is stored. Throws `unauthorized` (403) when an
-     * administrator asks for a user who has a login already, or who is an administrator.
+     * administrator asks for an administrator, for a user who has a login already, or for one made by somebody else.
      */
     async add(
       user_id: string,
@@ -207,10 +207,13 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
   }
 }
 
-/** An administrator who chose the password could log in as that user, so it is only for one who never could log in and has no such rights. */
+/**
+ * An administrator who chooses the password can log in as that user. So administrators do it only for users
+ * whom they made themselves, who have no login yet and no administrator's rights.
+ */
 function requireMayAdd(actor: Actor, user: UserListEntry): void {
   protectAdministrator(actor, user);
-  if (user.credentials.length > 0) requireOwner(actor);
+  if (user.credentials.length > 0 || user.created_by !== actor.user_id) requireOwner(actor);
 }
 
 function requireRenamed(username: string, outcome: RenameResult): void {

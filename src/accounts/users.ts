@@ -12,7 +12,7 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import type { GroupRepository } from '../repository/groups.ts';
 import type { Usernames } from '../repository/usernames.ts';
 import type { LockedUser, UserChange, UserListEntry, UserRepository as UserRows } from '../repository/users.ts';
-import { type Actor, type ApprovalsBy, auditActor, protectOwner, requireApprover, requireOwner } from './actor.ts';
+import { type Actor, type ApprovalsBy, auditActor, protectAdministrator, protectOwner, requireApprover, requireOwner } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import { requireName } from './names.ts';
 import { NO_PROFILE, profileChange, retryOnConflict, suggestUsername } from './profiles.ts';
@@ -71,7 +71,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     const row = { id, name: requireName(user.name), is_owner: false, is_active: true, is_pending: false, local_only, system_generated };
     const profile = profileChange(user, NO_PROFILE, actor);
     return await inTransaction(async (trx) => {
-      const outcome = await users.create(trx, { ...row, created_at: clock() }, unique(group_ids));
+      const outcome = await users.create(trx, { ...row, created_at: clock(), created_by: actor.user_id }, unique(group_ids));
       if (outcome === 'unknown_group') throw unknownGroup();
       await users.updateProfile(trx, id, profile);
       await rename(trx, id, user, actor);
@@ -141,6 +141,8 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
         refuseUpdate(user, patch);
         protectOwner(actor, user);
         if (patch.username !== undefined) requireOwner(actor);
+        // Who changes these for an administrator could then take over the account.
+        if (id !== actor.user_id && (group_ids || isGiven(patch, LOGIN_FIELDS))) protectAdministrator(actor, await get(id, trx));
         const columns = { ...definedOnly(given), ...profileChange(patch, user, actor) };
         await regroup(trx, id, group_ids);
         await users.update(trx, id, columns);

@@ -29,6 +29,7 @@ export interface Schema {
     picture: string | null;
     locale: string | null;
     zoneinfo: string | null;
+    created_by: string | null;
   };
   retired_usernames: { username: string; user_id: string; retired_at: Date };
   groups: {

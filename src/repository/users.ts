@@ -17,6 +17,8 @@ export interface UserListEntry extends User, PersonProfile {
   /** Whether the username is in its column, and that of the local login where there is one. */
   is_username_stored: boolean;
   group_ids: string[];
+  /** Who made the user by hand; null: the operator, a login, or an older version. */
+  created_by: string | null;
   /** `data`: what the provider says of the person. Never a secret. */
   credentials: { type: string; id: string | null; data: JsonObject }[];
 }
@@ -78,7 +80,11 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
       trx.selectFrom('users').selectAll().where('id', '=', id).forUpdate().executeTakeFirst(),
 
     /** Makes a user with its groups; `unmade` when it would be the second owner. After `unknown_group` roll back: the user is made without it. */
-    async create(trx: Kysely<Schema>, user: User, group_ids: readonly string[]): Promise<'made' | 'unmade' | 'unknown_group'> {
+    async create(
+      trx: Kysely<Schema>,
+      user: User & { created_by?: string | null },
+      group_ids: readonly string[],
+    ): Promise<'made' | 'unmade' | 'unknown_group'> {
       const { made, joined } = await trx
         .with('made', (query) =>
           query

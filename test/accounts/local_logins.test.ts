@@ -56,7 +56,7 @@ describe('adding a login', () => {
     await add('boss', PASSWORD, owner, by(owner));
   });
 
-  test('by an administrator reaches only a user who has no login and is no administrator', async () => {
+  test('by an administrator reaches only a user whom they made, who has no login and is no administrator', async () => {
     const admin = await addPerson(a.database, { group_ids: ['system-admin'], username: 'admin' });
     const unnamed_admin = await addPerson(a.database, { group_ids: ['system-users', 'system-admin'] });
     const paula = await addPerson(a.database);
@@ -69,6 +69,8 @@ describe('adding a login', () => {
     for (const target of [unnamed_admin, admin, paula])
       await expect(add('chosen', PASSWORD, target, by(admin))).rejects.toMatchObject(refusal);
     expect(await a.rows.localLogins.find('chosen')).toBeUndefined();
+    await expect(add('new', PASSWORD, user, by(admin))).rejects.toMatchObject(refusal);
+    await a.kysely.updateTable('users').set({ created_by: admin.id }).where('id', '=', user.id).execute();
     await add('new', PASSWORD, user, by(admin));
     await add('paula', PASSWORD, paula, by(owner));
     await add('second admin', PASSWORD, unnamed_admin, OPERATOR);
@@ -76,6 +78,7 @@ describe('adding a login', () => {
 
   test('by an administrator is refused when the user becomes an administrator before it is stored', async () => {
     const admin = await addPerson(a.database, { group_ids: ['system-admin'], username: 'admin' });
+    await a.kysely.updateTable('users').set({ created_by: admin.id }).where('id', '=', user.id).execute();
     const { added } = await a.database.transaction(async (trx) => {
       await a.rows.users.lock(trx, user.id);
       await trx.insertInto('user_groups').values({ user_id: user.id, group_id: 'system-admin' }).execute();

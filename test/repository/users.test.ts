@@ -31,6 +31,7 @@ test('a user is read with its groups, its logins and its name at the local provi
     picture: null,
     locale: null,
     zoneinfo: null,
+    created_by: null,
     group_ids: ['system-admin', 'system-users'],
     credentials: [{ type: 'homeassistant', id: null, data: { username: 'paulus' } }],
   });

@@ -157,6 +157,38 @@ describe('an administrator', () => {
   });
 });
 
+// M7, S8
+describe('of another administrator, an administrator', () => {
+  let other: { id: string };
+  beforeAll(async () => {
+    other = await addApiPerson(server, owner, 'colleague', ['system-users', 'system-admin']);
+  });
+  const groupsOf = async () => (await server.parts.users.get(other.id)).group_ids;
+
+  it.each<[string, object]>([
+    ['does not take the rights, which would open the way to a merge', { group_ids: ['system-users'] }],
+    ['does not change the groups', { group_ids: ['system-users', 'system-admin'] }],
+    ['does not set the e-mail address', { email: 'mine@example.com' }],
+    ['does not mark the e-mail address as verified', { email: 'mine@example.com', email_verified: true }],
+    ['does not change the username', { username: 'mine' }],
+  ])('%s', async (_title, patch) => {
+    const answer = await admin('PATCH', `/api/users/${other.id}`, patch);
+    expect([answer.statusCode, answer.json().code]).toEqual([403, 'unauthorized']);
+    expect(await groupsOf()).toEqual(['system-admin', 'system-users']);
+  });
+
+  it('changes the name, and deactivates', async () => {
+    for (const patch of [{ name: 'Colleague' }, { is_active: false }, { is_active: true }])
+      expect((await admin('PATCH', `/api/users/${other.id}`, patch)).statusCode).toBe(200);
+  });
+
+  it('changes their own e-mail address, and resigns', async () => {
+    const one = await addApiPerson(server, owner, 'resigning', ['system-users', 'system-admin']);
+    const patch = { email: 'own@example.com', group_ids: ['system-users'] };
+    expect((await callerWith(server, one.access_token)('PATCH', `/api/users/${one.id}`, patch)).statusCode).toBe(200);
+  });
+});
+
 // M7
 it('two administrators who demote each other at once leave the active owner', async () => {
   const [one, two] = [
