@@ -1,8 +1,8 @@
-// What is remembered of every state change, login and refusal.
+// The audit events: one for every state change, login and refusal.
 
 import type { JsonObject } from './json.ts';
 
-/** Every kind of event; the word before the dot is what it happened to. */
+/** Every event type; the part before the dot names its subject. */
 export type AuditEventType =
   | 'owner.created'
   | 'owner.handed_over'
@@ -69,17 +69,17 @@ export type AuditEventType =
 export interface AuditEvent {
   type: AuditEventType;
   outcome: 'done' | 'refused';
-  /** The reference the person was shown. */
+  /** The reference shown to the person. */
   error_ref?: string | null;
   actor_user_id?: string | null;
   target_user_id?: string | null;
   client_id?: string | null;
   remote_address?: string | null;
-  /** The decision's particulars. Never a secret. */
+  /** Details of the decision. Never a secret. */
   detail?: JsonObject;
 }
 
-/** Where events go. Refusals pass a bounded buffer and may be counted instead of kept; see repository/audit_events.ts. */
+/** Accepts events. Refusals go through a bounded buffer and may be counted instead of stored. */
 export interface Audit {
   record(event: AuditEvent): void;
 }

@@ -1,24 +1,27 @@
-// What arrives at the authorization endpoint, read and judged as far as that needs no database and no network.
+// Parses and validates a request to the authorization endpoint, without database or network.
 
 import { isAcceptedClientId, isUrlClientId } from './client_id.ts';
 import { AuthError } from './errors.ts';
 import { CHALLENGE_REQUIRED, isCodeChallenge } from './pkce.ts';
 import { isForbiddenRedirectUri } from './redirect_uri.ts';
 
-/** The dialect of an authorization: decided once, when it starts, and kept with its code and its grant. */
+/** The dialect of an authorization: decided when it starts, and stored with its code and grant. */
 export type Profile = 'home_assistant' | 'standard';
 
-/** Home Assistant's dialect: the client is a URL that nobody registered, and the request carries nothing that only standard clients send. */
+/**
+ * A request in Home Assistant's dialect: the client is an unregistered URL, and no parameter is
+ * used that only standard clients send.
+ */
 export interface AuthorizationRequest {
   profile: 'home_assistant';
   client_id: string;
   redirect_uri: string;
-  /** Echoed exactly as it came. */
+  /** Returned unchanged. */
   state: string | null;
   code_challenge: string | null;
 }
 
-/** The longest `state` that is echoed; a longer one is refused, never cut. */
+/** The maximum length of `state`; longer values are refused, never cut. */
 const MAX_STATE_LENGTH = 4096;
 
 const STANDARD_ONLY = [
@@ -26,14 +29,17 @@ const STANDARD_ONLY = [
   ...['claims', 'max_age', 'acr_values', 'dpop_jkt'],
 ];
 
-/** This app sends a challenge with its watch's redirect URIs and never a verifier. */
+/** This app sends a challenge with its watch's redirect URIs but never a verifier. */
 const ANDROID_CLIENT = 'https://home-assistant.io/android';
 const WEAR_REDIRECT = /^https:\/\/wear\.googleapis(-cn)?\.com\/3p_auth\/io\.homeassistant\.companion\.android$/;
 
-/** Which dialect a request speaks. What names no client at all is answered in Home Assistant's. */
+/**
+ * The dialect of a request. A request without a usable client_id is answered as Home Assistant
+ * does.
+ */
 export function profileFor(query: URLSearchParams): Profile {
   const client_id = query.get('client_id') ?? '';
-  // Registered names are anything but that.
+  // Ids of registered clients never look like a URL.
   if (client_id !== '' && !/^https?:/i.test(client_id)) return 'standard';
   const is_standard = STANDARD_ONLY.some((name) => query.has(name)) || (query.get('response_type') ?? 'code') !== 'code';
   return isUrlClientId(client_id) && is_standard ? 'standard' : 'home_assistant';
@@ -41,7 +47,7 @@ export function profileFor(query: URLSearchParams): Profile {
 
 function only(query: URLSearchParams, name: string): string | null {
   const values = query.getAll(name);
-  // RFC 6749 section 3.1: parameters must not be sent more than once.
+  // RFC 6749 section 3.1: parameters must not be repeated.
   if (values.length > 1) throw new AuthError('invalid_request', `${name} is there more than once`);
   return values[0] ?? null;
 }
@@ -58,8 +64,9 @@ function codeChallenge(query: URLSearchParams, client_id: string, redirect_uri: 
 }
 
 /**
- * Reads the query of the authorization endpoint. Every fault is thrown before a person is asked anything: as long as the redirect URI is
- * not known to be the client's, a fault is a page and never a redirect (RFC 6749 section 4.1.2.1).
+ * Parses the query of the authorization endpoint. Errors are thrown before any interaction; until
+ * the redirect URI is known to be the client's, an error is a page and never a redirect (RFC 6749
+ * section 4.1.2.1).
  */
 export function readAuthorizationRequest(query: URLSearchParams, public_url: string): AuthorizationRequest {
   const client_id = only(query, 'client_id');

@@ -1,4 +1,5 @@
-// What leaves the authorization endpoint in the standard profile: a code or an error, always with `iss` (RFC 9207) and the client's own `state`.
+// Authorization responses of the standard profile: a code or an error, always with `iss` (RFC 9207)
+// and the client's `state`.
 
 import { errorDescription } from './error_description.ts';
 import { AuthError, type ErrorCode } from './errors.ts';
@@ -7,7 +8,10 @@ import { asciiOnly } from './uri.ts';
 
 export type ResponseParameters = Record<string, string>;
 
-/** The errors that a client may be told by redirect (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6, RFC 8707). */
+/**
+ * Error codes that may be sent by redirect (RFC 6749 section 4.1.2.1, OpenID Connect Core section
+ * 3.1.2.6, RFC 8707).
+ */
 const TOLD: readonly ErrorCode[] = [
   'invalid_request',
   'unauthorized_client',
@@ -30,7 +34,7 @@ export function codeResponse({ state }: Pick<ResponseTarget, 'state'>, issuer: s
   return { code, ...(state !== null && { state }), iss: issuer };
 }
 
-/** The refusal as the client is told it; what it has no word for is a `server_error`. */
+/** The error response to a client; errors without an OAuth code become `server_error`. */
 export function errorResponse({ state }: Pick<ResponseTarget, 'state'>, issuer: string, error: unknown): ResponseParameters {
   const told =
     error instanceof AuthError ? { code: wordFor(error), description: error.description } : { code: 'server_error', description: '' };
@@ -44,7 +48,10 @@ function wordFor({ code, status }: AuthError): string {
   return status >= 500 ? 'server_error' : 'access_denied';
 }
 
-/** The redirect URI with the answer in its query or its fragment; its own query stays (RFC 6749 section 3.1.2). */
+/**
+ * The redirect URI with the response in its query or fragment; its own query is kept (RFC 6749
+ * section 3.1.2).
+ */
 export function responseUrl({ redirect_uri, response_mode }: ResponseTarget, parameters: ResponseParameters): string {
   const answer = new URLSearchParams(parameters).toString();
   const target = asciiOnly(redirect_uri);

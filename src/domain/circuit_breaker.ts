@@ -1,25 +1,27 @@
-// Calls to something outside that may be down: only so many at a time, and none for a while after it failed too often in a row.
-// Whoever waits for it is then told at once, and it is not flooded the moment it comes back.
+// A circuit breaker for external calls: limits concurrency, and stops calling for a while after
+// repeated failures. Callers then fail at once, and a recovering server is not flooded.
 import { addSeconds, type Clock } from './clock.ts';
 import { AuthError } from './errors.ts';
 
 export interface CircuitBreakerOptions {
   clock: Clock;
-  /** Failures in a row after which it is left alone. */
+  /** Consecutive failures after which the circuit opens. */
   failures: number;
-  /** Seconds until one call tries whether it is back; the others wait for the outcome of that. */
+  /** Seconds until one trial call is made; other calls wait for its outcome. */
   pause: number;
-  /** Most calls at a time. */
+  /** Maximum concurrent calls. */
   calls: number;
 }
 
-/** Runs the call, or throws `unavailable` without running it. A call that throws has failed. */
+/**
+ * Runs the call, or throws `unavailable` without running it. A call that throws counts as failed.
+ */
 export type CircuitBreaker = <T>(call: () => Promise<T>) => Promise<T>;
 
 export function createCircuitBreaker({ clock, failures, pause, calls }: CircuitBreakerOptions): CircuitBreaker {
   let running = 0;
   let failed = 0;
-  /** When one may try again; null while all is well. */
+  /** When the next trial is allowed; null while the circuit is closed. */
   let retry_at: Date | null = null;
 
   function admit(): void {
@@ -27,7 +29,7 @@ export function createCircuitBreaker({ clock, failures, pause, calls }: CircuitB
     if (retry_at === null) return;
     const now = clock();
     if (now < retry_at) throw unavailable(`not tried: it failed ${failed} times in a row`, (retry_at.getTime() - now.getTime()) / 1000);
-    // This call is the trial; the next may come when it has had its time.
+    // This call is the trial; another may follow once it has had its time.
     retry_at = addSeconds(now, pause);
   }
 

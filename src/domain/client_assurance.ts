@@ -1,5 +1,5 @@
-// Who answers for a client's identity: the operator, the client's own host, or nobody.
-// Asked before a code is issued without a page, and before a browser is redirected without one.
+// Who vouches for a client's identity: the operator, the client's own host, or nobody. Consulted
+// before a code is issued, or a browser redirected, without showing a page.
 import { type Client, isConfidential } from './client.ts';
 import { redirectUriMatches } from './redirect_uri.ts';
 import { hostFromAuthority, isLoopbackHost } from './registered_redirect_uri.ts';
@@ -7,14 +7,14 @@ import { parseUri } from './uri.ts';
 
 type Named = Pick<Client, 'client_id' | 'kind' | 'trusted' | 'token_endpoint_auth_method'>;
 
-/** Whether the operator registered the client. Nobody checked what the others say of themselves. */
+/** Whether the operator registered the client; what other clients claim is unverified. */
 export function isOperatorRegistered({ kind }: Pick<Client, 'kind'>): boolean {
   return kind === 'registered';
 }
 
 /**
- * Whether the operator lets the client have codes without asking the person. A URL client's answer must then
- * go to its own origin, or be one of the companion apps' redirect URIs.
+ * Whether the operator lets the client receive codes without consent. A URL client's redirect URI
+ * must have its own origin, or be one of the companion apps' URIs.
  */
 export function isTrustedClient(client: Named, redirect_uri: string): boolean {
   if (!client.trusted) return false;
@@ -22,8 +22,9 @@ export function isTrustedClient(client: Named, redirect_uri: string): boolean {
 }
 
 /**
- * Whether an earlier consent may stand in for a page: only where another program cannot pass itself off as the
- * client. A public client with a custom scheme or a loopback address cannot be told apart (RFC 8252 section 8.6).
+ * Whether an earlier consent may replace a page: only if no other program can impersonate the
+ * client. Public clients with a custom scheme or a loopback address can be impersonated (RFC 8252
+ * section 8.6).
  */
 export function hasAssuredIdentity(client: Named, redirect_uri: string): boolean {
   if (!isOperatorRegistered(client)) return false;

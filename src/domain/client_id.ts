@@ -1,25 +1,28 @@
-// A client that is named by a URL and registered nowhere: which strings are such names (HA contract 4.1), and what a page may show of them.
+// Clients identified by a URL without registration: which strings are valid (HA contract 4.1), and
+// what a page may show of them.
 
 import { memoize } from './memoize.ts';
 import { addressText, isLocalAddress, parseAddress, peerAddress } from './network.ts';
 import { asciiAuthority, parseUri } from './uri.ts';
 
-/** A URL client's name in canonical parts. The name itself is compared byte for byte; this is for its rules. */
+/** A URL client's id in canonical parts. Ids themselves are compared byte for byte. */
 export interface ClientId {
   readonly scheme: 'http' | 'https';
-  /** Host and port as one, in lower case; default ports are kept as written. */
+  /** Host and port in lower case; default ports are kept as written. */
   readonly authority: string;
   /** Without brackets and port. */
   readonly host: string;
   readonly path: string;
-  /** Whether the host is an IP literal outside the local networks: no client's name, unless it is this server's own. */
+  /**
+   * Whether the host is an IP address outside the local networks: valid only as this server's own.
+   */
   readonly has_public_address: boolean;
 }
 
-/** Longest client_id that is looked at; it has to fit a database index. */
+/** The maximum length of a client_id; it must fit a database index. */
 const MAX_CLIENT_ID_LENGTH = 2048;
 
-/** Reads a client_id as a URL client's name, or answers null if it is none. */
+/** Parses the id of a URL client; null if it is not one. */
 export const parseClientId = memoize((text): ClientId | null => {
   const uri = text.length <= MAX_CLIENT_ID_LENGTH ? parseUri(text) : null;
   if (!uri || (uri.scheme !== 'http' && uri.scheme !== 'https') || uri.fragment) return null;
@@ -31,12 +34,15 @@ export const parseClientId = memoize((text): ClientId | null => {
   return { scheme: uri.scheme, authority, host, path, has_public_address };
 });
 
-/** Whether the text has the form of a URL client's name. */
+/** Whether the text has the form of a URL client's id. */
 export function isUrlClientId(text: string): boolean {
   return parseClientId(text) !== null;
 }
 
-/** Whether the text may name a URL client here: an IP literal must be local, or the host of `public_url` at any port. */
+/**
+ * Whether the text is accepted as a URL client: an IP address must be local, or the host of
+ * `public_url` at any port.
+ */
 export function isAcceptedClientId(text: string, public_url: string): boolean {
   const client = parseClientId(text);
   return client !== null && (!client.has_public_address || isSameAddress(client.host, parseClientId(public_url)?.host ?? ''));
@@ -47,7 +53,10 @@ function isSameAddress(one: string, other: string): boolean {
   return a !== null && b !== null && addressText(a) === addressText(b);
 }
 
-/** The host and port of a URL client as a page shows them: look-alike letters as `xn--…`. Null for a client of another kind. */
+/**
+ * The host and port of a URL client as a page shows them: look-alike letters as `xn--…`. Null for a
+ * client of another kind.
+ */
 export function displayHost(client_id: string): string | null {
   const parsed = parseClientId(client_id);
   return parsed && asciiAuthority(parsed.authority);

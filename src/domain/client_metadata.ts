@@ -1,5 +1,6 @@
-// What describes a client (RFC 7591 section 2), wherever it comes from: the configuration, the API, the client itself. First the shape of each field,
-// then the rules between them. Sources differ in what they may say, never in what it means.
+// Client metadata (RFC 7591 section 2), whether from the configuration, the API or the client
+// itself: first the shape of each field, then the rules between fields. Sources differ in which
+// fields they may set, never in meaning.
 import { z } from 'zod';
 import { CLIENT_PROFILES, type Client, RESPONSE_MODES } from './client.ts';
 import { FAPI2_DEFAULTS, fapi2Faults } from './fapi2.ts';
@@ -11,7 +12,7 @@ import { parseUri } from './uri.ts';
 const uri = z.string().min(1).max(2048);
 const uris = z.array(uri).max(50);
 
-/** What a page links to; never a scheme that runs script. */
+/** A URL that a page links to; never a scheme that runs script. */
 const webUri = uri.refine((text) => {
   const { scheme, authority = '' } = parseUri(text) ?? {};
   return scheme !== undefined && /^https?$/.test(scheme) && hostFromAuthority(authority) !== null;
@@ -24,7 +25,7 @@ const name = z
   .max(256)
   .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must be one line of text');
 
-/** A text with blanks as on the wire, or a list. */
+/** A space-separated string or a list. */
 const scope = z.union([z.string(), z.array(z.string()).max(100)]).transform((value, context) => {
   const scopes = typeof value === 'string' ? parseScope(value) : value.every(isScope) ? [...new Set(value)] : null;
   if (scopes && scopes.length <= 100) return scopes;
@@ -32,13 +33,13 @@ const scope = z.union([z.string(), z.array(z.string()).max(100)]).transform((val
   return z.NEVER;
 });
 
-/** The name of a client that is registered. It is never a URL: those name clients that nobody registered. */
+/** The id of a registered client; never a URL, since URLs identify unregistered clients. */
 export const registeredId = z
   .string()
   .regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u, 'must be 1 to 256 characters on one line')
   .refine((text) => text.trim() === text && !/^https?:/i.test(text), 'must not be a URL, nor begin or end with a blank');
 
-/** The fields of RFC 7591 and its kin that we know; a client may say them of itself. */
+/** Fields of RFC 7591 and related specifications; a client may set them for itself. */
 export const clientFields = {
   client_name: name.nullable(),
   client_uri: webUri.nullable(),
@@ -59,7 +60,10 @@ export const clientFields = {
   backchannel_logout_uri: uri.nullable(),
 };
 
-/** The same as a client says them of itself: a way to be answered that we do not know is nothing to refuse it for (RFC 7591 section 2). */
+/**
+ * The same fields as a client declares them; unknown response modes and similar values are ignored,
+ * not refused (RFC 7591 section 2).
+ */
 export const selfDeclaredFields = {
   ...clientFields,
   response_modes: z
@@ -69,7 +73,7 @@ export const selfDeclaredFields = {
     .refine((modes) => modes.length > 0, 'has none that may be had'),
 };
 
-/** Those that the operator alone says of a client; lifetimes are seconds. */
+/** Fields that only the operator sets; lifetimes are in seconds. */
 export const operatorFields = {
   resources: uris,
   trusted: z.boolean(),
@@ -79,7 +83,7 @@ export const operatorFields = {
 
 export type ClientFields = Omit<Client, 'client_id' | 'kind'>;
 
-/** What a client is of which nothing else was said. */
+/** The defaults of a client. */
 export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_method'> = {
   client_name: null,
   client_uri: null,
@@ -105,25 +109,25 @@ export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_
   refresh_token_lifetime: null,
 };
 
-/** What this server lets clients be. */
+/** The server's limits on clients. */
 export interface ClientRules {
-  /** Redirects in the clear to hosts beside this machine. */
+  /** Allows unencrypted redirects to hosts other than loopback. */
   allow_http_redirect_uris: boolean;
-  /** Whether what we would fetch or call may lie inside. */
+  /** Whether URLs that the server fetches or calls may have internal addresses. */
   allow_private_addresses: boolean;
-  /** Undefined: whatever is named. */
+  /** Undefined: any. */
   grant_types?: readonly string[] | undefined;
   scopes?: readonly string[] | undefined;
 }
 
 export interface ClientMetadataIssue {
-  /** RFC 7591 section 3.2.2: what is wrong is a redirect URI, or anything else. */
+  /** RFC 7591 section 3.2.2 distinguishes redirect URIs from other errors. */
   code: 'unfit_redirect_uri' | 'invalid_client_metadata';
   path: (string | number)[];
   message: string;
 }
 
-/** Everything that is wrong with a client; each alone has the right shape. */
+/** All errors between the fields of a client, each of which has a valid shape. */
 export function clientMetadataIssues(client: ClientFields, rules: ClientRules): ClientMetadataIssue[] {
   return [
     ...redirectComplaints(client, rules),
@@ -177,7 +181,7 @@ function keyComplaints({ token_endpoint_auth_method, jwks, jwks_uri }: ClientFie
 const MAX_KEYS = 20;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
-/** RFC 7517: keys of which everybody may know everything. */
+/** RFC 7517: only public keys. */
 export function isPublicJwks(jwks: unknown): jwks is { keys: Record<string, unknown>[] } {
   const keys = typeof jwks === 'object' && jwks !== null && 'keys' in jwks ? jwks.keys : null;
   return Array.isArray(keys) && keys.length <= MAX_KEYS && keys.every(isPublicKey);
@@ -199,7 +203,10 @@ function addressComplaints(client: ClientFields, { allow_private_addresses }: Cl
   });
 }
 
-/** Whether we may ask a server there as far as its URL tells; the address behind a name is judged when it is connected to. */
+/**
+ * Whether the server may request this URL, as far as the URL shows; resolved addresses are checked
+ * on connection.
+ */
 export function isFetchable(text: string, allow_private_addresses: boolean): boolean {
   const { scheme, authority = '', fragment } = parseUri(text) ?? {};
   const host = hostFromAuthority(authority);
@@ -214,7 +221,7 @@ function complainIf(is_wrong: boolean, field: string, message: string, index?: n
   return [{ code: 'invalid_client_metadata', path: index === undefined ? [field] : [field, index], message }];
 }
 
-/** What is not said is as it is by default; what is said to be nothing is not said. */
+/** Applies the defaults to omitted fields; null counts as omitted. */
 export function withClientDefaults(
   given: { [Field in keyof ClientFields]?: ClientFields[Field] | undefined },
   defaults: Pick<ClientFields, 'scope' | 'token_endpoint_auth_method'>,

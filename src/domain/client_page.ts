@@ -1,9 +1,13 @@
-// What a URL client's page publishes: `<link rel="redirect_uri" href="…">` (HA contract 4.3). Fetching the page, and how much of it, is the caller's part.
+// Reads `<link rel="redirect_uri" href="…">` from a URL client's page (HA contract 4.3). The caller
+// fetches the page and limits its size.
 import { Parser } from 'htmlparser2';
 import { isForbiddenRedirectUri } from './redirect_uri.ts';
 import { resolveUri } from './uri.ts';
 
-/** The redirect URIs that the page names, resolved against the client_id, in their order; a tag without href or with an empty one is skipped. */
+/**
+ * The page's redirect URIs in document order, resolved against the client_id; tags without href are
+ * skipped.
+ */
 export function publishedRedirectUris(html: string, client_id: string): string[] {
   const found: string[] = [];
   let templates = 0;
@@ -14,7 +18,7 @@ export function publishedRedirectUris(html: string, client_id: string): string[]
       found.push(resolveUri(client_id, attributes.href));
     },
     onclosetag(name, implied) {
-      // A template that another element's end closes only for this parser is still open for a browser.
+      // A template that this parser closes implicitly is still open for a browser.
       if (name === 'template' && !implied) templates -= 1;
     },
   });

@@ -1,31 +1,36 @@
-// The rule that decides whether an authorization code, or any token sent through the browser, may be issued.
-// Everything that issues one takes a CodeRelease, which only this file can make.
+// Decides whether an authorization code, or any token sent through the browser, may be issued.
+// Issuing one takes a CodeRelease, which only this file can create.
 import type { Client } from './client.ts';
 import { hasAssuredIdentity, isTrustedClient } from './client_assurance.ts';
 
-/** What the person did for this request, in this browser. */
+/** What the person did for this request in this browser. */
 export type UserAction =
-  /** Filled in a form of the login page, which named the app: a password, a second factor, a passkey, a user chosen from a list. */
+  /**
+   * Submitted a form of the login page, which names the app: password, second factor, passkey or
+   * choice of a user.
+   */
   | 'login_form'
-  /** Pressed the button of the consent or device page, which names the app and where it sends them. */
+  /**
+   * Pressed the button of the consent or device page, which names the app and its redirect host.
+   */
   | 'consent'
-  /** Nothing: returned from another provider, was logged in by network address, or had a session. */
+  /** Nothing: came from another provider, a trusted network or an existing session. */
   | 'none';
 
-/** An app that the browser is sent to. */
+/** A request of an app that the browser is redirected to. */
 export interface AppRequest {
   receiver: 'app';
   act: UserAction;
   client: Client;
   /** Null: a device, which polls for its tokens. */
   redirect_uri: string | null;
-  /** Whether an earlier consent of this person covers this request. */
+  /** Whether an earlier consent covers this request. */
   agreed_before: boolean;
 }
 
 /**
- * `json_caller`: the caller of Home Assistant's JSON login or onboarding, which is the page itself. `own_page`: a
- * page of ours that redeems the code in the same request.
+ * `json_caller`: the caller of Home Assistant's JSON login or onboarding. `own_page`: one of our
+ * pages, which redeems the code in the same request.
  */
 export interface CallerRequest {
   receiver: 'json_caller' | 'own_page';
@@ -33,15 +38,15 @@ export interface CallerRequest {
 
 declare const released: unique symbol;
 
-/** Permission to issue one code, and why it was given. */
+/** Permission to issue one code, and the reason. */
 export interface CodeRelease {
   readonly basis: Exclude<UserAction, 'none'> | 'trusted_client' | 'earlier_consent' | 'json_caller' | 'own_page';
   readonly [released]: true;
 }
 
 /**
- * Decides whether the code may be issued; null: a page of ours must first name the app and where it sends the
- * person, and be answered.
+ * Decides whether the code may be issued; null: the person must first confirm on a page that names
+ * the app and its redirect host.
  */
 export function releaseCode(request: CallerRequest): CodeRelease;
 export function releaseCode(request: AppRequest | CallerRequest): CodeRelease | null;

@@ -1,4 +1,4 @@
-// Passwords that attackers try first, of eight characters or more: the head of every leaked list, and what people call this very thing.
+// The most common leaked passwords of eight characters or more, and names of this product.
 export const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
   `12345678 123456789 1234567890 12345678910 123123123 11111111 111111111 1111111111 00000000 000000000 0000000000 22222222 55555555 66666666
   77777777 88888888 99999999 87654321 987654321 0987654321 9876543210 12341234 123454321 11223344 1122334455 112233445566 12344321 147258369

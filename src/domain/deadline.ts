@@ -1,10 +1,10 @@
-// A time limit beside another reason to stop. AbortSignal.any() is no such thing on Node 20: nothing but the signal it makes holds on to a timeout
-// among its sources, and not even that, so the first garbage collection takes the time limit away.
+// A time limit combined with another abort signal. AbortSignal.any() is unreliable on Node 20: its
+// timeouts can be garbage-collected before they fire.
 
-/** Aborts after so many milliseconds, or as soon as `signal` does. */
+/** Aborts after `ms` milliseconds, or when `signal` does. */
 export function deadline(ms: number, signal?: AbortSignal): AbortSignal {
   const controller = new AbortController();
-  // With a listener of its own a timeout stays until it has fired.
+  // A listener keeps the timeout alive until it fires.
   const timeout = AbortSignal.timeout(ms);
   const stop = () => controller.abort(signal?.reason);
   if (signal?.aborted) stop();

@@ -1,8 +1,11 @@
-// Texts of refusals as clients may be told them.
+// Error texts in the form that clients may receive.
 
 import type { z } from 'zod';
 
-/** In the alphabet of RFC 6749 section 5.2 (%x20-21 / %x23-5B / %x5D-7E): quotes become single ones, whatever else is foreign a question mark. */
+/**
+ * Restricts a text to RFC 6749 section 5.2's alphabet: double quotes become single ones, other
+ * characters question marks.
+ */
 export function errorDescription(text: string): string {
   return text.replaceAll('"', "'").replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 }
@@ -18,7 +21,10 @@ const KINDS: Readonly<Record<string, string>> = {
   never: 'left out',
 };
 
-/** What is wrong with a value in a client's own metadata. A schema's own wording goes first; hand it to `safeParse` as `error`. */
+/**
+ * Messages for invalid metadata, passed to `safeParse` as `error`; a schema's own message takes
+ * precedence.
+ */
 export const metadataWording: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'custom') return undefined;
   if (issue.input === undefined) return 'is required';

@@ -1,6 +1,7 @@
-// The one error of Latchkey and the table that gives each code its status. Parts throw it; only http/errors.ts and the CLI answer it.
+// The one error class, and the HTTP status of each error code. Turned into responses by
+// http/server/errors.ts and the CLI.
 
-/** Every refusal's code and the HTTP status that goes with it. */
+/** Every error code with its HTTP status. */
 const ERROR_STATUS = {
   // RFC 6749 sections 4.1.2.1 and 5.2
   invalid_request: 400,
@@ -19,7 +20,8 @@ const ERROR_STATUS = {
   unfit_redirect_uri: 400,
   invalid_client_metadata: 400,
   access_denied: 403,
-  // RFC 8707 section 2, RFC 9449 sections 5, 8 and 9 (the second nonce is `use_dpop_nonce` on the wire), RFC 6750 section 3.1
+  // RFC 8707 section 2, RFC 9449 sections 5, 8 and 9 (the second nonce is `use_dpop_nonce` on the
+  // wire), RFC 6750 section 3.1
   invalid_target: 400,
   invalid_dpop_proof: 400,
   use_dpop_nonce: 400,
@@ -46,7 +48,7 @@ const ERROR_STATUS = {
   flow_in_progress: 409,
   ip_address_changed: 400,
   invalid_input: 400,
-  // Judged after the login in the JSON dialect, before anyone types a password on the page.
+  // Checked after the login in the JSON dialect, and before any password is entered on the page.
   invalid_redirect_uri: 403,
   refused_redirect_uri: 400,
   client_document_missing: 400,
@@ -88,7 +90,7 @@ const ERROR_STATUS = {
   insufficient_user_authentication: 401,
   mfa_required: 409,
   managed_by_config: 409,
-  // The way in
+  // Access
   forbidden: 403,
   banned: 403,
   invalid_forwarded_header: 400,
@@ -104,16 +106,17 @@ const ERROR_STATUS = {
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
 export interface AuthErrorOptions {
-  /** What only the log and the audit event may know. */
+  /** For the log and the audit event only. */
   detail?: string;
-  /** Seconds after which trying again makes sense; becomes `Retry-After`. */
+  /** Seconds until a retry makes sense; sent as `Retry-After`. */
   retry_after?: number;
   cause?: unknown;
 }
 
 /**
- * A refusal. `code` is for machines, `description` for the client, `detail` for the log and the audit event.
- * Anything else that is thrown is an unforeseen `server_error`, and its text reaches nobody but the log.
+ * An expected refusal: `code` for programs, `description` for the client, `detail` for the log and
+ * the audit event. Anything else that is thrown becomes `server_error`, and its text appears only
+ * in the log.
  */
 export class AuthError extends Error {
   readonly code: ErrorCode;

@@ -1,12 +1,13 @@
-// The `state` of a login that leads elsewhere: it says which flow the person comes back to, and nobody can make one up.
+// The unguessable `state` of an external login step, which identifies the flow that the person
+// returns to.
 import { randomToken } from './secret.ts';
 
-/** A new one for a flow: its id and a random part. */
+/** A new state: the flow's id and a random part. */
 export function newExternalState(flow_id: string): string {
   return `${flow_id}.${randomToken('lk_es_')}`;
 }
 
-/** The flow that it says it is of. */
+/** The flow id in a state, unverified. */
 export function flowIdFromState(state: string): string {
   return state.split('.', 1)[0] ?? '';
 }

@@ -1,11 +1,11 @@
-// The FAPI 2.0 Security Profile (section 5.3.2) as demands on a client's fields. How its requests are judged is where they are read: assertion
-// audience and algorithms in oauth/client_assertion.ts and tokens/dpop.ts. PKCE with S256 is demanded of every client.
+// The requirements of the FAPI 2.0 Security Profile (section 5.3.2) on a client's fields. Requests
+// are checked in oauth/client_assertion.ts and tokens/dpop.ts; S256 is required of every client.
 
 import type { Client } from './client.ts';
 
 type ClientFields = Omit<Client, 'client_id' | 'kind'>;
 
-/** What a client of the profile is unless it says otherwise; a client that says otherwise is refused by `fapi2Faults`. */
+/** Defaults of a client with the profile. */
 export const FAPI2_DEFAULTS = {
   token_endpoint_auth_method: 'private_key_jwt',
   require_pushed_authorization_requests: true,
@@ -13,7 +13,10 @@ export const FAPI2_DEFAULTS = {
   id_token_signed_response_alg: 'ES256',
 } as const satisfies Partial<ClientFields>;
 
-/** The fields of a client that the profile does not allow, each with what it demands; none for a client without the profile. */
+/**
+ * The fields that violate the profile, each with the requirement; empty for a client without the
+ * profile.
+ */
 export function fapi2Faults(client: ClientFields): [field: keyof ClientFields, message: string][] {
   if (client.profile !== 'fapi2') return [];
   const faults: [keyof ClientFields, string, boolean][] = [

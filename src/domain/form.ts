@@ -1,23 +1,24 @@
-// A form as a login step shows it, in the encoding of voluptuous_serialize that Home Assistant's front-end reads.
+// Forms of login steps, in the encoding of voluptuous_serialize that Home Assistant's front-end
+// reads.
 
 /**
- * What is typed into a text field, for keyboards and password managers. It is not part of the encoding: `wireFields`
- * leaves it out.
+ * The kind of text, for on-screen keyboards and password managers. Not part of Home Assistant's
+ * encoding.
  */
 type FieldKind = 'digits';
 
-/** One field of a form; the order of fields is the order on the page. */
+/** A form field; fields are shown in order. */
 export type FormField =
   | { type: 'string'; name: string; required?: boolean; optional?: boolean; kind?: FieldKind }
   | { type: 'select'; name: string; options: [value: string, label: string][]; required?: boolean; optional?: boolean };
 
-/** What a person sent for a step, before anything is known about it. */
+/** Unvalidated input to a form. */
 export type FormInput = Readonly<Record<string, unknown>>;
 
-/** The values of a form's fields, all known to fit. */
+/** Validated values of a form. */
 export type FormValues = Readonly<Record<string, string>>;
 
-/** The fields as Home Assistant's front-end reads them. */
+/** The fields in Home Assistant's encoding. */
 export function homeAssistantFields(fields: readonly FormField[]): FormField[] {
   return fields.map((field) => {
     if (field.type !== 'string') return field;
@@ -26,12 +27,12 @@ export function homeAssistantFields(fields: readonly FormField[]): FormField[] {
   });
 }
 
-/** The longest value a field may carry; a longer one does not fit the form. */
+/** The maximum length of a value. */
 const MAX_FIELD_LENGTH = 4096;
 
 /**
- * Fits input to a form: every required field there, each a string (for a select: one of its options), and nothing else.
- * Answers null when it does not fit (HA contract 3.6, step 5).
+ * Validates input: all required fields are present, each a string (for a select, one of its
+ * options), and there is nothing else. Null if it does not fit (HA contract 3.6, step 5).
  */
 export function parseFormInput(fields: readonly FormField[], input: FormInput): FormValues | null {
   const values: Record<string, string> = {};

@@ -1,26 +1,26 @@
-// What it takes to be let through to a protected host: the first rule that fits decides, and where none does, nobody is.
+// Access rules of protected hosts: the first matching rule decides; without one, access is denied.
 import { foldPath, pathNormalizations } from './path_normalizations.ts';
 
 export interface ForwardAuthRule {
-  /** In lower case, with its port where that is not the usual one. */
+  /** In lower case, with the port unless it is the default. */
   host: string;
-  /** It speaks of these paths and what is below them; absent: of all. */
+  /** The rule applies to these paths and everything below; absent: all paths. */
   paths?: readonly string[] | undefined;
-  /** Members of any of these may in; absent: everybody who is logged in. */
+  /** Groups with access; absent: everybody who is logged in. */
   groups?: readonly string[] | undefined;
-  /** Of its paths, those that everybody may see. */
+  /** Paths of the rule that are public. */
   public_paths?: readonly string[] | undefined;
-  /** CORS preflights pass without a login: browsers send no cookie with them. */
+  /** Lets CORS preflights pass without a login: browsers send no cookie with them. */
   allow_preflight?: boolean | undefined;
 }
 
-/** The rules in each form in which paths are compared with them. */
+/** The rules in each normalization of paths. */
 export interface CompiledRules {
   written: readonly ForwardAuthRule[];
   folded: readonly ForwardAuthRule[];
 }
 
-/** Compiled once, at start. */
+/** Compiles the rules once, at start. */
 export function compileRules(rules: readonly ForwardAuthRule[]): CompiledRules {
   const folded = rules.map((rule) => ({
     ...rule,
@@ -30,19 +30,19 @@ export function compileRules(rules: readonly ForwardAuthRule[]): CompiledRules {
   return { written: rules, folded };
 }
 
-/** What a request demands of whoever sends it. */
+/** The access requirement of a request. */
 export interface AccessRequirement {
-  /** Nobody needs to be logged in. */
+  /** No login is required. */
   is_public: boolean;
-  /** Nor for a CORS preflight. */
+  /** No login is required for a CORS preflight. */
   allows_preflight: boolean;
-  /** Of each of these lists, membership in one group. */
+  /** Membership in one group of each list. */
   groups: readonly (readonly string[])[];
 }
 
 /**
- * What the rules demand for a path on a host, whichever way the path is read, with case and without; null: no rule lets anybody through.
- * Each reading adds to the demand, none takes away from it.
+ * The requirement for a path on a host, over all readings of the path, case-sensitive and not;
+ * null: no rule grants access. Each reading can only add requirements.
  */
 export function requirementFor({ written, folded }: CompiledRules, host: string, uri: string): AccessRequirement | null {
   const readings = pathNormalizations(uri);
@@ -54,7 +54,7 @@ export function requirementFor({ written, folded }: CompiledRules, host: string,
 
 type Collected = Omit<AccessRequirement, 'groups'> & { groups: Set<readonly string[]> };
 
-/** False where no rule is about the path. */
+/** False if no rule matches the path. */
 function addDemand(demand: Collected, rules: readonly ForwardAuthRule[], host: string, path: string): boolean {
   const rule = rules.find((candidate) => candidate.host === host && (!candidate.paths || isBelow(path, candidate.paths)));
   if (!rule) return false;
@@ -65,15 +65,15 @@ function addDemand(demand: Collected, rules: readonly ForwardAuthRule[], host: s
   return true;
 }
 
-/** What is below this path of a protected host is ours: its proxy sends it here. */
+/** The path on a protected host that its proxy routes to this server. */
 const OWN_PATH = ['/.latchkey'];
 
-/** Whether every reading of the path is below our own. */
+/** Whether every reading of the path is below our own path. */
 export function isOwnPath(uri: string): boolean {
   return pathNormalizations(uri)?.every((path) => isBelow(path, OWN_PATH)) === true;
 }
 
-/** Whether a member of these groups satisfies it. */
+/** Whether a member of these groups satisfies the requirement. */
 export function satisfiesRequirement(demand: AccessRequirement, group_ids: readonly string[]): boolean {
   return demand.groups.every((any_of) => any_of.some((id) => group_ids.includes(id)));
 }

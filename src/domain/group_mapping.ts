@@ -1,24 +1,24 @@
-// Which of our groups a person belongs to by what a provider says of them. Asked by login/ for new users, and at each login where groups are synced.
+// Maps a provider's groups to ours, for new users and, with `sync_groups`, at each login.
 
 import type { AuthProvider, Identity } from './auth_provider.ts';
 import { ADMIN_GROUP } from './user.ts';
 
 type Mapped = Pick<AuthProvider, 'groups' | 'normalizeGroupName'>;
 
-/** Every group that the mapping can give or take away; other memberships are nobody's business but the owner's. */
+/** All groups that the mapping manages; other memberships are changed only by people. */
 export function managedGroups({ groups = {} }: Pick<Mapped, 'groups'>): string[] {
   return unique(Object.values(groups).flat());
 }
 
-/** Our groups for the provider's groups that the person is in. Names are compared as that provider compares them. */
+/** Our groups for the person's groups at the provider, compared as that provider compares names. */
 export function mappedGroups({ groups = {}, normalizeGroupName = exactly }: Mapped, identity: Pick<Identity, 'groups'>): string[] {
   const names = new Set(identity.groups?.map(normalizeGroupName));
   return unique(Object.entries(groups).flatMap(([name, ids]) => (names.has(normalizeGroupName(name)) ? ids : [])));
 }
 
 /**
- * The groups of a new user: those that the provider names as ours or else the default ones, and what the mapping adds.
- * Only the mapping, which an operator wrote, makes an administrator.
+ * The groups of a new user: the provider's or the default ones, and those of the mapping. Only the
+ * mapping, which the operator wrote, can make an administrator.
  */
 export function newUserGroups(
   provider: Mapped & Pick<AuthProvider, 'default_groups'>,
@@ -29,7 +29,7 @@ export function newUserGroups(
   return unique([...given, ...mappedGroups(provider, identity)]);
 }
 
-/** The groups that a login will put the person into. */
+/** The groups that a login will assign. */
 export function groupsAfterLogin(
   provider: Mapped & Pick<AuthProvider, 'sync_groups' | 'default_groups'>,
   identity: Pick<Identity, 'groups' | 'group_ids'>,

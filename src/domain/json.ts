@@ -1,4 +1,4 @@
-// JSON as a type, for columns and bodies whose shape is not ours, and how a place in it is named to people.
+// JSON types, and the notation for a path in a document.
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export interface JsonObject {

@@ -1,4 +1,5 @@
-// The key of the provider that keeps passwords with us. There is one of its kind, and its type is the word Home Assistant's front-end knows.
+// The key of the local password provider, of which there is one. Its type is the name that Home
+// Assistant's front-end expects.
 import type { ProviderKey } from './auth_provider.ts';
 
 export const LOCAL_PROVIDER = { auth_provider_type: 'homeassistant', auth_provider_id: null } as const satisfies ProviderKey;

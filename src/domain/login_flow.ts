@@ -1,4 +1,4 @@
-// The conversation in which a person logs in, and the pure rule that decides what comes next.
+// Login flows and their steps.
 
 import type { Identity, ProviderKey } from './auth_provider.ts';
 import type { FormField, FormValues } from './form.ts';
@@ -6,23 +6,23 @@ import type { JsonObject } from './json.ts';
 
 export type FlowType = 'authorize' | 'link_user';
 
-/** What a page must know of its own request when the person comes back to it from elsewhere. */
+/** The page's request, needed when the person returns from another server. */
 export interface FlowPage {
   /** The query of the authorization request, without its question mark. */
   query: string;
-  /** Whether the person stays logged in. */
+  /** Whether to stay logged in. */
   keep: boolean;
 }
 
-/** A login flow as its row holds it. */
+/** A login flow as stored. */
 export interface LoginFlow extends ProviderKey {
-  /** The `flow_id` of the wire: 32 hex characters. */
+  /** The `flow_id` on the wire: 32 hex characters. */
   id: string;
   client_id: string;
   redirect_uri: string;
   flow_type: FlowType;
   remote_address: string;
-  /** SHA-256 of the pre-login cookie; null for the JSON dialect, which is bound to the address. */
+  /** SHA-256 of the pre-login cookie; null in the JSON dialect, which is bound to the address. */
   browser_hash: Buffer | null;
   code_challenge: string | null;
   step_id: string;
@@ -34,16 +34,16 @@ export interface LoginFlow extends ProviderKey {
   mfa_attempts: number;
   /** Null in the JSON dialect. */
   page: FlowPage | null;
-  /** What came back from elsewhere, for a client of the JSON dialect to go on with. */
+  /** The parameters of an external return, for a client of the JSON dialect to continue with. */
   came_back: FormValues | null;
   version: number;
   created_at: Date;
   expires_at: Date;
-  /** When a person first answered one of its forms; null: nobody has. */
+  /** When a person first submitted one of its forms; null: never. */
   typed_at: Date | null;
 }
 
-/** A step as a client sees it (HA contract section 5). Keys are there even when they say nothing. */
+/** A step as clients see it (HA contract section 5). Keys without a value are null, not absent. */
 export type FlowStep =
   | {
       type: 'form';
@@ -67,5 +67,8 @@ export type FlowStep =
       /** The authorization code. */
       result: string;
     }
-  /** The end of a page's flow that gives a session and no code; no client of the JSON dialect sees it. */
+  /**
+   * The end of a page's flow that results in a session without a code; not part of the JSON
+   * dialect.
+   */
   | { type: 'signed_in'; flow_id: string; handler: [string, string | null] };

@@ -1,11 +1,11 @@
-// A pure function of a text that has its latest answers at hand: the same few addresses and clients come again and again.
+// Memoizes a pure function of a string; the same few addresses and clients occur again and again.
 
-/** Longer texts are worked out each time: what is kept stays small. */
+/** Longer strings are computed each time, which bounds the memory. */
 const MAX_LENGTH = 1_000;
-/** Answers at hand; then all are forgotten, and the busy ones are soon back. */
+/** Maximum number of cached results; then the cache is emptied. */
 const MOST = 1_000;
 
-/** The same function. Its answers are handed out more than once, so nobody may change one. */
+/** The memoized function. Results are shared, so callers must not change them. */
 export function memoize<Answer>(ask: (text: string) => Answer): (text: string) => Answer {
   const answers = new Map<string, Answer>();
   return (text) => {

@@ -1,5 +1,6 @@
-// The contract of a second factor. A file in src/mfa_modules/ exports one MfaModuleType as `mfa_module`; its name is the `type`.
-// A module is pure: enrolment and input in, verdict and new secret out. login/ and accounts/ store what it answers, guarded against double use.
+// The contract of a second factor. A file in src/mfa_modules/ exports one MfaModuleType as
+// `mfa_module`; its name is the `type`. A module is pure: enrolments and input in, verdict and new
+// secret out. login/ and accounts/ store the result, guarded against double use.
 
 import type { z } from 'zod';
 import type { ProviderKey } from './auth_provider.ts';
@@ -7,39 +8,45 @@ import type { FormField, FormValues } from './form.ts';
 import type { JsonObject } from './json.ts';
 import type { Mailer } from './smtp_config.ts';
 
-/** Whose factor it is, as labels and messages name them. */
+/** The user, as labels and messages name them. */
 export interface MfaUser {
   id: string;
   name: string | null;
 }
 
-/** One device that a user has enrolled with a module, its secret opened. */
+/** A device that a user has enrolled, with its secret unsealed. */
 export interface Enrolment {
   id: string;
   secret: JsonObject;
 }
 
-/** What a person is asked. `state` is what the answer is judged by: kept sealed with the flow, never shown. */
+/**
+ * The prompt for a person. `state` is what the answer is checked against: sealed with the flow,
+ * never shown.
+ */
 type MfaChallenge =
   | { type: 'form'; state: JsonObject; description_placeholders?: Record<string, string> }
   | { type: 'abort'; reason: 'unknown_error'; detail: string };
 
-/** The verdict on an answer. `secret` replaces the enrolment's, so that the same answer is never accepted again. */
+/**
+ * The verdict on an answer. `secret` replaces the enrolment's, so that an answer is accepted only
+ * once.
+ */
 export type MfaVerdict =
   | { ok: true; enrolment_id: string; secret: JsonObject; amr: string[] }
-  /** `detail` is for the audit event alone. */
+  /** `detail` is for the audit event only. */
   | { ok: false; detail?: string };
 
-/** What a device is enrolled as. */
+/** A new enrolment. */
 export interface NewEnrolment {
   secret: JsonObject;
-  /** What the device calls itself, where it does; nobody else's device has the same. */
+  /** The device's own id, if it has one; unique among all enrolments. */
   device_id?: string;
-  /** What its owner calls it until they choose a name. */
+  /** The default name, until its owner chooses one. */
   name?: string;
 }
 
-/** A step of enrolling; `state` is what its answer is judged by. */
+/** A step of the enrolment; `state` is what its answer is checked against. */
 export type SetupStep =
   | {
       type: 'form';
@@ -52,80 +59,85 @@ export type SetupStep =
   | { type: 'abort'; reason: string; detail?: string }
   | { type: 'enrolled'; enrolment: NewEnrolment };
 
-/** The form that a person fills in while enrolling. */
+/** A form of the enrolment. */
 export type SetupForm = Extract<SetupStep, { type: 'form' }>;
 
 export interface MfaModule {
   id: string;
   type: string;
   name: string;
-  /** Wrong answers in one flow before it is aborted; 0: no limit. */
+  /** Wrong answers that end a flow; 0: no limit. */
   max_retries: number;
-  /** Whether a user may enrol several devices; otherwise a new one takes the place of the old. */
+  /** Whether a user may enrol several devices; otherwise a new one replaces the old. */
   several: boolean;
-  /** For the day when another factor is lost: counts for nothing on its own. */
+  /** A backup for another factor: not sufficient on its own. */
   is_backup: boolean;
-  /** A challenge is good for one answer; after a wrong one there is a new challenge. */
+  /** A challenge accepts one answer; a new one follows a wrong answer. */
   challenges_once: boolean;
-  /** Whether asking costs something outside, such as a message: limited like a wrong answer. */
+  /** Whether a challenge has an external cost, such as a message; limited like wrong answers. */
   delivers: boolean;
   /** The form of step `mfa`. */
   data_schema: FormField[];
-  /** What the person is asked, when the form is first shown. */
+  /** The challenge to show with the form. */
   challenge(request: { enrolments: readonly Enrolment[]; now: Date }): Promise<MfaChallenge>;
   verify(request: { enrolments: readonly Enrolment[]; state: JsonObject; values: FormValues; now: Date }): Promise<MfaVerdict>;
-  /** One step of enrolling. Without a `form` it begins; afterwards `values` fit the form that was shown. */
+  /**
+   * One step of the enrolment: the first without `form`, later ones with `values` that fit the form
+   * shown.
+   */
   setup(request: {
     user: MfaUser;
     enrolments: readonly Enrolment[];
     shown: { form: SetupForm; values: FormValues } | null;
     now: Date;
   }): Promise<SetupStep>;
-  /** Where the factor can also be the only one. */
+  /** Present where the factor can also be used without a password. */
   only_factor?: PasswordlessFactor;
 }
 
-/** A factor that says who somebody is and proves it twice over: by a thing they have, and by what they know or are. */
+/**
+ * A factor that identifies a person and proves two factors: possession, and knowledge or inherence.
+ */
 export interface PasswordlessFactor {
   challenge(now: Date): Promise<{ state: JsonObject; description_placeholders: Record<string, string> }>;
-  /** The device that an answer claims to come from; null for what is no answer. */
+  /** The id of the device that an answer claims to come from; null if it is not an answer. */
   deviceOf(values: FormValues): string | null;
   verify(request: { user_id: string; enrolment: Enrolment; state: JsonObject; values: FormValues; now: Date }): Promise<MfaVerdict>;
 }
 
-/** What a module may know of its surroundings. */
+/** Dependencies of a module. */
 export interface MfaModuleDeps {
   /** The issuer: scheme, host and port. */
   public_url: string;
   mail: Mailer;
 }
 
-/** The settings every module has, beside its own. */
+/** The settings that every module has besides its own. */
 export interface CommonMfaModuleConfig {
   type: string;
   id: string;
   name?: string | undefined;
 }
 
-/** One kind of second factor: what `src/mfa_modules/<type>.ts` exports as `mfa_module`. */
+/** A second factor type, exported as `mfa_module` by a file in `src/mfa_modules/`. */
 export interface MfaModuleType<Config extends CommonMfaModuleConfig = CommonMfaModuleConfig> {
   type: string;
   default_name: string;
-  /** The block's own keys, beside the common ones. */
+  /** The block's own keys, besides the common ones. */
   config: z.ZodObject;
-  /** Null where it cannot work under this address. */
+  /** Null if it cannot work under this address. */
   create(config: Config, deps: MfaModuleDeps): MfaModule | null;
 }
 
-/** The name under which a factor that is the only one logs people in, as a provider would. */
+/** The provider key of a passwordless login with this factor. */
 export function passwordlessFactorKey({ id, type }: Pick<MfaModule, 'id' | 'type'>): ProviderKey {
   return { auth_provider_type: type, auth_provider_id: id === type ? null : id };
 }
 
-/** What a module answers to a code that is not the one. */
+/** The verdict on a wrong code. */
 export const WRONG_CODE: MfaVerdict = { ok: false };
 
-/** An entered code without the blanks people put into it, full-width digits as plain ones; anything else stays and is wrong. */
+/** Removes spaces from an entered code and converts full-width digits; everything else is kept. */
 export function normalizeCode(text: string | undefined): string {
   return (text ?? '').normalize('NFKC').replace(/[\s-]/g, '');
 }

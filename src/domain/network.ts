@@ -1,15 +1,18 @@
-// IP addresses and networks as numbers: what is local, what an outbound fetch must not reach, what a failure is counted under.
-// Names, zone ids, shortened and octal forms are never addresses here; whoever gets null must refuse.
+// IP addresses and networks as numbers: which are local, which an outbound fetch must not reach,
+// and how failures are grouped. Host names, zone ids, shortened and octal forms are never
+// addresses; null means refuse.
 import { isIP } from 'node:net';
 import { memoize } from './memoize.ts';
 
-/** An IP address; `value` is its 32 or 128 bits. An IPv4-mapped IPv6 address stays IPv6 until someone calls `unmapped`. */
+/**
+ * An IP address; `value` has 32 or 128 bits. An IPv4-mapped IPv6 address is IPv6 until `unmapIpv4`.
+ */
 export interface IpAddress {
   readonly family: 4 | 6;
   readonly value: bigint;
 }
 
-/** All addresses that share the first `prefix` bits with `address`; the other bits of `address` are zero. */
+/** All addresses that share the first `prefix` bits with `address`, whose other bits are zero. */
 export interface IpNetwork {
   readonly address: IpAddress;
   readonly prefix: number;
@@ -17,7 +20,7 @@ export interface IpNetwork {
 
 const MAPPED = 0xffffn;
 
-/** Reads one IPv4 or IPv6 address in its textual form, or answers null. Zone ids (`fe80::1%eth0`) are refused. */
+/** Parses an IPv4 or IPv6 address; null if it is not one. Zone ids (`fe80::1%eth0`) are refused. */
 export function parseAddress(text: string): IpAddress | null {
   if (text.includes('%')) return null;
   const family = isIP(text);
@@ -26,13 +29,19 @@ export function parseAddress(text: string): IpAddress | null {
   return null;
 }
 
-/** The peer of a socket as one address: without the zone that Node adds to link-local peers, and IPv4 where it is IPv4-mapped. */
+/**
+ * The address of a socket's peer: without the zone of link-local peers, and IPv4 where it is
+ * IPv4-mapped.
+ */
 export function peerAddress(text: string): IpAddress | null {
   const address = parseAddress(text.replace(/%.*$/s, ''));
   return address && unmapIpv4(address);
 }
 
-/** The canonical text (RFC 5952): lower case, longest run of zeros shortened, IPv4-mapped with a dotted tail. */
+/**
+ * The canonical text (RFC 5952): lower case, the longest run of zeros shortened, IPv4-mapped with a
+ * dotted tail.
+ */
 export function addressText({ family, value }: IpAddress): string {
   if (family === 4) return ipv4Text(value);
   if (value >> 32n === MAPPED) return `::ffff:${ipv4Text(value & 0xffffffffn)}`;
@@ -42,7 +51,10 @@ export function addressText({ family, value }: IpAddress): string {
   return `${groups.slice(0, zeros.start).join(':')}::${groups.slice(zeros.start + zeros.length).join(':')}`;
 }
 
-/** Reads `address/prefix` or a bare address (then exactly that one). Host bits must be zero; IPv4-mapped networks are refused. */
+/**
+ * Parses `address/prefix` or a single address. Host bits must be zero; IPv4-mapped networks are
+ * refused.
+ */
 export function parseNetwork(text: string): IpNetwork | null {
   const [, addressPart = '', prefixPart] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = parseAddress(addressPart);
@@ -54,19 +66,22 @@ export function parseNetwork(text: string): IpNetwork | null {
   return (address.value >> hostBits) << hostBits === address.value ? { address, prefix } : null;
 }
 
-/** The canonical text of a network; always with its prefix. */
+/** The canonical text of a network, always with its prefix. */
 export function networkText(network: IpNetwork): string {
   return `${addressText(network.address)}/${network.prefix}`;
 }
 
-/** Whether the address lies in the network. As in Home Assistant, `::ffff:192.168.0.1` is not in `192.168.0.0/16`. */
+/**
+ * Whether the network contains the address. As in Home Assistant, `::ffff:192.168.0.1` is not in
+ * `192.168.0.0/16`.
+ */
 export function networkContains(network: IpNetwork, address: IpAddress): boolean {
   if (network.address.family !== address.family) return false;
   const hostBits = BigInt(bitsOf(address) - network.prefix);
   return network.address.value >> hostBits === address.value >> hostBits;
 }
 
-/** The IPv4 form of an IPv4-mapped IPv6 address; any other address as it is. */
+/** The IPv4 form of an IPv4-mapped IPv6 address; other addresses unchanged. */
 export function unmapIpv4(address: IpAddress): IpAddress {
   return isMapped(address) ? { family: 4, value: address.value & 0xffffffffn } : address;
 }
@@ -75,13 +90,15 @@ const LOOPBACK = networks('127.0.0.0/8', '::1');
 const PRIVATE = networks('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7');
 const LINK_LOCAL = networks('169.254.0.0/16', 'fe80::/10');
 
-/** Whether the address is this machine's own: 127/8, ::1 and ::ffff:127/104. */
+/** Whether the address is loopback: 127/8, ::1 or ::ffff:127/104. */
 export function isLoopback(address: string): boolean {
   const parsed = parseAddress(address);
   return parsed !== null && within(LOOPBACK, unmapIpv4(parsed));
 }
 
-/** Home Assistant's "local": loopback or private, also IPv4-mapped, or link-local. 100.64/10 is not, nor is what is no address. */
+/**
+ * Home Assistant's "local": loopback, private (also IPv4-mapped) or link-local. 100.64/10 is not.
+ */
 export const isLocalAddress = memoize((address): boolean => {
   const parsed = parseAddress(address);
   if (!parsed) return false;
@@ -89,7 +106,8 @@ export const isLocalAddress = memoize((address): boolean => {
   return within(LOOPBACK, plain) || within(PRIVATE, plain) || within(LINK_LOCAL, parsed);
 });
 
-// IANA's special-purpose registry (RFC 6890) and multicast; of IPv6 only global unicast is ordinary, with these holes in it.
+// IANA's special-purpose registry (RFC 6890) and multicast. In IPv6 only global unicast is public,
+// with these exceptions.
 const SPECIAL_IPV4 = networks(
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24'],
   ...['192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
@@ -98,7 +116,10 @@ const GLOBAL_UNICAST = networks('2000::/3');
 const SPECIAL_IPV6 = networks('2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20');
 const NAT64 = networks('64:ff9b::/96');
 
-/** Whether an outbound fetch must not reach the address: everything that is not ordinary public unicast, also behind IPv4-mapped and NAT64 forms. */
+/**
+ * Whether an outbound fetch must not reach the address: anything but public unicast, including
+ * IPv4-mapped and NAT64 forms.
+ */
 export function isSpecialUse(address: string): boolean {
   const parsed = parseAddress(address);
   if (!parsed) return true;
@@ -107,7 +128,9 @@ export function isSpecialUse(address: string): boolean {
   return !within(GLOBAL_UNICAST, target) || within(SPECIAL_IPV6, target);
 }
 
-/** What failures of an address are counted under: the IPv4 address itself, or the /64 network that one IPv6 household owns. */
+/**
+ * The key that failures of an address are counted under: the IPv4 address, or the IPv6 /64 network.
+ */
 export const failureKey = memoize((address): string => {
   const parsed = peerAddress(address);
   if (!parsed) return address;
@@ -115,7 +138,10 @@ export const failureKey = memoize((address): string => {
   return networkText({ address: { family: 6, value: (parsed.value >> 64n) << 64n }, prefix: 64 });
 });
 
-/** Marks the address of a request whose Host is not this server's name: its failures are counted on their own. */
+/**
+ * Prefixes the address of a request whose Host is not this server's name; its failures are counted
+ * apart.
+ */
 const FOREIGN_HOST_PREFIX = 'foreign-host ';
 
 /** The address under which failures of requests with a foreign Host are counted and refused. */
@@ -123,15 +149,15 @@ export function foreignHostAddress(address: string): string {
   return `${FOREIGN_HOST_PREFIX}${address}`;
 }
 
-/** The address itself, and whether it was marked by `foreignHostAddress`. */
+/** The plain address, and whether it was marked by `foreignHostAddress`. */
 export function readFailureAddress(marked: string): { address: string; is_foreign_host: boolean } {
   const is_foreign_host = marked.startsWith(FOREIGN_HOST_PREFIX);
   return { address: is_foreign_host ? marked.slice(FOREIGN_HOST_PREFIX.length) : marked, is_foreign_host };
 }
 
 /**
- * Which addresses many people may share, so that nothing is held against them: loopback and the networks of our own proxies. Texts that
- * are no network are left out.
+ * Tests for addresses that many people may share, such as loopback and trusted proxies; they are
+ * exempt from limits per address. Entries that are not networks are ignored.
  */
 export function exemptAddresses(trusted_proxies: readonly string[]): (address: string) => boolean {
   const proxies = trusted_proxies.flatMap((text) => parseNetwork(text) ?? []);

@@ -1,22 +1,25 @@
-// What a person must still do before a client of the standard profile gets its answer, decided from the request and a few facts alone
-// (OpenID Connect Core section 3.1.2.3). Asked by oauth/authorize.ts before every answer.
+// Decides which interaction a standard client's request needs before it is answered, from the
+// request and a few facts (OpenID Connect Core section 3.1.2.3). Used by oauth/authorize.ts.
 
 import { AUTHENTICATION_CLASSES, authenticationClass } from './authentication_class.ts';
 import { type CodeRelease, releaseCode } from './code_release.ts';
 import { AuthError } from './errors.ts';
 import type { StandardRequest } from './standard_request.ts';
 
-/** A logged-in browser, as far as the rule must know it. */
+/** The facts about a logged-in browser that the decision needs. */
 export interface InteractionInput {
   now: Date;
   session: { user_id: string; auth_time: Date; amr: readonly string[] } | null;
-  /** The login was made for this very request. */
+  /** The person logged in for this request. */
   just_logged_in: boolean;
-  /** The person has seen who asks for what, as whom, and said yes to this very request. */
+  /**
+   * The person has agreed to this request on a page that showed the app, its scopes and the
+   * account.
+   */
   agreed: boolean;
-  /** What the person agreed to before. */
+  /** What the person agreed to earlier. */
   consent: { scope: readonly string[]; redirect_uris: readonly string[]; resources: readonly string[] } | undefined;
-  /** Whom `id_token_hint` names; null: nobody. */
+  /** The user named by `id_token_hint`; null: none. */
   hinted_user_id: string | null;
   /** Whether the user may use the client at all. */
   is_allowed: boolean;
@@ -24,7 +27,7 @@ export interface InteractionInput {
 
 export type Interaction = { next: 'login' | 'select_account' | 'consent' } | { next: 'grant'; release: CodeRelease };
 
-/** Throws what the client is told where nothing a person could do helps, or nobody may be asked. */
+/** Throws the error for the client when no interaction can help, or none is allowed. */
 export function nextInteraction(request: StandardRequest, facts: InteractionInput): Interaction {
   const is_silent = request.prompt.includes('none');
   if (!isReachable(request)) throw unmet();
@@ -49,12 +52,12 @@ export function nextInteraction(request: StandardRequest, facts: InteractionInpu
 
 type Session = NonNullable<InteractionInput['session']>;
 
-/** OpenID Connect Core section 5.5.1: a condition, not a wish. */
+/** OpenID Connect Core section 5.5.1: a requirement, not a preference. */
 function isWantedSubject({ conditions: { subjects } }: StandardRequest, { user_id }: Session): boolean {
   return subjects === null || subjects.includes(user_id);
 }
 
-/** Section 5.5.1.1: the answer must be of one of the classes, exactly. */
+/** Section 5.5.1.1: the result must be exactly one of the classes. */
 function isOfWantedClass({ conditions: { essential_acr } }: StandardRequest, { amr }: Session): boolean {
   return essential_acr === null || essential_acr.includes(authenticationClass(amr));
 }
@@ -69,7 +72,8 @@ function unmet(): AuthError {
 
 function needsLogin(request: StandardRequest, session: Session, facts: InteractionInput): boolean {
   const { prompt, max_age, conditions } = request;
-  // One login answers every demand for one: a factor that the user has not got cannot be asked for for ever.
+  // One new login satisfies every requirement for one; a user without the factor cannot be asked
+  // forever.
   if (facts.just_logged_in) return false;
   if (prompt.includes('login')) return true;
   if (facts.hinted_user_id !== null && facts.hinted_user_id !== session.user_id) return !prompt.includes('none');
@@ -86,7 +90,7 @@ function releaseOf(request: StandardRequest, { agreed, consent }: InteractionInp
   return releaseCode({ receiver: 'app', act: agreed ? 'consent' : 'none', client, redirect_uri, agreed_before });
 }
 
-/** A client that asks for more, or for use elsewhere, or sends people elsewhere, is asked about again. */
+/** Whether a consent covers the request: same or fewer scopes, resources and redirect URIs. */
 function covers(
   consent: NonNullable<InteractionInput['consent']>,
   { asked_scope, asked_resource, redirect_uri }: StandardRequest,

@@ -1,21 +1,22 @@
-// What comes next in a login, decided from the flow and a few facts alone: steps never call each other. Asked by login/ after every answer.
+// Decides the next step of a login from the flow and a few facts; steps never call each other. Used
+// by login/ after every answer.
 import type { LoginFlow } from './login_flow.ts';
 import type { MfaModule } from './mfa_module.ts';
 
 type Limited = Pick<MfaModule, 'id' | 'max_retries'>;
 
-/** What the rule must know beside the flow. */
+/** The facts that the decision needs besides the flow. */
 export interface NextStepInput {
   now: Date;
-  /** Whether a login at this provider is followed by the user's second factor. */
+  /** Whether a login with this provider requires the user's second factor. */
   support_mfa: boolean;
-  /** Whether nobody gets in this way without a second factor, whatever the provider supports. */
+  /** Whether a second factor is required whatever the provider supports. */
   mfa_required: boolean;
-  /** The second factors of the user whom the identity belongs to; none while that user is unknown. */
+  /** The second factors of the identity's user; empty while the user is unknown. */
   enrolled: readonly Limited[];
-  /** What a user without any may enrol. */
+  /** Factors that a user without any may enrol. */
   offered: readonly Limited[];
-  /** Whether the person is answering the second factor's form now. */
+  /** Whether this request answers the second factor's form. */
   answering_mfa: boolean;
   /** Whether the second factor has been proven in this flow. */
   mfa_passed: boolean;
@@ -30,23 +31,25 @@ export type NextStep =
   | { type: 'abort'; reason: 'login_expired' | 'too_many_retry' }
   | { type: 'finish' };
 
-/** Seconds from the start of a flow in which its second factor may be answered (HA contract 5.1). */
+/**
+ * Seconds from the start of a flow in which its second factor may be answered (HA contract 5.1).
+ */
 const MFA_WINDOW = 300;
 
 type Decisive = Pick<LoginFlow, 'flow_type' | 'identity' | 'mfa_module_id' | 'mfa_attempts' | 'created_at'>;
 
 export function nextStep(flow: Decisive, facts: NextStepInput): NextStep {
   if (flow.identity === null) return { type: 'provider' };
-  // A flow that only links a credential yields no tokens, so it asks for no second factor.
+  // A flow that only links a credential yields no tokens and needs no second factor.
   if (flow.flow_type === 'link_user' || facts.mfa_passed) return { type: 'finish' };
   if (facts.enrolled.length > 0) return facts.support_mfa || facts.mfa_required ? prove(flow, facts) : { type: 'finish' };
-  // With nothing to enrol the login is finished, and refused.
+  // With nothing to enrol, the login ends and is refused.
   return facts.mfa_required && facts.offered.length > 0 ? enrol(flow, facts) : { type: 'finish' };
 }
 
 function prove(flow: Decisive, { enrolled, answering_mfa, now }: NextStepInput): NextStep {
   const module = chosenModule(flow, enrolled);
-  // A choice that is not among the enrolled ones (any more) is made again.
+  // The selected module is not (or no longer) enrolled, so the person selects again.
   if (!module) return { type: 'select_mfa_module' };
   if (isOverLimit(flow, module)) return { type: 'abort', reason: 'too_many_retry' };
   if (answering_mfa && secondsSince(flow.created_at, now) > MFA_WINDOW) return { type: 'abort', reason: 'login_expired' };

@@ -1,4 +1,5 @@
-// A login for our own pages: we are the client, and what it gives is a session in this browser and no code.
+// Logins for our own pages: this server is the client, and the result is a browser session without
+// a code.
 
 /** Where such a login ends; `next` in its query is where the browser continues. */
 export const OWN_LOGIN_DONE = '/login/done';

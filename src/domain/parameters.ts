@@ -3,8 +3,8 @@
 export type Parameters = ReadonlyMap<string, string>;
 
 /**
- * The parameters that have a value: one without is as if it were left out (RFC 6749 sections 3.1 and 3.2).
- * Whether a parameter is repeated is judged before. Copies only where there is something to leave out.
+ * Removes parameters without a value, which count as omitted (RFC 6749 sections 3.1 and 3.2).
+ * Repetition is checked earlier. Copies only if there is something to remove.
  */
 export function withoutEmpty(parameters: Parameters): Parameters {
   for (const value of parameters.values()) if (value === '') return new Map([...parameters].filter(([, given]) => given !== ''));

@@ -1,23 +1,26 @@
-// The paths that a request may mean. A proxy, the server behind it and an app differ in how they read dots, double slashes, encoded letters and
-// parameters; whoever guards a path must guard every one that any of them could find in it. Called by forward_auth_rule.ts.
+// The paths that a request may stand for. Proxies, servers and apps differ in how they read dots,
+// double slashes, encoding and parameters; an access rule must hold for every possible reading.
 
 const MAX_LENGTH = 8192;
-/** Of letters that are encoded again and again, no server undoes more. */
+/** No server decodes repeatedly encoded characters more often. */
 const MAX_DECODINGS = 3;
 
-/** Nothing in it that any program reads in another way. */
+/** Contains nothing that programs read differently. */
 const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
 
-/** All readings, each a path that begins with a slash; null for what no honest client sends. `uri`: path and query as they came. */
+/**
+ * All readings, each starting with a slash; null for paths that no honest client sends. `uri`: path
+ * and query as received.
+ */
 export function pathNormalizations(uri: string): string[] | null {
-  // A fragment never goes over the wire (RFC 9112 section 3.2).
+  // A fragment is never sent (RFC 9112 section 3.2).
   if (uri.length > MAX_LENGTH || !/^\/[\x21-\x7e]*$/.test(uri) || uri.includes('#')) return null;
   const path = uri.split('?', 1)[0] ?? '';
   if (PLAIN.test(path)) return withSlash([path]);
   if (/%(?![0-9a-f]{2})/i.test(path)) return null;
   const readings = new Set<string>();
   for (const decoded of decodings(path)) {
-    // %c0 and %c1 begin no letter of UTF-8: they once hid dots.
+    // %c0 and %c1 never start a UTF-8 character; they were once used to hide dots.
     if (/\p{Cc}|%c[01]/iu.test(decoded)) return null;
     for (const plain of [decoded, withoutParameters(decoded)])
       for (const merged of [plain, plain.replace(/\/{2,}/g, '/')]) readings.add(merged).add(withoutDots(merged));
@@ -30,16 +33,22 @@ function withSlash(paths: readonly string[]): string[] {
   return [...new Set(paths.flatMap((path) => (path.endsWith('/') ? [path] : [path, `${path}/`])))];
 }
 
-/** Letters outside ASCII, percent-encoded, that case mappings turn into ASCII ones: Kelvin sign, long s, dotless i, dotted I. */
+/**
+ * Non-ASCII letters, percent-encoded, that case mappings turn into ASCII: Kelvin sign, long s,
+ * dotless i, dotted I.
+ */
 const FOLDED_TO_ASCII: Readonly<Record<string, string>> = { '%e2%84%aa': 'k', '%c5%bf': 's', '%c4%b1': 'i', '%c4%b0': 'i' };
 
-/** A path as programs compare it that ignore case and, as Windows does, dots and blanks at the end of a name. */
+/**
+ * A path as case-insensitive programs compare it; like Windows, without trailing dots and spaces in
+ * names.
+ */
 export function foldPath(path: string): string {
   const lower = path.toLowerCase().replace(/%(?:e2%84%aa|c5%bf|c4%b[01])/g, (letter) => FOLDED_TO_ASCII[letter] ?? letter);
   return lower.replace(/[. ]+(?=\/|$)/g, '');
 }
 
-/** The path as it came, and after each decoding that changes it. */
+/** The path as received, and after each decoding that changes it. */
 function decodings(path: string): string[] {
   const found = [path.replaceAll('\\', '/')];
   for (let last = path; found.length <= MAX_DECODINGS; ) {
@@ -51,7 +60,7 @@ function decodings(path: string): string[] {
   return found;
 }
 
-/** ASCII only: rules name nothing else. */
+/** ASCII only: rules contain nothing else. */
 function decodedOnce(path: string): string {
   return path.replace(/%([0-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }

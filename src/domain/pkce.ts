@@ -1,10 +1,10 @@
-// Proof Key for Code Exchange (RFC 7636), S256 only: whoever began the authorization is whoever redeems its code.
+// Proof Key for Code Exchange (RFC 7636), S256 only.
 import { safeEqual, sha256 } from './secret.ts';
 
-/** Home Assistant's words for a code_challenge_method without a code_challenge. */
+/** Home Assistant's message for a code_challenge_method without a code_challenge. */
 export const CHALLENGE_REQUIRED = 'code_challenge required when code_challenge_method is provided';
 
-/** Whether the text can be an S256 code challenge: 43 characters of base64url, a SHA-256 without padding. */
+/** Whether the text is a well-formed S256 challenge: 43 base64url characters. */
 export function isCodeChallenge(text: string): boolean {
   return /^[A-Za-z0-9_-]{43}$/.test(text);
 }
@@ -19,7 +19,7 @@ export function s256Challenge(verifier: string): string {
   return sha256(verifier).toString('base64url');
 }
 
-/** Whether the verifier is the one behind the challenge. What is no verifier never is. */
+/** Whether the verifier matches the challenge; false for malformed verifiers. */
 export function verifierMatches(verifier: string, challenge: string): boolean {
   return isCodeVerifier(verifier) && safeEqual(s256Challenge(verifier), challenge);
 }

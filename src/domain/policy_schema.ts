@@ -1,7 +1,8 @@
-// What a policy may look like when someone writes one: Home Assistant's schema for `entities`, nested objects of true for any other category.
+// The schema of policies: Home Assistant's for `entities`, nested objects of `true` for other
+// categories.
 import type { Policy } from './policy.ts';
 
-/** Something wrong in a policy: where (keys from the policy down) and what. */
+/** An issue in a policy: path and message. */
 export interface PolicyIssue {
   path: string[];
   message: string;
@@ -12,7 +13,10 @@ const MAX_SIZE = 64 * 1024;
 const SUBCATEGORIES = ['entity_ids', 'device_ids', 'area_ids', 'domains', 'all'];
 const KEYS = ['read', 'control', 'edit'];
 
-/** The complaints about a policy as lines `entities.domains.light: must be …`, `path` in front; none means that it is a `Policy`. */
+/**
+ * The issues of a policy as lines such as `entities.domains.light: must be …`; empty for a valid
+ * `Policy`.
+ */
 export function validatePolicy(value: unknown, path = 'policy'): string[] {
   return policyIssues(value).map((complaint) => `${[path, ...complaint.path].join('.')}: ${complaint.message}`);
 }
@@ -22,7 +26,7 @@ export function isPolicy(value: unknown): value is Policy {
   return policyIssues(value).length === 0;
 }
 
-/** Everything wrong in a policy. At most 8 levels deep and 64 kB of JSON; beyond that it is not looked at further. */
+/** All issues of a policy. Limits: 8 levels and 64 kB of JSON. */
 export function policyIssues(value: unknown): PolicyIssue[] {
   if (!isObject(value)) return [{ path: [], message: 'must be an object of categories' }];
   if (exceedsSize(value)) return [{ path: [], message: `must not be larger than ${MAX_SIZE} bytes or deeper than ${MAX_DEPTH} levels` }];
@@ -57,7 +61,7 @@ function objectComplaints(path: string[], value: unknown, each: (name: string, v
   return Object.entries(value).flatMap(([name, below]) => each(name, below));
 }
 
-/** Walks no further than the limit, so that a value that repeats parts of itself a million times costs nothing. */
+/** Stops at the limit, so that a value with many shared parts costs little. */
 function exceedsSize(value: unknown): boolean {
   let size = 0;
   const fits = (node: unknown, depth: number): boolean => {

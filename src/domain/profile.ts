@@ -1,11 +1,14 @@
-// A person's profile: what apps may learn of them beside their name, and the rules for what may be entered there.
+// A person's profile, and the validation of its fields.
 import { AuthError } from './errors.ts';
 import { foldCase, pythonStrip, withoutInvisible } from './text.ts';
 import { newUsernameIssue } from './user.ts';
 
-/** The profile as lists and apps see it. */
+/** The profile in lists and claims. */
 export interface PersonProfile {
-  /** Unique and case-folded: `preferred_username`, and Remote-User of forward-auth. Null while the person waits for approval. */
+  /**
+   * Unique and case-folded; `preferred_username`, and Remote-User of forward-auth. Null while the
+   * person waits for approval.
+   */
   username: string | null;
   email: string | null;
   email_verified: boolean;
@@ -13,14 +16,14 @@ export interface PersonProfile {
   picture: string | null;
   /** A BCP 47 language tag. */
   locale: string | null;
-  /** A name of the IANA time zone database. */
+  /** An IANA time zone name. */
   zoneinfo: string | null;
 }
 
-/** What a person, an administrator or the owner enters; null removes a value, and what is not given stays. */
+/** An update of the profile; null removes a value, absent keeps it. */
 export interface ProfilePatch {
   email?: string | null | undefined;
-  /** For the owner alone. */
+  /** Set by the owner only. */
   email_verified?: boolean | undefined;
   picture?: string | null | undefined;
   locale?: string | null | undefined;
@@ -29,24 +32,24 @@ export interface ProfilePatch {
 
 const EMAIL = /^[^\s@<>,;:"()[\]\\\p{Cc}\p{Cs}]{1,64}@[^\s@<>,;:"()[\]\\\p{Cc}\p{Cs}]{1,255}$/u;
 const MAX_URL = 2048;
-/** 32 hexadecimal digits: the id that stands for a person without a username. */
+/** 32 hexadecimal digits: the id used for a person without a username. */
 const LIKE_AN_ID = /^[0-9a-f]{32}$/i;
 const MAX_BASE = 200;
 const MAX_NUMBER = 50;
 
-/** Whether the text could be an e-mail address: one that mail programs read as a single recipient. */
+/** Whether the text is an e-mail address that mail programs read as a single recipient. */
 export function isEmail(text: string): boolean {
   return text.length <= 320 && EMAIL.test(text);
 }
 
-/** The address without blanks around it, in Unicode form NFC. Throws `invalid_format`. */
+/** The trimmed address in Unicode form NFC. Throws `invalid_format`. */
 export function requireEmail(text: string): string {
   const email = pythonStrip(text).normalize('NFC');
   if (!isEmail(email)) throw new AuthError('invalid_format', 'The e-mail address is not valid');
   return email;
 }
 
-/** Throws `invalid_format` unless it is a https URL without a password in it. */
+/** Throws `invalid_format` unless it is an https URL without a password. */
 export function requirePicture(text: string): string {
   if (!isPicture(text)) throw new AuthError('invalid_format', 'The picture must be a https URL');
   return text;
@@ -88,14 +91,14 @@ export function isZoneinfo(text: string): boolean {
   }
 }
 
-/** What a provider knows a person by; `data` is that of the credential. */
+/** The names that a provider knows a person by; `data` is the credential's. */
 export interface ProviderNames {
   data: Readonly<Record<string, unknown>>;
   email?: string | null | undefined;
   name?: string | null | undefined;
 }
 
-/** The username that fits a person best by what a provider says of them; null where it says nothing usable. */
+/** The best username for a person from the provider's names; null if none is usable. */
 export function suggestedUsername({ data, email, name }: ProviderNames): string | null {
   const called = [data.username, data.preferred_username, email?.split('@')[0], name?.replace(/\s+/g, '-')];
   for (const text of called) {
@@ -106,13 +109,13 @@ export function suggestedUsername({ data, email, name }: ProviderNames): string 
   return null;
 }
 
-/** Names to try in turn for a new person, so that no two share one: `olivia`, `olivia-2`, and so on. */
+/** Candidates for a unique username: `olivia`, `olivia-2`, and so on. */
 export function usernameCandidates(base: string, user_id: string): string[] {
   const numbered = Array.from({ length: MAX_NUMBER - 1 }, (_, index) => `${base}-${index + 2}`);
   return [base, ...numbered, `${base}-${user_id.slice(0, 8)}`, `${base}-${user_id.slice(0, 16)}`];
 }
 
-/** The form in which new usernames are stored: stripped, Unicode form NFC, case-folded. */
+/** Normalizes a username for storage: trimmed, Unicode form NFC, case-folded. */
 export function foldedUsername(text: string): string {
   return foldCase(pythonStrip(text.normalize('NFC'))).normalize('NFC');
 }

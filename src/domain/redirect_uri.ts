@@ -1,11 +1,11 @@
-// Where a URL client may have its code sent (HA contract 4.2), and how the answer is joined to that place.
-// A registered client's redirect_uris are compared as whole strings instead; nothing here loosens that.
+// Redirect URIs of URL clients (HA contract 4.2), and how a code is appended to them. Registered
+// clients' redirect_uris are compared as whole strings instead.
 import { parseClientId } from './client_id.ts';
 import { asciiAuthority, asciiOnly, parseUri } from './uri.ts';
 
 const FORBIDDEN_SCHEMES = new Set(['javascript', 'data', 'vbscript', 'file', 'about', 'blob']);
 
-// Home Assistant's own apps cannot receive an answer at the host that their name is.
+// Home Assistant's companion apps cannot receive a response at the host of their client_id.
 const COMPANION_APPS: ReadonlyMap<string, readonly string[]> = new Map([
   ['https://home-assistant.io/iOS', ['homeassistant://auth-callback']],
   [
@@ -18,14 +18,20 @@ const COMPANION_APPS: ReadonlyMap<string, readonly string[]> = new Map([
   ],
 ]);
 
-/** Whether nobody may ever be sent to this URI: it runs script, reads files, is no absolute URI, or a browser could read it differently. */
+/**
+ * Whether redirects to this URI are never allowed: it runs script, reads files, is not absolute, or
+ * is ambiguous to browsers.
+ */
 export function isForbiddenRedirectUri(redirect_uri: string): boolean {
   const uri = parseUri(redirect_uri);
   if (!uri || FORBIDDEN_SCHEMES.has(uri.scheme)) return true;
   return /^https?$/.test(uri.scheme) && !uri.authority;
 }
 
-/** Whether the URI is the URL client's own, by itself: same scheme and authority, or a companion app's. No page is asked. */
+/**
+ * Whether the URI belongs to the URL client without asking its page: same scheme and authority, or
+ * a companion app's.
+ */
 export function redirectUriMatches(client_id: string, redirect_uri: string): boolean {
   const client = parseClientId(client_id);
   if (!client || isForbiddenRedirectUri(redirect_uri)) return false;
@@ -34,20 +40,29 @@ export function redirectUriMatches(client_id: string, redirect_uri: string): boo
   return uri?.scheme === client.scheme && uri.authority?.toLowerCase() === client.authority;
 }
 
-/** Whether the URI is accepted for the URL client; `published` are those on its page, needed only where `redirectUriMatches` says no. */
+/**
+ * Whether the URI is accepted for the URL client; `published` are its page's URIs, needed only if
+ * `redirectUriMatches` is false.
+ */
 export function acceptsRedirectUri(client_id: string, redirect_uri: string, published: readonly string[]): boolean {
   if (redirectUriMatches(client_id, redirect_uri)) return true;
   return parseClientId(client_id) !== null && !isForbiddenRedirectUri(redirect_uri) && published.includes(redirect_uri);
 }
 
-/** Joins the answer to the URI exactly as Home Assistant's page does (HA contract 3.3); its own query stays. The result is ASCII, fit for a header. */
+/**
+ * Appends the code as Home Assistant's page does (HA contract 3.3); the URI's own query is kept.
+ * The result is ASCII.
+ */
 export function appendCode(redirect_uri: string, answer: { code: string; state?: string | null; storeToken?: boolean }): string {
   const separator = redirect_uri.includes('?') ? (redirect_uri.endsWith('&') ? '' : '&') : '?';
   const state = answer.state ? `&state=${encode(answer.state)}` : '';
   return `${asciiOnly(redirect_uri)}${separator}code=${encode(answer.code)}${state}${answer.storeToken ? '&storeToken=true' : ''}`;
 }
 
-/** Where the URI leads, for a page: the host in ASCII, for an app's own scheme with that in front. Empty where it is no URI. */
+/**
+ * The redirect's destination for a page: the host in ASCII, preceded by an app's own scheme. Empty
+ * for an invalid URI.
+ */
 export function redirectHost(redirect_uri: string): string {
   const uri = parseUri(redirect_uri);
   if (!uri) return '';

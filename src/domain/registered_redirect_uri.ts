@@ -1,14 +1,18 @@
-// Redirect URIs of clients that name theirs beforehand: which may be registered, and which of what is sent later is the same one (RFC 9700 section 4.1).
+// Redirect URIs of registered clients: which may be registered, and which requests match them (RFC
+// 9700 section 4.1).
 import { isLoopback } from './network.ts';
 import { isForbiddenRedirectUri } from './redirect_uri.ts';
 import { parseUri, type Uri } from './uri.ts';
 
-/** RFC 3986 section 2, but for the star: whoever writes one means a pattern, and there are none. */
+/** RFC 3986 section 2 without the asterisk, which would look like a pattern; there are none. */
 const URI_CHARACTERS = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()+,;=%]+$/;
 const HOST_AND_PORT = /^(?:([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i;
 const LOOPBACK_REDIRECT = /^http:\/\/(127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?((?:\/|\?|$).*)$/s;
 
-/** What is wrong with a redirect URI that is to be registered; null when nothing is. `allow_http`: in the clear to hosts beside this machine. */
+/**
+ * Why a redirect URI cannot be registered; null if it can. `allow_http`: unencrypted to hosts other
+ * than loopback.
+ */
 export function redirectUriIssue(text: string, allow_http: boolean): string | null {
   const uri = parseUri(text);
   if (!uri || isForbiddenRedirectUri(text)) return 'must be an absolute URI: https, or a scheme of the app’s own';
@@ -20,7 +24,7 @@ export function redirectUriIssue(text: string, allow_http: boolean): string | nu
 function webComplaint({ scheme, authority = '', path }: Uri, allow_http: boolean): string | null {
   const host = hostFromAuthority(authority);
   if (host === null) return 'must name a host, and no user';
-  // A browser would resolve these and go elsewhere than is read here.
+  // A browser would resolve these to another path.
   if (/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(path)) return 'must have no dot segments';
   // RFC 9700 section 2.6
   if (scheme === 'http' && !allow_http && !isLoopbackHost(host))
@@ -28,7 +32,7 @@ function webComplaint({ scheme, authority = '', path }: Uri, allow_http: boolean
   return null;
 }
 
-/** The host of an authority without user, brackets and port; null where that is no host. */
+/** The host of an authority without user, brackets and port; null if there is none. */
 export function hostFromAuthority(authority: string): string | null {
   const [, name, address, port] = HOST_AND_PORT.exec(authority) ?? [];
   return Number(port ?? 0) > 65_535 ? null : (name ?? address ?? null);
@@ -39,14 +43,17 @@ export function isLoopbackHost(host: string): boolean {
   return host.toLowerCase() === 'localhost' || isLoopback(host);
 }
 
-/** Whether what was sent is one of the registered: the same text, or loopback by address at another port (RFC 8252 section 7.3). */
+/**
+ * Whether the URI matches a registered one: equal, or a loopback address with another port (RFC
+ * 8252 section 7.3).
+ */
 export function isRegisteredRedirectUri(registered: readonly string[], redirect_uri: string): boolean {
   if (registered.includes(redirect_uri)) return true;
   const sent = loopback(redirect_uri);
   return sent !== null && registered.some((uri) => loopback(uri) === sent);
 }
 
-/** A loopback redirect URI without its port; null for any other. */
+/** A loopback redirect URI without its port; null for others. */
 function loopback(uri: string): string | null {
   const [, host, port, rest] = LOOPBACK_REDIRECT.exec(uri) ?? [];
   return host === undefined || rest === undefined || Number(port ?? 0) > 65_535 ? null : host + rest;

@@ -1,24 +1,28 @@
-// The `claims` parameter (OpenID Connect Core section 5.5): which claims are asked for, and the values that are a condition of the answer.
+// The `claims` parameter (OpenID Connect Core section 5.5): requested claims, and values that are
+// conditions.
 
 import type { Client } from './client.ts';
 import { AuthError } from './errors.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { scopeOfClaim } from './scope.ts';
 
-/** What a request wants to be true of the login, beyond what is told of it. */
+/** Conditions on the login. */
 export interface ClaimConditions {
-  /** The person must be one of these (section 5.5.1); null: anybody. */
+  /** The person must be one of these (section 5.5.1); null: no condition. */
   subjects: string[] | null;
-  /** The login must be of one of these classes, or the request fails (section 5.5.1.1); null: no condition. */
+  /** The login must have one of these classes (section 5.5.1.1); null: no condition. */
   essential_acr: string[] | null;
-  /** Classes that would be welcome. */
+  /** Preferred classes. */
   voluntary_acr: string[];
 }
 
 const NO_CONDITIONS: ClaimConditions = { subjects: null, essential_acr: null, voluntary_acr: [] };
 const PLACES = ['id_token', 'userinfo'] as const;
 
-/** The claims without those of scopes that the client may not ask for. Throws `invalid_request` for what is no object of objects. */
+/**
+ * Parses the parameter, without claims of scopes that the client may not request. Throws
+ * `invalid_request` unless it is an object of objects.
+ */
 export function readClaims(text: string | null, client: Pick<Client, 'scope'>): JsonObject | null {
   if (text === null) return null;
   const claims = parsed(text);
@@ -38,7 +42,10 @@ export function scopesOfClaims(claims: JsonObject | null): string[] {
   return names.map(scopeOfClaim).filter((scope) => scope !== null);
 }
 
-/** The conditions of both places; a person must satisfy all. Throws `invalid_request` for values that no such claim can have. */
+/**
+ * The conditions of `id_token` and `userinfo` combined. Throws `invalid_request` for impossible
+ * values.
+ */
 export function claimConditions(claims: JsonObject | null): ClaimConditions {
   if (claims === null) return NO_CONDITIONS;
   const wanted = PLACES.map((place) => valuesOf(claims[place], 'sub')).filter((values) => values !== null);
@@ -51,7 +58,7 @@ export function claimConditions(claims: JsonObject | null): ClaimConditions {
   };
 }
 
-/** `value` or `values` of a claim request; null where it names none. */
+/** `value` or `values` of a claim request; null if absent. */
 function valuesOf(place: JsonValue | undefined, claim: string): string[] | null {
   const request = isObject(place) ? place[claim] : undefined;
   if (!isObject(request) || (request.value === undefined && request.values === undefined)) return null;

@@ -1,39 +1,41 @@
-// How many rows a request may make room for in a table that anybody can fill without logging in, and in whose name they are counted.
+// Quotas of rows that can be created without logging in, and who they are charged to.
 import { type Client, isConfidential } from './client.ts';
 import { exemptAddresses, failureKey } from './network.ts';
 
-/** Rows of one kind that one IPv4 address or one IPv6 /64 may have at a time. */
+/** Maximum rows of one kind per IPv4 address or IPv6 /64. */
 export const MAX_OF_NETWORK = 100;
-/** The same for what pages of other sites make the browsers of one network send. */
+/** The maximum for requests that pages of other sites make a network's browsers send. */
 const MAX_CROSS_SITE = 10;
-/** The same for a client that the operator registered and that proved itself: all of its users are behind it. */
+/** The maximum for an authenticated client of the operator, which has many users. */
 const MAX_OF_CLIENT = 1000;
 
-/** Where a row is counted, and what happens beyond the limit. */
+/** Who a row is charged to, and what happens beyond the limit. */
 export interface RowQuota {
   /** An IPv4 address, an IPv6 /64, or a text that is neither. */
   network: string;
   max: number;
-  /** Whether the oldest row that nobody has used yet is deleted instead of refusing the new one. */
+  /** Whether the oldest unused row is deleted instead of refusing the new one. */
   replaces_oldest: boolean;
 }
 
-/** Who asks for a row. */
+/** The requester of a row. */
 interface RowAsker {
   remote_address: string;
-  /** The page of another site made the browser send the request: it takes nothing from what the address may have. */
+  /** A page of another site made the browser send the request; charged apart from the address. */
   is_cross_site?: boolean | undefined;
-  /** The client, after it was authenticated. */
+  /** The authenticated client. */
   client?: Pick<Client, 'client_id' | 'kind' | 'token_endpoint_auth_method'>;
 }
 
 export type RowQuotas = (asker: RowAsker) => RowQuota;
 
-/** The rule for all such tables. Behind loopback and our own proxies are many people, so that none of them is refused for the others. */
+/**
+ * The quotas of all such tables. Shared addresses (loopback, trusted proxies) are never refused.
+ */
 export function createRowQuotas({ trusted_proxies }: { trusted_proxies: readonly string[] }): RowQuotas {
   const isExempt = exemptAddresses(trusted_proxies);
   return ({ remote_address, is_cross_site = false, client }) => {
-    // Anybody can make a client of the other kinds, with a key of their own.
+    // Clients of other kinds can be created by anybody.
     if (client?.kind === 'registered' && isConfidential(client))
       return { network: `client ${client.client_id}`, max: MAX_OF_CLIENT, replaces_oldest: true };
     const network = failureKey(remote_address);

@@ -1,8 +1,8 @@
-// Rules between the fields of a block, told together with what is wrong in the fields: a rule is left out only where a field that it
-// reads is wrong itself.
+// Rules between the fields of a block, reported together with errors in the fields; a rule is
+// skipped only if a field that it reads is itself invalid.
 import type { z } from 'zod';
 
-/** A rule, the field it is told at, and what is wrong when it does not hold. */
+/** A rule: the field it is reported at, its message, and its predicate. */
 export type SchemaRule<Config> = [key: keyof Config & string, error: string, holds: (config: Config) => boolean];
 
 export function withRules<Schema extends z.ZodObject>(schema: Schema, rules: readonly SchemaRule<z.output<Schema>>[]): Schema {
@@ -20,7 +20,7 @@ export function withRules<Schema extends z.ZodObject>(schema: Schema, rules: rea
   );
 }
 
-/** The fields that the rule looks at in this value; null where it cannot be asked. */
+/** The fields that the rule reads for this value; null if it cannot be evaluated. */
 function fieldsRead(holds: (config: unknown) => boolean, value: unknown): Set<string> | null {
   if (typeof value !== 'object' || value === null) return null;
   const read = new Set<string>();

@@ -1,22 +1,22 @@
-// Scopes: what an app may ask for (RFC 6749 section 3.3). A list inside, a text with blanks on the wire.
+// Scopes (RFC 6749 section 3.3): a list internally, space-separated on the wire.
 
-/** Scopes that every server has (OpenID Connect Core section 5.4, and groups). */
+/** The scopes that every server supports (OpenID Connect Core section 5.4, and groups). */
 export const STANDARD_SCOPES: readonly string[] = ['openid', 'profile', 'email', 'groups', 'offline_access'];
 
-/** A scope of the operator's own. */
+/** A scope defined by the operator. */
 export interface ConfiguredScope {
   name: string;
   /** For the consent page: one text, or one by language. */
   description: string | Record<string, string>;
 }
 
-/** The scopes in a text, each once; null when it is none. */
+/** The distinct scopes of a text; null if it is malformed. */
 export function parseScope(text: string): string[] | null {
   const scopes = text.split(' ').filter((scope) => scope !== '');
   return scopes.every(isScope) ? [...new Set(scopes)] : null;
 }
 
-/** RFC 6749 section 3.3: printable ASCII but blank, quote and backslash. */
+/** RFC 6749 section 3.3: printable ASCII without space, quote and backslash. */
 export function isScope(text: string): boolean {
   return /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(text);
 }
@@ -32,7 +32,7 @@ const SCOPE_OF_CLAIM: ReadonlyMap<string, string> = new Map(
   Object.entries(CLAIMS_OF_SCOPE).flatMap(([scope, claims]) => claims.map((claim) => [claim, scope])),
 );
 
-/** The scope that a claim belongs to; null for one that needs none. */
+/** The scope that a claim belongs to; null if it needs none. */
 export function scopeOfClaim(claim: string): string | null {
   return SCOPE_OF_CLAIM.get(claim) ?? null;
 }

@@ -1,14 +1,18 @@
-// Random values, their hashes and their comparison: what codes, tokens and ids are made of. Only the hash of a secret is ever stored.
+// Random codes, tokens and ids, and their hashing and comparison. Secrets are stored only as
+// hashes.
 import { hash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 
-/** Tells secret scanners and people what they found: `lk_ac_` authorization code, `lk_rt_` refresh token, `lk_dc_` device code, … */
+/**
+ * Identifies the kind of a secret, also for secret scanners: `lk_ac_` authorization code, `lk_rt_`
+ * refresh token, `lk_dc_` device code, …
+ */
 export type TokenPrefix = `lk_${string}_`;
 
-/** Bytes drawn at a time: each draw costs about as much as the bytes of a hundred tokens. */
+/** Bytes read from the generator at a time; a read costs about as much as a hundred tokens. */
 const DRAW = 4096;
 let drawn = Buffer.alloc(0);
 
-/** Random bytes, at most 4096. None is given out twice, and those given out are not kept. */
+/** Random bytes, at most 4096, each used once. */
 export function randomBuffer(size: number): Buffer {
   if (drawn.length < size) drawn = randomBytes(DRAW);
   const taken = Buffer.from(drawn.subarray(0, size));
@@ -27,13 +31,13 @@ export function randomId(): string {
   return randomUUID().replaceAll('-', '');
 }
 
-/** The SHA-256 of bytes, or of a text's UTF-8: what is stored of a random secret. */
+/** SHA-256 of bytes or of a text's UTF-8; the stored form of a random secret. */
 export function sha256(secret: string | Uint8Array): Buffer {
-  // By way of text it takes a third of the time.
+  // Hashing to text first takes a third of the time.
   return Buffer.from(hash('sha256', secret, 'hex'), 'hex');
 }
 
-/** Whether two secrets are equal, in a time that tells neither where they differ nor how long they are. */
+/** Constant-time comparison of two secrets, which reveals neither content nor length. */
 export function safeEqual(a: string | Uint8Array, b: string | Uint8Array): boolean {
   return timingSafeEqual(sha256(a), sha256(b));
 }

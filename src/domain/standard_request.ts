@@ -1,5 +1,6 @@
-// An authorization request of the standard profile (OAuth 2.1 section 4.1.1, OpenID Connect Core section 3.1.2.1), read in the order in which its
-// faults may be told: what is thrown by `readTarget` is a page, what `readStandardRequest` throws may go back to the client.
+// Authorization requests of the standard profile (OAuth 2.1 section 4.1.1, OpenID Connect Core
+// section 3.1.2.1). Errors of `readResponseTarget` are shown on a page; those of
+// `readStandardRequest` may be sent to the client.
 
 import { type Client, RESPONSE_MODES, type ResponseMode } from './client.ts';
 import { AuthError } from './errors.ts';
@@ -10,11 +11,11 @@ import { parseScope } from './scope.ts';
 
 type Prompt = 'none' | 'login' | 'consent' | 'select_account';
 
-/** Where an answer goes, once that is known to be the client's. */
+/** Where a response goes, once the redirect URI is known to be the client's. */
 export interface ResponseTarget {
   redirect_uri: string;
   response_mode: ResponseMode;
-  /** Echoed exactly as it came. */
+  /** Returned unchanged. */
   state: string | null;
 }
 
@@ -22,19 +23,19 @@ export interface StandardRequest extends ResponseTarget {
   profile: 'standard';
   client: Client;
   scope: string[];
-  /** What the person is asked about: the scopes, and those that the claims named one by one belong to. */
+  /** The scopes to consent to: the requested ones, and those of individually requested claims. */
   asked_scope: string[];
-  /** Beside us; none: the access token is for us. */
+  /** Other resource servers; empty: the access token is for this server. */
   resource: string[];
-  /** Those that the person is asked about: we ourselves are none. */
+  /** The resource servers to consent to, without this server. */
   asked_resource: string[];
   nonce: string | null;
   claims: JsonObject | null;
-  /** What `claims` makes a condition of the answer. */
+  /** Conditions from `claims`. */
   conditions: ClaimConditions;
   code_challenge: string;
   prompt: Prompt[];
-  /** Seconds; null: however old the login is. */
+  /** Maximum age of the login in seconds; null: any. */
   max_age: number | null;
   acr_values: string[];
   id_token_hint: string | null;
@@ -42,28 +43,28 @@ export interface StandardRequest extends ResponseTarget {
   dpop_jkt: string | null;
 }
 
-/** The longest value that is echoed or kept; a longer one is refused, never cut. */
+/** Maximum length of a value that is returned or stored; longer ones are refused. */
 const MAX_LENGTH = 2048;
-/** Of response_type code (OAuth 2.0 Multiple Response Types section 3). */
+/** For response_type code (OAuth 2.0 Multiple Response Types section 3). */
 const DEFAULT_MODE = 'query';
 const PROMPTS: readonly string[] = ['none', 'login', 'consent', 'select_account'];
-/** RFC 8707 section 2: may be there several times. */
+/** RFC 8707 section 2: may be repeated. */
 const REPEATABLE = ['resource'];
 
-/** Every parameter that is read of a request; what a client pushes beside them is not kept (RFC 9126). */
+/** All recognized parameters; a pushed request's other parameters are not stored (RFC 9126). */
 export const REQUEST_PARAMETERS: readonly string[] = [
   ...['client_id', 'response_type', 'response_mode', 'redirect_uri', 'scope', 'resource', 'state', 'nonce', 'claims'],
   ...['code_challenge', 'code_challenge_method', 'prompt', 'max_age', 'acr_values', 'id_token_hint', 'login_hint', 'ui_locales'],
   ...['dpop_jkt', 'request', 'request_uri'],
 ];
 
-/** A request that came as a form, which has the values of what may be there several times joined by blanks. */
+/** A request sent as a form, in which repeated parameters were joined by spaces. */
 export function queryOf(form: Iterable<readonly [string, string]>): URLSearchParams {
   const pairs = [...form].flatMap(([name, value]) => (REPEATABLE.includes(name) ? value.split(' ') : [value]).map((one) => [name, one]));
   return new URLSearchParams(pairs);
 }
 
-/** A parameter; absent when it is empty (RFC 6749 section 3.1), refused when it is there twice. */
+/** A parameter; absent if empty (RFC 6749 section 3.1), refused if repeated. */
 function only(query: URLSearchParams, name: string): string | null {
   const values = query.getAll(name);
   if (values.length > 1) throw new AuthError('invalid_request', `${name} is there more than once`);
@@ -78,14 +79,17 @@ export function readClientId(query: URLSearchParams): string {
   return client_id;
 }
 
-/** A redirect URI must be named: with several registered, guessing one is how codes go astray. */
+/** The redirect URI is required: choosing one of several registered would be a guess. */
 export function readRedirectUri(query: URLSearchParams): string {
   const redirect_uri = only(query, 'redirect_uri');
   if (redirect_uri === null) throw new AuthError('refused_redirect_uri', 'redirect_uri is missing');
   return redirect_uri;
 }
 
-/** How to answer; called once the redirect URI is known to be the client's, and before anything else is judged. */
+/**
+ * How to respond; called once the redirect URI is known to be the client's, before anything else is
+ * checked.
+ */
 export function readResponseTarget(
   query: URLSearchParams,
   redirect_uri: string,
@@ -93,12 +97,15 @@ export function readResponseTarget(
 ): ResponseTarget {
   const state = (query.getAll('state').length === 1 && query.get('state')) || null;
   const named = response_modes.find((mode) => mode === query.get('response_mode'));
-  // That a mode is refused can only be told in another one.
+  // An unsupported mode is reported in the default mode.
   const response_mode = named ?? response_modes.find((mode) => mode === DEFAULT_MODE) ?? response_modes[0] ?? DEFAULT_MODE;
   return { redirect_uri, response_mode, state: state !== null && state.length <= MAX_LENGTH ? state : null };
 }
 
-/** The request of a client whose redirect URI was accepted. `issuer` is the resource server that every token may be for. */
+/**
+ * Parses the request of a client whose redirect URI was accepted. `issuer` is always an allowed
+ * resource.
+ */
 export function readStandardRequest(query: URLSearchParams, client: Client, target: ResponseTarget, issuer: string): StandardRequest {
   for (const name of new Set(query.keys())) if (!REPEATABLE.includes(name)) only(query, name);
   refuseUnsupported(query);
@@ -131,7 +138,7 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
 function refuseUnsupported(query: URLSearchParams): void {
   const response_type = only(query, 'response_type');
   if (response_type === null) throw new AuthError('invalid_request', 'response_type is missing');
-  // OAuth 2.1 knows the code alone: no token ever stands in a URL.
+  // OAuth 2.1 has only the code: no tokens in URLs.
   if (response_type !== 'code') throw new AuthError('unsupported_response_type', 'Only response_type code is supported');
   if (only(query, 'request') !== null) throw new AuthError('request_not_supported', 'Request objects are not supported');
   if (only(query, 'request_uri') !== null) throw new AuthError('request_uri_not_supported', 'Only pushed request_uri values are supported');
@@ -151,7 +158,10 @@ function bounded(query: URLSearchParams, name: string): string | null {
   return value;
 }
 
-/** What the server does not know is ignored (OpenID Connect Core section 3.1.2.1); what this client may not ask for is refused. */
+/**
+ * Unknown scopes are ignored (OpenID Connect Core section 3.1.2.1); scopes that this client may not
+ * request are refused.
+ */
 function readScope(query: URLSearchParams, client: Client): string[] {
   const scope = parseScope(bounded(query, 'scope') ?? '');
   if (scope === null) throw new AuthError('invalid_scope', 'Malformed scope');

@@ -1,4 +1,4 @@
-// Grants (Home Assistant's refresh tokens), what a grant proves, and what the issuer makes of it.
+// Grants (Home Assistant's refresh tokens), authorizations and token sets.
 
 import type { ProviderKey } from './auth_provider.ts';
 import type { Profile } from './authorization_request.ts';
@@ -7,7 +7,7 @@ import type { JsonObject } from './json.ts';
 
 export type TokenType = 'normal' | 'long_lived_access_token' | 'system';
 
-/** One grant as its row shows it; the secret's hash is not part of it. */
+/** A grant as stored, without the secret's hash. */
 export interface RefreshToken {
   id: string;
   user_id: string;
@@ -18,9 +18,9 @@ export interface RefreshToken {
   client_id: string | null;
   client_name: string | null;
   client_icon: string | null;
-  /** Seconds an access token of this grant lives. */
+  /** Lifetime of its access tokens in seconds. */
   access_token_expiration: number;
-  /** Seconds without use after which the grant is dead; null: never. */
+  /** Seconds without use after which the grant expires; null: never. */
   idle_lifetime: number | null;
   expires_at: Date | null;
   created_at: Date;
@@ -30,41 +30,44 @@ export interface RefreshToken {
   last_used_ip: string | null;
 }
 
-/** A proven right to tokens: what a grant hands to the issuer. */
+/** A proven right to tokens, handed from a grant type to the issuer. */
 export interface Authorization {
-  /** Whose right it is; null: the client's own (RFC 6749 section 4.4). */
+  /** Null: the client itself (RFC 6749 section 4.4). */
   user_id: string | null;
-  /** The grant's row, also where no refresh secret is handed out; null: the tokens hang on the client. */
+  /**
+   * The grant's row, also if no refresh token is issued; null: the tokens depend on the client
+   * only.
+   */
   refresh_token_id: string | null;
   profile: Profile;
   client_id: string | null;
-  /** As it authenticated itself; null in Home Assistant's dialect, where nobody needs to know. */
+  /** The authenticated client; null in Home Assistant's dialect, which does not need it. */
   client: Client | null;
   access_token_expiration: number;
-  /** When the person proved who they are; null where nobody did. */
+  /** When the person authenticated; null if nobody did. */
   auth_time: Date | null;
   amr: string[];
   scope: readonly string[];
-  /** The resource servers that the access token is for (RFC 8707); none: us. */
+  /** The resource servers of the access token (RFC 8707); empty: this server. */
   resource: readonly string[];
-  /** The browser session that it began in. */
+  /** The browser session that it started in. */
   sid: string | null;
   nonce: string | null;
   /** The `claims` parameter of the authorization request (OpenID Connect Core section 5.5). */
   claims: JsonObject | null;
-  /** The key whose holder alone may use the access token (RFC 9449); null: whoever bears it. */
+  /** Thumbprint of the key that the access token is bound to (RFC 9449); null: a bearer token. */
   dpop_jkt: string | null;
-  /** The refresh secret to hand out; null where none leaves the server or the client keeps the one it has. */
+  /** The refresh token to return; null if none is issued or the client keeps its own. */
   refresh_token: string | null;
-  /** The provider's type, for Home Assistant's `ha_auth_provider`; null leaves it out. */
+  /** The provider's type, for Home Assistant's `ha_auth_provider`; null omits it. */
   ha_auth_provider: string | null;
-  /** Who acts in the user's name (RFC 8693 section 4.1). */
+  /** The party that acts for the user (RFC 8693 section 4.1). */
   act?: JsonObject;
-  /** What a token exchange calls the token it answers (RFC 8693 section 2.2.1). */
+  /** The type of the issued token in a token exchange (RFC 8693 section 2.2.1). */
   issued_token_type?: string;
 }
 
-/** What an authorization of Home Assistant's dialect has not got. */
+/** Properties that Home Assistant's dialect does not have. */
 export const HOME_ASSISTANT = {
   profile: 'home_assistant',
   client: null,
@@ -76,7 +79,7 @@ export const HOME_ASSISTANT = {
   dpop_jkt: null,
 } as const satisfies Partial<Authorization>;
 
-/** A successful answer of the token endpoint (RFC 6749 section 5.1). */
+/** A successful token response (RFC 6749 section 5.1). */
 export interface TokenSet {
   access_token: string;
   token_type: 'Bearer' | 'DPoP';
@@ -88,11 +91,11 @@ export interface TokenSet {
   ha_auth_provider?: string;
 }
 
-/** The claims of an access token (RFC 9068 section 2.2), beside the grant it hangs on. */
+/** The claims of an access token (RFC 9068 section 2.2), and its grant. */
 export interface AccessTokenClaims {
   iss: string;
   sub: string;
-  /** The resource servers it is for; a token for one names it alone. */
+  /** Its resource servers. */
   aud: string | string[];
   exp: number;
   iat: number;
@@ -102,18 +105,21 @@ export interface AccessTokenClaims {
   auth_time?: number;
   acr?: string;
   amr?: string[];
-  /** Absent where the token hangs on the client. */
+  /** Absent if the token depends on the client only. */
   refresh_token_id?: string;
-  /** The key whose holder alone may use it (RFC 9449 section 6.1). */
+  /** The key that it is bound to (RFC 9449 section 6.1). */
   cnf?: { jkt: string };
-  /** Who acts for whom it is about (RFC 8693 section 4.1). */
+  /** The party that acts for the subject (RFC 8693 section 4.1). */
   act?: JsonObject;
 }
 
-/** Which providers let people in from an address now, computed before a statement runs and handed to it. */
+/**
+ * The passwordless providers that accept an address now, computed before a statement and passed to
+ * it.
+ */
 export interface PasswordlessAccess {
-  /** `providerKeyText` of every provider that does. */
+  /** `providerKeyText` of each accepting provider. */
   providers: readonly string[];
-  /** Why the others do not. */
+  /** Why the others refuse. */
   refusal(key: ProviderKey): string;
 }

@@ -1,10 +1,10 @@
-// Fields of a client's own metadata that we know and do not act on (OpenID Connect Dynamic Client Registration 1.0 section 2 and its extensions).
-// A client that asks for encrypted ID tokens must not be registered and then given plain ones. Fields that nobody defined are ignored
-// (RFC 7591 section 2), and so are those that only inform, such as `contacts` or `software_id`.
+// Client metadata that is recognized but not implemented (OpenID Connect Dynamic Client
+// Registration 1.0 section 2 and extensions): requests for it are refused. Undefined and purely
+// informative fields are ignored (RFC 7591 section 2).
 
 import { isDeepStrictEqual } from 'node:util';
 
-/** By field: the values that ask for nothing beyond what every client gets. */
+/** By field: the values that ask for nothing beyond the defaults. */
 const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
   subject_type: ['public'],
   sector_identifier_uri: [],
@@ -22,11 +22,14 @@ const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
     'tls_client_certificate_bound_access_tokens',
     'frontchannel_logout_session_required',
   ),
-  // Every ID token says when the login was; every logout token names the session.
+  // Every ID token contains auth_time, every logout token sid.
   ...refusedUnless([true, false], 'require_auth_time', 'backchannel_logout_session_required'),
 };
 
-/** What of the above holds for every client, as a registration is told it (RFC 7591 section 3.2.1). */
+/**
+ * The values that hold for every client, included in registration responses (RFC 7591 section
+ * 3.2.1).
+ */
 export const METADATA_OF_ALL = {
   subject_type: 'public',
   require_auth_time: true,
@@ -37,7 +40,7 @@ function refusedUnless(accepted: readonly unknown[], ...names: string[]): Record
   return Object.fromEntries(names.map((name) => [name, accepted]));
 }
 
-/** The first field whose value asks for what we do not do; null for none. `metadata`: as the client sent it. */
+/** The first field with an unsupported value; null: none. `metadata`: as sent by the client. */
 export function unsupportedField(metadata: unknown): string | null {
   if (typeof metadata !== 'object' || metadata === null) return null;
   const field = Object.entries(ACCEPTED).find(([name, accepted]) => {

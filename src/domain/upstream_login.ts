@@ -1,12 +1,13 @@
-// Whether a login at another server proved who somebody is, or only used a session that was there.
+// Whether a login at an upstream server proved the person's identity or only reused a session
+// there.
 import { epochSeconds } from './clock.ts';
 
-/** Seconds by which that server's clock may be behind. */
+/** Tolerated clock difference in seconds. */
 const CLOCK_SKEW = 60;
 
-/** What a flow asked that server for; absent in flows of earlier versions. */
+/** What a flow requested of the upstream; absent in flows of earlier versions. */
 export interface UpstreamLogin {
-  /** Whether it was asked for a new login (`prompt=login`, `max_age=0`). */
+  /** Whether a new login was requested (`prompt=login`, `max_age=0`). */
   reauthenticate?: boolean;
   /** Seconds since 1970. */
   started_at?: number;
@@ -17,8 +18,8 @@ export function newUpstreamLogin(reauthenticate: boolean, now: Date): Required<U
 }
 
 /**
- * How the person proved it in this flow, as values of RFC 8176; empty where nothing was proven.
- * `auth_time` decides where that server says it, else whether it was asked for a new login.
+ * The authentication methods proven in this flow (RFC 8176); empty: none. Decided by the upstream's
+ * `auth_time`, or else by whether a new login was requested.
  */
 export function verifiedMethods(
   amr: readonly string[],
@@ -27,6 +28,6 @@ export function verifiedMethods(
 ): string[] {
   const is_proven = typeof auth_time === 'number' ? auth_time >= (started_at ?? Number.POSITIVE_INFINITY) - CLOCK_SKEW : reauthenticate;
   if (!is_proven) return [];
-  // The person was there, however that server checked it.
+  // The person was present, by an unspecified method.
   return amr.length > 0 ? [...amr] : ['user'];
 }

@@ -1,7 +1,7 @@
-// Where a server lies that we ask about people: what is said to it must not be heard by others.
+// URLs of upstream servers: requests about people must not be readable by others.
 import { isLoopback } from './network.ts';
 
-/** Whether a text is a URL under https, or under http on this very machine; without a user and a fragment in it. */
+/** Whether a text is an https URL, or an http one on loopback, without user and fragment. */
 export function isUpstreamUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username, password, hash } = new URL(text);

@@ -1,9 +1,13 @@
-// URIs taken apart as raw strings (RFC 3986 appendix B). WHATWG URL would drop default ports, resolve dot segments, rewrite hosts and read `\` as `/`,
-// and so call two strings equal that Home Assistant and other clients tell apart.
+// URIs split as raw strings (RFC 3986 appendix B). WHATWG URL drops default ports, resolves dot
+// segments, rewrites hosts and reads `\` as `/`, which would equate strings that Home Assistant and
+// other clients distinguish.
 import { domainToASCII } from 'node:url';
 import { memoize } from './memoize.ts';
 
-/** The parts of a reference as they are written, but the scheme in lower case. Undefined: not there; empty: there, but empty. */
+/**
+ * The components of a reference as written, with the scheme in lower case. Undefined: absent;
+ * empty: present but empty.
+ */
 interface Reference {
   scheme: string | undefined;
   authority: string | undefined;
@@ -12,16 +16,19 @@ interface Reference {
   fragment: string | undefined;
 }
 
-/** The parts of an absolute URI. */
+/** The components of an absolute URI. */
 export interface Uri extends Reference {
   scheme: string;
 }
 
 const PARTS = /^(?:([a-z][a-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is;
-// A browser drops or re-reads these, so that it would go elsewhere than we judged.
+// Characters that browsers drop or interpret differently.
 const AMBIGUOUS = /[\s\p{Cc}\p{Cs}\\]/u;
 
-/** Takes an absolute URI apart; null for a relative one and for one with a backslash, a blank, a control character or a lone surrogate in it. */
+/**
+ * Splits an absolute URI; null for relative ones and those with a backslash, space, control
+ * character or lone surrogate.
+ */
 export function parseUri(text: string): Uri | null {
   const { scheme, ...rest } = split(text);
   return scheme === undefined || AMBIGUOUS.test(text) ? null : { scheme, ...rest };
@@ -38,13 +45,16 @@ export function resolveUri(base: string, reference: string): string {
   return join({ ...to, scheme: from.scheme, authority: from.authority, path: mergePaths(from.path, to.path) });
 }
 
-/** A host with its port as a reader can trust it: look-alike letters as punycode (`xn--…`), nothing but ASCII. */
+/** Host and port as a reader can trust them: look-alike letters as punycode (`xn--…`). */
 export const asciiAuthority = memoize((authority): string => {
   const [, host = authority, port = ''] = /^(.*?)(:\d*)?$/s.exec(authority) ?? [];
   return (domainToASCII(host) || asciiOnly(host)) + port;
 });
 
-/** A URI with everything beyond printable ASCII percent-encoded, as a header needs it; a browser reads it as the same. */
+/**
+ * Percent-encodes everything beyond printable ASCII, as headers require; browsers read the result
+ * as the same URI.
+ */
 export function asciiOnly(text: string): string {
   return text.replace(/\p{Cs}/gu, '\ufffd').replace(/[^\x21-\x7e]+/g, encodeURIComponent);
 }

@@ -1,6 +1,6 @@
-// By what a person recognises one of their browsers. It decides nothing: a User-Agent says whatever its sender likes.
+// A short browser description from the User-Agent, for display only.
 
-/** In this order: what comes later also says that it is what came before. */
+/** Ordered: later products also claim to be the earlier ones. */
 const BROWSERS = [
   ['Edge', /\bEdg(?:e|A|iOS)?\//],
   ['Opera', /\bOPR\//],
@@ -18,7 +18,7 @@ const SYSTEMS = [
   ['Linux', /\bLinux\b/],
 ] as const;
 
-/** Null for what is none of the common ones. */
+/** Null for uncommon ones. */
 export function readUserAgent(user_agent: string | null): { browser: string | null; system: string | null } {
   const known = (list: readonly (readonly [string, RegExp])[]) => list.find(([, pattern]) => pattern.test(user_agent ?? ''))?.[0] ?? null;
   return { browser: known(BROWSERS), system: known(SYSTEMS) };

@@ -1,19 +1,19 @@
-// The code that a person carries from a device to the browser (RFC 8628 section 6.1): eight of twenty consonants, so that no word comes up and
-// none is mistaken for another; shown in two groups.
+// Device user codes (RFC 8628 section 6.1): eight of twenty consonants, so that they form no words
+// and are not confused; shown in two groups.
 import { randomInt } from 'node:crypto';
 
-/** What a device's code is traded by (RFC 8628 section 3.4). */
+/** The grant type of device codes (RFC 8628 section 3.4). */
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 const ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
 const LENGTH = 8;
 
-/** A new code, as it is stored. 20^8 of them are enough for a code of ten minutes that is asked for by people who are logged in. */
+/** A new code in stored form. 20^8 are enough for ten minutes and logged-in guessers. */
 export function newUserCode(): string {
   return Array.from({ length: LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
 }
 
-/** The code in what a person typed, in whatever case and groups; null for what is none. */
+/** The code in a typed text, ignoring case and grouping; null if malformed. */
 export function readUserCode(text: string): string | null {
   const code = text
     .slice(0, 64)
@@ -22,7 +22,7 @@ export function readUserCode(text: string): string | null {
   return code.length === LENGTH && Array.from(code).every((letter) => ALPHABET.includes(letter)) ? code : null;
 }
 
-/** As a person reads it. */
+/** The displayed form. */
 export function showUserCode(code: string): string {
   return `${code.slice(0, LENGTH / 2)}-${code.slice(LENGTH / 2)}`;
 }
