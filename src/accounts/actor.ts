@@ -1,31 +1,31 @@
-// Who asks for a change: what they may do beyond the route's guard, and what the audit event says of them.
+// The actor of a change: permissions beyond the route's guard, and the audit event's fields.
 import type { Profile } from '../domain/authorization_request.ts';
 import { AuthError } from '../domain/errors.ts';
 import { ADMIN_GROUP, type User } from '../domain/user.ts';
 import type { Caller } from '../tokens/bearer.ts';
 
-/** When and how somebody logged in. */
+/** When and how the actor logged in. */
 export interface LoginProof {
   auth_time: Date;
-  /** Values of RFC 8176; empty where nothing was proven. */
+  /** Authentication methods (RFC 8176); empty if nothing was proven. */
   amr: readonly string[];
-  /** Whether a person logged in for this; a long-lived token is valid for years and proves nothing. */
+  /** Whether a person logged in; a long-lived token is valid for years and proves no login. */
   is_login: boolean;
-  /** Of the token; absent for a browser session. */
+  /** The token's profile; absent for a browser session. */
   profile?: Profile;
 }
 
 export interface Actor {
-  /** Null: the operator, at the command line, who acts as the owner. */
+  /** Null: the operator at the command line, who acts as the owner. */
   user_id: string | null;
   is_owner: boolean;
   is_admin: boolean;
   remote_address: string | null;
-  /** Absent: there was no login, so no change that needs a fresh one; see fresh_login.ts. */
+  /** Absent: no login, so no change that needs a fresh one; see fresh_login.ts. */
   login?: LoginProof;
 }
 
-/** Whoever can run the command line may do everything. */
+/** The operator at the command line, who may do everything. */
 export const OPERATOR: Actor = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
 
 export function actorOf({ user, is_admin, auth_time, amr, token_type, profile }: Caller, remote_address: string): Actor {
@@ -33,7 +33,7 @@ export function actorOf({ user, is_admin, auth_time, amr, token_type, profile }:
   return { user_id: user.id, is_owner: user.is_owner, is_admin, remote_address, login };
 }
 
-/** The part of an audit event that says who did it. */
+/** The actor fields of an audit event. */
 export function auditActor({ user_id, remote_address }: Actor): {
   outcome: 'done';
   actor_user_id: string | null;
@@ -42,12 +42,12 @@ export function auditActor({ user_id, remote_address }: Actor): {
   return { outcome: 'done', actor_user_id: user_id, remote_address };
 }
 
-/** Refuses whoever is not the owner. */
+/** Throws `unauthorized` unless the actor is the owner. */
 export function requireOwner({ is_owner }: Actor): void {
   if (!is_owner) throw new AuthError('unauthorized', 'Unauthorized', { detail: 'only owner' });
 }
 
-/** Who lets new users in, beside the owner. */
+/** Who approves new users besides the owner. */
 export type ApprovalsBy = 'owner' | 'administrators';
 
 export function requireApprover(actor: Actor, approvals_by: ApprovalsBy): void {
@@ -55,9 +55,8 @@ export function requireApprover(actor: Actor, approvals_by: ApprovalsBy): void {
 }
 
 /**
- * The one rule for the owner's account: nobody else changes anything of it; throws
- * `cannot_modify_owner` (409). Call it with the row that the transaction has locked, as ownership may
- * have changed hands since the actor was authenticated.
+ * The one rule for the owner's account: only the owner changes it; throws `cannot_modify_owner`
+ * (409). Call it with the locked row, as ownership may have changed since authentication.
  */
 export function protectOwner({ user_id }: Pick<Actor, 'user_id'>, target: Pick<User, 'id' | 'is_owner'>): void {
   if (!target.is_owner || user_id === null || user_id === target.id) return;
@@ -65,9 +64,9 @@ export function protectOwner({ user_id }: Pick<Actor, 'user_id'>, target: Pick<U
 }
 
 /**
- * The one rule for what leads to an administrator's account: logins, e-mail address and groups. Only the
- * owner gives or changes these for an administrator; throws `unauthorized` (403). Call it with the groups
- * that the transaction reads after it has locked the user.
+ * The one rule for what gives access to an administrator's account (logins, e-mail address,
+ * groups): only the owner changes it; throws `unauthorized` (403). Call it with groups read after
+ * locking the user.
  */
 export function protectAdministrator(actor: Actor, { group_ids }: { group_ids: readonly string[] }): void {
   if (group_ids.includes(ADMIN_GROUP)) requireOwner(actor);

@@ -1,4 +1,4 @@
-// Who and what waits to be let in: people that logged in for the first time, and apps that nobody registered. Decided by whoever lets new users in.
+// Approvals of new people and unregistered apps.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { MAX_PAGE } from '../domain/pagination.ts';
@@ -23,7 +23,7 @@ export interface ApprovalsDeps {
 export interface UrlClientDecision {
   client_id: string;
   status: 'approved' | 'refused';
-  /** What was seen of it; null: whatever it says now. */
+  /** Hash of the metadata seen at the decision; null: any. */
   metadata_hash: string | null;
 }
 
@@ -31,13 +31,13 @@ export type Approvals = ReturnType<typeof createApprovals>;
 
 export function createApprovals({ database, users, urlClients, clients, audit, clock, approvals_by }: ApprovalsDeps) {
   return {
-    /** Those that wait the longest. */
+    /** The oldest first. */
     async pending(): Promise<{ users: (UserListEntry & { suggested_username: string | null })[]; url_clients: UrlClient[] }> {
       const [pending_users, url_clients] = await Promise.all([users.pending(MAX_PAGE), urlClients.pending(MAX_PAGE)]);
       return { users: pending_users.map((user) => ({ ...user, suggested_username: suggestUsername(user) })), url_clients };
     },
 
-    /** Lets a URL client in, or keeps it out for good; one that was in loses what it was granted. */
+    /** Approves a URL client, or blocks it permanently; blocking revokes what it was granted. */
     async decide({ client_id, status, metadata_hash }: UrlClientDecision, actor: Actor): Promise<void> {
       requireApprover(actor, approvals_by);
       await database.transaction(async (trx) => {

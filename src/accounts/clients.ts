@@ -1,5 +1,5 @@
-// The apps that were registered: made, changed, given secrets and removed by administrators; those of the configuration are brought into the
-// database at start and change there alone. Called by the API and the CLI; apps that register themselves go through oauth/registration.ts.
+// Registered clients: created, changed and removed by administrators. Clients of the configuration
+// are synchronized at start and change only there. Self-registration is in oauth/registration.ts.
 import type { Client } from '../domain/client.ts';
 import { type ClientFields, type ClientRules, clientMetadataIssues, registeredId, withClientDefaults } from '../domain/client_metadata.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -28,18 +28,18 @@ export interface ClientsDeps {
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
-  /** What administrators may register. */
+  /** Limits on what administrators may register. */
   client_rules: ClientRules;
 }
 
-/** What is not given is as it is by default, or stays. */
+/** Absent fields keep their value, or take the default. */
 export type ClientPatch = { [Field in keyof ClientFields]?: ClientFields[Field] | undefined };
 
 export interface RegisteredClientEntry extends RegisteredClient {
   secrets: ClientSecret[];
 }
 
-/** A client as the configuration names it. */
+/** A client of the configuration. */
 export interface ConfiguredClient extends ClientFields {
   client_id: string;
   secrets: readonly string[];
@@ -76,7 +76,7 @@ export function createClients(deps: ClientsDeps) {
     return { id, client_secret };
   }
 
-  /** Runs a change while nobody else changes this client. */
+  /** Runs a change with the client's row locked. */
   async function change<T>(
     client_id: string,
     actor: Actor,
@@ -84,7 +84,8 @@ export function createClients(deps: ClientsDeps) {
   ): Promise<T> {
     return await database.transaction(async (trx) => {
       const client = await get(client_id, trx);
-      // It gets codes in the owner's name without asking: who changes it could act as the owner.
+      // A trusted client gets codes in the owner's name without asking, so only the owner changes
+      // it.
       if (client.trusted) requireOwner(actor);
       if (client.managed_by === 'config') throw new AuthError('managed_by_config', 'The client is changed in the configuration alone');
       return await work(trx, client);
@@ -92,13 +93,16 @@ export function createClients(deps: ClientsDeps) {
   }
 
   return {
-    /** By name, those that are switched off included. */
+    /** Ordered by name, disabled ones included. */
     list: (request: PageRequest) => clients.page(request),
 
     /** Throws `not_found`. */
     get: (client_id: string): Promise<RegisteredClientEntry> => get(client_id),
 
-    /** The client, and its secret where it needs one: shown this once. A client_id is made up unless given. */
+    /**
+     * Creates a client; returns it with its secret, if it has one, which is shown only once. The
+     * client_id is generated unless given.
+     */
     async create(
       { client_id = randomId(), ...given }: ClientPatch & { client_id?: string | undefined },
       actor: Actor,
@@ -122,7 +126,7 @@ export function createClients(deps: ClientsDeps) {
     async update(client_id: string, patch: ClientPatch, actor: Actor): Promise<RegisteredClientEntry> {
       if (LOGIN_FIELDS.some((field) => patch[field] !== undefined)) await freshLogin.require(actor);
       return await change(client_id, actor, async (trx, client) => {
-        // Who asks for the profile asks for what it demands.
+        // Setting the profile also sets what it requires.
         const changes = { ...(patch.profile === 'fapi2' && FAPI2_DEFAULTS), ...said(patch) };
         const whole = withClientDefaults({ ...client, ...changes }, client);
         if (whole.trusted) requireOwner(actor);
@@ -134,7 +138,7 @@ export function createClients(deps: ClientsDeps) {
       });
     },
 
-    /** Everything that was granted to it goes at once. */
+    /** Revokes everything that was granted to it. */
     async remove(client_id: string, actor: Actor): Promise<void> {
       await freshLogin.require(actor);
       await change(client_id, actor, async (trx, { client_name }) => {
@@ -145,7 +149,7 @@ export function createClients(deps: ClientsDeps) {
       });
     },
 
-    /** A new secret, shown this once; those from before are good for `overlap` seconds more. */
+    /** Creates a new secret, shown only once; earlier ones stay valid for `overlap` seconds. */
     async rotateSecret(
       client_id: string,
       overlap: number,
@@ -173,7 +177,10 @@ export function createClients(deps: ClientsDeps) {
       });
     },
 
-    /** Makes the database say what the configuration says. A client that left it is switched off, and its tokens are refused. */
+    /**
+     * Synchronizes the database with the configuration. Removed clients are disabled, and their
+     * tokens refused.
+     */
     async reconcile(configured: readonly ConfiguredClient[]): Promise<void> {
       const client_ids = configured.map(({ client_id }) => client_id);
       const created_at = clock();
@@ -181,7 +188,7 @@ export function createClients(deps: ClientsDeps) {
       const secrets = configured.flatMap(({ client_id, secrets }) =>
         secrets.map((secret) => {
           const secret_hash = clientSecretHash.hash(secret);
-          // Of both: several clients may share one secret, and a renamed client may keep its own.
+          // Over both: clients may share a secret, and a renamed client may keep its own.
           const id = sha256(Buffer.concat([Buffer.from(`${client_id}\0`), secret_hash])).toString('hex', 0, 16);
           return { id, client_id, secret_hash, created_at, expires_at: null };
         }),
@@ -204,7 +211,7 @@ export function createClients(deps: ClientsDeps) {
   };
 }
 
-/** What decides how a client authenticates, and where it receives people's logins. */
+/** Fields that decide how a client authenticates and where it receives codes. */
 const LOGIN_FIELDS = ['trusted', 'profile', 'token_endpoint_auth_method', 'jwks', 'jwks_uri', 'redirect_uris'] as const;
 
 function said(patch: ClientPatch): ClientPatch {

@@ -1,4 +1,5 @@
-// What people have agreed to: listed, and taken back with everything that the app got by it. How it is given is in oauth/authorize.ts.
+// Consents: listed and withdrawn, together with the app's tokens. They are given in
+// oauth/authorize.ts.
 import { AuthError } from '../domain/errors.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
@@ -21,10 +22,13 @@ export function createConsents({ database, consents, users, audit }: ConsentsDep
     /** Oldest first, at most 1000. */
     list: (user_id: string): Promise<ListedConsent[]> => consents.list(user_id),
 
-    /** The app's tokens for this person are dead at once, and they are asked anew. Throws `not_found` where there is no consent. */
+    /**
+     * Revokes the app's tokens for this person and requires a new consent. Throws `not_found`
+     * without a consent.
+     */
     async withdraw(user_id: string, client_id: string, actor: Actor): Promise<void> {
       await database.transaction(async (trx) => {
-        // Waits for codes that are being redeemed: what follows sees every grant that there is.
+        // Waits for codes being redeemed, so that every grant is visible below.
         await users.lock(trx, user_id);
         if (!(await consents.withdraw(trx, user_id, client_id))) throw new AuthError('not_found', 'Consent not found');
         await revokeUnredeemedCodes(trx, user_id, client_id);

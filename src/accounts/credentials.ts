@@ -1,5 +1,5 @@
-// Which login is whose: linked by the first login of whom a provider picked, unlinked by people and administrators. Nobody is left without a way in.
-// What people link themselves is in link_user.ts.
+// Credentials link identities at providers to users: linked by a first login, unlinked by people
+// and administrators. Nobody loses their last login method. Linking by people is in link_user.ts.
 import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import { AuthError } from '../domain/errors.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
@@ -20,7 +20,7 @@ export interface CredentialsDeps {
   signOut: Pick<SignOut, 'sessionsOf'>;
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
-  /** The ways in there are. */
+  /** The configured providers. */
   providers: ReadonlyMap<string, Pick<AuthProvider, 'name'>>;
 }
 
@@ -33,13 +33,13 @@ export function createCredentials({ database, users, credentials, localLogins, s
     findIdentity: credentials.findIdentity,
     keepEmail: credentials.keepEmail,
 
-    /** A user's ways in; without a name those that lead nowhere any more. */
+    /** A user's login methods; those whose provider is no longer configured have no name. */
     async list(user_id: string): Promise<(Credential & { auth_provider_name: string | null })[]> {
       const all = await credentials.ofUser(user_id);
       return all.map((credential) => ({ ...credential, auth_provider_name: providers.get(providerKeyText(credential))?.name ?? null }));
     },
 
-    /** False when the user has a login at this provider, or the identity belongs to somebody. */
+    /** False if the user has a login at this provider, or the identity belongs to another user. */
     async link(credential: Credential): Promise<boolean> {
       const { user_id, auth_provider_type, auth_provider_id } = credential;
       const event = { type: 'credential.linked', target_user_id: user_id, detail: { auth_provider_type, auth_provider_id } } as const;
@@ -50,11 +50,14 @@ export function createCredentials({ database, users, credentials, localLogins, s
       });
     },
 
-    /** Ends one way in; its password goes along, and its sessions; tokens made with it that outlive them stay (HA contract 12.6). */
+    /**
+     * Removes a login method with its password and sessions; tokens from it stay (HA contract
+     * 12.6).
+     */
     async unlink(user_id: string, credential_id: string, actor: Actor): Promise<void> {
       await freshLogin.require(actor);
       await database.transaction(async (trx) => {
-        // Locked, so that of two parallel removals the second sees what the first has left.
+        // Locked, so that the second of two parallel removals sees the result of the first.
         const user = await users.lock(trx, user_id);
         if (!user) throw new AuthError('not_found', 'User not found');
         protectOwner(actor, user);

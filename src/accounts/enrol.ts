@@ -1,4 +1,5 @@
-// The end of enrolling: the device is stored, and remembered as an event. Called from the account and from a login that demands a second factor.
+// The end of an enrolment: stores the device and its audit event. Used from the account pages and
+// by logins that require a second factor.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { MfaModule, NewEnrolment } from '../domain/mfa_module.ts';
@@ -9,7 +10,7 @@ import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 import type { UserRepository } from '../repository/users.ts';
 import { type Actor, auditActor } from './actor.ts';
 
-/** Devices of one kind that a user may have. */
+/** Maximum devices of one module per user. */
 const MAX_DEVICES = 20;
 
 export interface EnrolDeps {
@@ -23,7 +24,7 @@ export interface EnrolDeps {
 export type EnrolFactor = ReturnType<typeof createEnrol>;
 
 export function createEnrol({ database, users, mfaEnrolments, audit, clock }: EnrolDeps) {
-  /** Stores what a person has enrolled. `claim` ends the flow in which they did; false: another answer was quicker. */
+  /** Stores an enrolment. `claim` ends its flow; false if a parallel answer was first. */
   return async (
     module: MfaModule,
     { secret, device_id, name }: NewEnrolment,

@@ -1,17 +1,17 @@
-// The second factors a user has, and whether they must have one. Asked by the login engine and wherever factors are shown or changed.
+// The second factors that a user has, and whether one is required.
 import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
 import type { MfaModule } from '../domain/mfa_module.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
 import type { MfaEnrolment, MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 
-/** A module with what a user has enrolled in it. */
+/** A module with the user's enrolments. */
 export interface Factor {
   module: MfaModule;
   enrolments: MfaEnrolment[];
 }
 
 export interface FactorsDeps {
-  /** The configured ones, in their order. */
+  /** The configured modules in order. */
   modules: readonly MfaModule[];
   providers: ReadonlyMap<string, Pick<AuthProvider, 'require_mfa'>>;
   mfaEnrolments: Pick<MfaEnrolmentRepository, 'ofUser' | 'isRequired'>;
@@ -24,7 +24,7 @@ export function createFactors({ modules, providers, mfaEnrolments, credentials }
   return {
     modules,
 
-    /** The factors that a login may ask for; backups come last, and count for nothing on their own. */
+    /** The factors that a login may ask for; backups are last and do not count on their own. */
     async ofUser(user_id: string): Promise<Factor[]> {
       const all = await mfaEnrolments.ofUser(user_id);
       const factors = modules.map((module) => ({ module, enrolments: all.filter(({ mfa_module_id }) => mfa_module_id === module.id) }));
@@ -34,10 +34,10 @@ export function createFactors({ modules, providers, mfaEnrolments, credentials }
       return own?.length ? [...own, ...(backups ?? [])] : [];
     },
 
-    /** Whether one of the user's groups, or of those that their login will put them into, demands a second factor. */
+    /** Whether a group of the user, or one assigned by their login, requires a second factor. */
     isRequiredByGroup: mfaEnrolments.isRequired,
 
-    /** Whether a group of the user's, or a provider they log in with, demands a second factor. */
+    /** Whether a group or a login provider of the user requires a second factor. */
     async isRequired(user_id: string): Promise<boolean> {
       if (await mfaEnrolments.isRequired(user_id)) return true;
       return (await credentials.ofUser(user_id)).some((credential) => providers.get(providerKeyText(credential))?.require_mfa === true);

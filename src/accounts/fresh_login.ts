@@ -1,12 +1,11 @@
-// The one rule for changes that give or take a login method: they need a login of the last five
-// minutes in which something was proven. Asked by every account change of that kind, so that the
-// JSON API, the pages and Home Assistant's routes cannot differ.
+// The rule for changing login methods: it takes a login of the last five minutes in which something
+// was proven. Used by every such change, so that API, pages and Home Assistant's routes agree.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { Actor, LoginProof } from './actor.ts';
 import type { Factors } from './factors.ts';
 
-/** Seconds after which a login is no longer fresh; `max_age` in the challenge of RFC 9470. */
+/** Seconds for which a login is fresh; `max_age` in the challenge of RFC 9470. */
 export const FRESH_LOGIN_SECONDS = 300;
 
 export interface FreshLoginDeps {
@@ -16,8 +15,8 @@ export interface FreshLoginDeps {
 
 export interface FreshLogin {
   /**
-   * Throws `reauth_required` (403), or `insufficient_user_authentication` (401) for a token of the
-   * standard profile, unless the actor logged in freshly. `at`: the time that counts; default: now.
+   * Throws `reauth_required` (403), or `insufficient_user_authentication` (401) for standard
+   * tokens, without a fresh login. `at`: the time of comparison; default: now.
    */
   require(actor: Pick<Actor, 'user_id' | 'login'>, at?: Date): Promise<void>;
 }
@@ -25,7 +24,7 @@ export interface FreshLogin {
 export function createFreshLogin({ factors, clock }: FreshLoginDeps): FreshLogin {
   return {
     async require({ user_id, login }, at = clock()) {
-      // The operator acts at the command line, where there is no login.
+      // The operator has no login.
       if (user_id === null) return;
       const has_factor = (await factors.ofUser(user_id)).length > 0;
       if (login && isFresh(login, has_factor, at)) return;
@@ -38,8 +37,8 @@ export function createFreshLogin({ factors, clock }: FreshLoginDeps): FreshLogin
 }
 
 /**
- * An address proves nothing (`amr` is empty then), and neither does a long-lived token. Someone who
- * has a second factor must have used it in that login.
+ * A network address proves nothing (`amr` is empty), nor does a long-lived token. A user with a
+ * second factor must have used it in that login.
  */
 function isFresh({ auth_time, amr, is_login }: LoginProof, has_factor: boolean, at: Date): boolean {
   if (!is_login || amr.length === 0 || addSeconds(auth_time, FRESH_LOGIN_SECONDS) < at) return false;

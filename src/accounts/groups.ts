@@ -1,4 +1,5 @@
-// The groups: three that every server has, and those of the configuration, which is brought into the database at start. Read-only otherwise.
+// Groups: three built-in ones and those of the configuration, which are synchronized at start.
+// Read-only otherwise.
 import type { Clock } from '../domain/clock.ts';
 import { type Policy, SYSTEM_POLICIES } from '../domain/policy.ts';
 import type { Database } from '../postgres/database.ts';
@@ -6,7 +7,7 @@ import { withMigrationLock } from '../postgres/migrations/migration_lock.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Group, GroupRepository as GroupRows } from '../repository/groups.ts';
 
-/** What people read (HA contract 2.2). */
+/** Display names (HA contract 2.2). */
 const SYSTEM_NAMES: Readonly<Record<string, string>> = {
   'system-admin': 'Administrators',
   'system-users': 'Users',
@@ -28,7 +29,7 @@ export interface GroupsDeps {
   clock: Clock;
 }
 
-/** A group as the configuration names it. */
+/** A group of the configuration. */
 export interface ConfiguredGroup {
   id: string;
   name: string;
@@ -43,7 +44,10 @@ export function createGroups({ database, groups, audit, clock }: GroupsDeps) {
   return {
     list: groups.list,
 
-    /** Makes the database say what the configuration says. A group that left it is switched off; its members stay in it. */
+    /**
+     * Synchronizes the database with the configuration. Removed groups are disabled and keep their
+     * members.
+     */
     async reconcile(configured: readonly ConfiguredGroup[]): Promise<void> {
       const wanted = [
         ...SYSTEM_GROUPS,

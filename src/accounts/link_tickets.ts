@@ -1,5 +1,5 @@
-// Linking in a browser: an app of somebody who logged in just now asks for a way to our page, the browser that opens it first may go it, and the login
-// that is proven there becomes that person's. Called by the JSON API and by the page.
+// Linking another login in a browser: an app with a fresh login gets a ticket URL, the first
+// browser that opens it may use it, and the login proven there is linked to the app's user.
 import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -12,7 +12,7 @@ import { actorOf } from './actor.ts';
 import type { FreshLogin } from './fresh_login.ts';
 import type { LinkUser } from './link_user.ts';
 
-/** Seconds for the whole way. */
+/** Lifetime of a ticket in seconds. */
 const LIFETIME = 600;
 const TICKET_ID = /^[0-9a-f]{64}$/;
 
@@ -25,9 +25,9 @@ export interface LinkTicketsDeps {
   clock: Clock;
 }
 
-/** A ticket in the browser that opened it. */
+/** A ticket and the browser that opened it. */
 export interface LinkTicketReference {
-  /** Worth nothing in another browser. */
+  /** Valid only in that browser. */
   ticket_id: string;
   browser_hash: Buffer;
   remote_address: string;
@@ -46,7 +46,7 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, freshLog
     return { token_hash: Buffer.from(ticket_id, 'hex'), browser_hash, now: clock() };
   };
 
-  /** A provider that a person can link. */
+  /** The provider, if people can link it. */
   function providerOf(key: ProviderKey): AuthProvider | undefined {
     const provider = providers.get(providerKeyText(key));
     return provider?.is_unlisted ? undefined : provider;
@@ -60,7 +60,7 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, freshLog
   }
 
   return {
-    /** A ticket for whoever logged in just now; the secret is told this once. */
+    /** Issues a ticket to a caller with a fresh login; the secret is shown only once. */
     async issue(caller: Caller, key: ProviderKey): Promise<{ ticket: string; expires_at: Date }> {
       const { user, refresh_token_id } = caller;
       if (user.system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
@@ -83,17 +83,17 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, freshLog
       return { ticket, expires_at: times.expires_at };
     },
 
-    /** Lets a browser in; answers the ticket's id there. */
+    /** Binds the ticket to a browser; returns its id. */
     async open(ticket: string, browser_hash: Buffer): Promise<string> {
       const token_hash = sha256(ticket);
       if (!(await linkTickets.open({ token_hash, browser_hash, now: clock() }))) throw unknownTicket();
       return token_hash.toString('hex');
     },
 
-    /** Whose ticket it is and for which provider; throws `unknown_flow`. */
+    /** The ticket's user and provider; throws `unknown_flow`. */
     find,
 
-    /** Ends the way: what the code of the login stands for is the user's from now on. */
+    /** Redeems the ticket: links the login behind the code to its user. */
     async redeem(opened: LinkTicketReference, code: { code: string; client_id: string }): Promise<OpenTicket> {
       const open = await find(opened);
       if (!(await linkTickets.take(placeOf(opened)))) throw unknownTicket();

@@ -1,5 +1,5 @@
-// Another way in for somebody who is logged in: a link_user flow proved that a login is theirs, its code is traded for the credential (HA contract 3.9).
-// Called by POST /auth/link_user and by the page that runs such a flow.
+// Links another login to a logged-in user: the code of a link_user flow is redeemed for a
+// credential (HA contract 3.9).
 import { type AuthProvider, providerKeyText } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -18,12 +18,12 @@ export interface LinkUserDeps {
   credentials: Pick<CredentialRepository, 'findIdentity'>;
   freshLogin: FreshLogin;
   audit: Pick<AuditEvents, 'insert'>;
-  /** The ways in there are: a code of another one links nothing. */
+  /** The configured providers; codes of others link nothing. */
   providers: ReadonlyMap<string, AuthProvider>;
   clock: Clock;
 }
 
-/** A code and the client whose flow it came from. */
+/** A code and the client of its flow. */
 export interface LinkCode {
   code: string;
   client_id: string;
@@ -47,7 +47,7 @@ export function createLinkUser({ database, credentials, freshLogin, audit, provi
 
   type Target = Pick<User, 'id' | 'system_generated'>;
 
-  /** Links what the code stands for; fine where it is the user's already. */
+  /** Links the identity behind the code; succeeds if it is linked to this user already. */
   async function linkByTicket({ id, system_generated }: Target, link_code: LinkCode, actor: Actor): Promise<void> {
     if (system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
     const spent = await spend(id, link_code, actor);
@@ -57,10 +57,10 @@ export function createLinkUser({ database, credentials, freshLogin, audit, provi
   }
 
   return {
-    /** For the holder of a ticket, which only a fresh login gets; see link_tickets.ts. */
+    /** For the holder of a ticket, which requires a fresh login; see link_tickets.ts. */
     linkByTicket,
 
-    /** Links what the code stands for, after a fresh login; the code stays valid where there is none. */
+    /** Links the identity behind the code after a fresh login; without one the code stays valid. */
     async link(user: Target, link_code: LinkCode, actor: Actor): Promise<void> {
       if (user.system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
       await freshLogin.require(actor);

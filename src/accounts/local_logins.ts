@@ -1,5 +1,5 @@
-// Names and passwords of the local provider (HA contract 6.1 and 11.3). Every rule is checked before a password is hashed, and hashing is done
-// before a transaction begins.
+// Local usernames and passwords (HA contract 6.1 and 11.3). Every rule is checked before hashing,
+// and hashing precedes the transaction.
 import type { PasswordHashing } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -27,7 +27,7 @@ import { type Actor, auditActor, protectAdministrator, protectOwner, requireOwne
 import type { FreshLogin } from './fresh_login.ts';
 import type { SignOut } from './sign_out.ts';
 
-/** Looks at a guess under the limits on guessing. */
+/** Runs a guess within the rate limits. */
 type Attempt = (username: string, guess: () => Promise<boolean>) => Promise<boolean>;
 
 export interface LocalLoginsDeps {
@@ -38,7 +38,7 @@ export interface LocalLoginsDeps {
   credentials: Pick<CredentialRepository, 'ofUserAt' | 'insert'>;
   signOut: SignOut;
   freshLogin: FreshLogin;
-  /** Of accounts/credentials.ts. */
+  /** From accounts/credentials.ts. */
   unlink(user_id: string, credential_id: string, actor: Actor): Promise<void>;
   hasher: Pick<PasswordHashing, 'hash' | 'verify'>;
   audit: Pick<AuditEvents, 'insert'>;
@@ -67,7 +67,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     return await hasher.hash(password);
   }
 
-  /** False when `old_hash` is not the password's any more. `ends`: what a new password ends in the same transaction. */
+  /** False if `old_hash` is outdated. `ends`: what else ends in the same transaction. */
   async function storePassword(
     user_id: string,
     { ends, ...change }: { username: string; password_hash: string; old_hash?: string; ends?: (trx: Transaction) => Promise<void> },
@@ -95,8 +95,9 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
 
   return {
     /**
-     * Gives a user a name, which becomes their username, and a password. Answers the name as it is stored. Throws `unauthorized` (403) when an
-     * administrator asks for an administrator, for a user who has a login already, or for one made by somebody else.
+     * Adds a local login; the name becomes the username. Returns the stored name. Throws
+     * `unauthorized` (403) when an administrator asks for an administrator, a user who has a login,
+     * or one made by somebody else.
      */
     async add(
       user_id: string,
@@ -116,7 +117,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       const password_hash = await hashNew(login.password, username);
       await naming(username, async (trx) => {
         const now = clock();
-        // Ownership, groups and logins may have changed meanwhile.
+        // Ownership, groups and logins may have changed in the meantime.
         protectOwner(actor, (await users.lock(trx, user_id)) ?? userNotFound());
         requireMayAdd(actor, (await users.find(user_id, trx)) ?? userNotFound());
         requireRenamed(username, await usernames.rename(trx, { user_id, to: username, now, reuse_retired: reuse_username }));
@@ -128,7 +129,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       return username;
     },
 
-    /** Name and password go; never the last way in. */
+    /** Removes username and password; never the last login method. */
     async remove(user_id: string, actor: Actor): Promise<void> {
       await freshLogin.require(actor);
       await requireUser(user_id);
@@ -136,8 +137,8 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     },
 
     /**
-     * Tokens and sessions stay (HA contract 6.1) unless all but the caller's own are to be signed out. A stolen token must not serve to guess the
-     * password: `attempt` limits that.
+     * Tokens and sessions stay (HA contract 6.1), except with `sign_out_others`. `attempt` limits
+     * guesses, since the caller's token may be stolen.
      */
     async changeOwnPassword(
       user_id: string,
@@ -158,7 +159,10 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       if (!(await storePassword(user_id, change, actor))) throw invalidCurrentPassword();
     },
 
-    /** Browser sessions end: whoever had the old password may have them. Tokens stay, as in Home Assistant, unless they are to be signed out. */
+    /**
+     * Ends browser sessions, which may belong to somebody with the old password. Tokens stay as in
+     * Home Assistant, except with `sign_out`.
+     */
     async setPassword(
       user_id: string,
       { password, sign_out = false }: { password: string; sign_out?: boolean },
@@ -173,7 +177,10 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
       if (!(await storePassword(user_id, { username, password_hash, ends }, actor))) credentialsNotFound();
     },
 
-    /** Credential and tokens stay what they are; the former name is retired. In Home Assistant's words (HA contract 6.1). */
+    /**
+     * Credential and tokens stay; the former name is retired. Messages as in Home Assistant (HA
+     * contract 6.1).
+     */
     async setUsername(user_id: string, typed: string, actor: Actor, reuse_username = false): Promise<void> {
       requireOwner(actor);
       await freshLogin.require(actor);
@@ -191,7 +198,7 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
     },
   };
 
-  /** A transaction in which a parallel call can take the name. */
+  /** A transaction that may lose the name to a parallel call. */
   async function naming(username: string, work: (trx: Transaction) => Promise<void>): Promise<void> {
     try {
       await database.transaction(work);
@@ -208,8 +215,8 @@ export function createLocalLogins(deps: LocalLoginsDeps) {
 }
 
 /**
- * An administrator who chooses the password can log in as that user. So administrators do it only for users
- * whom they made themselves, who have no login yet and no administrator's rights.
+ * An administrator who chooses the password can log in as that user. So administrators do it only
+ * for users whom they created, who have no login yet and are no administrators.
  */
 function requireMayAdd(actor: Actor, user: UserListEntry): void {
   protectAdministrator(actor, user);

@@ -1,4 +1,4 @@
-// What callers are told of themselves (HA contract 11.3, auth/current_user), and what they change of it.
+// The caller's own account (HA contract 11.3, auth/current_user) and profile changes.
 import { AuthError } from '../domain/errors.ts';
 import type { ProfilePatch } from '../domain/profile.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
@@ -36,7 +36,9 @@ export function createMe({ credentials, users, update, mfa }: MeDeps) {
   return {
     get,
 
-    /** Changes the caller's own name and profile. Another e-mail address takes a fresh login. */
+    /**
+     * Changes the caller's name and profile. Changing the e-mail address requires a fresh login.
+     */
     async update(caller: Caller, patch: ProfilePatch & { name?: string | undefined }, actor: Actor) {
       await update(caller.user.id, patch, actor);
       return await get(caller);

@@ -1,5 +1,5 @@
-// Two users, one person: whoever waits for approval turns out to be somebody we know. Their logins move to that user, and nobody waits any more.
-// Called where users are approved: by the API, the pages and the CLI.
+// Merges a user who waits for approval into an existing user of the same person: the logins move,
+// and the waiting user is deleted.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { User } from '../domain/user.ts';
@@ -26,7 +26,7 @@ export type MergeUsers = ReturnType<typeof createMergeUsers>;
 export function createMergeUsers({ database, users, credentials, freshLogin, audit, clock, approvals_by }: MergeUsersDeps) {
   type Transaction = Parameters<typeof users.lock>[0];
 
-  /** Both, locked in the order of their ids, so that two merges never wait for each other. */
+  /** Locks both in the order of their ids, which avoids deadlocks. */
   async function lockBoth(trx: Transaction, id: string, into_id: string): Promise<{ waiting: User; into: User }> {
     const found = new Map<string, User>();
     for (const one of [id, into_id].sort()) found.set(one, (await users.lock(trx, one)) ?? notFound());
@@ -50,7 +50,7 @@ export function createMergeUsers({ database, users, credentials, freshLogin, aud
   }
 
   return {
-    /** Gives every login of a user who waits to another user, and deletes the one who waited. */
+    /** Moves every login of a waiting user to another user, and deletes the former. */
     async approveInto(id: string, into_id: string, actor: Actor): Promise<UserListEntry> {
       requireApprover(actor, approvals_by);
       await freshLogin.require(actor);

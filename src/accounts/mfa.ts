@@ -1,4 +1,5 @@
-// A user's own second factors: listed without secrets, named, removed after a fresh login. Where a policy demands one, the last one stays.
+// A user's second factors: listed without secrets, renamed, and removed after a fresh login. The
+// last one stays if a policy requires one.
 import { AuthError } from '../domain/errors.ts';
 import { type MfaModule, passwordlessFactorKey } from '../domain/mfa_module.ts';
 import type { Database } from '../postgres/database.ts';
@@ -30,7 +31,7 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
   const moduleOf = ({ mfa_module_id }: MfaEnrolmentEntry) => factors.modules.find(({ id }) => id === mfa_module_id);
   const isOwn = (entry: MfaEnrolmentEntry) => moduleOf(entry)?.is_backup === false;
 
-  /** A way in that is gone with the devices that made it; never the last one. */
+  /** Unlinks the passwordless login of removed devices; never the last login method. */
   async function unlinkOnlyFactor(trx: Trx, user_id: string, module: MfaModule): Promise<void> {
     const key = passwordlessFactorKey(module);
     const all = await credentials.ofUser(user_id, trx);
@@ -40,7 +41,7 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
     await credentials.remove(trx, own.id);
   }
 
-  /** Takes away what goes; `left` stays. */
+  /** Removes `going`; `left` stays. */
   async function takeAway(
     trx: Trx,
     user_id: string,
@@ -69,7 +70,7 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
     await freshLogin.require(actor);
     const is_required = await factors.isRequired(user.id);
     return await database.transaction(async (trx) => {
-      // Locked, so that of two parallel removals the second sees what the first has left.
+      // Locked, so that the second of two parallel removals sees the result of the first.
       if (!(await users.lock(trx, user.id))) throw new AuthError('not_found', 'User not found');
       const all = await mfaEnrolments.list(user.id, trx);
       const going = all.filter(chosen);
@@ -77,7 +78,7 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
       const left = all.filter((entry) => !chosen(entry));
       if (going.some(isOwn) && !left.some(isOwn)) {
         if (is_required) throw new AuthError('mfa_required', 'A second factor is required');
-        // Backups count for nothing on their own.
+        // Backups do not count on their own.
         going.push(...left.splice(0));
       }
       await takeAway(trx, user.id, going, left, actor);
@@ -86,7 +87,7 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
   }
 
   return {
-    /** Every configured module and whether the user has it, and every device. */
+    /** Every configured module, whether the user has it, and every device. */
     async list(user_id: string) {
       const enrolments = await mfaEnrolments.list(user_id);
       const modules = factors.modules.map((module) => ({
@@ -98,7 +99,7 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
       return { modules, enrolments: enrolments.filter(moduleOf) };
     },
 
-    /** Takes everything of one module away; fine where there is nothing (HA contract 7.1). */
+    /** Removes every device of a module; succeeds without any (HA contract 7.1). */
     async disable(caller: MfaCaller, mfa_module_id: string): Promise<void> {
       if (caller.user.system_generated) throw new AuthError('not_system_user', 'Not allowed as system user');
       if (!factors.modules.some(({ id }) => id === mfa_module_id))
@@ -106,13 +107,16 @@ export function createMfa({ database, users, credentials, mfaEnrolments, factors
       await remove(caller, (entry) => entry.mfa_module_id === mfa_module_id);
     },
 
-    /** Takes one device away. */
+    /** Removes one device. */
     async remove(caller: MfaCaller, enrolment_id: string): Promise<void> {
       const removed = await remove(caller, ({ id }) => id === enrolment_id);
       if (removed.length === 0) notFound();
     },
 
-    /** Takes all of somebody's away who cannot log in with them any more; answers how many there were. For the owner and the operator. */
+    /**
+     * Removes all factors of a user who lost them; returns their number. For the owner and the
+     * operator.
+     */
     async reset(user_id: string, actor: Actor): Promise<number> {
       requireOwner(actor);
       await freshLogin.require(actor);

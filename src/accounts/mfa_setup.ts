@@ -1,5 +1,5 @@
-// Enrolling a second factor step by step (HA contract 7 and 11.3): begun after a fresh login, bound to its user, over in ten minutes.
-// The secret is shown while it is being enrolled and never again.
+// Enrolment of a second factor in steps (HA contract 7 and 11.3): started after a fresh login,
+// bound to the user, ten minutes long. The secret is shown only during enrolment.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type FormField, type FormInput, parseFormInput } from '../domain/form.ts';
@@ -13,16 +13,16 @@ import type { Factors } from './factors.ts';
 import type { FreshLogin } from './fresh_login.ts';
 
 const LIFETIME = 600;
-/** Wrong answers, where the module sets no limit of its own. */
+/** Wrong answers, if the module sets no limit. */
 const MAX_ATTEMPTS = 10;
 
-/** Who changes their own second factors, and how they logged in. */
+/** A user changing their second factors, and their login. */
 export interface MfaCaller extends LoginProof {
   user: { id: string; name: string | null; is_owner: boolean; system_generated: boolean };
   remote_address: string;
 }
 
-/** The caller as account changes know them. */
+/** The caller as an actor of account changes. */
 export function mfaActor({ user, auth_time, amr, is_login, remote_address }: MfaCaller): Actor & { user_id: string } {
   return { user_id: user.id, is_owner: user.is_owner, is_admin: false, remote_address, login: { auth_time, amr, is_login } };
 }
@@ -33,7 +33,7 @@ interface Opening {
   handler: string;
 }
 
-/** A step as a client sees it; keys are there even when they say nothing. */
+/** A step as clients see it; keys without a value are null, not absent. */
 export type MfaSetupStep = Opening &
   (
     | {
@@ -46,7 +46,7 @@ export type MfaSetupStep = Opening &
         preview: null;
       }
     | { type: 'abort'; reason: string; description_placeholders: null }
-    /** `data` never holds the secret. */
+    /** `data` never contains the secret. */
     | { type: 'create_entry'; description: null; description_placeholders: null; data: { result: null } }
   );
 
@@ -96,7 +96,7 @@ export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaF
   }
 
   return {
-    /** The first form; what the user had under way with this module is over. */
+    /** The first form; ends an earlier enrolment with this module. */
     async begin(caller: MfaCaller, mfa_module_id: string): Promise<MfaSetupStep> {
       const module = moduleOf(caller, mfa_module_id);
       const now = clock();
@@ -113,13 +113,13 @@ export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaF
       return await take(caller, module, step, flow);
     },
 
-    /** The answer to the form that was shown. An empty one begins anew, with a new secret. */
+    /** Answers the form. An empty answer restarts with a new secret. */
     async submit(caller: MfaCaller, mfa_module_id: string, flow_id: string, input: FormInput): Promise<MfaSetupStep> {
       const module = moduleOf(caller, mfa_module_id);
       const now = clock();
       const flow = await mfaSetupFlows.find({ user_id: caller.user.id, id: flow_id, now });
       if (flow?.mfa_module_id !== module.id) throw unknownFlow();
-      // The login was fresh when the flow began, which ends in ten minutes.
+      // The login was fresh when the flow started, and the flow ends after ten minutes.
       await freshLogin.require(mfaActor(caller), flow.created_at);
       const { user } = caller;
       const enrolments = await enrolmentsOf(user.id, module);
@@ -128,7 +128,7 @@ export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaF
       if (!values && !is_empty) throw new AuthError('invalid_input', 'User input malformed');
       const attempts = flow.attempts + 1;
       const is_over = attempts > (module.max_retries || MAX_ATTEMPTS);
-      // A message may go anywhere that a person names: never many of them.
+      // Messages can be sent to any address, so they are limited.
       if (is_over || (module.delivers && (await mfaFailures.count(user.id, now)) === null))
         return await take(caller, module, { type: 'abort', reason: 'too_many_retry' }, flow);
       const step = await module.setup({ user, enrolments, shown: values && !is_empty ? { form: flow.form, values } : null, now });

@@ -1,10 +1,10 @@
-// Names that people give to users and tokens.
+// Display names of users and tokens.
 import { AuthError } from '../domain/errors.ts';
 import { pythonStrip } from '../domain/text.ts';
 
 const MAX_NAME_LENGTH = 256;
 
-/** The name without blanks around it. Throws `invalid_format` unless it has 1 to 256 characters on one line. */
+/** The trimmed name. Throws `invalid_format` unless it has 1 to 256 characters on one line. */
 export function requireName(name: string, what = 'Name'): string {
   const stripped = pythonStrip(name);
   if (stripped === '') throw new AuthError('invalid_format', `${what} must not be empty`);

@@ -1,5 +1,5 @@
-// What becomes of a person whom no credential knows, at the end of their first login: waits for approval, comes in, or is turned away.
-// Never an administrator but by the mapping that an operator wrote. Called by login/resolve_user.ts.
+// What a first login creates: a user waiting for approval, an active user, or none. Only a group
+// mapping written by the operator makes an administrator. Used by login/resolve_user.ts.
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -24,7 +24,7 @@ export interface NewUsersDeps {
   credentials: Pick<CredentialRepository, 'findIdentity' | 'insertWithUser'>;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
-  /** Users that may wait for approval at the same time. */
+  /** Maximum users waiting for approval. */
   max_pending: number;
 }
 
@@ -32,7 +32,7 @@ type Transaction = Parameters<Usernames['assign']>[0];
 
 type Origin = Pick<AuthProvider, 'auth_provider_type' | 'auth_provider_id' | 'new_users' | 'default_groups' | 'groups'>;
 
-/** The user of an identity and the credential that says so. */
+/** The user and credential of an identity. */
 export interface CreatedUser {
   user: Pick<User, 'id' | 'is_active' | 'local_only'>;
   credential_id: string;
@@ -52,7 +52,7 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
     return base === null ? null : await usernames.assign(trx, { user_id, candidates: usernameCandidates(base, user_id) });
   }
 
-  /** Undefined when somebody has made this identity's user meanwhile. */
+  /** Undefined if a parallel login has created the identity's user. */
   async function make(provider: Origin, identity: Identity, remote_address: string): Promise<CreatedUser | undefined> {
     const { auth_provider_type, auth_provider_id } = provider;
     const { group_ids, ...person } = newPersonFrom(provider, identity);
@@ -64,7 +64,7 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
       if (!(await credentials.insertWithUser(trx, { ...credential, created_at: clock() }, person, group_ids))) return undefined;
       const profile = profileUpdateFromLogin(NO_PROFILE, identity, credential.id);
       await users.updateProfile(trx, user.id, profile);
-      // Somebody who waits reserves no name.
+      // A waiting user reserves no name.
       const username = person.is_active ? await name(trx, user.id, identity) : null;
       const detail = { name: person.name, is_pending: person.is_pending, group_ids, username, ...profile, ...origin };
       await audit.insert(trx, {
@@ -80,7 +80,9 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
   }
 
   return {
-    /** The identity's user, made now unless a parallel login has; throws `login_blocked`. */
+    /**
+     * The identity's user, created now unless a parallel login was first; throws `login_blocked`.
+     */
     async admit(provider: Origin, identity: Identity, remote_address: string): Promise<CreatedUser> {
       if (provider.new_users === 'refuse') throw blocked('New users are not allowed');
       const admitted = (await make(provider, identity, remote_address)) ?? (await find(provider, identity.subject));
@@ -90,7 +92,7 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
   };
 }
 
-/** What a first login makes of a person. */
+/** The user that a first login creates. */
 export function newPersonFrom(provider: Origin, identity: Identity): NewPerson & { group_ids: string[] } {
   const is_active = provider.new_users === 'activate';
   const person = { name: nameOf(identity), is_active, is_pending: !is_active, local_only: identity.local_only ?? false };

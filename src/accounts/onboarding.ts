@@ -1,5 +1,5 @@
-// The first start: the owner is made, with a login, and gets an authorization code (HA contract 3.10). Everything is checked before anything is
-// made, and it is made as a whole; of parallel calls one wins. Called by the API and by the page.
+// Onboarding creates the owner with a login and an authorization code (HA contract 3.10). All input
+// is checked first; of parallel calls one succeeds.
 import { createHmac } from 'node:crypto';
 import type { PasswordHashing } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -35,7 +35,7 @@ export interface OnboardingDeps {
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   minimum_password_length: number;
-  /** Seconds in which the code must be redeemed. */
+  /** Lifetime of the code in seconds. */
   authorization_code_lifetime: number;
 }
 
@@ -43,10 +43,10 @@ export interface NewOwner {
   name: string;
   username: string;
   password: string;
-  /** Whose code it is. Not looked at here; the token endpoint does. */
+  /** The code's client; checked by the token endpoint only. */
   client_id: string;
   language: string;
-  /** Verified, as the owner says so; absent or empty: none. */
+  /** Verified, since the owner entered it; absent or empty: none. */
   email?: string | undefined;
 }
 
@@ -54,17 +54,20 @@ export type Onboarding = ReturnType<typeof createOnboarding>;
 
 export function createOnboarding(deps: OnboardingDeps) {
   const { database, users, usernames, localLogins, credentials, authorizationCodes, hasher, audit, clock } = deps;
-  // The same on every replica and after every start, as long as the secret key is.
+  // Derived from the secret key, so it is the same on every replica and after every start.
   const setup_token = `lk_st_${createHmac('sha256', deps.sealer.subKey('setup_token')).update('owner').digest('base64url')}`;
   let done = false;
 
   async function isDone(): Promise<boolean> {
-    // There is an owner for ever once there is one.
+    // An owner, once created, always exists.
     done ||= await users.ownerExists();
     return done;
   }
 
-  /** The owner as they are stored. A username in upper case is folded: people type their name as they write it. */
+  /**
+   * The normalized owner. An upper-case username is folded, since people type names as they write
+   * them.
+   */
   function check({ client_id, ...owner }: NewOwner): { name: string; username: string; password: string; email: string | null } {
     const name = requireName(owner.name);
     const username = newUsername(owner.username);
@@ -81,7 +84,7 @@ export function createOnboarding(deps: OnboardingDeps) {
     /** Whether there is an owner. */
     isDone,
 
-    /** Lets whoever holds it make the owner; of no use afterwards. */
+    /** The token that authorizes creating the owner; useless afterwards. */
     setupToken: (): string => setup_token,
 
     isSetupToken: (text: string): boolean => safeEqual(text, setup_token),

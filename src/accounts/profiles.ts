@@ -1,4 +1,4 @@
-// Profiles: what may be entered, by whom, and what a login takes over from its provider. Called by the API, the CLI, and at the end of a login.
+// Profiles: who may change which fields, and what a login takes over from its provider.
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -26,12 +26,13 @@ import { type Actor, requireOwner } from './actor.ts';
 
 const PROFILE_INDEXES = ['users_verified_email', ...USERNAME_INDEXES];
 
-/** A profile with nothing in it. */
+/** An empty profile. */
 export const NO_PROFILE = { email: null, email_verified: false, email_credential_id: null, picture: null, locale: null, zoneinfo: null };
 
 /**
- * The columns that a patch changes. An address that the owner or the operator enters is verified unless they say otherwise; one that anybody
- * else enters is not. Throws `invalid_format`, and `unauthorized` where somebody else says what is verified.
+ * The columns that a patch changes. An e-mail address entered by the owner or operator is verified
+ * by default, one entered by others is not. Throws `invalid_format`, and `unauthorized` when others
+ * set `email_verified`.
  */
 export function profileChange(patch: ProfilePatch, before: Pick<PersonProfile, 'email'>, actor: Actor): ProfileChange {
   const { email, email_verified, picture, locale, zoneinfo } = patch;
@@ -59,13 +60,15 @@ function emailChange(
   return { email, email_credential_id: null, ...(verified !== undefined && { email_verified: verified }) };
 }
 
-/** What a person will be called, by the first of their logins that says something usable. */
+/** The username suggested by the first login with a usable name. */
 export function suggestUsername({ credentials, email, name }: Pick<UserListEntry, 'credentials' | 'email' | 'name'>): string | null {
   const [suggestion = null] = credentials.flatMap(({ data }) => suggestedUsername({ data, email, name }) ?? []);
   return suggestion;
 }
 
-/** What a login changes: an address follows the login it came from, and what is missing is filled in. */
+/**
+ * What a login changes: the e-mail address follows its provider, and empty fields are filled in.
+ */
 export function profileUpdateFromLogin(
   before: Pick<UserListEntry, 'email' | 'email_verified' | 'email_credential_id' | 'picture' | 'locale' | 'zoneinfo'>,
   identity: Identity,
@@ -90,7 +93,7 @@ function statedEmail(
   const stated = vouched ?? unverified_email ?? null;
   const email = stated !== null && isEmail(stated) ? stated : null;
   const is_verified = email_verified && email !== null && email === vouched;
-  // The same address stays verified by whoever verified it.
+  // An unchanged address stays verified.
   if (isSameEmail(email, before.email)) return is_verified && !before.email_verified ? { email_verified: true } : {};
   return { email, email_verified: is_verified, email_credential_id: email === null ? null : credential_id };
 }
@@ -112,7 +115,7 @@ export type Profiles = ReturnType<typeof createProfiles>;
 export function createProfiles({ database, users, usernames, audit, clock }: ProfilesDeps) {
   type Transaction = Parameters<typeof users.updateProfile>[0];
 
-  /** Names a person whose row the version before made or renamed, or who was never called anything before. */
+  /** Names a person whose row was written by the previous version, or who had no name. */
   async function name(trx: Transaction, user: UserListEntry, provider: AuthProvider, identity: Identity): Promise<string | null> {
     const user_id = user.id;
     if (isLocal(provider)) {
@@ -124,7 +127,10 @@ export function createProfiles({ database, users, usernames, audit, clock }: Pro
   }
 
   return {
-    /** Takes over what the provider states at a login, if anything is new. Never fails for a name or an address that is somebody else's. */
+    /**
+     * Takes over changes from the provider. Never fails because a name or address belongs to
+     * somebody else.
+     */
     async follow(
       provider: AuthProvider,
       identity: Identity,
@@ -144,14 +150,14 @@ export function createProfiles({ database, users, usernames, audit, clock }: Pro
           if (Object.keys(detail).length > 0) await audit.insert(trx, { type: 'user.updated', outcome: 'done', ...who, detail });
         });
       } catch (error) {
-        // Somebody else was quicker; the next login tries again.
+        // A parallel change was first; the next login tries again.
         if (!PROFILE_INDEXES.some((index) => violatesConstraint(error, index))) throw error;
       }
     },
   };
 }
 
-/** Runs a change once more when a parallel one took the name or the verified address that it found free. */
+/** Repeats a change once if a parallel one took the name or verified address. */
 export async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

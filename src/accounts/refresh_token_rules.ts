@@ -1,16 +1,20 @@
-// Which grants a user may have (HA contract 2.4), in the order in which Home Assistant checks and in its words.
+// Rules for a user's grants (HA contract 2.4), checked in Home Assistant's order and with its
+// messages.
 import { AuthError } from '../domain/errors.ts';
 import type { TokenType } from '../domain/token.ts';
 import type { User } from '../domain/user.ts';
 
-/** A grant that is asked for. */
+/** A requested grant. */
 export interface GrantRequestRules {
   token_type?: TokenType | undefined;
   client_id?: string | null | undefined;
   client_name?: string | null | undefined;
 }
 
-/** The type of the grant; throws when this user may not have it. That a long-lived one has a name of its own is for the unique index. */
+/**
+ * The grant's type; throws if this user may not have it. A unique index keeps names of long-lived
+ * ones distinct.
+ */
 export function grantedType(user: Pick<User, 'is_active' | 'system_generated'>, wanted: GrantRequestRules): TokenType {
   const { client_id = null, client_name = null } = wanted;
   if (!user.is_active) throw inactiveUser();

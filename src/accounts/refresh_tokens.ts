@@ -1,5 +1,5 @@
-// The grants of a user: listed, ended, their idle expiry switched, and made where no login makes them (HA contract 2.4, 8.5 and 11.3).
-// Grants of logins are made by the redemption of a code.
+// A user's grants: listed, revoked, their idle expiry switched, and those created without a login
+// (HA contract 2.4, 8.5 and 11.3).
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { buildPage, type Page, type PageRequest, pageSize, readCursor } from '../domain/pagination.ts';
@@ -22,7 +22,7 @@ import type { SignOut } from './sign_out.ts';
 const DAY = 86_400;
 const MAX_LIFESPAN_DAYS = 3650;
 const MAX_ICON_LENGTH = 256;
-/** What switching the idle expiry on sets where the operator has set none (HA contract 8.5). */
+/** The idle lifetime that switching it on sets if none is configured (HA contract 8.5). */
 const DEFAULT_IDLE_LIFETIME = 90 * DAY;
 
 export interface RefreshTokensDeps {
@@ -38,13 +38,13 @@ export interface RefreshTokensDeps {
   lifetimes: GrantDeps['lifetimes'];
 }
 
-/** A grant as people see it. */
+/** A grant in listings. */
 export interface RefreshTokenItem
   extends Pick<RefreshToken, 'id' | 'client_id' | 'client_name' | 'client_icon' | 'created_at' | 'last_used_at' | 'last_used_ip'> {
   type: TokenType;
-  /** When it ends unless it is used again; a long-lived one ends with its access token, whatever this says. */
+  /** When it expires if unused; a long-lived one ends with its access token regardless. */
   expire_at: Date | null;
-  /** Whether the caller's own access token hangs on it. */
+  /** Whether the caller's access token belongs to it. */
   is_current: boolean;
   auth_provider_type: string | null;
   auth_provider_id: string | null;
@@ -52,12 +52,12 @@ export interface RefreshTokenItem
 
 export interface NewGrant extends GrantRequestRules {
   client_icon?: string | null | undefined;
-  /** Seconds; default: the configured lifetime. */
+  /** In seconds; default: the configured lifetime. */
   access_token_expiration?: number;
   expires_at?: Date;
-  /** Counts as used when it is made. */
+  /** Counts as used on creation. */
   is_used?: boolean;
-  /** Of the secret, where one is handed out. */
+  /** Hash of the refresh token, if one is issued. */
   token_hash?: Buffer;
 }
 
@@ -72,7 +72,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
     detail: Record<string, string | boolean | null>,
   ) => audit.record({ type: `refresh_token.${type}`, ...auditActor(actor), target_user_id, detail });
 
-  /** Makes a grant by the rules; throws when the user may not have it. */
+  /** Creates a grant by the rules; throws if the user may not have it. */
   async function create(user_id: string, wanted: NewGrant, actor: Actor): Promise<RefreshToken> {
     const user = await users.find(user_id);
     if (!user) throw new AuthError('not_found', 'User not found');
@@ -98,7 +98,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
     return grant;
   }
 
-  /** The access token of a grant whose own secret never leaves the server. */
+  /** Issues an access token for a grant whose refresh token is never issued. */
   async function accessToken(grant: RefreshToken) {
     const { id: refresh_token_id, user_id, client_id, access_token_expiration, auth_time, amr } = grant;
     const authorization = { ...HOME_ASSISTANT, user_id, refresh_token_id, client_id, access_token_expiration, auth_time, amr };
@@ -109,7 +109,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
   return {
     create,
 
-    /** Living grants, oldest first. `current_id`: the caller's own. */
+    /** Valid grants, oldest first. `current_id`: the caller's own. */
     async list(
       user_id: string,
       { current_id = null, ...request }: PageRequest & { current_id?: string | null },
@@ -120,7 +120,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
       return { items: items.map((grant) => itemOf(grant, current_id)), next_cursor };
     },
 
-    /** Its access tokens are dead at once. */
+    /** Revokes a grant and its access tokens. */
     async revoke(user_id: string, id: string, actor: Actor): Promise<void> {
       const revoked = await refreshTokens.revoke({ user_id, id });
       if (!revoked) throw invalidToken();
@@ -128,8 +128,8 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
     },
 
     /**
-     * All, or those of one type; the caller's own unless they say otherwise (HA contract 11.3). Browser sessions end with the normal ones, as they would
-     * bear new ones; that of the caller's own grant stays with it.
+     * Revokes all grants, or those of one type; the caller's own only on request (HA contract
+     * 11.3). Normal ones end with their browser sessions, except the caller's.
      */
     async revokeAll(
       user_id: string,
@@ -145,7 +145,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
       });
     },
 
-    /** Switches idle expiry; one that is on already stays as it is. */
+    /** Switches idle expiry; repeating it changes nothing. */
     async setExpiry(
       user_id: string,
       id: string,
@@ -161,7 +161,9 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
       return itemOf(grant, current_id);
     },
 
-    /** An access token that lives for `lifespan` days; it is shown this once. Its name is the user's only one of that name. */
+    /**
+     * Creates an access token for `lifespan` days, shown only once. Its name is unique per user.
+     */
     async createLongLived(
       { user }: Pick<Caller, 'user'>,
       wanted: { client_name: string; lifespan: number; client_icon?: string | null | undefined },
@@ -183,7 +185,7 @@ export function createRefreshTokens(deps: RefreshTokensDeps) {
       return { token: access_token, refresh_token_id: grant.id };
     },
 
-    /** A machine's access token, of ordinary lifetime; its grant ends with it. */
+    /** Issues a machine's access token with the ordinary lifetime; its grant ends with it. */
     async createSystem(user_id: string, actor: Actor): Promise<{ access_token: string; expires_in: number; refresh_token_id: string }> {
       const expires_at = addSeconds(clock(), lifetimes.access_token);
       return await accessToken(await create(user_id, { token_type: 'system', expires_at, is_used: true }, actor));

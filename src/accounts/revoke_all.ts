@@ -1,5 +1,5 @@
-// The owner's last resort: everything that was issued before a time is worth nothing any more, of everybody, at once. After a theft, and after an
-// older backup was restored, which brings back what has been revoked since. Called by the JSON API and the CLI.
+// The owner's emergency stop: revokes everything issued before a time, for everybody. For use after
+// a theft, or after restoring a backup, which also restores revoked tokens.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
@@ -14,7 +14,7 @@ export interface RevokeAllDeps {
   clock: Clock;
 }
 
-/** What ended, and the time before which it was issued. */
+/** What was revoked, and the cut-off time. */
 export interface RevokedAll extends CutCounts {
   before: Date;
 }
@@ -22,24 +22,10 @@ export interface RevokedAll extends CutCounts {
 export type RevokeAll = ReturnType<typeof createRevokeAll>;
 
 /**
- * Ends what was issued before a time, by default everything there is; throws `invalid_format` for a time that has not come.
- *
- * It is one transaction: what is being issued at that moment is either seen and ended, or counts as issued afterwards. What a login earned counts as
- * issued at that login.
- *
- * | ends | because |
- * |---|---|
- * | browser sessions, and those at protected hosts; their apps are told | they open everything else |
- * | grants of both dialects and all types, with their access tokens, exchanged ones included, and link tickets | they hang on the grant's row |
- * | access tokens that clients got in their own name | by the time that is kept: no row is theirs; to the second, in doubt they end |
- * | authorization, link and device codes; logins under way | what was proven before must not earn anything now |
- *
- * | stays | because |
- * |---|---|
- * | passwords, second factors, client secrets, registration access tokens | they prove who somebody is, and are changed each for itself |
- * | consents | they are no way in: whoever logs in anew has still agreed |
- * | pushed authorization requests | they say what an app wants, and of whom nothing |
- * | ID tokens | they are told to apps, and open nothing here |
+ * Revokes everything issued before a time, default now, in one transaction; throws `invalid_format`
+ * for a future time. Ends sessions (apps are notified), grants of all kinds, client tokens, link
+ * tickets, codes and logins in progress. Passwords, factors, client secrets, consents, pushed
+ * requests and ID tokens stay.
  */
 export function createRevokeAll({ database, audit, clock }: RevokeAllDeps) {
   return async ({ before = null }: { before?: Date | null | undefined }, actor: Actor): Promise<RevokedAll> => {

@@ -1,5 +1,4 @@
-// A person is signed out, everywhere or everywhere else: their browser sessions end, and their grants. Called where people or administrators ask for
-// it, beside their tokens or with a new password.
+// Signs a person out: ends browser sessions and grants, all or all but one.
 import type { Clock } from '../domain/clock.ts';
 import type { TokenType } from '../domain/token.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
@@ -20,7 +19,10 @@ type Transaction = Parameters<AuditEvents['insert']>[0];
 
 export type SignOut = ReturnType<typeof createSignOut>;
 
-/** All work within a transaction that has locked the user's row. `except_id`: a grant that stays, and so does the session it hangs on. */
+/**
+ * Used in a transaction that has locked the user's row. `except_id`: a grant that stays, with its
+ * session.
+ */
 export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: SignOutDeps) {
   async function note(trx: Transaction, ended: EndedSession[], actor: Actor): Promise<void> {
     const event = { type: 'session.ended', ...auditActor(actor) } as const;
@@ -28,25 +30,25 @@ export function createSignOut({ sessionEnds, refreshTokens, audit, clock }: Sign
   }
 
   return {
-    /** Ends one browser session with what hangs on it; false when it is not theirs, or has ended already. */
+    /** Ends one browser session and its grants; false if it is not theirs or has ended. */
     async session(trx: Transaction, { user_id, sid }: { user_id: string; sid: string }, actor: Actor): Promise<boolean> {
       const ended = await sessionEnds.endOne(trx, { user_id, sid, now: clock() });
       if (ended) await note(trx, [ended], actor);
       return ended !== undefined;
     },
 
-    /** Ends the browser sessions that began with a login; their apps are told. */
+    /** Ends the sessions of one login; their apps are notified. */
     async sessionsOf(trx: Transaction, credential_id: string, actor: Actor): Promise<void> {
       await note(trx, await sessionEnds.endOfCredential(trx, { credential_id, now: clock() }), actor);
     },
 
-    /** Ends all browser sessions with what hangs on them, and logins under way; their apps are told. */
+    /** Ends all sessions with their grants, and logins in progress; apps are notified. */
     async sessions(trx: Transaction, { user_id, except_id }: { user_id: string; except_id: string | null }, actor: Actor) {
       await deleteFlowsOfUser(trx, user_id);
       await note(trx, await sessionEnds.endAll(trx, { user_id, except_refresh_token_id: except_id, now: clock() }), actor);
     },
 
-    /** Ends grants, or those of one type, and with the normal ones what is still to be traded for one; their access tokens are dead at once. */
+    /** Revokes grants, or those of one type, and with the normal ones unredeemed codes. */
     async grants(
       trx: Transaction,
       { user_id, except_id, token_type = null }: { user_id: string; except_id: string | null; token_type?: TokenType | null },

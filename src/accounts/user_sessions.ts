@@ -1,4 +1,5 @@
-// The browser sessions of a person as they and administrators see them: listed, and ended one by one. How a session begins is in login/session.ts.
+// A person's browser sessions, as they and administrators list and end them. Sessions start in
+// login/session.ts.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { buildPage, type Page, type PageRequest, pageSize, readCursor } from '../domain/pagination.ts';
@@ -18,10 +19,13 @@ export interface UserSessionsDeps {
   session_idle_lifetime: number;
 }
 
-/** A session; knowing its `id`, which its apps know as `sid`, opens nothing. `expires_at`: when it ends unless it is used again. */
+/**
+ * A session. Its `id`, known to apps as `sid`, grants no access. `expires_at`: when it ends if
+ * unused.
+ */
 export type SessionItem = ListedSession;
 
-/** Which of them is asked from: by its name, or by a grant that hangs on it. */
+/** The caller's session, by name or by a grant that belongs to it. */
 export interface CurrentSession {
   sid?: string | null;
   refresh_token_id?: string | null;
@@ -31,7 +35,7 @@ export type UserSessions = ReturnType<typeof createUserSessions>;
 
 export function createUserSessions({ database, sessions, users, signOut, clock, session_idle_lifetime: idle }: UserSessionsDeps) {
   return {
-    /** Living sessions, oldest first. Throws `not_found` for nobody. */
+    /** Active sessions, oldest first. Throws `not_found` for an unknown user. */
     async list(user_id: string, request: PageRequest, current: CurrentSession = {}): Promise<Page<SessionItem>> {
       const { sid = null, refresh_token_id = null } = current;
       const after = readCursor(request.cursor);
@@ -42,7 +46,10 @@ export function createUserSessions({ database, sessions, users, signOut, clock, 
       return { items: items.map((item) => ({ ...item, expires_at: endOf(item, idle) })), next_cursor };
     },
 
-    /** Ends one with what hangs on it; its apps are told. Throws `not_found`. Those of the owner nobody else ends. */
+    /**
+     * Ends one session and its grants; apps are notified. Throws `not_found`. Only the owner ends
+     * the owner's.
+     */
     async end(user_id: string, sid: string, actor: Actor): Promise<void> {
       await database.transaction(async (trx) => {
         const user = await users.lock(trx, user_id);

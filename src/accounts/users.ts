@@ -1,5 +1,5 @@
-// People and machines: made, changed, approved, deleted, and the one ownership handed over (HA contract 12). Called by the API, the pages and the CLI.
-// It does not know how anybody logs in; see local_logins.ts and credentials.ts.
+// Users: created, changed, approved and deleted, and the transfer of ownership (HA contract 12).
+// Logins are in local_logins.ts and credentials.ts.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { newUsername, usernameRetired, usernameTaken } from '../domain/local_login.ts';
@@ -38,11 +38,11 @@ export interface NewUser extends ProfilePatch, Naming {
 
 interface Naming {
   username?: string | undefined;
-  /** Takes a username that belonged to another person: the owner's decision. */
+  /** Allows a username that belonged to another person; the owner's decision. */
   reuse_username?: boolean | undefined;
 }
 
-/** What is not given stays; groups are replaced as a whole. A username is changed by the owner alone. */
+/** Absent fields stay; groups are replaced as a whole. Only the owner changes usernames. */
 export interface UserPatch extends ProfilePatch, Naming {
   name?: string | undefined;
   is_active?: boolean | undefined;
@@ -50,9 +50,9 @@ export interface UserPatch extends ProfilePatch, Naming {
   local_only?: boolean | undefined;
 }
 
-/** What leads into an account, here and at apps. */
+/** Fields that give access to an account, here and at apps. */
 const LOGIN_FIELDS = ['username', 'email', 'email_verified'] as const;
-/** What decides whether, from where and with which rights a person logs in. */
+/** Fields that decide whether, from where and with which permissions a person logs in. */
 const ACCESS_FIELDS = ['is_active', 'group_ids', 'local_only'] as const;
 
 type Transaction = Parameters<UserRows['lock']>[0];
@@ -85,7 +85,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     });
   }
 
-  /** Two parallel changes can find the same name or address free; the second one then looks again. */
+  /** Repeats the transaction if a parallel change took the name or address. */
   const inTransaction = <T>(work: (trx: Transaction) => Promise<T>): Promise<T> => retryOnConflict(() => database.transaction(work));
 
   async function rename(trx: Transaction, user_id: string, { username, reuse_username = false }: Naming, actor: Actor): Promise<void> {
@@ -97,13 +97,13 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     if (outcome === 'retired') throw usernameRetired(to);
   }
 
-  /** By the first of the person's logins that says what they are called. */
+  /** Names the user by the first of their logins with a usable name. */
   async function nameByLogins(trx: Transaction, user_id: string): Promise<string | null> {
     const base = suggestUsername(await get(user_id, trx));
     return base === null ? null : await usernames.assign(trx, { user_id, candidates: usernameCandidates(base, user_id) });
   }
 
-  /** Runs a change while nobody else changes this user, and answers what became of it. */
+  /** Runs a change with the user's row locked; returns the result. */
   async function change(id: string, work: (trx: Transaction, user: LockedUser) => Promise<void>): Promise<UserListEntry> {
     return await inTransaction(async (trx) => {
       await work(trx, (await users.lock(trx, id)) ?? notFound());
@@ -111,7 +111,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     });
   }
 
-  /** Ends sessions and grants for good: a person who is enabled again logs in anew. */
+  /** Ends sessions and grants permanently: after re-enabling, the person logs in again. */
   async function endLogins(trx: Transaction, id: string, actor: Actor): Promise<void> {
     await signOut.sessions(trx, { user_id: id, except_id: null }, actor);
     await signOut.grants(trx, { user_id: id, except_id: null }, actor);
@@ -128,7 +128,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     /** Throws `not_found`. */
     get: (id: string): Promise<UserListEntry> => get(id),
 
-    /** A person: active, and until it has a login without a way in. */
+    /** An active person, who cannot log in before a login is added. */
     create: (user: NewUser, actor: Actor) => make({ ...user, system_generated: false }, actor),
 
     /** A machine, which never logs in; see `createSystem` in refresh_tokens.ts. */
@@ -141,20 +141,20 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
         refuseUpdate(user, patch);
         protectOwner(actor, user);
         if (patch.username !== undefined) requireOwner(actor);
-        // Who changes these for an administrator could then take over the account.
+        // These would give access to the administrator's account.
         if (id !== actor.user_id && (group_ids || isGiven(patch, LOGIN_FIELDS))) protectAdministrator(actor, await get(id, trx));
         const columns = { ...definedOnly(given), ...profileChange(patch, user, actor) };
         await regroup(trx, id, group_ids);
         await users.update(trx, id, columns);
         await rename(trx, id, patch, actor);
-        // Enabling ends what an older version of the program may have left.
+        // Enabling also ends what an older version may have left.
         if (given.is_active === false || (given.is_active === true && !user.is_active)) await endLogins(trx, id, actor);
         const detail = { ...columns, ...(group_ids && { group_ids: [...group_ids] }), ...(patch.username && { username: patch.username }) };
         await audit.insert(trx, { type: 'user.updated', ...auditActor(actor), target_user_id: id, detail });
       });
     },
 
-    /** Lets in a user whom a login made, with other groups than the default ones where these are given. */
+    /** Approves a waiting user, with other groups than the default ones if given. */
     async approve(id: string, { group_ids }: { group_ids?: readonly string[] | undefined }, actor: Actor): Promise<UserListEntry> {
       requireApprover(actor, approvals_by);
       await freshLogin.require(actor);
@@ -169,7 +169,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
       });
     },
 
-    /** Everything of theirs goes at once: logins, passwords, grants, sessions, codes. */
+    /** Deletes the user with logins, passwords, grants, sessions and codes. */
     async delete(id: string, actor: Actor): Promise<void> {
       await freshLogin.require(actor);
       if (id === actor.user_id) throw new AuthError('no_delete_self', 'Unable to delete your own account');
@@ -177,14 +177,14 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
         const user = (await users.lock(trx, id)) ?? notFound();
         if (user.system_generated) throw new AuthError('cannot_modify_system_generated', 'Unable to delete system generated users.');
         if (user.is_owner) throw new AuthError('cannot_modify_owner', 'Unable to delete owner.');
-        // First of all: their apps are still to be told.
+        // First, because apps are yet to be notified.
         await signOut.sessions(trx, { user_id: id, except_id: null }, actor);
         await users.remove(trx, id, clock());
         await audit.insert(trx, { type: 'user.deleted', ...auditActor(actor), target_user_id: id, detail: { name: user.name } });
       });
     },
 
-    /** Only the owner gives ownership away. */
+    /** Transfers ownership; only the owner can. */
     async handOverOwnership(id: string, actor: Actor): Promise<UserListEntry> {
       requireOwner(actor);
       await freshLogin.require(actor);

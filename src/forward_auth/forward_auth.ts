@@ -1,5 +1,6 @@
-// Who may see a page of a protected host. A browser's session never reaches another host, so each host gets a cookie of its own: by a code
-// that is good once, for one host, in the browser that asked that host. Or a program shows an access token.
+// Access to protected hosts. A session cookie never reaches another host, so each host gets its own
+// cookie through a code for one use, one host and one browser. Programs present an access token
+// instead.
 
 import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -24,19 +25,19 @@ export interface ForwardAuthDeps {
   idle: number;
 }
 
-/** What a protected host may be told about whom it lets in. */
+/** The identity that a protected host receives. */
 export interface ForwardedIdentity {
-  /** No two people have the same. */
+  /** Unique. */
   user: string;
   name: string | null;
   email: string | null;
   group_ids: readonly string[];
 }
 
-/** A page, and what the browser or program that wants it has to show. */
+/** A requested page and the credentials presented for it. */
 export interface ForwardAuthRequest {
   host: string;
-  /** Path and query as they came. */
+  /** Path and query as received. */
   uri: string;
   /** A CORS preflight, which carries no credentials (Fetch, section 4.8). */
   is_preflight?: boolean;
@@ -46,20 +47,20 @@ export interface ForwardAuthRequest {
   error_ref: string;
 }
 
-/** `visitor` is null where nobody needs to be anybody. */
+/** `visitor` is null for public pages. */
 export type ForwardAuthDecision = { allowed: true; visitor: ForwardedIdentity | null } | { allowed: false };
 
 export type ForwardAuth = ReturnType<typeof createForwardAuth>;
 
 const CODE_LIFETIME = 60;
-/** Seconds between two notes of a use. */
+/** Minimum seconds between updates of the last use. */
 const TOUCH_EVERY = 60;
 const MAX_COOKIE_LENGTH = 100;
 
 export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens, clock, audit, public_url, idle }: ForwardAuthDeps) {
   const compiled = compileRules(rules);
   const hosts = new Set(rules.map(({ host }) => host));
-  // Never by what a request says: a code must not travel in the clear.
+  // Never from the request: a code must not travel unencrypted.
   const originOf = (host: string) => `${new URL(public_url).protocol}//${host}`;
 
   async function byCookie(cookie: string, host: string): Promise<HostSessionUser | undefined> {
@@ -78,7 +79,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
     return found;
   }
 
-  /** An app that was let in to know who somebody is must not go where they may go, unless it asked for a token for that very host. */
+  /** A token issued to another app grants no access here, unless its audience is this host. */
   function isMeantFor({ aud }: AccessTokenClaims, profile: string, host: string): boolean {
     const meant = profile === 'home_assistant' ? [public_url] : [originOf(host), `${originOf(host)}/`];
     return [aud].flat().some((audience) => meant.includes(audience));
@@ -93,12 +94,12 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
   }
 
   return {
-    /** Whether a rule names the host. */
+    /** Whether a rule covers the host. */
     protects: (host: string): boolean => hosts.has(host),
 
     originOf,
 
-    /** One statement, where a cookie is shown that is good. A use is noted once a minute. */
+    /** One statement if a cookie is presented. Last use is recorded once a minute. */
     async check(visit: ForwardAuthRequest): Promise<ForwardAuthDecision> {
       const demand = requirementFor(compiled, visit.host, visit.uri);
       if (!demand) return { allowed: false };
@@ -114,7 +115,10 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
       return { allowed: false };
     },
 
-    /** A code with which the browser that has this session, and asked the host before, gets a cookie there. Throws `access_denied`. */
+    /**
+     * Issues a code for a cookie on the host, for the session and the browser that requested the
+     * host. Throws `access_denied`.
+     */
     async issueCode(session: { sid: string; user_id: string }, wish: { host: string; uri: string; browser_hash: Buffer }): Promise<string> {
       const { host, uri, browser_hash } = wish;
       const demand = requirementFor(compiled, host, uri);
@@ -128,7 +132,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
       return code;
     },
 
-    /** The cookie for a code; null when the code is not good in this browser on this host. */
+    /** Redeems a code for a cookie; null if it is invalid for this browser or host. */
     async redeem(wish: { code: string; host: string; browser_hash: Buffer; remote_address: string }): Promise<string | null> {
       const { host, browser_hash, remote_address } = wish;
       const cookie = randomToken('lk_hs_');

@@ -1,5 +1,6 @@
-// The authorization code grant (RFC 6749 section 4.1.3): one statement spends the code and makes the grant. Only when it finds nothing does
-// a second look tell why, in the words of the dialect. Nobody but a holder of every proof can harm what a code bore.
+// The authorization code grant (RFC 6749 section 4.1.3): one statement redeems the code and creates
+// the grant; only on failure a second one finds the reason. Only a request with every proof can
+// consume a code.
 import type { AuditEvent } from '../domain/audit_event.ts';
 import { providerKeyText } from '../domain/auth_provider.ts';
 import { isConfidential } from '../domain/client.ts';
@@ -24,7 +25,7 @@ function create(deps: GrantDeps): Grant {
   async function refuseMiss(proof: Proof, request: GrantRequest): Promise<AuthError> {
     const { reason, user_id } = await authorizationCodes.explainMiss(proof, clock());
     if (reason === 'replayed') {
-      // RFC 6749 section 4.1.2. A statement of its own: it holds whatever becomes of this request.
+      // RFC 6749 section 4.1.2. A separate statement, so that it outlasts the error response.
       const revoked = await authorizationCodes.revokeGrantOfCode(proof.code_hash);
       audit.record(event('authorization_code.replayed', request, user_id, { revoked_refresh_token_id: revoked }));
     } else {
@@ -34,7 +35,7 @@ function create(deps: GrantDeps): Grant {
     return request.client ? missError(reason) : homeAssistantMissError(reason);
   }
 
-  /** The code is gone, and bore nothing. */
+  /** The code was consumed without a grant. */
   function refuseUser(redeemed: RedeemedCode, request: GrantRequest): AuthError {
     const { remote_address, admission, client } = request;
     const reason = refusalToAuthenticate(redeemed, remote_address) ?? grantRefusal(redeemed, admission);
@@ -43,7 +44,7 @@ function create(deps: GrantDeps): Grant {
     return new AuthError('invalid_grant', 'The user may not have tokens', { detail: reason });
   }
 
-  /** One statement, and the secret of the grant that it makes. */
+  /** One statement, and the refresh token of the new grant. */
   async function redeem(proof: Proof, request: GrantRequest) {
     const { client, remote_address, admission } = request;
     const now = clock();
@@ -62,7 +63,7 @@ function create(deps: GrantDeps): Grant {
       allowed_group_ids: client?.allowed_group_ids ?? null,
       is_trusted: client?.trusted ?? true,
       refresh_token_id,
-      // RFC 9449 section 5: a client that authenticates itself needs no key for that.
+      // RFC 9449 section 5: refresh tokens of authenticated clients are not bound to a key.
       refresh_jkt: client && !isConfidential(client) ? request.dpop_jkt : null,
       access_token_expiration: access_token,
       idle_lifetime: refresh_token_idle,
@@ -109,19 +110,22 @@ function readProof({ parameters, client_id, client, dpop_jkt }: GrantRequest, ow
   if (!code) throw new AuthError('invalid_request', client ? 'code is missing' : 'Invalid code');
   const code_challenge = challengeOf(parameters.get('code_verifier'));
   const known = { code_hash: authorizationCodeHash(code), client_id, code_challenge, own_resource };
-  // Home Assistant takes no notice of the rest.
+  // Home Assistant ignores the rest.
   if (!client) return { profile: 'home_assistant', redirect_uri: null, dpop_jkt: null, resource: null, ...known };
   const redirect_uri = parameters.get('redirect_uri') ?? null;
   return { profile: 'standard', redirect_uri, dpop_jkt, resource: requestedResource(parameters), ...known };
 }
 
-/** The challenge that a verifier answers; the empty text, which none is, when it is no verifier. Sent empty is not sent (RFC 6749 section 3.2). */
+/**
+ * The challenge of a verifier; an empty text, which matches none, if it is malformed. An empty
+ * parameter counts as absent (RFC 6749 section 3.2).
+ */
 function challengeOf(code_verifier: string | undefined): string | null {
   if (!code_verifier) return null;
   return isCodeVerifier(code_verifier) ? s256Challenge(code_verifier) : '';
 }
 
-/** HA contract 3.7: what may have been a code once is told apart for us, not for the client. */
+/** HA contract 3.7: the reasons are distinguished in the log, not for the client. */
 function homeAssistantMissError(reason: RedemptionFailure['reason']): AuthError {
   const options = { detail: reason };
   if (reason === 'verifier_missing') return new AuthError('invalid_request', 'Code verifier required', options);

@@ -1,5 +1,5 @@
-// The client credentials grant (RFC 6749 section 4.4): a client asks in its own name. No person is behind the token, so it says nothing of one,
-// cannot be refreshed, and hangs on the client alone.
+// The client credentials grant (RFC 6749 section 4.4). The token concerns no person, has no refresh
+// token, and depends on the client only.
 import { isConfidential } from '../domain/client.ts';
 import { AuthError } from '../domain/errors.ts';
 import { STANDARD_SCOPES } from '../domain/scope.ts';
@@ -12,7 +12,7 @@ export const grant: GrantType = {
     async authorize({ parameters, client, dpop_jkt }) {
       if (!client || !isConfidential(client)) throw new AuthError('unauthorized_client', 'The client may not use this grant');
       const { client_id } = client;
-      // What every server has concerns a person.
+      // The server's own scopes all concern a person.
       const own = client.scope.filter((name) => !STANDARD_SCOPES.includes(name));
       return {
         user_id: null,

@@ -1,5 +1,6 @@
-// The device authorization grant (RFC 8628 section 3.4): a device asks again and again until its person has answered in a browser. Most of the time
-// nobody has, which one statement tells; one more spends the code and makes the grant.
+// The device authorization grant (RFC 8628 section 3.4): a device polls until a person has answered
+// in a browser. A pending poll takes one statement; a second one redeems the code and creates the
+// grant.
 import type { AuditEvent } from '../domain/audit_event.ts';
 import { type Client, isConfidential } from '../domain/client.ts';
 import { addSeconds } from '../domain/clock.ts';
@@ -29,7 +30,7 @@ function create(deps: GrantDeps): Grant {
       is_trusted: client.trusted,
       refresh_token_id,
       seed,
-      // RFC 9449 section 5: a client that authenticates itself needs no key for that.
+      // RFC 9449 section 5: refresh tokens of authenticated clients are not bound to a key.
       refresh_jkt: isConfidential(client) ? null : dpop_jkt,
       access_token_expiration: lifetimes.access_token,
       idle_lifetime: lifetimes.refresh_token_idle,
@@ -71,7 +72,7 @@ function create(deps: GrantDeps): Grant {
       }
       note('redeemed', request, user_id, { refresh_token_id });
       const grant = { user_id, refresh_token_id, profile: 'standard', client_id, client, access_token_expiration, auth_time, amr } as const;
-      // The browser's session is not the device's: it goes on when that ends.
+      // The grant does not belong to the browser session that approved it.
       return { ...grant, scope, resource, sid: null, nonce: null, claims: null, dpop_jkt, refresh_token, ha_auth_provider: null };
     },
   };

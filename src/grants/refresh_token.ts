@@ -1,5 +1,6 @@
-// The refresh grant (RFC 6749 section 6). Home Assistant's clients keep the first refresh token for ever: one statement reads the grant and
-// its user, and when it was last used is written later, for many at once. In the standard profile one statement rotates it.
+// The refresh grant (RFC 6749 section 6). Home Assistant's clients keep one refresh token
+// permanently: one statement reads the grant and its user, and last use is written in batches. In
+// the standard profile one statement rotates the token.
 import type { AuditEvent } from '../domain/audit_event.ts';
 import { providerKeyText } from '../domain/auth_provider.ts';
 import { type Client, isConfidential } from '../domain/client.ts';
@@ -63,7 +64,10 @@ function create(deps: GrantDeps): Grant {
     return standardAuthorization(rotated, wanted, client, is_new ? rotatingTokens.write({ id: presented.id, ...rotated }) : null);
   }
 
-  /** A token that was used before, by whoever it was, ends its grant (RFC 9700 section 4.14.2). Everything else changes nothing. */
+  /**
+   * Reuse of a rotated token revokes its grant (RFC 9700 section 4.14.2). Other failures change
+   * nothing.
+   */
   async function refuse(
     request: GrantRequest,
     presented: ReturnType<typeof rotatingTokens.read>,
@@ -103,7 +107,7 @@ function unknown(): AuthError {
   return new AuthError('invalid_grant', '', { detail: 'unknown, revoked or expired' });
 }
 
-/** The provider's rules hold for as long as the grant, also when the login was unlinked. */
+/** The provider's rules apply to the grant even after its login was unlinked. */
 function providerRefusal({ auth_provider_type, auth_provider_id }: Found, admission: GrantRequest['admission']): string | null {
   if (auth_provider_type === null) return null;
   const key = { auth_provider_type, auth_provider_id };
@@ -115,7 +119,10 @@ function homeAssistantAuthorization({ id, user_id, client_id, access_token_expir
   return { refresh_token: null, ha_auth_provider: null, ...HOME_ASSISTANT, ...grant };
 }
 
-/** A narrower scope is this access token's alone: the grant keeps what it has (RFC 6749 section 6). */
+/**
+ * A narrower scope applies to this access token only; the grant keeps its scope (RFC 6749 section
+ * 6).
+ */
 function standardAuthorization(rotated: Rotated, wanted: RotationRequest, client: Client, refresh_token: string | null): Authorization {
   const { user_id, access_token_expiration, auth_time, amr, claims, sid } = rotated;
   return {

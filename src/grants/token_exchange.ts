@@ -1,5 +1,6 @@
-// Token exchange (RFC 8693): a resource server that was handed an access token trades it for one with which it calls the next server in the user's
-// name. The new token is never good for more or longer than the old one, says who acts, and dies with the same grant.
+// Token exchange (RFC 8693): a resource server exchanges an access token for one to call another
+// server for the same user. The new token has no more rights and no longer lifetime, names the
+// actor, and is revoked with the same grant.
 import { isConfidential } from '../domain/client.ts';
 import { epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -11,13 +12,13 @@ import { permittedScope, requestedResource } from '../tokens/requested.ts';
 
 type Parameters = ReadonlyMap<string, string>;
 type ExchangingClient = NonNullable<GrantRequest['client']>;
-/** A token that hangs on a user's grant. */
+/** A token that belongs to a user's grant. */
 type UserClaims = AccessTokenClaims & { refresh_token_id: string };
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
-/** Scopes whose meaning ends with the login: no ID token and no refresh token comes of an exchange. */
+/** Scopes of a login: an exchange yields no ID token and no refresh token. */
 const LOGIN_SCOPES = ['openid', 'offline_access'];
-/** Who may have acted one after another in one token's name. */
+/** Maximum length of the chain of actors in a token. */
 const MAX_ACTORS = 5;
 
 export const grant: GrantType = {
@@ -31,7 +32,7 @@ function create({ tokenExchanges, accessTokens, clock, lifetimes, audit, public_
     if (!claims) throw refused('not an access token of ours, or expired');
     const { refresh_token_id, client_id, aud } = claims;
     if (refresh_token_id === undefined) throw refused('no user is behind it');
-    // Whoever comes by a token that was meant for somebody else gains nothing here.
+    // A token meant for another client cannot be exchanged.
     const is_meant = client_id === client.client_id || [aud].flat().some((uri) => client.resources.includes(uri));
     if (!is_meant) throw refused('it is neither the client’s own nor meant for it');
     return { ...claims, refresh_token_id };
@@ -43,7 +44,7 @@ function create({ tokenExchanges, accessTokens, clock, lifetimes, audit, public_
       if (!client || !isConfidential(client)) throw new AuthError('unauthorized_client', 'The client may not use this grant');
       judgeForm(parameters);
       const subject = readSubject(parameters, client);
-      // RFC 9449 section 7.1: a token that is bound to a key is worth nothing without it, here as elsewhere.
+      // RFC 9449 section 7.1: a key-bound token requires proof of its key here, too.
       if (subject.cnf && subject.cnf.jkt !== dpop_jkt) throw refused('it is bound to another key');
       const { sub: user_id, jti, refresh_token_id, client_id: subject_client_id } = subject;
       const now = clock();
@@ -89,12 +90,14 @@ function judgeForm(parameters: Parameters): void {
   if (parameters.get('actor_token')) throw new AuthError('invalid_request', 'actor_token is not supported: the client is the actor');
 }
 
-/** What both the token and the client have. */
+/** The scopes of both the token and the client. */
 function grantable({ scope }: UserClaims, client: ExchangingClient): string[] {
   return scope.split(' ').filter((name) => client.scope.includes(name) && !LOGIN_SCOPES.includes(name));
 }
 
-/** The servers asked for, by either name; those of the old token where none is. We are one only if we were before. */
+/**
+ * The requested servers, or else those of the subject token; this server only if it was among them.
+ */
 function targetOf(parameters: Parameters, subject: UserClaims, client: ExchangingClient, own_resource: string): string[] {
   const before = [subject.aud].flat();
   const wanted = requestedResource(parameters) ?? [];
@@ -106,7 +109,7 @@ function targetOf(parameters: Parameters, subject: UserClaims, client: Exchangin
   return target.length > 0 ? target : before;
 }
 
-/** The client, and within it whoever acted before (RFC 8693 section 4.1). */
+/** The client, and nested within it earlier actors (RFC 8693 section 4.1). */
 function actorOf({ act }: UserClaims, client_id: string): JsonObject {
   if (actors(act) >= MAX_ACTORS) throw refused('it was exchanged too often');
   return act ? { sub: client_id, act } : { sub: client_id };

@@ -1,18 +1,18 @@
-// Which addresses are banned, known without waiting for the database: a list of two seconds is read again beside the request that finds it so
-// old, which is judged by the list as it was. A guess that slips through is refused by the counters.
+// Caches the banned addresses, so that requests do not wait for the database. The list is refreshed
+// in the background after two seconds; guesses in between are refused by the counters.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import type { IpBanRepository } from '../repository/ip_bans.ts';
 
 export interface BanCache {
-  /** Waits for the list only where there has been none yet. */
+  /** Waits only for the first load. */
   has(key: string): Promise<boolean>;
-  /** Known at once in this process, before the list is read again. */
+  /** Takes effect in this process before the next refresh. */
   note(key: string, expires_at: Date): void;
   forget(key: string): void;
 }
 
 const SECONDS = 2;
-/** Beyond these the oldest bans are not held here; the counters still refuse each of their guesses. */
+/** Older bans beyond this number are not cached; the counters still refuse their guesses. */
 const LIMIT = 50_000;
 
 export function createBanCache({ ipBans, clock }: { ipBans: Pick<IpBanRepository, 'list'>; clock: Clock }): BanCache {
@@ -25,7 +25,7 @@ export function createBanCache({ ipBans, clock }: { ipBans: Pick<IpBanRepository
       const rows = await ipBans.list({ now, limit: LIMIT });
       known = new Map(rows.map(({ address, expires_at }) => [address, expires_at]));
     } catch {
-      // Without the database the old list holds on; whatever needs the database says so itself.
+      // Without the database the old list stays in use.
     }
     read_at = now;
     reading = null;
@@ -35,7 +35,7 @@ export function createBanCache({ ipBans, clock }: { ipBans: Pick<IpBanRepository
     async has(key) {
       const now = clock();
       if (read_at === null || addSeconds(read_at, SECONDS) <= now || now < read_at) reading ??= read(now);
-      // Never read so far.
+      // Not loaded yet.
       if (read_at === null) await reading;
       const expires_at = known.get(key);
       return expires_at !== undefined && expires_at > now;

@@ -1,6 +1,6 @@
-// The end of a login: is the app's redirect URI its own, may the user in, and then the flow is traded for an authorization code,
-// or, where the person must first answer a page that names the app, for a session alone.
-// Nothing is written before everything that can refuse has been asked; whatever refuses ends the flow.
+// Completes a login: checks the redirect URI and the user, then exchanges the flow for an
+// authorization code, or, if the person must first confirm on a page that names the app, for a
+// session only. Nothing is written before every check has passed; a refusal ends the flow.
 import type { Audit, AuditEvent } from '../domain/audit_event.ts';
 import { type AuthProvider, type Identity, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -18,24 +18,26 @@ import { entryStep, sessionStep } from './flow_step.ts';
 import { unknownFlow } from './flow_store.ts';
 import { blockedError, type ResolvedUser, type ResolveUser } from './resolve_user.ts';
 
-/** A flow at its end, and the request that brought it there. */
+/** A finished flow and the request that finished it. */
 interface Ending {
   flow: LoginFlow;
-  /** Whether the flow has a row. */
+  /** Whether the flow is stored. */
   stored: boolean;
   provider: AuthProvider;
   identity: Identity;
-  /** What the person did in this very request. */
+  /** The person's action in this request. */
   act: UserAction;
-  /** A second factor is demanded and has not been proven. */
+  /** A second factor is required and was not proven. */
   mfa_missing: boolean;
-  /** Of this very request: it decides, not the one of the start (HA contract 3.6a). */
+  /**
+   * Of this request, which is checked instead of the one that started the flow (HA contract 3.6a).
+   */
   client_id: string;
   remote_address: string;
   error_ref: string | null;
 }
 
-/** Who logged in and how: what a session is made of. */
+/** Who logged in and how; the content of a session. */
 export interface LoggedIn extends ProviderKey {
   user_id: string;
   credential_id: string;
@@ -44,7 +46,7 @@ export interface LoggedIn extends ProviderKey {
   redirect_uri: string;
 }
 
-/** When and by what the login was proven. */
+/** When and how the login was proven. */
 type How = Pick<LoggedIn, 'auth_time' | 'amr'>;
 
 export interface FinishDeps {
@@ -56,7 +58,7 @@ export interface FinishDeps {
   authorizationCodes: Pick<AuthorizationCodeRepository, 'store'>;
   clock: Clock;
   audit: Audit;
-  /** Seconds in which the code must be redeemed. */
+  /** Lifetime of the code in seconds. */
   authorization_code_lifetime: number;
   public_url: string;
 }
@@ -78,14 +80,17 @@ export function createFinish(deps: FinishDeps): FinishLogin {
     throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI', { detail: why ?? 'it is not an address of the client' });
   }
 
-  /** Whether people may log in to the app; asked for those who may log in, so that nobody else can put one on the owner's list. */
+  /**
+   * Whether people may log in to the app; checked only for users who may log in, so that others
+   * cannot add it to the owner's approval list.
+   */
   async function judgeClient({ client_id, remote_address }: Ending): Promise<void> {
     const admission = await clientDirectory.admissionOfUrl(client_id, remote_address);
     if (admission !== 'admitted')
       throw blockedError(admission === 'pending' ? 'App is waiting for approval' : 'App is not allowed', client_id);
   }
 
-  /** Whose code it will be. */
+  /** The user of the code. */
   async function subjectOf(ending: Ending): Promise<FinishedLogin['subject']> {
     const { flow, provider, identity, remote_address } = ending;
     const found = await resolveUser.find(provider, identity);
@@ -97,7 +102,7 @@ export function createFinish(deps: FinishDeps): FinishLogin {
     return { purpose: 'authorize', user_id: user.id, credential_id };
   }
 
-  /** Permission for a code; null: a session is all that this login gives. */
+  /** Permission to issue a code; null: the login gives a session only. */
   function releaseOf({ flow, client_id, act }: Ending): CodeRelease | null {
     if (flow.browser_hash === null) return releaseCode({ receiver: 'json_caller' });
     if (flow.flow_type === 'link_user') return releaseCode({ receiver: 'own_page' });
@@ -107,7 +112,7 @@ export function createFinish(deps: FinishDeps): FinishLogin {
     return releaseCode({ receiver: 'app', act, client, redirect_uri, agreed_before: false });
   }
 
-  /** A code, and the flow is gone: both or neither, so of two parallel answers one gets it. */
+  /** Creates the code and deletes the flow atomically, so one of two parallel answers succeeds. */
   async function trade(ending: Ending, subject: FinishedLogin['subject'], how: How, release: CodeRelease): Promise<string> {
     const { flow, stored, client_id, remote_address } = ending;
     const { auth_provider_type, auth_provider_id, redirect_uri, code_challenge } = flow;
@@ -121,7 +126,7 @@ export function createFinish(deps: FinishDeps): FinishLogin {
     if (!(await finishLogin.issueForFlow(flow, code))) throw unknownFlow();
   }
 
-  /** The code's step; without permission for a code the flow just ends. */
+  /** The final step; without permission for a code the flow just ends. */
   async function end(ending: Ending, subject: FinishedLogin['subject'], how: How): Promise<FlowStep> {
     const release = releaseOf(ending);
     if (release !== null) return entryStep(ending.flow, await trade(ending, subject, how, release));

@@ -1,9 +1,9 @@
-// One request at a time for each login flow of the JSON dialect, as in Home Assistant: the second one is refused at once.
-// It holds for this process; between replicas the version of the flow's row decides.
+// Allows one request at a time per JSON login flow, as Home Assistant does; a second one is refused
+// at once. Per process: between replicas the flow's version decides.
 import { AuthError } from '../domain/errors.ts';
 
 export interface FlowLock {
-  /** Runs the request; throws `flow_in_progress` (409) while another one of the same flow runs, which is not affected. */
+  /** Runs the request; throws `flow_in_progress` (409) while another request of the flow runs. */
   run<Result>(flow_id: string, request: () => Promise<Result>): Promise<Result>;
 }
 

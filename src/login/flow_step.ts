@@ -1,4 +1,5 @@
-// Steps as clients see them (HA contract section 5): every key is there, also when it says nothing.
+// Builds the steps that clients see (HA contract section 5); keys without a value are null, not
+// absent.
 import type { ProviderStep } from '../domain/auth_provider.ts';
 import type { FormField } from '../domain/form.ts';
 import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
@@ -6,12 +7,12 @@ import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
 type Named = Pick<LoginFlow, 'id' | 'auth_provider_type' | 'auth_provider_id'>;
 type Shown<Type extends ProviderStep['type']> = Extract<ProviderStep, { type: Type }>;
 
-/** What every step says: whose it is. */
+/** The properties common to all steps. */
 function opening({ id, auth_provider_type, auth_provider_id }: Named): { flow_id: string; handler: [string, string | null] } {
   return { flow_id: id, handler: [auth_provider_type, auth_provider_id] };
 }
 
-/** The form of a provider or a second factor. */
+/** A form of a provider or a second factor. */
 export interface StepForm {
   step_id: string;
   data_schema: FormField[];
@@ -37,7 +38,7 @@ export function entryStep(flow: Named, result: string): FlowStep {
   return { type: 'create_entry', ...opening(flow), description: null, description_placeholders: null, result };
 }
 
-/** The end of a page's flow that gives a session and no code. */
+/** The end of a page's flow that results in a session without a code. */
 export function sessionStep(flow: Named): FlowStep {
   return { type: 'signed_in', ...opening(flow) };
 }

@@ -1,5 +1,5 @@
-// A request's flow: begun, found again, and stored for the next request. Who may go on with a flow is decided here.
-// A JSON flow belongs to the address that began it, a page's flow to the browser; neither can be gone on with in the other dialect.
+// Starts, finds and stores login flows, and decides who may continue one. A JSON flow is bound to
+// the address that started it, a page's flow to the browser; a flow cannot change its dialect.
 import { type AuthProvider, providerKeyText, providerPath } from '../domain/auth_provider.ts';
 import { isAcceptedClientId } from '../domain/client_id.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -13,28 +13,31 @@ import { randomId, safeEqual } from '../domain/secret.ts';
 import type { LoginFlowRepository } from '../repository/login_flows.ts';
 import { flowInProgress } from './flow_lock.ts';
 
-/** Where a request comes from: the browser for a page, the address for the JSON dialect. */
+/** The origin of a request: the browser for a page, the address in the JSON dialect. */
 interface From {
   client_id: string;
   remote_address: string;
-  /** The address that providers may trust, empty where the Host is not this server's; absent: `remote_address`. */
+  /**
+   * The address that providers may trust, empty where the Host is not this server's; absent:
+   * `remote_address`.
+   */
   proven_address?: string;
   /** SHA-256 of the pre-login cookie; null in the JSON dialect. */
   browser_hash: Buffer | null;
-  /** The cookie of a browser that somebody has logged in from before; only on pages. */
+  /** The device cookie; pages only. */
   device_cookie?: string | null;
-  /** What the page must know when the person comes back to it from elsewhere. */
+  /** The page's request, needed when the person returns from another server. */
   page?: FlowPage;
-  /** Whether a session that the person has at their provider is not enough. */
+  /** Whether a session at the provider is not sufficient. */
   reauthenticate?: boolean;
-  /** The reference under which a refusal of this request can be explained. */
+  /** The reference for explaining a refusal of this request. */
   error_ref?: string;
 }
 
 export interface StartRequest extends From {
   redirect_uri: string;
   flow_type: FlowType;
-  /** Type and id of the provider. */
+  /** The provider's type and id. */
   handler: readonly [type: string | null, id: string | null];
   code_challenge: string | null;
 }
@@ -44,20 +47,20 @@ export interface SubmitRequest extends From {
   input: FormInput;
 }
 
-/** A person who comes back from elsewhere. */
+/** A return from another server. */
 export interface ResumeRequest extends Omit<From, 'client_id' | 'browser_hash' | 'page'> {
-  /** The provider, as the path names it. */
+  /** The provider as named in the path. */
   provider: string;
-  /** What came with the person. */
+  /** The returned parameters. */
   parameters: FormValues;
   /** Null: a browser without a pre-login cookie. */
   browser_hash: Buffer | null;
 }
 
-/** A flow in the middle of a request. */
+/** A flow within a request. */
 export interface FlowContext {
   flow: LoginFlow;
-  /** Whether the flow has a row. */
+  /** Whether the flow is stored. */
   stored: boolean;
   provider: AuthProvider;
   from: From;
@@ -73,7 +76,7 @@ interface VisitDeps {
   isSharedAddress(address: string): boolean;
 }
 
-/** Seconds from its start after which a flow is unknown. */
+/** Lifetime of a flow in seconds. */
 const FLOW_LIFETIME = 600;
 const MAX_REDIRECT_URI_LENGTH = 4096;
 const FLOW_ID = /^[0-9a-f]{32}$/;
@@ -112,26 +115,29 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
       return { flow, stored: false, provider, from: request };
     },
 
-    /** A stored flow, for whoever may go on with it (HA contract 3.6, in its order). */
+    /** A stored flow that the requester may continue (HA contract 3.6, in its order). */
     async find(request: SubmitRequest): Promise<FlowContext> {
       judgeClientId(request.client_id);
       const [flow] = isFlowId(request.flow_id) ? await loginFlows.find({ id: request.flow_id, now: clock() }) : [];
       const provider = flow && providers.get(providerKeyText(flow));
       if (!provider || !isSameBrowser(flow.browser_hash, request.browser_hash)) throw unknownFlow();
-      // A page's flow may move: phones change between networks.
+      // A page's flow may change its address, as phones change networks.
       if (flow.browser_hash === null && flow.remote_address !== request.remote_address)
         throw new AuthError('ip_address_changed', 'IP address changed');
       return { flow, stored: true, provider, from: request };
     },
 
-    /** The flow that a person comes back to from its provider, if that is still awaited, in the browser or from the address that began it. */
+    /**
+     * The flow that a person returns to, if it awaits the return and is continued by the same
+     * browser or address.
+     */
     async findAwaited({ provider: path, parameters, browser_hash, ...from }: ResumeRequest): Promise<FlowContext> {
       const { state = '' } = parameters;
       const id = flowIdFromState(state);
       const [flow] = isFlowId(id) ? await loginFlows.find({ id, now: clock() }) : [];
       const provider = flow && providers.get(providerKeyText(flow));
       if (!provider || providerPath(provider) !== path || !isAwaited(flow, state)) throw unknownFlow();
-      // In the JSON dialect only the address connects the two, so it must be one person's.
+      // In the JSON dialect only the address connects the two requests, so it must not be shared.
       const is_same_visitor =
         flow.browser_hash === null
           ? flow.remote_address === from.remote_address && !isSharedAddress(from.remote_address)
@@ -140,21 +146,21 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
       return { flow, stored: true, provider, from: { ...from, client_id: flow.client_id, browser_hash: flow.browser_hash } };
     },
 
-    /** Stores where a flow has got to; throws when another request has moved it meanwhile. */
+    /** Stores the flow's progress; throws if another request has changed it. */
     async remember({ flow, stored, from }: FlowContext, next: LoginFlow): Promise<void> {
       const moved = { ...next, page: from.page ?? next.page };
       if (!stored) {
         if (await loginFlows.open(moved, rowQuotas(from))) return;
         throw new AuthError('too_many_requests', 'Too many logins under way from this address', { retry_after: 60 });
       }
-      // The same form again changes nothing: parallel wrong guesses do not get in each other's way.
+      // Repeating the form changes nothing, so parallel wrong guesses do not conflict.
       if (isSamePlace(flow, moved) || (await loginFlows.advance(moved))) return;
-      // Another replica has moved it meanwhile, or ended it.
+      // Another replica has continued or ended it.
       const is_there = from.browser_hash === null && (await loginFlows.find({ id: flow.id, now: clock() })).length > 0;
       throw is_there ? flowInProgress() : unknownFlow();
     },
 
-    /** Notes that a person has answered a form of the flow: such a flow is the last to go when there are too many. */
+    /** Records that a person submitted a form; such flows are evicted last. */
     async noteTyped(visit: FlowContext): Promise<FlowContext> {
       if (visit.flow.typed_at !== null) return visit;
       const typed_at = clock();
@@ -162,24 +168,24 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
       return { ...visit, flow: { ...visit.flow, typed_at } };
     },
 
-    /** Ends a flow; false when there is none. */
+    /** Ends a flow; false if there is none. */
     async end(flow_id: string): Promise<boolean> {
       return isFlowId(flow_id) && (await loginFlows.abort({ id: flow_id, now: clock() }));
     },
   };
 }
 
-/** The address that providers judge. */
+/** The address that providers check. */
 export function trustedAddress({ proven_address, remote_address }: Pick<From, 'proven_address' | 'remote_address'>): string {
   return proven_address ?? remote_address;
 }
 
-/** The address that a wrong guess counts against: apart where the Host of the request is not this server's. */
+/** The address that a wrong guess counts against; kept apart if the Host is not this server's. */
 export function failureAddress({ proven_address, remote_address }: Pick<From, 'proven_address' | 'remote_address'>): string {
   return proven_address === '' ? foreignHostAddress(remote_address) : remote_address;
 }
 
-/** Nobody knows this flow, or it is over, or it is another browser's: all the same to whoever asks. */
+/** The flow is unknown, ended, or another browser's; the error does not say which. */
 export function unknownFlow(): AuthError {
   return new AuthError('unknown_flow', 'Invalid flow specified');
 }
@@ -206,7 +212,10 @@ function isSamePlace(a: LoginFlow, b: LoginFlow): boolean {
   return isSamePage && a.step_id === b.step_id && JSON.stringify(a.provider_state) === JSON.stringify(b.provider_state);
 }
 
-/** Fit for a column: what it means is judged at the end, but a text that no redirect URI can be ends here. */
+/**
+ * Can be stored. Validity is checked at the end, but a text that cannot be a redirect URI is
+ * refused now.
+ */
 function isStorable(text: string): boolean {
   return text.length <= MAX_REDIRECT_URI_LENGTH && !text.includes('\0') && text.isWellFormed();
 }

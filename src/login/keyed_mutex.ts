@@ -1,11 +1,10 @@
-// Runs work one at a time for each key, in the order it came. Both the number that wait and the time that
-// each may wait are limited, so that work which hangs leaves nobody without an answer.
+// A mutex per key, first come, first served, with a limit on the queue and on the time in it.
 import { AuthError } from '../domain/errors.ts';
 
 export interface KeyedMutex {
   /**
-   * Runs `work` when nothing else runs for that key. Throws `too_many_requests` at once when `limit` wait already, and `unavailable` when its
-   * turn has not come in `wait_ms` milliseconds; `work` is not run then.
+   * Runs `work` exclusively for the key. Throws without running it: `too_many_requests` if `limit`
+   * are waiting, `unavailable` after `wait_ms` milliseconds in the queue.
    */
   take<T>(key: string, work: () => Promise<T>, wait_ms: number): Promise<T>;
   /** Whether `take` would refuse now. */
@@ -15,7 +14,7 @@ export interface KeyedMutex {
 }
 
 export function createKeyedMutex(limit: number): KeyedMutex {
-  /** By key, how many are there and what the next one waits for. Keys nobody uses are gone. */
+  /** By key: the queue's length and what the next one waits for. Idle keys are removed. */
   const queues = new Map<string, { length: number; last: Promise<unknown> }>();
   const isFull = (key: string) => (queues.get(key)?.length ?? 0) > limit;
   return {
@@ -42,7 +41,7 @@ export function createKeyedMutex(limit: number): KeyedMutex {
   };
 }
 
-/** `end` throws when the wait was over before; `expired` rejects when it is. */
+/** `end` throws if the wait has expired; `expired` rejects when it does. */
 function startWait(wait_ms: number): { end(): void; expired: Promise<never> } {
   const tooLong = new AuthError('unavailable', 'Too many logins at the moment', { retry_after: 5, detail: 'waited too long for its turn' });
   let is_over = false;

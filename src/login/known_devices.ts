@@ -1,5 +1,6 @@
-// Browsers that a person has logged in from before, known by a cookie. During a block by name such a browser
-// keeps a way in: the cookie skips that block alone, never the password or a second factor.
+// Device cookies mark browsers in which a person has logged in before. While a name is blocked for
+// too many guesses, such a browser may still try; password and second factor are required as
+// always.
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
@@ -7,17 +8,17 @@ import type { DeviceCookies } from '../repository/device_cookies.ts';
 
 export type KnownDevices = ReturnType<typeof createKnownDevices>;
 
-/** Seconds. */
+/** In seconds. */
 const LIFETIME = 365 * 86_400;
 
 export function createKnownDevices({ deviceCookies, clock }: { deviceCookies: DeviceCookies; clock: Clock }) {
   return {
-    /** Seconds that a cookie lasts. */
+    /** Lifetime of a cookie in seconds. */
     lifetime: LIFETIME,
 
     /**
-     * A new cookie of 256 random bits for the browser of a person who has completed a login; null where nothing was proven, as on a trusted
-     * network. `replaced`: the cookie that the browser had.
+     * A new cookie of 256 random bits after a completed login; null if nothing was proven, as on a
+     * trusted network. `replaced`: the browser's former cookie.
      */
     async remember({ user_id, amr }: { user_id: string; amr: readonly string[] }, replaced: string | null): Promise<string | null> {
       if (amr.length === 0) return null;
@@ -28,7 +29,7 @@ export function createKnownDevices({ deviceCookies, clock }: { deviceCookies: De
       return cookie;
     },
 
-    /** Whether the browser may guess at a name that is blocked; counts the guess. */
+    /** Whether the browser may try a blocked name; counts the guess. */
     mayGuess: (cookie: string, provider: ProviderKey, name: string): Promise<boolean> =>
       deviceCookies.takeGuess({ cookie_hash: sha256(cookie), provider, name, now: clock() }),
   };

@@ -1,5 +1,5 @@
-// The login engine behind both dialects: the JSON of Home Assistant's front-end and our page. It begins a flow, takes answers to its steps, and ends it.
-// It knows no HTTP, and nothing of how a provider proves who somebody is.
+// The login engine behind both Home Assistant's JSON flow and our pages: starts a flow, takes
+// answers to its steps, and ends it. Independent of HTTP and of how providers verify identities.
 import type { Audit } from '../domain/audit_event.ts';
 import {
   type AuthProvider,
@@ -35,11 +35,11 @@ import type { Throttle } from './throttle.ts';
 
 export interface LoginResult {
   step: FlowStep;
-  /** The guess was wrong and has not been counted yet: whoever answers counts it. */
+  /** The guess was wrong and is to be counted by the caller. */
   failed: boolean;
-  /** The step's flow has a row to go on with. */
+  /** The flow is stored and can be continued. */
   is_stored?: true;
-  /** With the end of an authorize flow. */
+  /** Present at the end of an authorize flow. */
   login?: LoggedIn;
 }
 
@@ -54,25 +54,28 @@ export interface LoginDeps {
   knownDevices: Pick<KnownDevices, 'mayGuess'>;
   clock: Clock;
   audit: Audit;
-  /** Where external steps come back to: a path in which the provider's name is still to come. */
+  /** The base URL of external returns; the provider's path segment is appended. */
   callback_url: string;
   public_url: string;
-  /** Whether many people may share an address: loopback and proxies. */
+  /** Whether many people may share an address (loopback and proxies). */
   isSharedAddress(address: string): boolean;
 }
 
-/** What a login page can show without storing anything. */
+/** What a login page shows without storing anything. */
 export type Preview =
   | { type: 'step'; step: FlowStep }
-  /** The first step leads elsewhere or must be remembered: it begins when the person asks for it. */
+  /** The first step is external or must be stored, so it starts on request. */
   | { type: 'start' }
-  /** The person would be logged in by their network address alone. */
+  /** The network address alone would log the person in. */
   | { type: 'automatic' };
 
-/** What becomes of a person who comes back from elsewhere. */
+/** The outcome of an external return. */
 export type ResumeResult =
   | { type: 'page'; flow_type: FlowType; provider: AuthProvider; page: FlowPage; result: LoginResult }
-  /** In the JSON dialect: the client goes on itself, once the person has said that they began this. */
+  /**
+   * JSON dialect: the client continues by itself once the person has confirmed that they started
+   * the login.
+   */
   | { type: 'unconfirmed'; provider: AuthProvider; client_id: string; remote_address: string; minutes_ago: number }
   | { type: 'kept' };
 
@@ -83,7 +86,7 @@ export function createLogin(deps: LoginDeps) {
   const visits = createFlowStore(deps);
   const flowLock = createFlowLock();
 
-  /** Shows the step that the flow is at. `keep`: whether a form that nobody has answered is worth a row. */
+  /** Shows the current step. `keep`: whether to store a form without input. */
   async function show(visit: FlowContext, keep: boolean): Promise<LoginResult> {
     const step = await ask(visit, null);
     return await take(visit, step, 'none', keep || 'state' in step);
@@ -106,7 +109,10 @@ export function createLogin(deps: LoginDeps) {
     return { ...(await take(visit, step, 'login_form', true)), failed: wrong && !counted };
   }
 
-  /** What came back is good for one attempt: whoever takes the flow makes it, and stores it again if it is not over then. */
+  /**
+   * A return is used once: the request that takes the flow continues it, and stores it again if it
+   * is not finished.
+   */
   async function goOn(visit: FlowContext, came_back: FormValues): Promise<LoginResult> {
     if (!(await loginFlows.take(visit.flow))) throw unknownFlow();
     const taken = { ...visit, stored: false, flow: { ...visit.flow, came_back: null, version: visit.flow.version + 1 } };
@@ -115,7 +121,7 @@ export function createLogin(deps: LoginDeps) {
     return await take(taken, step, 'none', true);
   }
 
-  /** One step of the provider. `onAttempt` is told when it looks at a guess, which is counted then. */
+  /** One step of the provider. `onAttempt` is called when a guess is checked and counted. */
   async function ask(visit: FlowContext, values: FormValues | null, onAttempt = () => {}): Promise<ProviderStep> {
     const { flow, provider, from } = visit;
     if (provider.refusal(trustedAddress(from)) !== null) return { type: 'abort', reason: 'not_allowed' };
@@ -136,13 +142,14 @@ export function createLogin(deps: LoginDeps) {
       const isKnownDevice = device_cookie ? () => knownDevices.mayGuess(device_cookie, provider, name) : undefined;
       return await throttle.attempt(failureAddress(from), `${key}:${name}`, guess, { queue: key, isKnownDevice });
     } catch (error) {
-      // Home Assistant's clients know no 429 here, so in their dialect a guess that was not looked at reads as a wrong one.
+      // Home Assistant's clients do not handle 429, so a rejected attempt reads as a wrong password
+      // there.
       if (from.browser_hash === null && error instanceof AuthError && error.code === 'too_many_requests') return false;
       throw error;
     }
   }
 
-  /** Makes of a provider's step what the client sees, and of the flow what the next request must know. */
+  /** Converts a provider's step for the client and updates the flow. */
   async function take(visit: FlowContext, step: ProviderStep, act: UserAction, keep: boolean): Promise<LoginResult> {
     if (step.type === 'identity') return await identified(visit, step.identity, act);
     if (step.type === 'abort') return await abort(visit, step.reason);
@@ -152,7 +159,7 @@ export function createLogin(deps: LoginDeps) {
   }
 
   async function identified(visit: FlowContext, identity: Identity, act: UserAction): Promise<LoginResult> {
-    // What a provider says of its own second factors is not what we mean by one.
+    // A provider's own second factors are not the factors of this server.
     const amr = visit.provider.is_multi_factor ? identity.amr : identity.amr.filter((method) => method !== 'mfa');
     const known = { ...visit, flow: { ...visit.flow, identity: { ...identity, amr } } };
     return await settle(known, await mfaStep.enter(known), act, visit.flow);
@@ -188,7 +195,10 @@ export function createLogin(deps: LoginDeps) {
     /** Starts a flow and answers its first step (HA contract 3.5). */
     begin: async (request: StartRequest): Promise<LoginResult> => show(visits.start(request), true),
 
-    /** The first step for a page that is only looked at: stores nothing, asks no other server, logs nobody in. */
+    /**
+     * The first step for a page that is only viewed: stores nothing, contacts no server, logs
+     * nobody in.
+     */
     async preview(request: StartRequest): Promise<Preview> {
       const visit = visits.start(request);
       if (visit.provider.external) return { type: 'start' };
@@ -199,27 +209,27 @@ export function createLogin(deps: LoginDeps) {
       return { type: 'step', step: formStep(visit.flow, step) };
     },
 
-    /** The first step for a person who pressed the button for it; stores a flow only if the step must be remembered. */
+    /** The first step after a click; stores a flow only if the step requires it. */
     open: async (request: StartRequest): Promise<LoginResult> => show(visits.start(request), false),
 
-    /** The answer to a preview; stores a flow only if that did not end it. */
+    /** The answer to a preview; stores a flow only if it continues. */
     submitFirst: async ({ input, ...request }: StartRequest & { input: FormInput }): Promise<LoginResult> =>
       answer(visits.start(request), input),
 
     /** The answer to a stored flow's step (HA contract 3.6). */
     async submit(request: SubmitRequest): Promise<LoginResult> {
       const submitted = async () => await answer(await visits.find(request), request.input);
-      // On a page two answers at once are a double click; the version of the flow's row decides.
+      // On pages two parallel answers are a double click; the flow's version decides.
       return request.browser_hash === null ? await flowLock.run(request.flow_id, submitted) : await submitted();
     },
 
-    /** Goes on with a flow whose person comes back from elsewhere. */
+    /** Continues a flow on return from another server. */
     async comeBack(request: ResumeRequest & { confirmed: boolean }): Promise<ResumeResult> {
       const visit = await visits.findAwaited(request);
       const { flow, provider } = visit;
       const { client_id, page, browser_hash, flow_type } = flow;
       if (browser_hash !== null && page) return { type: 'page', flow_type, provider, page, result: await goOn(visit, request.parameters) };
-      // Nothing ties this browser to whoever began the flow, so the person must say that it was them.
+      // Nothing ties this browser to the one that started the flow, so the person must confirm.
       if (!request.confirmed) {
         const minutes_ago = Math.floor((deps.clock().getTime() - flow.created_at.getTime()) / 60_000);
         return { type: 'unconfirmed', provider, client_id, remote_address: flow.remote_address, minutes_ago };
@@ -228,7 +238,7 @@ export function createLogin(deps: LoginDeps) {
       return { type: 'kept' };
     },
 
-    /** Ends a flow; false when there is none. Whoever knows the id may (HA contract 3.6). */
+    /** Ends a flow; false if there is none. Its id suffices (HA contract 3.6). */
     abort: (flow_id: string): Promise<boolean> => visits.end(flow_id),
   };
 }

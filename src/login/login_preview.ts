@@ -1,4 +1,5 @@
-// Which user a login would be or become, by looking alone: what resolve_user.ts, new_users.ts and sync_groups.ts would do. Called by try_provider.ts.
+// Predicts the user of a login without changing anything: what resolve_user.ts, new_users.ts and
+// sync_groups.ts would do. Used by provider_test.ts.
 import { newPersonFrom } from '../accounts/new_users.ts';
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
@@ -6,9 +7,9 @@ import { refusalToAuthenticate } from '../domain/user.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
 import type { UserListEntry, UserRepository } from '../repository/users.ts';
 
-/** A user as they would be after the login. */
+/** A user as it would be after the login. */
 interface ForeseenUser {
-  /** Null: not made yet. */
+  /** Null: to be created. */
   id: string | null;
   name: string | null;
   is_active: boolean;
@@ -19,9 +20,12 @@ interface ForeseenUser {
 export interface PreviewedUser {
   /** `linked_user`: the provider picks one of our users, and the first login links it. */
   outcome: 'existing_user' | 'linked_user' | 'new_user' | 'refused';
-  /** Null where nobody is found or made. */
+  /** Null: no user is found or created. */
   user: ForeseenUser | null;
-  /** Why the login would be blocked all the same, in Home Assistant's words (HA contract section 10); null: they would be in. */
+  /**
+   * Why the login would still be blocked, in Home Assistant's words (HA contract section 10); null:
+   * it would succeed.
+   */
   refusal: string | null;
 }
 

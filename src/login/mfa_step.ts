@@ -1,5 +1,5 @@
-// The steps of a login after the provider is satisfied (HA contract 5.1): which second factor, its answer, or the enrolling of one where one is
-// demanded and there is none. What comes next is decided by domain/next_step.ts; here it is asked, judged and put into the flow.
+// The steps of a login after the provider's (HA contract 5.1): choosing and verifying a second
+// factor, or enrolling a required one. domain/next_step.ts decides which is next.
 import type { EnrolFactor } from '../accounts/enrol.ts';
 import type { Factor, Factors } from '../accounts/factors.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -15,11 +15,11 @@ import type { FlowContext } from './flow_store.ts';
 import type { ResolvedUser, ResolveUser } from './resolve_user.ts';
 import type { SecondFactor } from './second_factor.ts';
 
-/** What becomes of a flow: a form to show, its end, or nothing more to ask. */
+/** The outcome: a form, the end of the flow, or done. */
 export type MfaOutcome =
   | { type: 'form'; flow: LoginFlow; form: StepForm; failed: boolean }
   | { type: 'abort'; reason: string; failed: boolean }
-  /** `mfa_missing`: a second factor is demanded, and could not be asked for. */
+  /** `mfa_missing`: a second factor is required and could not be asked for. */
   | { type: 'passed'; flow: LoginFlow; mfa_missing: boolean };
 
 export interface MfaStepDeps {
@@ -31,7 +31,7 @@ export interface MfaStepDeps {
   clock: Clock;
 }
 
-/** What a flow's second factor depends on, read anew for each request. */
+/** What a flow's second factor depends on, read for each request. */
 interface Standing {
   visit: FlowContext;
   user: ResolvedUser['user'] | null;
@@ -56,7 +56,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     const found = flow.identity && (await resolveUser.find(provider, flow.identity));
     const to_come = flow.identity ? groupsAfterLogin(provider, flow.identity, { is_new: found === null }) : [];
     const mfa_required = provider.require_mfa || (await factors.isRequiredByGroup(found?.user.id ?? null, to_come));
-    // Someone new who may in at once is made now: a factor needs a user.
+    // A new user who is active at once is created now, since a factor needs a user.
     const is_new = found === null && mfa_required && provider.new_users === 'activate' && flow.flow_type !== 'link_user';
     const settled = is_new && flow.identity ? await resolveUser.settle(provider, flow.identity, from.remote_address) : found;
     const user = settled?.user ?? null;
@@ -65,14 +65,14 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
 
   function nextOf(flow: LoginFlow, { visit, user, own, mfa_required }: Standing, answering_mfa: boolean): NextStep {
     const { support_mfa, is_multi_factor: mfa_passed = false } = visit.provider;
-    // Whoever may not in anyway enrols nothing; that they may not is said at the end.
+    // A user who may not log in enrols nothing; the refusal follows at the end.
     const can_enrol = user?.is_active === true;
     const enrolled = own.map(({ module }) => module);
     const facts = { now: clock(), support_mfa, mfa_required, enrolled, offered: can_enrol ? offered : [], answering_mfa, mfa_passed };
     return nextStep(flow, facts);
   }
 
-  /** Goes where the flow must go, without an answer. */
+  /** Moves the flow to its next step without an answer. */
   async function go(flow: LoginFlow, standing: Standing, next = nextOf(flow, standing, false)): Promise<MfaOutcome> {
     const { mfa_required, own, visit } = standing;
     const moved = { ...flow, step_id: next.type, user_id: standing.user?.id ?? null };
@@ -125,7 +125,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     }
     const actor = { user_id: flow.user_id ?? '', is_owner: false, is_admin: false, remote_address: from.remote_address };
     await enrol(module, step.enrolment, actor);
-    // A factor that is new proves nothing of who enrolled it: it only adds to what the provider proved.
+    // A new factor proves nothing about who enrolled it; it only adds to the provider's proof.
     if (flow.identity === null || flow.identity.amr.length === 0) return { type: 'passed', flow, mfa_missing: false };
     return passed(flow, []);
   }
@@ -158,10 +158,10 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
   }
 
   return {
-    /** Whether a flow waits for an answer about second factors. */
+    /** Whether a flow awaits an answer about second factors. */
     isAt: ({ step_id, identity }: LoginFlow): boolean => identity !== null && STEPS.includes(step_id),
 
-    /** What comes after the provider. */
+    /** The step after the provider's. */
     enter: async (visit: FlowContext): Promise<MfaOutcome> => go(visit.flow, await standingOf(visit)),
 
     /** The answer to one of these steps. */
@@ -169,7 +169,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
       const { flow } = visit;
       const standing = await standingOf(visit);
       const next = nextOf(flow, standing, flow.step_id === 'mfa');
-      // What the user has may have changed since the form was shown.
+      // The user's factors may have changed since the form was shown.
       if (next.type !== flow.step_id || ('mfa_module_id' in next && next.mfa_module_id !== flow.mfa_module_id))
         return await go(flow, standing, next);
       if (next.type === 'mfa') return await prove(standing, factorOf(standing.own, next.mfa_module_id), input);

@@ -1,5 +1,5 @@
-// A factor that needs no other as a way in: it finds out who somebody is by their device, and looks to the login engine like any provider.
-// Nobody is asked for a name, so nobody learns whether one exists.
+// Wraps a passwordless factor as a provider: the device identifies its user. No name is asked for,
+// so none can be probed.
 import type { AuthProvider, ProviderStep } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { FormValues } from '../domain/form.ts';
@@ -12,7 +12,7 @@ export interface PasswordlessProviderDeps {
   clock: Clock;
 }
 
-/** The ways in that the modules make, one for each that can be the only factor. */
+/** A provider for each module that supports passwordless login. */
 export function passwordlessProviders(modules: readonly MfaModule[], deps: PasswordlessProviderDeps): AuthProvider[] {
   return modules.flatMap((module) => (module.only_factor ? [providerOf(module, module.only_factor, deps)] : []));
 }
@@ -23,7 +23,7 @@ function providerOf(module: MfaModule, factor: PasswordlessFactor, { mfaEnrolmen
     return { type: 'form', step_id: 'only_factor', data_schema: module.data_schema, errors, description_placeholders, state };
   }
 
-  /** Whose device answered, and how; null for a wrong answer. */
+  /** The user whose device answered, and how; null for a wrong answer. */
   async function judge(device_id: string, state: JsonObject, values: FormValues): Promise<{ user_id: string; amr: string[] } | null> {
     const enrolment = await mfaEnrolments.findDevice(module.id, device_id);
     if (!enrolment) return null;
@@ -38,7 +38,7 @@ function providerOf(module: MfaModule, factor: PasswordlessFactor, { mfaEnrolmen
     ...passwordlessFactorKey(module),
     name: module.name,
     support_mfa: false,
-    // It never makes a user: whoever has a device here is one.
+    // It never creates users; a device always belongs to one.
     new_users: 'refuse',
     default_groups: [],
     require_mfa: false,

@@ -1,6 +1,6 @@
-// Trying a provider: its real flow step by step, what it says of a person, and which user a login would be or become. Writes nothing but the audit
-// event of each answer; what the next step must know travels sealed in the client's hands. Wrong guesses are not counted: only the owner and the
-// operator may try, and each try is remembered. Called by the JSON API and by `latchkey provider test`.
+// Tests a provider: runs its real flow and reports the identity and the user that a login would
+// lead to. Writes only audit events; state travels sealed through the client. Wrong guesses are not
+// counted, since only the owner and the operator may test.
 import { type Actor, auditActor } from '../accounts/actor.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import { type AuthProvider, type Identity, type ProviderStep, providerPath } from '../domain/auth_provider.ts';
@@ -12,27 +12,27 @@ import { randomId, safeEqual } from '../domain/secret.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import type { LoginPreview, PreviewedUser } from './login_preview.ts';
 
-/** Seconds in which a test goes on. */
+/** Lifetime of a test in seconds. */
 const LIFETIME = 600;
 
 export interface ProviderTestRequest {
   /** As `providerPath` names it. */
   provider: string;
-  /** Null at the start: only show the first step. */
+  /** Null at the start, which shows the first step. */
   values: FormInput | null;
-  /** Of the step before; null at the start. */
+  /** From the previous step; null at the start. */
   flow_state: string | null;
   remote_address: string;
   actor: Actor;
 }
 
-/** What a step came to; every kind but the last two goes on with its `flow_state`. */
+/** The result of a step; all but the last two kinds continue with `flow_state`. */
 export type ProviderTestStep =
   | (Omit<ProviderStep & { type: 'form' }, 'state'> & { flow_state: string })
-  /** Goes on with the parameters that the person comes back with. */
+  /** Continues with the parameters of the external return. */
   | { type: 'external'; step_id: string; url: string; flow_state: string }
   | { type: 'abort'; reason: string; detail?: string }
-  /** `identity`: all that the provider says. */
+  /** `identity`: everything the provider reported. */
   | { type: 'identity'; identity: Identity; foreseen: PreviewedUser };
 
 /** A test between two steps. */
@@ -43,13 +43,13 @@ interface Trial {
 }
 
 export interface ProviderTestDeps {
-  /** By `providerPath`; providers that write nothing. */
+  /** By `providerPath`; these providers write nothing. */
   providers(): ReadonlyMap<string, AuthProvider>;
   foresight: LoginPreview;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   audit: Audit;
   clock: Clock;
-  /** Where external steps come back to: a path in which the provider's name is still to come. */
+  /** The base URL of external returns; the provider's path segment is appended. */
   callback_url: string;
 }
 
@@ -86,7 +86,7 @@ export function createProviderTest({ providers, foresight, sealer, audit, clock,
     return await provider.step({ values, state: trial.state, context });
   }
 
-  /** The step that the test is at, or what becomes of the answer to it. */
+  /** The current step, or the outcome of its answer. */
   async function go(provider: AuthProvider, trial: Trial, { values, remote_address }: ProviderTestRequest): Promise<ProviderStep> {
     const shown = await ask(provider, trial, null, remote_address);
     if (values === null || shown.type === 'identity' || shown.type === 'abort') return shown;
@@ -115,7 +115,7 @@ export function createProviderTest({ providers, foresight, sealer, audit, clock,
     audit.record({ type: 'provider.tested', ...auditActor(actor), outcome, detail: { auth_provider: provider, ...came_to } });
   }
 
-  /** Starts a test, or goes on with one. */
+  /** Starts or continues a test. */
   return async (request: ProviderTestRequest): Promise<ProviderTestStep> => {
     const provider = providers().get(request.provider);
     if (!provider)
@@ -129,7 +129,7 @@ export function createProviderTest({ providers, foresight, sealer, audit, clock,
 
 const uncounted = (_name: string, guess: () => Promise<boolean>) => guess();
 
-/** What the person came back with, if it is to this test. */
+/** The returned parameters, if they belong to this test. */
 function cameBack(values: FormInput, { state }: JsonObject): FormValues | null {
   const texts = Object.entries(values).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
   const parameters = Object.fromEntries(texts);

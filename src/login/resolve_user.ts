@@ -1,4 +1,5 @@
-// From what a provider found out to the user it is. Looking changes nothing; a first login is settled only once nothing else can refuse it.
+// Resolves an identity to a user. Finding changes nothing; a first login is written only once every
+// check has passed.
 import type { Profiles } from '../accounts/profiles.ts';
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -9,10 +10,10 @@ import type { Credential } from '../repository/credentials.ts';
 import type { UserListEntry } from '../repository/users.ts';
 import type { SyncGroups } from './sync_groups.ts';
 
-/** The user an identity belongs to, as far as it decides whether they may log in. */
+/** An identity's user, with what decides whether they may log in. */
 export interface ResolvedUser {
   user: Pick<User, 'id' | 'is_active' | 'local_only'>;
-  /** Null where the provider picked one of our users and no login of this provider is linked to them yet. */
+  /** Null if the provider picked one of our users and no credential links them yet. */
   credential_id: string | null;
 }
 
@@ -21,13 +22,15 @@ export type LinkedUser = ResolvedUser & { credential_id: string };
 export interface ResolveDeps {
   credentials: {
     findIdentity(provider: AuthProvider, subject: string): Promise<Credential | undefined>;
-    /** False when the user has one at this provider, or the identity belongs to somebody. */
+    /** False if the user has a login at this provider, or the identity belongs to another user. */
     link(credential: Credential): Promise<boolean>;
     keepEmail(known: { id: string; email: string | null }): Promise<void>;
   };
   users: { find(id: string): Promise<UserListEntry | undefined> };
   newUsers: {
-    /** Makes the user whom no credential knows, as `new_users` of the provider says; throws `login_blocked` when it says no. */
+    /**
+     * Creates a user by the provider's `new_users` setting; throws `login_blocked` if it refuses.
+     */
     admit(provider: AuthProvider, identity: Identity, remote_address: string): Promise<LinkedUser>;
   };
   syncGroups: SyncGroups;
@@ -38,7 +41,7 @@ export interface ResolveDeps {
 export type ResolveUser = ReturnType<typeof createResolveUser>;
 
 export function createResolveUser({ credentials, users, newUsers, syncGroups, profiles, clock }: ResolveDeps) {
-  /** Under the subject as it came, else in its stored form. */
+  /** By the subject as reported, or else in its stored form. */
   async function credentialOf(provider: AuthProvider, { typed_subject, subject }: Identity): Promise<Credential | undefined> {
     const typed = typed_subject === undefined ? undefined : await credentials.findIdentity(provider, typed_subject);
     return typed ?? (await credentials.findIdentity(provider, subject));
@@ -48,7 +51,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     const credential = await credentialOf(provider, identity);
     const user_id = credential?.user_id ?? identity.user_id;
     const user = user_id === undefined ? undefined : await users.find(user_id);
-    // A machine account has no login, whatever the tables say.
+    // A machine account never has a login.
     if (user?.system_generated) throw blockedError('User is not active');
     return user ? { user, credential_id: credential?.id ?? null } : null;
   }
@@ -58,7 +61,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     const { subject, data } = identity;
     const id = randomId();
     await credentials.link({ id, user_id: user.id, auth_provider_type, auth_provider_id, subject, data, created_at: clock() });
-    // Of two parallel first logins one made the credential, and both find it.
+    // Of two parallel first logins one created the credential, and both find it.
     const credential = await credentials.findIdentity(provider, subject);
     if (credential?.user_id !== user.id) throw blockedError('Credential already linked');
     return { user, credential_id: credential.id };
@@ -73,19 +76,22 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
       await profiles.follow(provider, identity, found.user, settled.credential_id, remote_address);
       return settled;
     }
-    // A provider that picks among our users makes none (HA contract 6.3): this one is gone meanwhile.
+    // A provider that picks users creates none (HA contract 6.3); this user has been deleted.
     if (identity.user_id !== undefined) throw blockedError('User is not active');
     return await newUsers.admit(provider, identity, remote_address);
   }
 
   return {
-    /** The user behind an identity; null when nobody is. */
+    /** The user of an identity; null if there is none. */
     find,
 
-    /** The same, with what a login has to write: the credential and the user of a first one, the groups and the profile of any other. */
+    /**
+     * The same, and writes what the login changes: a first one's credential and user, or groups and
+     * profile.
+     */
     async settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<LinkedUser> {
       const settled = await settle(provider, identity, remote_address);
-      // Most providers say nothing of it.
+      // Most providers report no profile.
       if (identity.email !== undefined) await credentials.keepEmail({ id: settled.credential_id, email: identity.email });
       return settled;
     },

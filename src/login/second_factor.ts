@@ -1,4 +1,5 @@
-// One guess at a user's second factor: counted before it is looked at, accepted once, forgotten with all guesses before it when it was right.
+// Verifies one answer to a second factor: counted first, accepted once, and the count reset on
+// success.
 import type { Factors } from '../accounts/factors.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -8,7 +9,7 @@ import type { MfaVerdict } from '../domain/mfa_module.ts';
 import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 import { MFA_FAILURE_LIMIT, type MfaFailureRepository } from '../repository/mfa_failures.ts';
 
-/** A use that was lost to another one is tried again so often. */
+/** Attempts to store the result when parallel requests interfere. */
 const MAX_TRIES = 3;
 
 export interface SecondFactorDeps {
@@ -22,7 +23,7 @@ export interface SecondFactorDeps {
 interface Guess {
   user_id: string;
   mfa_module_id: string;
-  /** What the challenge left to judge by. */
+  /** The state of the challenge. */
   state: JsonObject;
   values: FormValues;
   remote_address: string;
@@ -31,7 +32,10 @@ interface Guess {
 export type SecondFactor = ReturnType<typeof createSecondFactor>;
 
 export function createSecondFactor({ factors, mfaEnrolments, mfaFailures, clock, audit }: SecondFactorDeps) {
-  /** Of parallel uses of one answer the first is accepted; the others look again at what it left. */
+  /**
+   * Of parallel uses of an answer the first is accepted; the others verify again against the new
+   * state.
+   */
   async function judge({ user_id, mfa_module_id, state, values }: Guess): Promise<MfaVerdict> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const factor = (await factors.ofUser(user_id)).find(({ module }) => module.id === mfa_module_id);
@@ -46,10 +50,13 @@ export function createSecondFactor({ factors, mfaEnrolments, mfaFailures, clock,
   }
 
   return {
-    /** Counts the sending of a message, which costs something, like a guess; false when there were too many. */
+    /** Counts a message like a guess; false if there were too many. */
     mayDeliver: async (user_id: string): Promise<boolean> => (await mfaFailures.count(user_id, clock())) !== null,
 
-    /** The verdict, and how the factor was proven; a user guessed at too often gets the answer of a wrong guess, right or not. */
+    /**
+     * The verdict, and the proven methods. After too many guesses even a right answer is refused as
+     * wrong.
+     */
     async prove(guess: Guess): Promise<{ ok: true; amr: string[] } | { ok: false }> {
       const { user_id: target_user_id, mfa_module_id, remote_address } = guess;
       const count = await mfaFailures.count(target_user_id, clock());

@@ -1,4 +1,5 @@
-// A browser's session: a cookie of 256 random bits of which only the hash is stored. Every login gets a new one, so a planted cookie stays worthless.
+// Browser sessions: a cookie of 256 random bits, stored as a hash. Every login starts a new one,
+// which defeats session fixation.
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { randomId, randomToken, sha256 } from '../domain/secret.ts';
@@ -13,13 +14,13 @@ interface SessionDeps {
   clock: Clock;
   /** Seconds without use after which a session ends. */
   idle: number;
-  /** Seconds after which a session ends, used or not. */
+  /** Maximum lifetime of a session in seconds. */
   lifetime: number;
 }
 
-/** A living session of a user who may authenticate from where the request comes. */
+/** A valid session of a user who may authenticate from the request's address. */
 export interface Session extends ProviderKey {
-  /** Names the session in ID tokens and logout tokens; knowing it opens nothing. */
+  /** The session's name in ID and logout tokens; grants no access. */
   sid: string;
   user_id: string;
   credential_id: string | null;
@@ -32,9 +33,12 @@ export interface Session extends ProviderKey {
 }
 
 export interface Sessions {
-  /** Seconds a session lasts at most: the age of a cookie that outlives the browser. */
+  /** Maximum lifetime in seconds: the age of a persistent cookie. */
   lifetime: number;
-  /** Starts a session and answers its cookie; `replaces` is the cookie that the browser had, which opens nothing any more. */
+  /**
+   * Starts a session and returns its cookie; `replaces` is the browser's former cookie, whose
+   * session ends.
+   */
   start(
     login: Omit<LoggedIn, 'redirect_uri'>,
     from: { remote_address: string; user_agent: string | null; replaces?: string | null },
@@ -42,15 +46,15 @@ export interface Sessions {
   find(cookie: string, remote_address: string): Promise<Session | null>;
 }
 
-/** The part of a User-Agent that is kept. */
+/** Characters of the User-Agent that are stored. */
 const USER_AGENT_LENGTH = 512;
-/** Seconds between two notes of a session's last use: reading pages must not write at each. */
+/** Minimum seconds between updates of a session's last use. */
 const TOUCH_EVERY = 60;
-/** No cookie of ours is longer. */
+/** The length of our cookies. */
 const MAX_COOKIE_LENGTH = 100;
 
 export function createSessions({ sessions, endSession, clock, idle, lifetime }: SessionDeps): Sessions {
-  /** Whoever logs in where somebody else was logged in logs them out, apps included. */
+  /** A login over another person's session logs that person out, apps included. */
   async function endOther(cookie: string, user_id: string, remote_address: string): Promise<void> {
     const [other] = await sessions.find({ id_hash: sha256(cookie), now: clock(), idle });
     if (other && other.user_id !== user_id) await endSession.end(other, remote_address);

@@ -1,5 +1,5 @@
-// At each login the memberships that a provider's group mapping governs follow what the provider says now; all others stay.
-// Never the owner's: nobody loses a server to a directory.
+// Synchronizes the memberships managed by a provider's group mapping at each login; others stay.
+// The owner is never changed.
 import { type AuthProvider, type Identity, providerKeyText } from '../domain/auth_provider.ts';
 import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
 import type { Database } from '../postgres/database.ts';
@@ -15,7 +15,7 @@ export interface SyncGroupsDeps {
 export type SyncGroups = ReturnType<typeof createSyncGroups>;
 
 export function createSyncGroups({ database, groups, audit }: SyncGroupsDeps) {
-  /** Does nothing where the provider does not ask for it, or said nothing of groups. */
+  /** Does nothing unless the provider syncs groups and reported some. */
   return async (provider: AuthProvider, identity: Identity, user_id: string, remote_address: string): Promise<void> => {
     const managed = managedGroups(provider);
     if (!provider.sync_groups || !identity.groups || managed.length === 0) return;

@@ -1,5 +1,5 @@
-// The limits on guessing: failures are counted by address and by name, an address that fails too often is banned, a name that is guessed at
-// from everywhere is guessed at slowly. Called by the login engine, by routes that refuse, and by the hook before every route.
+// Rate limits on guessing: failures are counted by address and by name; an address with too many is
+// banned, a name with too many is slowed down.
 import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -17,36 +17,45 @@ export interface ThrottleDeps {
   audit: Audit;
   /** Failures after which an address is banned; below 1: never. */
   threshold: number;
-  /** Seconds that a ban lasts, and that a failure is remembered. */
+  /** Duration of a ban, and of the memory of a failure, in seconds. */
   ban_duration: number;
-  /** Instead of 4 s, for tests. */
+  /** For tests; default: 4 s. */
   max_wait_ms?: number;
-  /** Networks of our own proxies; what fails behind one is never held against it, only against the name that was guessed at. */
+  /** Trusted proxies; failures behind them count against the name only. */
   trusted_proxies: readonly string[];
 }
 
 export type Throttle = ReturnType<typeof createThrottle>;
 
-/** More failed guesses at one name than this, in so many seconds, and it is guessed at no faster than that from then on. */
+/** Failed guesses at a name within the window after which further ones are spaced out. */
 const NAME_FAILURES = 30;
 const NAME_WINDOW = 300;
-/** Guesses of one address, or at one name, that may wait for their turn. */
+/** Maximum queue length of guesses per address, and per name. */
 const MAX_WAITING = 64;
-/** Milliseconds that a guess may wait for its turns; it never starts later. */
+/** Maximum time in the queue in milliseconds. */
 const MAX_WAIT_MS = 4_000;
-/** Milliseconds after its turn within which a guess is answered, whatever becomes of it. */
+/** Milliseconds within which a started guess is answered. */
 const MAX_GUESS_MS = 10_500;
 const NOBODY = Buffer.alloc(0);
-/** Before a name's hash, in place of an address: where failures at the name are counted that came from exempt addresses. Never banned. */
+/** Prefix of the key, in place of an address, for failures from exempt addresses. Never banned. */
 const EXEMPT_PREFIX = 'exempt:';
-/** Failures of an address in so many seconds, by requests that other sites' pages made, after which such requests are refused for as long. */
+/**
+ * Failures of cross-site requests of an address within the window after which such requests are
+ * refused.
+ */
 const CROSS_SITE_FAILURES = 5;
 const CROSS_SITE_WINDOW = 60;
 
 interface AttemptOptions {
-  /** Guesses of one address wait for each other only in the same queue, so that a provider that hangs holds up no other. */
+  /**
+   * Guesses of one address wait for each other per queue, so that a hanging provider does not delay
+   * others.
+   */
   queue?: string;
-  /** Whether the browser is one that the person behind the name has logged in from: it skips the block by name. Counts a guess of its own. */
+  /**
+   * Whether the browser has a device cookie for this name, which skips the block by name; counts a
+   * guess of its own.
+   */
   isKnownDevice?: (() => Promise<boolean>) | undefined;
 }
 
@@ -76,10 +85,13 @@ export function createThrottle(deps: ThrottleDeps) {
     audit.record({ type: 'address.banned', outcome: 'done', remote_address: address, detail });
   }
 
-  /** Refuses before the guess is looked at. Each refusal is one more failure of the address, so that nobody keeps a block up by polling. */
+  /**
+   * Refuses before the guess is checked. Each refusal counts as a failure of the address, so that
+   * polling cannot prolong a block.
+   */
   async function admit(key: string, subject: Buffer, isKnownDevice: () => Promise<boolean>): Promise<AttemptCounts> {
     const now = clock();
-    // Guesses that waited while the address was banned.
+    // Guesses that were queued while the address was banned.
     if (await bans.has(key)) throw await refuse(key, 'Too many failed logins from this address', ban_duration);
     const standing = await failedLogins.standing({ address: key, subject, since: since(now), lately: addSeconds(now, -NAME_WINDOW) });
     if (isAddress(key) && threshold >= 1 && standing.of_address >= threshold)
@@ -103,20 +115,20 @@ export function createThrottle(deps: ThrottleDeps) {
     const standing = await admit(key, subject, isKnownDevice);
     const right = await guess();
     if (!right) await count(key, subject);
-    // This address at this name alone: logging in as oneself makes no other failure forgotten.
+    // Only this address and name: logging in to one's own account clears no other failures.
     else if (isAddress(key) && standing.of_pair > 0) await failedLogins.clear({ address: key, subject });
     return right;
   }
 
   return {
-    /** Whether everything from this address is refused, by a list that each request finds two seconds old at most, or has read again. */
+    /** Whether everything from this address is refused; at most two seconds out of date. */
     async isBanned(address: string): Promise<boolean> {
       return (await bans.has(banKey(address))) && !isExempt(address);
     },
 
     /**
-     * Counts a failure that was no guess at a name, such as an unknown code; or one that was, with the name. One from an exempt address counts
-     * against the name alone.
+     * Counts a failure, with the name if it was a guess at one. From an exempt address it counts
+     * against the name only.
      */
     async failed(address: string, name: string | null): Promise<void> {
       const subject = name === null ? NOBODY : sha256(name);
@@ -124,8 +136,8 @@ export function createThrottle(deps: ThrottleDeps) {
     },
 
     /**
-     * Counts a failure of a request that the page of another site made. Such failures never ban the address: too many only refuse further
-     * requests of that kind.
+     * Counts a failure of a cross-site request; these never ban the address but refuse further such
+     * requests.
      */
     async failedCrossSite(address: string): Promise<void> {
       if (isExempt(address) || threshold < 1) return;
@@ -138,12 +150,15 @@ export function createThrottle(deps: ThrottleDeps) {
       bans.note(key, expires_at);
     },
 
-    /** Whether requests that pages of other sites make are refused for this address; at most two seconds behind the truth. */
+    /**
+     * Whether cross-site requests are refused for this address; at most two seconds out of date.
+     */
     refusesCrossSite: async (address: string): Promise<boolean> => !isExempt(address) && (await bans.has(crossSiteKey(address))),
 
     /**
-     * Runs a guess at the secret behind `name` unless too many failed, and counts it when it is wrong. No two of one address, or at one name,
-     * run at once. Throws without looking at the guess: `too_many_requests`, or `unavailable` when others keep it waiting.
+     * Runs a guess at the secret of `name` and counts a failure. Guesses of one address, or at one
+     * name, run one at a time. Throws without running it: `too_many_requests`, or `unavailable`
+     * when the queue is too slow.
      */
     async attempt(address: string, name: string, guess: () => Promise<boolean>, options: AttemptOptions = {}): Promise<boolean> {
       const { queue = '', isKnownDevice = async () => false } = options;
@@ -153,25 +168,30 @@ export function createThrottle(deps: ThrottleDeps) {
       const until = performance.now() + max_wait_ms;
       const wait = () => Math.max(0, until - performance.now());
       async function inNameTurn(): Promise<boolean> {
-        // A browser of the person's own does not wait behind the guesses of others.
+        // The person's own browser does not wait behind others' guesses.
         const is_known = nameTurns.isBusy(name) && (await isKnownDevice());
         const line = is_known ? `${name}\0` : name;
         if (nameTurns.isFull(line)) throw await refuse(key, 'Too many attempts at once', 1);
         return await nameTurns.take(line, () => judge(key, subject, guess, is_known ? async () => true : isKnownDevice), wait());
       }
       if (isAddress(key) && addressTurns.isFull(turn)) throw await refuse(key, 'Too many attempts at once', 1);
-      // Behind a proxy that tells no addresses, many people share one.
+      // Many people share the address of an undeclared proxy.
       const judged = isAddress(key) ? addressTurns.take(turn, inNameTurn, wait()) : inNameTurn();
       return await inTime(judged, max_wait_ms + MAX_GUESS_MS);
     },
 
-    /** Current bans, newest first; `is_foreign_host`: only of requests under names that are not this server's. */
+    /**
+     * Current bans, newest first; `is_foreign_host`: only for requests under unknown host names.
+     */
     async listBans(limit: number) {
       const rows = await ipBans.list({ now: clock(), limit, kind: 'address' });
       return rows.map((row) => ({ ...row, ...readFailureAddress(row.address) }));
     },
 
-    /** Lifts the bans of an address or of its network, and forgets its failures; answers whether there was one. */
+    /**
+     * Lifts the bans of an address or of its network, and forgets its failures; answers whether
+     * there was one.
+     */
     async lift(address: string): Promise<boolean> {
       const key = failureKey(address);
       let lifted = false;
@@ -191,7 +211,9 @@ function secondsToWait({ at_subject, subject_failed_at }: AttemptCounts, now: Da
   return Math.ceil((next.getTime() - now.getTime()) / 1000);
 }
 
-/** The result of `work`, or `unavailable` when it takes longer; the work goes on and is still counted. */
+/**
+ * The result of `work`, or `unavailable` when it takes longer; the work continues and is counted.
+ */
 async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -205,7 +227,7 @@ async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   }
 }
 
-/** Whether an address is behind it, which may be banned and has turns of its own. */
+/** Whether the key belongs to an address, which can be banned and has its own queue. */
 function isAddress(key: string): boolean {
   return !key.startsWith(EXEMPT_PREFIX);
 }
@@ -216,7 +238,7 @@ function banKey(source: string): string {
   return is_foreign_host ? foreignHostAddress(failureKey(address)) : failureKey(address);
 }
 
-/** Not an address, so that nothing held there is held against one. */
+/** Not an address, so it never bans one. */
 function crossSiteKey(address: string): string {
   return `${CROSS_SITE_PREFIX}${failureKey(address)}`;
 }

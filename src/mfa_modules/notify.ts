@@ -1,5 +1,5 @@
-// A one-time code as a message: by e-mail, or to a webhook of the operator's (HA contract 7.2). Each login gets a fresh secret (RFC 4226),
-// which lives as long as its flow. A message that cannot be delivered within a few seconds ends the flow.
+// One-time codes by e-mail or webhook (HA contract 7.2). Each login gets a fresh secret (RFC 4226)
+// for the duration of its flow. A message that is not delivered within a few seconds ends the flow.
 
 import { randomInt } from 'node:crypto';
 import { HOTP, Secret } from 'otpauth';
@@ -27,17 +27,17 @@ const ADDRESS = /^[^\s@<>,;:"()[\]\\]{1,64}@[a-z0-9.-]{1,253}$/i;
 const names = z.array(z.string().min(1).max(64)).max(100);
 
 const config = z.object({
-  /** Another mail server than that of `mail.smtp`; either makes the service `email`. */
+  /** A mail server other than `mail.smtp`; either enables the service `email`. */
   smtp: smtpConfig.optional(),
-  /** By name, URLs that are posted `target` and `message` as JSON. */
+  /** By name, URLs that receive `target` and `message` as JSON. */
   webhooks: z
     .record(z.string().regex(/^[a-z0-9_-]{1,64}$/, 'must be named by 1 to 64 of a-z, 0-9, _ and -'), z.url({ protocol: /^https?$/ }))
     .default({}),
-  /** The services that people may choose; left out, all of them. */
+  /** The services offered; default: all. */
   include: names.optional(),
-  /** Services that nobody may choose, whatever include says. */
+  /** Services never offered, regardless of `include`. */
   exclude: names.default([]),
-  /** The text; {} is the code. */
+  /** The message; {} is the code. */
   message: z
     .string()
     .max(1000)
@@ -47,7 +47,7 @@ const config = z.object({
 
 type Config = z.infer<typeof config>;
 
-/** Sends a text to a target; throws when nobody took it. */
+/** Sends a message; throws if it is not accepted. */
 type Service = (target: string, text: string) => Promise<void>;
 
 export const mfa_module: MfaModuleType<CommonMfaModuleConfig & Config> = {
@@ -58,7 +58,7 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig & Config> = {
     const services = servicesOf(settings, mail);
     const offered = [...services.keys()].filter((service) => isOffered(service, settings));
 
-    /** Sends a new code; `state` is what its answer is judged by. */
+    /** Sends a new code; `state` is what its answer is checked against. */
     async function send({ service, target }: JsonObject): Promise<JsonObject> {
       const deliver = services.get(String(service));
       if (!deliver) throw new Error(`there is no service ${service}`);

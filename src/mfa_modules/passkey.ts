@@ -1,5 +1,6 @@
-// Passkeys and security keys (WebAuthn): as second factor, and as the only one where the device also verified its user.
-// A challenge is good for one answer within five minutes; signature counter and backup state are kept with the device.
+// Passkeys and security keys (WebAuthn): as a second factor, or alone if the device verified its
+// user. A challenge accepts one answer within five minutes; signature counter and backup state are
+// stored with the device.
 
 import { randomBytes } from 'node:crypto';
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
@@ -19,11 +20,11 @@ import type {
 } from '../domain/mfa_module.ts';
 import { safeEqual } from '../domain/secret.ts';
 
-/** The answer of the browser as JSON. */
+/** The browser's response as JSON. */
 const CREDENTIAL: FormField = { type: 'string', name: 'credential', required: true };
 const NAME: FormField = { type: 'string', name: 'device_name', required: false, optional: true };
 const CHALLENGE_SECONDS = 300;
-/** EdDSA, ES256, RS256: what authenticators in use speak. */
+/** EdDSA, ES256, RS256. */
 const ALGORITHMS = [-8, -7, -257];
 const MAX_NAME_LENGTH = 100;
 
@@ -52,7 +53,7 @@ const attestationSchema = z.object({
   clientExtensionResults: z.object({}).default({}),
 });
 
-/** What is kept of a device. */
+/** The stored data of a device. */
 const deviceSchema = z.object({
   credential_id: z.string(),
   public_key: z.string(),
@@ -95,14 +96,14 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
   },
 };
 
-/** The relying party as browsers know it. */
+/** The relying party. */
 interface Site {
   origin: string;
   /** The RP ID. */
   id: string;
 }
 
-/** Null where browsers offer no WebAuthn: outside a secure context, and for hosts without a name. */
+/** Null where browsers offer no WebAuthn: insecure contexts, and hosts without a name. */
 function siteOf(public_url: string): Site | null {
   const { origin, protocol, hostname } = new URL(public_url);
   const is_secure = protocol === 'https:' || hostname === 'localhost' || hostname.endsWith('.localhost');
@@ -116,14 +117,14 @@ function onlyFactor(site: Site): PasswordlessFactor {
     deviceOf: claimedId,
     async verify({ user_id, enrolment, state, values, now }) {
       const handle = read(assertionSchema, values)?.response.userHandle ?? '';
-      // The device says whose it is, and must be right.
+      // The user handle that the device reports must match.
       if (!safeEqual(Buffer.from(handle, 'base64url'), Buffer.from(user_id))) return { ok: false, detail: 'a passkey of another user' };
       return judge({ site, enrolment, state, values, now, user_verification: true });
     },
   };
 }
 
-/** What `navigator.credentials.get` is asked for; without devices it lets the person choose among those it knows. */
+/** Options for `navigator.credentials.get`; without devices the person chooses one. */
 function request(site: Site, now: Date, userVerification: 'preferred' | 'required', devices: readonly Device[]) {
   const state = newState(now);
   const allowCredentials = devices.map(({ credential_id, transports }) => ({ type: 'public-key', id: credential_id, transports }));
@@ -131,7 +132,7 @@ function request(site: Site, now: Date, userVerification: 'preferred' | 'require
   return { state, description_placeholders: { passkey_request: JSON.stringify(options) } };
 }
 
-/** What `navigator.credentials.create` is asked for. */
+/** Options for `navigator.credentials.create`. */
 function creation(site: Site, user: MfaUser, enrolments: readonly Enrolment[], now: Date): SetupForm {
   const state = newState(now);
   const name = user.name ?? user.id;
@@ -151,7 +152,7 @@ function creation(site: Site, user: MfaUser, enrolments: readonly Enrolment[], n
 
 async function register(site: Site, { form, values }: { form: SetupForm; values: FormValues }, now: Date) {
   const enrolment = isFresh(form.state, now) ? await attested(site, form.state, values) : null;
-  // The challenge is spent; another try begins anew.
+  // The challenge is used up; another attempt starts anew.
   return enrolment ? ({ type: 'enrolled', enrolment } as const) : ({ type: 'abort', reason: 'invalid_passkey' } as const);
 }
 
@@ -201,7 +202,7 @@ async function judge({ site, enrolment, state, values, now, user_verification }:
     const secret = { ...device, counter: newCounter, device_type, backed_up };
     return { ok: true, enrolment_id: enrolment.id, secret, amr: [device_type === 'singleDevice' ? 'hwk' : 'swk', 'user'] };
   } catch (error) {
-    // A counter that went back is among these: the device may have been copied.
+    // Includes a counter that decreased: the device may have been cloned.
     return { ok: false, detail: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,5 +1,5 @@
-// Ten codes on paper for the day when every other factor is lost, each good once. They count for nothing on their own: a login asks for them
-// only where there is another factor, and they satisfy no policy. Only their hashes are kept.
+// Ten printed codes for the loss of all other factors, each usable once. They are offered only
+// beside another factor and satisfy no policy. Stored as hashes.
 
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import { safeEqual, sha256 } from '../domain/secret.ts';
 
 const CODE: FormField[] = [{ type: 'string', name: 'code', required: true }];
 const COUNT = 10;
-/** Nothing that is mistaken for something else when read from paper. */
+/** Without letters that are easily confused on paper. */
 const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz';
 const LENGTH = 12;
 
@@ -44,7 +44,7 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
       const { form, values } = shown;
       const hashes = hashesIn(form.state.hashes);
       const hash = hashOf(values.code);
-      // Whoever can copy one of them has written them down.
+      // Entering one of them proves that they were saved.
       if (hashes.some((kept) => safeEqual(kept, hash))) return { type: 'enrolled', enrolment: { secret: { hashes } } };
       return { ...form, errors: { base: 'invalid_code' } };
     },

@@ -1,5 +1,6 @@
-// The six digits of an authenticator app (RFC 6238; HA contract 7.1). Login accepts the previous, the current and the next step of 30 seconds,
-// each step once: the last one used is kept and only a later one counts. Enrolling accepts the current step alone.
+// TOTP codes of an authenticator app (RFC 6238; HA contract 7.1). A login accepts the previous,
+// current and next step of 30 seconds, each step once and in order. Enrolment accepts the current
+// step only.
 
 import { Secret, TOTP } from 'otpauth';
 import { renderSVG } from 'uqr';
@@ -54,7 +55,7 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
         if (!shown) return newForm(issuer, user);
         const secret = String(shown.form.state.secret);
         const step = stepOf(normalizeCode(shown.values.code), secret, now, 0);
-        // The code that enrols is spent by it.
+        // The code used for enrolment is not accepted again.
         if (step !== null) return { type: 'enrolled', enrolment: { secret: { secret, last_step: step } } };
         return { ...shown.form, errors: { base: 'invalid_code' } };
       },
@@ -62,7 +63,10 @@ export const mfa_module: MfaModuleType<CommonMfaModuleConfig> = {
   },
 };
 
-/** The step whose code this is, at most `drift` from the current one; null for none. Every step is looked at, so the time tells nothing. */
+/**
+ * The step of a code, at most `drift` from the current one; null if none matches. All steps are
+ * compared, in constant time.
+ */
 function stepOf(code: string, secret: string, now: Date, drift: number): number | null {
   const current = Math.floor(now.getTime() / 1000 / PERIOD);
   let found: number | null = null;

@@ -1,5 +1,5 @@
-// Access tokens: JWTs of RFC 9068, minted for an authorization and read back. Reading proves that we said it and that its time has not
-// passed; whether the grant behind it still lives is for bearer.ts.
+// Access tokens (JWTs of RFC 9068). Reading checks signature and expiry; bearer.ts checks whether
+// the grant is still valid.
 
 import { randomUUID } from 'node:crypto';
 import { authenticationClass } from '../domain/authentication_class.ts';
@@ -8,7 +8,7 @@ import type { JsonObject, JsonValue } from '../domain/json.ts';
 import type { AccessTokenClaims, Authorization } from '../domain/token.ts';
 import type { Keyring } from './keyring.ts';
 
-/** Seconds by which clocks may differ (HA contract 8.3). */
+/** Tolerated clock difference in seconds (HA contract 8.3). */
 const LEEWAY = 10;
 
 export interface AccessTokenDeps {
@@ -26,7 +26,10 @@ export function createAccessTokens({ keyring, issuer, clock }: AccessTokenDeps) 
       return { access_token: keyring.sign(claims, 'at+jwt'), expires_in: authorization.access_token_expiration };
     },
 
-    /** The claims of an access token of ours that is good now, as far as it can tell itself, for us or for whomever it may be. */
+    /**
+     * The claims of a valid access token of this issuer, for this server or, with `for_anyone`, any
+     * audience.
+     */
     read(token: string, { for_anyone = false } = {}): AccessTokenClaims | null {
       const verified = keyring.verify(token);
       if (verified?.header.typ !== 'at+jwt' || !isAccessTokenClaims(verified.claims)) return null;
@@ -40,7 +43,8 @@ export function createAccessTokens({ keyring, issuer, clock }: AccessTokenDeps) 
 
 function claimsOf(authorization: Authorization, issuer: string, iat: number): AccessTokenClaims {
   const { user_id, refresh_token_id, auth_time, amr, resource, dpop_jkt } = authorization;
-  // RFC 9068 section 2.2 asks for one: a token that no client earned was made by us, for its user.
+  // RFC 9068 section 2.2 requires a client_id: a token without a client was issued by the server
+  // for its user.
   const client_id = authorization.client_id ?? issuer;
   return {
     iss: issuer,
@@ -58,12 +62,12 @@ function claimsOf(authorization: Authorization, issuer: string, iat: number): Ac
   };
 }
 
-/** From when on it is refused by everybody. */
+/** When the token is refused everywhere. */
 export function expiryOf({ exp }: Pick<AccessTokenClaims, 'exp'>): Date {
   return new Date((exp + LEEWAY) * 1000);
 }
 
-/** Never what a user is called (RFC 9700 section 4.15). */
+/** Distinct from all user ids (RFC 9700 section 4.15). */
 function clientSubject(client_id: string): string {
   return `client:${client_id}`;
 }
@@ -75,7 +79,7 @@ function audience([only, ...others]: readonly string[]): string | string[] | und
 const TEXTS = ['iss', 'sub', 'jti', 'client_id', 'scope'] as const;
 const NUMBERS = ['exp', 'iat'] as const;
 
-/** Compared by what we put in, not taken on trust: a later version may sign other things under the same header. */
+/** Checked, since a later version may sign other claims under the same header. */
 function isAccessTokenClaims(claims: JsonObject): claims is JsonObject & AccessTokenClaims {
   const { aud, auth_time, acr, amr, refresh_token_id, cnf, act } = claims;
   return (

@@ -1,10 +1,11 @@
-// Which providers let people in from an address: asked once a request, before the statement that needs to know.
+// Determines which providers accept an address: once per request, before the statement that needs
+// it.
 import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import type { PasswordlessAccess } from '../domain/token.ts';
 
 export type AdmissionChecks = (remote_address: string) => PasswordlessAccess;
 
-/** A provider that is not configured any more lets nobody in (HA contract 8.4). */
+/** A provider that is no longer configured accepts nobody (HA contract 8.4). */
 export function createAdmission(providers: Iterable<AuthProvider>): AdmissionChecks {
   const all = new Map(Array.from(providers, (provider) => [providerKeyText(provider), provider]));
   const names = [...all.keys()];

@@ -1,4 +1,4 @@
-// The secret of an authorization: handed to the client by way of the browser, stored as its hash, good for one redemption.
+// Authorization codes: random, stored as a hash, redeemable once.
 import type { Identity, ProviderKey } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -7,7 +7,7 @@ import type { JsonObject } from '../domain/json.ts';
 import { randomToken, sha256, type TokenPrefix } from '../domain/secret.ts';
 import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
 
-/** The dialects look different, so that a URL client's request shows which one it speaks; what it may do, its row decides. */
+/** The prefix shows the dialect before the row is read; the row decides. */
 const PREFIXES = { home_assistant: 'lk_ac_', standard: 'lk_acs_' } as const satisfies Record<Profile, TokenPrefix>;
 
 export function newAuthorizationCode(profile: Profile = 'home_assistant'): { code: string; code_hash: Buffer } {
@@ -20,12 +20,12 @@ export function isStandardCode(code: string): boolean {
   return code.startsWith(PREFIXES.standard);
 }
 
-/** What a presented code is found by. */
+/** The lookup key of a code. */
 export function authorizationCodeHash(code: string): Buffer {
   return sha256(code);
 }
 
-/** A finished login, as far as its code must remember it. */
+/** A finished login, as stored with its code. */
 export interface FinishedLogin extends ProviderKey {
   client_id: string;
   redirect_uri: string | null;
@@ -33,16 +33,16 @@ export interface FinishedLogin extends ProviderKey {
   auth_time: Date;
   amr: string[];
   remote_address: string;
-  /** What the authorization request asked for beyond Home Assistant's dialect. */
+  /** Parameters of a standard authorization request. */
   standard?: StandardCodeData;
-  /** Whose login it was; a `link_user` login is nobody's yet and carries the identity instead. */
+  /** The user; a `link_user` login has none yet and carries the identity instead. */
   subject:
     | { purpose: 'authorize'; user_id: string; credential_id: string }
-    /** `credential_id`: of the credential that the identity has already; the code goes with it. */
+    /** `credential_id`: the identity's existing credential; the code is deleted with it. */
     | { purpose: 'link_user'; identity: Identity; credential_id: string | null };
 }
 
-/** What a code of the standard profile hands on to its tokens. */
+/** What a standard code passes on to its tokens. */
 export interface StandardCodeData {
   scope: string[];
   resource: string[];
@@ -54,19 +54,19 @@ export interface StandardCodeData {
   dpop_jkt: string | null;
 }
 
-/** Seconds; apps of the standard profile trade a code at once (FAPI 2.0 section 5.3.2.1). */
+/** In seconds; standard clients redeem codes at once (FAPI 2.0 section 5.3.2.1). */
 const STANDARD_LIFETIME = 60;
 
 export interface CodeDeps {
   authorizationCodes: Pick<AuthorizationCodeRepository, 'store'>;
   clock: Clock;
-  /** Seconds in which a code must be redeemed. */
+  /** Lifetime in seconds. */
   lifetime: number;
 }
 
 export function createCodes({ authorizationCodes, clock, lifetime }: CodeDeps) {
   return {
-    /** Makes the code of a finished login; takes the permission to. */
+    /** Issues a code for a finished login; requires a CodeRelease. */
     async issue({ subject, standard, ...login }: FinishedLogin, _release: CodeRelease): Promise<string> {
       const { code, code_hash } = newAuthorizationCode(standard && 'standard');
       const now = clock();

@@ -1,5 +1,5 @@
-// Who calls with this access token, now: one statement over the grant and its user. A revoked grant, an inactive user and a user out of
-// place are nobody, on the very next request.
+// Authenticates access tokens with one statement over the grant and its user. Revoked grants,
+// inactive users and users at a disallowed address fail from the next request on.
 import type { Profile } from '../domain/authorization_request.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { TokenType } from '../domain/token.ts';
@@ -7,14 +7,17 @@ import { refusalToAuthenticate, type User } from '../domain/user.ts';
 import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { AccessTokens } from './access_token.ts';
 
-/** A caller, and the grant that speaks for them. */
+/** The caller and their grant. */
 export interface Caller {
   user: Pick<User, 'id' | 'name' | 'is_owner' | 'is_active' | 'local_only' | 'system_generated'>;
   is_admin: boolean;
   refresh_token_id: string;
   client_id: string | null;
   token_type: TokenType;
-  /** Tokens of the standard profile are for apps; nobody but their own user may do what Home Assistant's tokens do. */
+  /**
+   * Standard tokens are issued to apps; only Home Assistant's may do everything that their user
+   * may.
+   */
   profile: Profile;
   scope: string[];
   auth_time: Date;
@@ -34,8 +37,9 @@ export type BearerTokens = ReturnType<typeof createBearer>;
 export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps) {
   return {
     /**
-     * Null for every token that is not good for us, whatever the reason (HA contract 1.7). One that is bound to a key is good only with
-     * the thumbprint of the key that the request has proven to hold, and no other is good with that (RFC 9449 section 7.1).
+     * Null for every invalid token, whatever the reason (HA contract 1.7). A key-bound token needs
+     * the thumbprint of the key that the request proved, and other tokens must not have one (RFC
+     * 9449 section 7.1).
      */
     async authenticate(token: string, remote_address: string, dpop_jkt: string | null = null): Promise<Caller | null> {
       const claims = accessTokens.read(token);

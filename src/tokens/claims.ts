@@ -1,5 +1,5 @@
-// What a client is told about a person: by the scopes it was granted (OpenID Connect Core section 5.4), and by the claims that it named
-// (section 5.5). What is not known is left out.
+// Claims about a person: by granted scopes (OpenID Connect Core section 5.4) and by individually
+// requested names (section 5.5). Unknown values are omitted.
 import { epochSeconds } from '../domain/clock.ts';
 import type { JsonObject, JsonValue } from '../domain/json.ts';
 import { CLAIMS_OF_SCOPE, scopeOfClaim } from '../domain/scope.ts';
@@ -7,28 +7,29 @@ import type { UserFacts } from '../repository/user_facts.ts';
 
 type ClaimName = (typeof CLAIMS_OF_SCOPE)[keyof typeof CLAIMS_OF_SCOPE][number];
 
-/** Where a claim was asked for by name. */
+/** Where a claim was requested by name. */
 export type ClaimsTarget = 'id_token' | 'userinfo';
 
-/** The claims for these scopes and for those named in that place of the `claims` parameter. */
+/** The claims of these scopes and those requested for the target. */
 export function userClaims(scope: readonly string[], claims: JsonObject | null, place: ClaimsTarget, facts: UserFacts): JsonObject {
   const named = namedClaims(claims, place);
   const told: JsonObject = {};
   for (const [name, value] of Object.entries(known(facts))) {
-    // OpenID Connect Core section 5.4: with an access token at hand, what scopes stand for is asked for at userinfo.
+    // OpenID Connect Core section 5.4: if an access token is issued, scope claims are returned by
+    // userinfo.
     const is_asked = named.includes(name) || (place === 'userinfo' && scope.includes(scopeOfClaim(name) ?? ''));
     if (is_asked && value !== null) told[name] = value;
   }
   return told;
 }
 
-/** The names in one place of a `claims` parameter. */
+/** The names requested for one target of the `claims` parameter. */
 function namedClaims(claims: JsonObject | null, place: ClaimsTarget): string[] {
   const named = claims?.[place];
   return typeof named === 'object' && named !== null && !Array.isArray(named) ? Object.keys(named) : [];
 }
 
-/** Whether any claim about the person is asked for there. */
+/** Whether claims about the person are requested for the target. */
 export function namesUserClaims(claims: JsonObject | null, place: ClaimsTarget): boolean {
   const all: readonly string[] = Object.values(CLAIMS_OF_SCOPE).flat();
   return namedClaims(claims, place).some((name) => all.includes(name));

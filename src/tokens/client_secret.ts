@@ -1,4 +1,5 @@
-// Client secrets: made here, or chosen by an operator, and then perhaps weak. Only a keyed hash is stored, so a copy of the database is no place to guess at them.
+// Client secrets, generated or chosen by an operator. Stored as keyed hashes, so that a database
+// dump does not allow guessing.
 import { createHmac } from 'node:crypto';
 import { randomToken, safeEqual } from '../domain/secret.ts';
 import type { Sealer } from '../secrets/sealer.ts';
@@ -16,8 +17,8 @@ export function createClientSecretHash(sealer: Pick<Sealer, 'subKey' | 'subKeys'
     hash: (secret: string): Buffer => hashWith(key, secret),
 
     /**
-     * The row whose hash is the secret's; takes as long when there is none, and for a client without any.
-     * `new_hash` where that was made with an earlier key: it counts, as the text of a secret is not there to be hashed again.
+     * Finds the row that matches a secret, in a time that does not depend on the result. `new_hash`
+     * if its hash was made with an earlier key.
      */
     find<Row extends { secret_hash: Buffer }>(secret: string, rows: readonly Row[]): { row: Row; new_hash: Buffer | null } | undefined {
       const hashes = keys.map((each) => hashWith(each, secret));

@@ -1,5 +1,5 @@
-// Proofs of possession (RFC 9449): that whoever sends a request holds a private key. A token that is bound to the key is worth nothing to
-// anybody else. jose does the cryptography; what a proof must say is checked here.
+// DPoP proofs of possession (RFC 9449): the sender of a request holds the key that a token is bound
+// to. jose verifies signatures; the claims are checked here.
 import { calculateJwkThumbprint, EmbeddedJWK, type JWK, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
 import { type ClientProfile, FAPI2_ALGORITHMS } from '../domain/client.ts';
 import { addSeconds, type Clock, epochSeconds } from '../domain/clock.ts';
@@ -8,9 +8,12 @@ import { safeEqual, sha256 } from '../domain/secret.ts';
 import type { UsedProofRepository } from '../repository/used_proofs.ts';
 import type { DpopNonces } from './dpop_nonce.ts';
 
-/** Asymmetric, and none of those that RFC 9449 section 11.6 and FAPI 2.0 section 5.4.1 leave behind. */
+/**
+ * Asymmetric algorithms without those deprecated by RFC 9449 section 11.6 and FAPI 2.0 section
+ * 5.4.1.
+ */
 export const DPOP_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'PS384', 'PS512'];
-/** Seconds by which a proof may be older or newer than now. */
+/** Maximum difference of a proof's `iat` from now, in seconds. */
 const WINDOW = 60;
 const MAX_LENGTH = 8192;
 const MAX_JTI_LENGTH = 256;
@@ -19,20 +22,20 @@ export interface DpopDeps {
   usedProofs: UsedProofRepository;
   clock: Clock;
   public_url: string;
-  /** What every proof must name; null: nothing. */
+  /** Nonces that every proof must contain; null: none. */
   nonces?: DpopNonces | null;
 }
 
-/** A request, as far as its proof must speak of it. */
+/** The request that a proof must match. */
 export interface DpopRequest {
-  /** Every DPoP header. */
+  /** All DPoP headers. */
   proofs: readonly string[];
   method: string;
-  /** Below `public_url`. */
+  /** The path below `public_url`. */
   path: string;
-  /** The access token that comes with it. */
+  /** The access token of the request. */
   access_token?: string;
-  /** Of the client, where it is known. */
+  /** The client's profile, if known. */
   profile?: ClientProfile | null;
 }
 
@@ -53,7 +56,7 @@ export function createDpop({ usedProofs, clock, public_url, nonces = null }: Dpo
     }
   }
 
-  /** RFC 9449 section 4.3, but for the signature. */
+  /** RFC 9449 section 4.3, without the signature. */
   function judge({ htm, htu, iat, ath }: JWTPayload, { method, path, access_token }: DpopRequest): void {
     if (htm !== method) throw refused('htm is another method');
     if (withoutQuery(htu) !== withoutQuery(public_url + path)) throw refused('htu is another URL');
@@ -66,18 +69,18 @@ export function createDpop({ usedProofs, clock, public_url, nonces = null }: Dpo
   async function spend(jkt: string, { jti, iat = 0 }: JWTPayload): Promise<void> {
     if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) throw refused('jti is no unique text');
     const proof_hash = sha256(JSON.stringify(['dpop', jkt, jti]));
-    // A second longer than it is young enough.
+    // Stored one second longer than a proof is accepted.
     if (!(await usedProofs.useOnce({ proof_hash, expires_at: addSeconds(new Date(iat * 1000), WINDOW + 1) })))
       throw refused('it was used before');
   }
 
   return {
-    /** The nonce that the next proof should name (RFC 9449 section 8.2); null where none is asked for. */
+    /** The nonce for the next proof (RFC 9449 section 8.2); null if none is required. */
     nonce: (): string | null => nonces?.current() ?? null,
 
     /**
-     * The thumbprint of the key that the request proves to hold (RFC 7638); null when it proves none. Throws `invalid_dpop_proof`, and
-     * `use_dpop_nonce` for a proof that lacks nothing but a fresh nonce.
+     * The thumbprint of the key that the request proves (RFC 7638); null without a proof. Throws
+     * `invalid_dpop_proof`, and `use_dpop_nonce` if only a fresh nonce is missing.
      */
     async prove(request: DpopRequest): Promise<string | null> {
       const [proof, ...others] = request.proofs;
@@ -100,7 +103,7 @@ async function thumbprint(jwk: JWK | undefined): Promise<string> {
   return await calculateJwkThumbprint(jwk);
 }
 
-/** RFC 9449 section 4.3: compared in normal form, without query and fragment. */
+/** RFC 9449 section 4.3: compared in normalized form, without query and fragment. */
 function withoutQuery(text: unknown): string | null {
   if (typeof text !== 'string' || !URL.canParse(text)) return null;
   const { origin, pathname } = new URL(text);

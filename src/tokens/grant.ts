@@ -1,5 +1,6 @@
-// The contract of a grant: a way to earn tokens (RFC 6749 section 1.3). A file in src/grants/ exports one GrantType as `grant`; its name is
-// the grant_type. A grant proves a right; the issuer signs. Client ids are checked and answers are written by the token endpoint.
+// The contract of a grant type (RFC 6749 section 1.3). A file in src/grants/ exports one GrantType
+// as `grant`; its name is the grant_type. A grant proves a right, the issuer signs. Shared steps of
+// the token endpoint are in oauth/token_endpoint.ts.
 
 import type { Audit } from '../domain/audit_event.ts';
 import type { Profile } from '../domain/authorization_request.ts';
@@ -18,11 +19,11 @@ import type { RotatingTokens } from './refresh_token.ts';
 
 export interface GrantType {
   grant_type: string;
-  /** Null where the configuration does not offer it. */
+  /** Null if the configuration disables it. */
   create(deps: GrantDeps): Grant | null;
 }
 
-/** What grants are made of; each uses the few it needs. */
+/** Dependencies offered to every grant type; each uses the few it needs. */
 export interface GrantDeps {
   authorizationCodes: Pick<AuthorizationCodeRepository, 'redeem' | 'explainMiss' | 'revokeGrantOfCode' | 'countWrongVerifier'>;
   refreshTokens: Pick<RefreshTokenRepository, 'findBySecret'>;
@@ -34,13 +35,13 @@ export interface GrantDeps {
   lastUsed: Pick<LastUsed, 'note'>;
   clock: Clock;
   audit: Audit;
-  /** Lifetimes of new grants and their access tokens, in seconds; null: no end. */
+  /** Lifetimes of new grants and access tokens in seconds; null: unlimited. */
   lifetimes: Lifetimes;
-  /** Seconds in which a rotated refresh token still answers with the same successor. */
+  /** Seconds in which a rotated refresh token still returns the same successor. */
   refresh_token_grace: number;
-  /** Whether tokens may be exchanged for others (RFC 8693). */
+  /** Whether token exchange (RFC 8693) is enabled. */
   token_exchange_enabled: boolean;
-  /** The issuer, which is the resource server of every token that names no other. */
+  /** The issuer: the default audience. */
   public_url: string;
 }
 
@@ -50,7 +51,7 @@ export interface Lifetimes {
   refresh_token: number | null;
 }
 
-/** The client's own, else those of all. */
+/** The client's own lifetimes, or the configured ones. */
 export function lifetimesFor(client: Client | null, lifetimes: Lifetimes): Lifetimes {
   return {
     access_token: client?.access_token_lifetime ?? lifetimes.access_token,
@@ -59,46 +60,49 @@ export function lifetimesFor(client: Client | null, lifetimes: Lifetimes): Lifet
   };
 }
 
-/** The secret of a new grant; none where the client may not refresh: its access tokens hang on the grant all the same. */
+/**
+ * The secret of a new grant; absent if the client may not refresh, though its access tokens still
+ * belong to the grant.
+ */
 export function rotatingSecret(client: Client, id: string, rotatingTokens: RotatingTokens) {
   if (!client.grant_types.includes('refresh_token')) return { seed: null, refresh_token: null };
   const seed = randomBuffer(32);
   return { seed, refresh_token: rotatingTokens.write({ id, generation: 0, seed }) };
 }
 
-/** Where a request came from, and what follows from that. */
+/** The origin of a request. */
 export interface RequestContext {
-  /** Canonical text. */
+  /** In canonical text form. */
   remote_address: string;
-  /** The page of another site made the browser send the request, as the request itself says. */
+  /** A page of another site made the browser send the request, according to its headers. */
   is_cross_site?: boolean;
-  /** In whose name documents of clients are fetched; absent: the address. */
+  /** Who fetches of client documents are charged to; absent: the address. */
   asker?: string;
   admission: PasswordlessAccess;
-  /** The reference under which this request's refusal is explained. */
+  /** The reference for explaining a refusal of this request. */
   error_ref?: string;
   /** The Authorization header. */
   authorization?: string | undefined;
-  /** Every DPoP header (RFC 9449 section 4.1). */
+  /** All DPoP headers (RFC 9449 section 4.1). */
   dpop?: readonly string[];
 }
 
 export interface GrantRequest extends RequestContext {
   parameters: ReadonlyMap<string, string>;
-  /** Of the client below; in Home Assistant's dialect well-formed, if there is one. */
+  /** The id of `client`; in Home Assistant's dialect a well-formed one, if present. */
   client_id: string | null;
-  /** As it authenticated itself; null in Home Assistant's dialect. */
+  /** The authenticated client; null in Home Assistant's dialect. */
   client: Client | null;
-  /** The thumbprint of the key whose possession this request proves (RFC 9449); null without a proof. */
+  /** The thumbprint of the key that this request proves (RFC 9449); null without a proof. */
   dpop_jkt: string | null;
 }
 
 export interface Grant {
   /**
-   * The dialect that a request of a URL client, or of no client, speaks; without an answer it is `standard`.
-   * It tells by the look of what is presented, and authorize() must still find that out to be true.
+   * The dialect of a request by a URL client or without a client; default: `standard`. Judged by
+   * appearance; authorize() must verify it.
    */
   profileOf?(parameters: ReadonlyMap<string, string>): Profile;
-  /** Proves the right, or throws the refusal (RFC 6749 section 5.2). */
+  /** Proves the right, or throws the error (RFC 6749 section 5.2). */
   authorize(request: GrantRequest): Promise<Authorization>;
 }

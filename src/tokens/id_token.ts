@@ -1,5 +1,5 @@
-// ID tokens (OpenID Connect Core section 2): that a person logged in to the client, when and how. They say nothing about the person that
-// was not asked for by name.
+// ID tokens (OpenID Connect Core section 2). Claims about the person are included only when
+// requested by name.
 import { createHash } from 'node:crypto';
 import { authenticationClass } from '../domain/authentication_class.ts';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
@@ -27,7 +27,7 @@ export function createIdTokens({ keyring, userFacts, issuer, clock }: IdTokenDep
   }
 
   return {
-    /** The ID token that belongs to an access token; null where none was asked for, or nobody logged in. */
+    /** The ID token for an access token; null if none was requested or nobody logged in. */
     async mint(authorization: Authorization, access_token: string): Promise<string | null> {
       const { user_id, client, scope, auth_time, amr, nonce, sid } = authorization;
       if (!client || user_id === null || !scope.includes('openid')) return null;
@@ -52,7 +52,9 @@ export function createIdTokens({ keyring, userFacts, issuer, clock }: IdTokenDep
   };
 }
 
-/** OpenID Connect Core section 3.1.3.6: the left half, by the hash of the signature's algorithm; Ed25519's is SHA-512. */
+/**
+ * OpenID Connect Core section 3.1.3.6: the left half of the algorithm's hash; SHA-512 for Ed25519.
+ */
 function halfHash(text: string, algorithm: IdTokenAlgorithm): string {
   const hash = createHash(algorithm === 'EdDSA' ? 'sha512' : 'sha256')
     .update(text)

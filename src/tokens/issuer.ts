@@ -1,4 +1,4 @@
-// Turns a proven authorization into the answer of the token endpoint. It signs; it never asks whether.
+// Signs tokens for an already authorized grant: builds the response of the token endpoint.
 import type { Authorization, TokenSet } from '../domain/token.ts';
 import type { AccessTokens } from './access_token.ts';
 import type { IdTokens } from './id_token.ts';

@@ -1,6 +1,6 @@
-// The keys of this issuer: which one of each algorithm signs now, which ones verify, and how one follows another, by order or by age. Every
-// process holds the same keyring and looks for changes every few seconds; a successor is published long before it signs, so that every
-// reader of the JWKS knows it first.
+// The issuer's signing keys: current, next and published ones, and their rotation by command or
+// age. Every process checks for changes every few seconds; a successor is published long before it
+// signs, so that clients know it.
 import type { Audit } from '../domain/audit_event.ts';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -24,49 +24,64 @@ import {
   verifyJws,
 } from './signing_key.ts';
 
-/** Seconds a successor is published before it signs. */
+/** Seconds for which a successor is published before it signs. */
 export const PUBLICATION_LEAD = 600;
-/** Seconds for which others may keep the JWKS: well below the lead. */
+/** Cache lifetime of the JWKS in seconds, well below the lead. */
 export const JWKS_MAX_AGE = 300;
-/** Longer tokens are refused unread (HA contract 8.3). */
+/** Longer tokens are refused without parsing (HA contract 8.3). */
 const MAX_TOKEN_LENGTH = 8192;
 
 const REFRESH_MS = 2_000;
 const MIN_REFRESH_MS = 1_000;
 /**
- * Seconds for which a key verifies after it has signed for the last time. An ID token is known for so long when it comes back as a hint; access
- * tokens are dead by then (a day at most), all but the long-lived ones.
+ * Seconds for which a key verifies after its last signature: the age up to which an ID token is
+ * accepted as a hint. Access tokens are valid for a day at most, except long-lived ones.
  */
 const HINT_LIFETIME = 30 * 86_400;
-/** Seconds by which a key outlives its last token: leeway, and replicas that learn of a successor late. */
+/**
+ * Seconds added to a key's lifetime for clock differences and replicas that learn of a successor
+ * late.
+ */
 const MARGIN = 60;
 
 export interface KeyringDeps {
   signingKeys: SigningKeyRepository;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   clock: Clock;
-  /** Seconds that a key signs; without it nothing but rotate() retires one. */
+  /** Seconds for which a key signs; absent: only rotate() replaces it. */
   signing_key_lifetime?: number;
   audit?: Audit;
 }
 
 export interface Keyring {
-  /** A JWS of these claims, by the key of that algorithm (ES256) that signs now. Of the others there is none before `ready`. */
+  /**
+   * Signs claims with the current key of the algorithm (default: ES256). Other algorithms need
+   * `ready` first.
+   */
   sign(claims: object, typ: TokenTyp, algorithm?: IdTokenAlgorithm): string;
-  /** Resolves when there is a key of the algorithm; makes the first one. */
+  /** Resolves when there is a key of the algorithm, creating the first. */
   ready(algorithm: IdTokenAlgorithm): Promise<void>;
-  /** What a token of ours says; null for anything that we did not sign, or whose key is gone. */
+  /** Verifies a token of this issuer; null for any other, and after its key was removed. */
   verify(token: string): { header: JwsHeader; claims: JsonObject } | null;
-  /** The key that signed this long-lived token of ours stays published until the token ends, though it be succeeded right now. */
+  /**
+   * Keeps the key of a long-lived token published until the token expires, even if the key is
+   * replaced.
+   */
   keep(token: string, expires_at: Date): Promise<void>;
-  /** The public keys (RFC 7517), those that will sign soon included: the same object until they are read anew. */
+  /**
+   * The public keys (RFC 7517), including those that will sign soon; the same object until the next
+   * refresh.
+   */
   jwks(): { keys: ReturnType<typeof publicJwk>[] };
-  /** Takes in what other processes changed. */
+  /** Loads changes by other processes. */
   refresh(): Promise<void>;
-  /** Publishes a successor, which signs in `signs_in` seconds, and answers its id; while one of the algorithm (ES256) waits already, that one's. */
+  /**
+   * Publishes a successor that signs in `signs_in` seconds; returns its id, or that of a successor
+   * that is already waiting.
+   */
   rotate(options?: { algorithm?: IdTokenAlgorithm; signs_in?: number }): Promise<string>;
   list(): (SigningKeyRow & { state: 'waiting' | 'signing' | 'retired' })[];
-  /** Waits for what is under way. */
+  /** Waits for work in progress. */
   close(): Promise<void>;
 }
 
@@ -96,7 +111,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     published = { keys: keys.map(publicJwk) };
   }
 
-  /** Keys that only verify are never unsealed. */
+  /** Keys that only verify stay sealed. */
   async function readKey(row: SigningKeyRow, signs: boolean): Promise<SigningKey> {
     const known = keys.find((key) => key.id === row.id);
     const public_key = known?.public_key ?? readPublicKey(row);
@@ -122,7 +137,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     return refreshing;
   }
 
-  /** Somebody shows a key that we do not know: perhaps it is new. Junk must not become one query each. */
+  /** An unknown key id may be new; the queries are limited, since it may also be junk. */
   function lookForNews(): void {
     if (performance.now() - refreshed_at >= MIN_REFRESH_MS) refresh().catch(() => {});
   }
@@ -148,13 +163,13 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     return id;
   }
 
-  /** A look that began before something was changed does not count. */
+  /** A refresh that started before the change is not enough. */
   async function refreshAnew(): Promise<void> {
     await refreshing?.catch(() => {});
     await refresh();
   }
 
-  /** What every process looks after, and whoever comes first does: there is a key of each algorithm, and none signs for too long. */
+  /** Maintenance by every process: each algorithm has a key, and none signs for too long. */
   async function maintain(): Promise<void> {
     await refresh();
     for (const algorithm of SIGNING_ALGORITHMS) {
@@ -167,10 +182,10 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   }
 
   await refresh();
-  // Commands wait for the one that access tokens need; a server has one of each before it listens.
+  // Commands wait only for the access-token key; a server has all keys before it listens.
   await ready('ES256');
   const timer = setInterval(() => {
-    // What fails is tried again the next time; until then the keys stay as they are.
+    // Failures are retried next time; until then the keys stay unchanged.
     maintaining ??= maintain()
       .catch(() => {})
       .finally(() => {
@@ -189,7 +204,8 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
       if (token.length > MAX_TOKEN_LENGTH) return null;
       const [header = '', claims = '', signature = '', ...rest] = token.split('.', 4);
       if (rest.length > 0) return null;
-      // Only a header that we ourselves would write, letter by letter, is looked at any further: no alg, jwk, jku or crit of others.
+      // Only headers exactly as this server writes them are accepted: no other alg, jwk, jku or
+      // crit.
       const known = by_header.get(header);
       if (!known) {
         lookForNews();

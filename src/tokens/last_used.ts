@@ -1,12 +1,12 @@
-// Notes when a grant was last used, for all that were used within a second in one statement: a write in each refresh would halve them.
-// A crash loses a second of *last used*, never a token.
+// Records when grants were last used, in one statement per second: a write per refresh would halve
+// the throughput. A crash loses a second of these times, never a token.
 import type { Clock } from '../domain/clock.ts';
 import type { RefreshTokenRepository, TokenUse } from '../repository/refresh_tokens.ts';
 
 const FLUSH_MS = 1_000;
-/** Most rows of one statement. */
+/** Maximum rows per statement. */
 const BATCH = 1_000;
-/** Most grants that wait; while the database is away, uses of further ones are forgotten. */
+/** Maximum grants waiting; while the database is unreachable, further ones are dropped. */
 const MAX_WAITING = 20_000;
 
 export interface LastUsedDeps {
@@ -16,7 +16,7 @@ export interface LastUsedDeps {
 
 export interface LastUsed {
   note(id: string, remote_address: string): void;
-  /** Writes what waits. What could not be written waits on, and the error is the caller's. */
+  /** Writes what is waiting; on failure it stays waiting, and the error is thrown. */
   flush(): Promise<void>;
   /** The last flush. */
   close(): Promise<void>;
@@ -40,7 +40,7 @@ export function createLastUsed({ refreshTokens, clock }: LastUsedDeps): LastUsed
       try {
         await refreshTokens.noteUses(uses);
       } catch (error) {
-        // A use noted meanwhile is newer.
+        // A use recorded in the meantime is newer.
         for (const use of uses) if (!waiting.has(use.id)) keep(use);
         throw error;
       }

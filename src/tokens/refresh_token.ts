@@ -1,5 +1,6 @@
-// The secret of a grant. Home Assistant's clients keep the first one for ever: random, stored as its hash. In the standard profile it
-// rotates: the row's id, its generation and a MAC with the row's seed, so that the successor can be given again without being stored.
+// Refresh tokens. Home Assistant's are permanent: random, stored as a hash. Standard ones rotate:
+// row id, generation, and a MAC with the row's seed, so that a successor can be returned again
+// without being stored.
 import { createHmac } from 'node:crypto';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import type { PresentedToken } from '../repository/refresh_token_rotation.ts';
@@ -12,7 +13,7 @@ export function newRefreshToken(): { refresh_token: string; token_hash: Buffer }
   return { refresh_token, token_hash: refreshTokenHash(refresh_token) };
 }
 
-/** What a presented refresh token is found by, if it is one that does not rotate. */
+/** The lookup key of a non-rotating token. */
 export function refreshTokenHash(refresh_token: string): Buffer {
   return sha256(refresh_token);
 }
@@ -21,7 +22,7 @@ export function refreshTokenHash(refresh_token: string): Buffer {
 const GENERATION_AT = 16;
 const MAC_AT = 20;
 const LENGTH = 52;
-/** PostgreSQL counts no further. */
+/** The range of PostgreSQL's integer. */
 const MAX_GENERATION = 2 ** 31 - 1;
 
 export type RotatingTokens = ReturnType<typeof createRotatingTokens>;
@@ -34,7 +35,7 @@ export function createRotatingTokens({ sealer }: { sealer: Pick<Sealer, 'subKeys
   const outer_pads = pads.map(({ outer }) => outer);
 
   return {
-    /** The token of a grant in that generation. */
+    /** The token of a grant for a generation. */
     write({ id, generation, seed }: { id: string; generation: number; seed: Buffer }): string {
       const message = Buffer.alloc(MAC_AT);
       message.write(id, 'hex');
@@ -43,7 +44,9 @@ export function createRotatingTokens({ sealer }: { sealer: Pick<Sealer, 'subKeys
       return PREFIX + Buffer.concat([message, mac]).toString('base64url');
     },
 
-    /** What a text claims to be, for a statement that knows the seed to judge; null for what looks like no rotating token. */
+    /**
+     * Parses a rotating token, for a statement to verify with the seed; null if it is malformed.
+     */
     read(text: string): PresentedToken | null {
       const bytes = bytesOf(text);
       if (!bytes || bytes.readUInt32BE(GENERATION_AT) >= MAX_GENERATION) return null;
@@ -52,7 +55,7 @@ export function createRotatingTokens({ sealer }: { sealer: Pick<Sealer, 'subKeys
         id: message.toString('hex', 0, GENERATION_AT),
         generation: message.readUInt32BE(GENERATION_AT),
         message,
-        // Compared by its hash: how long that takes tells nothing about the MAC.
+        // Comparing hashes makes timing independent of the MAC.
         mac_hash: sha256(bytes.subarray(MAC_AT)),
         inner_pads,
         outer_pads,
@@ -61,12 +64,12 @@ export function createRotatingTokens({ sealer }: { sealer: Pick<Sealer, 'subKeys
   };
 }
 
-/** Whether this looks like a token of the standard profile. */
+/** Whether this looks like a standard refresh token. */
 export function isRotatingToken(text: string): boolean {
   return bytesOf(text) !== null;
 }
 
-/** Whether this looks like a token of Home Assistant's dialect, which never rotates. */
+/** Whether this looks like a Home Assistant refresh token, which never rotates. */
 export function isFixedToken(text: string): boolean {
   return /^lk_rt_[\w-]{43}$/.test(text);
 }
@@ -74,11 +77,14 @@ export function isFixedToken(text: string): boolean {
 function bytesOf(text: string): Buffer | null {
   if (!text.startsWith(PREFIX) || text.length > 100) return null;
   const bytes = Buffer.from(text.slice(PREFIX.length), 'base64url');
-  // One token has one spelling.
+  // Only the canonical encoding is accepted.
   return bytes.length === LENGTH && PREFIX + bytes.toString('base64url') === text ? bytes : null;
 }
 
-/** The two keys that HMAC-SHA-256 makes of one (RFC 2104 section 2), so that a statement can compute it. */
+/**
+ * The inner and outer key of HMAC-SHA-256 (RFC 2104 section 2), so that a statement can compute the
+ * MAC.
+ */
 function padsOf(key: Buffer): { inner: Buffer; outer: Buffer } {
   const block = Buffer.concat([key], 64);
   return { inner: block.map((byte) => byte ^ 0x36) as Buffer, outer: block.map((byte) => byte ^ 0x5c) as Buffer };

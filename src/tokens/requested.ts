@@ -1,22 +1,25 @@
-// What a token request names beside its proof: the scope it wants of what was granted, and the resource servers.
+// The `scope` and `resource` parameters of token requests.
 import type { Client } from '../domain/client.ts';
 import { AuthError } from '../domain/errors.ts';
 
 type Parameters = ReadonlyMap<string, string>;
 
-/** The scope asked for (RFC 6749 section 3.3); null when none is. */
+/** The requested scope (RFC 6749 section 3.3); null if absent. */
 export function requestedScope(parameters: Parameters): string[] | null {
   return words(parameters.get('scope'));
 }
 
-/** The resource servers asked for (RFC 8707 section 2.2), of several `resource` fields joined by blanks; null when none is. */
+/**
+ * The requested resource servers (RFC 8707 section 2.2), joined by spaces if repeated; null if
+ * absent.
+ */
 export function requestedResource(parameters: Parameters): string[] | null {
   const resource = words(parameters.get('resource'));
   if (resource?.every(isResource) === false) throw new AuthError('invalid_target', 'resource is not an absolute URI without a fragment');
   return resource;
 }
 
-/** The scope asked for where no grant says what is there to ask for; all that is allowed where none is named. */
+/** The requested scope where no grant limits it; by default everything allowed. */
 export function permittedScope(parameters: Parameters, allowed: readonly string[]): string[] {
   const scope = requestedScope(parameters);
   const foreign = scope?.find((name) => !allowed.includes(name));
@@ -24,7 +27,9 @@ export function permittedScope(parameters: Parameters, allowed: readonly string[
   return scope ?? [...allowed];
 }
 
-/** The resource servers asked for where no grant says which there are: those of the client, and us. */
+/**
+ * The requested resource servers where no grant limits them: those of the client and this server.
+ */
 export function permittedResource(parameters: Parameters, client: Pick<Client, 'resources'>, own_resource: string): string[] {
   const resource = requestedResource(parameters) ?? [];
   const foreign = resource.find((uri) => uri !== own_resource && !client.resources.includes(uri));

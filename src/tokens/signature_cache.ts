@@ -1,15 +1,18 @@
-// Signatures that were found good, so that none is checked twice: it takes longer than everything else that is done about a token. Whether its key
-// still counts, its time has passed or its grant lives is asked each time, by others. Tokens are known by their hash: none of them is kept.
+// Caches verified signatures, by far the slowest part of checking a token. Expiry, key and grant
+// are still checked each time. Tokens are identified by hash and never stored.
 import type { JsonObject } from '../domain/json.ts';
 import { sha256 } from '../domain/secret.ts';
 
-/** The most tokens that are known; then the oldest is forgotten. A few megabytes. */
+/** Maximum number of cached tokens; then the oldest is evicted. A few megabytes. */
 const MOST = 2_000;
 
 export function createSignatureCache(most = MOST) {
   const known = new Map<string, JsonObject>();
   return {
-    /** The claims of a token, by `verify` only where it is not known yet; null for one that is not good, which is never remembered. */
+    /**
+     * The claims of a token; calls `verify` for uncached ones. Invalid tokens return null and are
+     * not cached.
+     */
     claimsOf(token: string, verify: () => JsonObject | null): JsonObject | null {
       const hash = sha256(token).toString('base64');
       const found = known.get(hash);

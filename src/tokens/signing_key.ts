@@ -1,5 +1,5 @@
-// One key that signs (RFC 7518): made, read, and what a JWS of its own looks like. Signing and verifying are synchronous: node:crypto's
-// asynchronous forms, and jose, run on the thread pool that password hashing fills.
+// Signing keys (RFC 7518) and compact JWS. Signing and verifying are synchronous: the asynchronous
+// forms of node:crypto, and jose, would share the thread pool with password hashing.
 import {
   createHash,
   createPrivateKey,
@@ -15,11 +15,11 @@ import type { IdTokenAlgorithm } from '../domain/client.ts';
 import type { JsonObject, JsonValue } from '../domain/json.ts';
 import type { NewSigningKey, SigningKeyRow } from '../repository/signing_keys.ts';
 
-/** The kinds of tokens we sign: what their `typ` header says (RFC 8725 section 3.11). */
+/** Kinds of signed tokens by `typ` header (RFC 8725 section 3.11). */
 export const TOKEN_TYPS = ['at+jwt', 'JWT', 'logout+jwt', 'token-introspection+jwt'] as const;
 export type TokenTyp = (typeof TOKEN_TYPS)[number];
 
-/** Access tokens are signed with the first; ID tokens with what their client was registered for. */
+/** Access tokens use the first; ID tokens the client's registered algorithm. */
 export const SIGNING_ALGORITHMS = ['ES256', 'RS256', 'EdDSA'] as const satisfies IdTokenAlgorithm[];
 
 export interface JwsHeader {
@@ -28,17 +28,20 @@ export interface JwsHeader {
   kid: string;
 }
 
-/** A published key, ready to verify; `private_key` is there once it was needed. */
+/** A published key for verification; `private_key` is loaded on demand. */
 export interface SigningKey extends SigningKeyRow {
   public_key: KeyObject;
   private_key: KeyObject | undefined;
   headers: Record<TokenTyp, string>;
 }
 
-/** RFC 7518 section 3.3 asks for 2048 at least. */
+/** RFC 7518 section 3.3 requires at least 2048. */
 const RSA_BITS = 2048;
 
-/** A new key pair. Its id is the thumbprint of its public part (RFC 7638); the private part is PKCS#8, not sealed yet. */
+/**
+ * Generates a key pair. Its id is the public key's thumbprint (RFC 7638); the private key is
+ * PKCS#8, unsealed.
+ */
 export async function newSigningKey(algorithm: IdTokenAlgorithm = 'ES256'): Promise<NewSigningKey> {
   const { publicKey, privateKey } = await newKeyPair(algorithm);
   const public_jwk = publicMembers(publicKey.export({ format: 'jwk' }) as JsonObject);
@@ -46,13 +49,13 @@ export async function newSigningKey(algorithm: IdTokenAlgorithm = 'ES256'): Prom
   return { id, algorithm, public_jwk, private_key: privateKey.export({ format: 'der', type: 'pkcs8' }) };
 }
 
-/** The one that takes its time keeps nobody else waiting. */
+/** Asynchronous, since RSA generation is slow. */
 async function newKeyPair(algorithm: IdTokenAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
   if (algorithm === 'RS256') return await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
   return algorithm === 'EdDSA' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
 
-/** In the order of the thumbprint, and by name, so that nothing else can slip in. */
+/** In the order of the thumbprint; an allow-list of members. */
 function publicMembers({ crv, e, kty, n, x, y }: JsonObject): JsonObject {
   const members = { crv, e, kty, n, x, y };
   return Object.fromEntries(Object.entries(members).filter((entry): entry is [string, JsonValue] => entry[1] !== undefined));
@@ -66,7 +69,7 @@ export function readPrivateKey(pkcs8: Buffer): KeyObject {
   return createPrivateKey({ format: 'der', type: 'pkcs8', key: pkcs8 });
 }
 
-/** The key as the JWKS shows it (RFC 7517). */
+/** The key in a JWKS (RFC 7517). */
 export function publicJwk({ id, algorithm, public_jwk }: SigningKeyRow) {
   return { kid: id, alg: algorithm, use: 'sig', ...publicMembers(public_jwk) };
 }
@@ -75,7 +78,7 @@ export function jwsHeader({ id, algorithm }: Pick<SigningKeyRow, 'id' | 'algorit
   return { alg: algorithm, typ, kid: id };
 }
 
-/** The first part of a key's JWS, by kind: the same text for every token, so it is written once. */
+/** The encoded JWS header of each token kind, computed once. */
 export function encodedJwsHeaders(key: Pick<SigningKeyRow, 'id' | 'algorithm'>): Record<TokenTyp, string> {
   const text = (typ: TokenTyp) => Buffer.from(JSON.stringify(jwsHeader(key, typ))).toString('base64url');
   return {
@@ -86,23 +89,25 @@ export function encodedJwsHeaders(key: Pick<SigningKeyRow, 'id' | 'algorithm'>):
   };
 }
 
-/** What each algorithm hashes with, and how its signature is written (RFC 7518 section 3.4, RFC 8037 section 3.1). */
+/**
+ * The hash and signature encoding of each algorithm (RFC 7518 section 3.4, RFC 8037 section 3.1).
+ */
 function cryptography(algorithm: IdTokenAlgorithm, key: KeyObject) {
   const hash = algorithm === 'EdDSA' ? null : 'sha256';
   return { hash, key: algorithm === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' as const } : { key } };
 }
 
-/** The compact JWS of the claims under that header (RFC 7515 section 7.1). */
+/** The compact JWS (RFC 7515 section 7.1). */
 export function signJws(header: string, claims: object, algorithm: IdTokenAlgorithm, private_key: KeyObject): string {
   const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
   const { hash, key } = cryptography(algorithm, private_key);
   return `${input}.${sign(hash, Buffer.from(input), key).toString('base64url')}`;
 }
 
-/** The claims of a JWS that this key signed; null for any other, and for any other spelling of one. */
+/** The claims of a JWS signed by this key; null otherwise, and for non-canonical encodings. */
 export function verifyJws(input: string, signature: string, algorithm: IdTokenAlgorithm, public_key: KeyObject): JsonObject | null {
   const bytes = Buffer.from(signature, 'base64url');
-  // The last character carries unused bits: only one of its spellings is the token we signed.
+  // The last character has unused bits; only the canonical spelling is accepted.
   if (bytes.length === 0 || bytes.toString('base64url') !== signature) return null;
   const { hash, key } = cryptography(algorithm, public_key);
   if (!verify(hash, Buffer.from(input), key, bytes)) return null;
