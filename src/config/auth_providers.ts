@@ -1,4 +1,5 @@
-// Reads `auth_providers` and `auth_mfa_modules`: each block by its plug-in's schema, no two of the same name, groups that exist.
+// Reads `auth_providers` and `auth_mfa_modules`: validates each block with its plug-in's schema,
+// and checks for duplicates and unknown groups.
 
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import { ADMIN_GROUP } from '../domain/user.ts';
@@ -20,14 +21,14 @@ const DEFAULT_PROVIDERS: unknown[] = [{ type: LOCAL_TYPE }];
 const DEFAULT_MFA_MODULES: unknown[] = [{ type: 'totp' }];
 const NO_NEW_ADMINISTRATORS = 'new users are never administrators; make one after its first login';
 
-/** The providers in the order of the file; none configured means the local one. */
+/** The providers in file order; default: the local one. */
 export async function readAuthProviders(
   blocks: unknown,
   types: BlockSchemas,
   groups: readonly string[],
   ground: ResolvedBase,
 ): Promise<AuthProviderBlock[]> {
-  // `local` is another spelling of the type.
+  // `local` is an alias.
   const providers = (isFilledList(blocks) ? blocks : DEFAULT_PROVIDERS).map((block) =>
     isBlock(block) && block.type === 'local' ? { ...block, type: LOCAL_TYPE } : block,
   );
@@ -42,7 +43,7 @@ export async function readAuthProviders(
   return read.filter((block) => block !== undefined) as AuthProviderBlock[];
 }
 
-/** The second factors in the order of the file; an empty list means none, no list means TOTP. */
+/** The second factors in file order; an empty list means none, an absent one TOTP. */
 export async function readMfaModules(blocks: unknown, types: BlockSchemas, ground: ResolvedBase): Promise<MfaModuleBlock[]> {
   const modules = Array.isArray(blocks) ? blocks : DEFAULT_MFA_MODULES;
   const at = (index: number): ConfigPath => ['auth_mfa_modules', index];
@@ -64,13 +65,13 @@ function moduleId(block: unknown): string {
   return isBlock(block) ? String(block.id ?? block.type ?? '') : '';
 }
 
-/** There is one store of local passwords, so there is one local provider. */
+/** There is only one store of local passwords. */
 function complainOfLocalId(block: unknown, path: ConfigPath, ground: ResolvedBase): void {
   if (!isBlock(block) || block.type !== LOCAL_TYPE || block.id === undefined || block.id === null) return;
   ground.complain([...path, 'id'], 'the local provider takes no id: there is only one');
 }
 
-/** The mapping may make administrators: an operator wrote it. The default groups may not. */
+/** The mapping may make administrators, since the operator wrote it; default groups may not. */
 function complainOfGroups(block: unknown, path: ConfigPath, configured: readonly string[], ground: ResolvedBase): void {
   if (!isBlock(block)) return;
   const known = [...SYSTEM_GROUPS, ...configured];

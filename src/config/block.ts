@@ -1,4 +1,4 @@
-// The blocks of plug-ins: the keys that all of them share, and the reading of one by the schema of the plug-in that its `type` names.
+// Blocks of plug-ins: the common keys, and validation by the schema that `type` selects.
 
 import { z } from 'zod';
 import type { CommonProviderConfig } from '../domain/auth_provider.ts';
@@ -8,29 +8,29 @@ import { isBlock } from './shape.ts';
 import { displayName, identifier } from './value.ts';
 import { check } from './wording.ts';
 
-/** By `type`, the keys that a plug-in's block has beside the common ones. */
+/** By `type`, a plug-in's own keys. */
 export type BlockSchemas = ReadonlyMap<string, z.ZodObject>;
 
-/** A provider's block: the common keys, and the plug-in's own as its schema reads them. */
+/** A provider's block: common keys and the plug-in's own. */
 export type AuthProviderBlock = CommonProviderConfig & Record<string, unknown>;
 
-/** An MFA module's block; its id is the type where none is given. */
+/** An MFA module's block; its id defaults to the type. */
 export type MfaModuleBlock = { type: string; id: string; name?: string | undefined } & Record<string, unknown>;
 
 export const commonProviderKeys = {
   type: z.string(),
-  /** Tells several of one type apart; they never share credentials. */
+  /** Distinguishes several of one type; they never share credentials. */
   id: identifier().optional(),
   name: displayName().optional(),
-  /** What becomes of a person that no credential knows. */
+  /** How a person without a credential is handled. */
   new_users: z.enum(['approve', 'activate', 'refuse']).default('approve'),
   /** Groups of a new user. */
   default_groups: z.array(z.string()).max(100).default(['system-users']),
-  /** By a group's name at the provider, ours that its members are in. */
+  /** Maps provider groups to ours. */
   groups: z.record(z.string(), z.array(z.string()).max(100)).default({}),
-  /** Whether `groups` is applied again at each login. */
+  /** Applies `groups` at each login. */
   sync_groups: z.boolean().default(false),
-  /** Nobody gets in here without a second factor. */
+  /** Requires a second factor for this provider. */
   require_mfa: z.boolean().default(false),
 };
 
@@ -40,7 +40,7 @@ export const commonMfaModuleKeys = {
   name: displayName().optional(),
 };
 
-/** The block as `common` and the schema of its type read it, or undefined after complaining about all that is wrong in it. */
+/** Validates the block; undefined after reporting every issue. */
 export async function readBlock(block: unknown, path: ConfigPath, types: BlockSchemas, common: z.ZodRawShape, ground: ResolvedBase) {
   if (!isBlock(block)) return ground.complain(path, 'must be a block of settings with a type');
   const type = block.type;

@@ -1,4 +1,5 @@
-// Clients and scopes named in the configuration, and what URL clients and clients that register themselves may do.
+// Clients and scopes of the configuration, and the policies for URL clients and self-registered
+// clients.
 
 import { z } from 'zod';
 import { isUrlClientId } from '../domain/client_id.ts';
@@ -19,13 +20,13 @@ import { bearerText, secretText } from './value.ts';
 
 export const clientSchema = z.strictObject({
   client_id: registeredId,
-  /** What a confidential client proves itself with. */
+  /** The secret of a confidential client. */
   client_secret: secretText(16).optional(),
-  /** Still good while the app is being given the new one. */
+  /** Still accepted while the app is being given the new one. */
   previous_client_secret: secretText(16).optional(),
   ...z.object(clientFields).partial().shape,
   ...z.object(operatorFields).partial().shape,
-  /** Seconds; absent: as in `tokens`. */
+  /** In seconds; absent: as in `tokens`. */
   access_token_lifetime: duration('1m', '1d').optional(),
   refresh_token_idle_lifetime: duration('1h', '3650d').optional(),
   refresh_token_lifetime: duration('1h', '3650d').optional(),
@@ -36,20 +37,20 @@ export const scopeSchema = z.strictObject({
     .string()
     .refine(isScope, 'must be one word of printable ASCII')
     .refine((name) => !STANDARD_SCOPES.includes(name), 'is a scope that every server has'),
-  /** What the consent page says: one text, or one for each language. */
+  /** The text on the consent page: one, or one per language. */
   description: z.union([z.string().min(1).max(500), z.record(z.string(), z.string().min(1).max(500))]),
 });
 
 const POLICIES = ['allow', 'approve', 'refuse'] as const;
 
 export const urlClientsSchema = z.strictObject({
-  /** Which apps that nobody registered people may log in to; a list: those of these hosts. */
+  /** Which unregistered apps are allowed; a list: those of these hosts. */
   policy: z.custom<(typeof POLICIES)[number] | string[]>(isPolicy, 'must be allow, approve or refuse, or a list of hosts').default('allow'),
-  /** Whether the page of a client may be fetched from this machine or the home network. */
+  /** Whether clients' pages may have internal addresses. */
   allow_private_addresses: z.boolean().default(false),
-  /** Such apps that get a code without asking the person, by their exact client_id. */
+  /** Apps that get a code without consent, by exact client_id. */
   trusted: z.array(z.string().refine(isUrlClientId, 'must be the URL that is the client_id of an app')).max(1000).default([]),
-  /** The resource servers that such apps may ask tokens for, beside us (RFC 8707). */
+  /** Other resource servers that such apps may request tokens for (RFC 8707). */
   resources: operatorFields.resources.default([]),
 });
 
@@ -57,7 +58,7 @@ export const registrationSchema = z
   .strictObject({
     /** Whether apps may register themselves (RFC 7591). */
     enabled: z.boolean().default(false),
-    /** What they must show for it. */
+    /** The token required to register. */
     initial_access_token: bearerText(16).optional(),
   })
   .refine(({ enabled, initial_access_token }) => !enabled || initial_access_token !== undefined, {
@@ -65,14 +66,14 @@ export const registrationSchema = z
     error: 'must be given when registration is enabled; make one with: openssl rand -base64 32',
   });
 
-/** A client of the configuration, whole. */
+/** A complete client of the configuration. */
 export interface ClientConfig extends ClientFields {
   client_id: string;
-  /** Those that are good; none of a public client. */
+  /** The accepted secrets; empty for a public client. */
   secrets: string[];
 }
 
-/** The clients as far as each is right by itself, after complaining about all that is wrong. */
+/** The valid clients, after reporting all issues. */
 export function readClients(
   block: Record<string, unknown>,
   known: { groups: readonly string[]; grant_types: readonly string[] | undefined },
@@ -91,10 +92,10 @@ export function readClients(
   });
 }
 
-/** On these many rules depend: without them nothing more can be said of a client. */
+/** Many rules depend on these; without them a client is not checked further. */
 const DECISIVE = ['client_id', 'client_secret', 'grant_types', 'token_endpoint_auth_method', 'jwks', 'jwks_uri', 'redirect_uris'];
 
-/** The client without the fields that are wrong by themselves, so that the rules between the others are told as well. */
+/** The client without invalid fields, so that rules between the others are checked as well. */
 function fittingFields(client: unknown): z.output<typeof clientSchema> | undefined {
   const read = clientSchema.safeParse(client);
   if (read.success || !isBlock(client)) return read.data;
@@ -108,7 +109,7 @@ type Rules = Parameters<typeof clientMetadataIssues>[1] & { groups: readonly str
 function readClient(given: z.output<typeof clientSchema>, index: number, rules: Rules, ground: ResolvedBase): ClientConfig {
   const { client_id, client_secret, previous_client_secret, ...fields } = given;
   const complain = (path: (string | number)[], message: string) => ground.complain(['clients', index, ...path], message);
-  // What is there to prove itself with says how.
+  // The credentials determine the method.
   const method = client_secret !== undefined ? 'client_secret_basic' : fields.jwks || fields.jwks_uri ? 'private_key_jwt' : 'none';
   const client = withClientDefaults(fields, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: method });
   const needs_secret = client.token_endpoint_auth_method.startsWith('client_secret');

@@ -1,10 +1,10 @@
-// Lengths of time as an operator writes them (`30m`, `12h`, `90d`, `never`) and as the rest reads them: seconds, null for never.
+// Durations as written by operators (`30m`, `12h`, `90d`, `never`), read as seconds or null.
 
 import { z } from 'zod';
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** A length of time within bounds; reads as seconds. */
+/** A duration within bounds, in seconds. */
 export function duration(shortest: string, longest: string) {
   const error = `must be a duration from ${shortest} to ${longest}, such as 30s, 10m, 12h or 90d`;
   return z.string({ error }).transform((text, context) => {
@@ -14,7 +14,7 @@ export function duration(shortest: string, longest: string) {
   });
 }
 
-/** A length of time within bounds, or `never`; reads as seconds, null for never. */
+/** A duration within bounds or `never`, in seconds or null. */
 export function lifetime(shortest: string, longest: string) {
   const error = `must be a duration from ${shortest} to ${longest}, such as 12h or 90d, or never`;
   return z.string({ error }).transform((text, context) => {

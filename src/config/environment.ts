@@ -1,20 +1,21 @@
-// Lays the environment over the file: any setting by its path in capitals, `LATCHKEY_LISTEN_PORT`. Lists are JSON; lists of blocks live in the file only.
+// Environment variables override the file: any setting by its path, `LATCHKEY_LISTEN_PORT`. Lists
+// are JSON; lists of blocks can only be in the file.
 
 import { z } from 'zod';
 import { didYouMean } from './issues.ts';
 import { hasMark, isBlock, type SchemaSetting, schemaSettings, unwrap } from './shape.ts';
 
 const PREFIX = 'LATCHKEY_';
-/** Named elsewhere: where the config file is, and what the tests need. */
+/** Used elsewhere: the path of the configuration, and variables of the tests. */
 const NOT_SETTINGS = /^LATCHKEY_(CONFIG$|TEST_)/;
 /**
- * What Kubernetes puts into every container for each service in its namespace whose name begins with latchkey
- * (`latchkey`, `latchkey-db`), by name; `X_PORT` could be a setting, so there the value tells.
+ * Variables that Kubernetes sets for services whose name starts with latchkey. `X_PORT` may also be
+ * a setting, so its value decides.
  */
 const SERVICE_LINKS = /^LATCHKEY_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 const SERVICE_ADDRESS = /^(tcp|udp|sctp):\/\/\S+:\d{1,5}$/;
 
-/** The file's data with the environment's on top, and the variable that each such path came from. */
+/** The merged data, and the variable that each overridden path came from. */
 export interface EnvironmentOverlay {
   value: unknown;
   variables: Map<string, string>;
@@ -26,7 +27,7 @@ interface Variable extends SchemaSetting {
   name: string;
 }
 
-/** A variable that is empty counts as not given. */
+/** Empty variables count as absent. */
 export function overlayEnvironment(
   value: unknown,
   schema: z.ZodObject,
@@ -40,7 +41,7 @@ export function overlayEnvironment(
     const read = text && !isServiceLink(variable.name, text) ? readValue(variable, text, complain) : undefined;
     return read === undefined ? [] : [{ ...variable, value: read }];
   });
-  // A secret from the environment replaces the file's, in whichever of the two spellings that one was given.
+  // A secret from the environment replaces the file's in either spelling.
   const cleared = given.filter(isSecret).reduce((data, { path }) => without(data, otherSpelling(path)), value);
   return {
     value: given.reduce((data, variable) => placed(data, variable.path, variable.value), cleared),
@@ -48,7 +49,7 @@ export function overlayEnvironment(
   };
 }
 
-/** The variables that a setting can come from. */
+/** The variables of a setting. */
 function variablesOf({ path, schema }: SchemaSetting): Variable[] {
   const name = PREFIX + path.join('_').toUpperCase();
   if (!hasMark(schema, 'secret')) return [{ name, path, schema }];
@@ -79,7 +80,7 @@ function otherSpelling(path: string[]): string[] {
   return path.with(-1, key.endsWith('_file') ? key.slice(0, -'_file'.length) : `${key}_file`);
 }
 
-/** A text becomes what the schema asks for; what does not fit stays a text, and the schema says so. */
+/** Converts a text to the schema's type; what does not fit is left for the schema to report. */
 function readValue({ name, schema }: Variable, text: string, complain: ComplainOfVariable): unknown {
   const kind = unwrap(schema);
   if (kind instanceof z.ZodArray) return readList(name, kind, text, complain);

@@ -1,4 +1,4 @@
-// Rules for protected hosts: who may see what of them through a reverse proxy that asks us.
+// Access rules of protected hosts behind a reverse proxy.
 
 import { z } from 'zod';
 import { isBelow } from '../domain/forward_auth_rule.ts';
@@ -14,7 +14,7 @@ const host = z
   .regex(HOST, 'must be a host in lower case such as grafana.example.com, with a port such as :8443 only if people type one')
   .refine((text) => !/:(80|443)$/.test(text), 'leave out the usual port: people do not type it');
 
-/** Written plainly, so that there is one way to write it. */
+/** Without alternatives in spelling. */
 const path = z
   .string()
   .max(1000)
@@ -25,26 +25,29 @@ const paths = z.array(path).min(1).max(1000);
 
 export const ruleSchema = z.strictObject({
   host,
-  /** What the rule is about, each with everything below it; absent: the whole host. */
+  /** The rule's paths with everything below; absent: the whole host. */
   paths: paths.optional(),
-  /** Whose members may in; absent: everybody who is logged in. */
+  /** Groups with access; absent: everybody who is logged in. */
   groups: z.array(z.string()).min(1).max(1000).optional(),
-  /** Of its paths, those that everybody may see. */
+  /** Paths of the rule that are public. */
   public_paths: paths.optional(),
   /** CORS preflights pass without a login; the app answers them. */
   allow_preflight: z.boolean().optional(),
 });
 
 export const forwardAuthSchema = z.strictObject({
-  /** The first that fits decides; a host that none of them names is closed. */
+  /** The first matching rule decides; hosts without a rule are denied. */
   rules: z.array(ruleSchema).max(1000).default([]),
 });
 
-/** Complains about rules that are right by themselves and wrong with the rest. `block`: `forward_auth` as it stands in the file. */
+/**
+ * Reports rules that are valid alone but conflict with others. `block`: `forward_auth` as in the
+ * file.
+ */
 export function checkForwardAuthRules(block: unknown, groups: readonly string[], ground: ResolvedBase): void {
   const given = isBlock(block) && Array.isArray(block.rules) ? block.rules : [];
   const known = [...SYSTEM_GROUPS, ...groups];
-  // A rule that is wrong by itself keeps none of the others from being looked at.
+  // An invalid rule does not keep others from being checked.
   const rules = given.map((rule) => ruleSchema.safeParse(rule).data);
   for (const [index, rule] of rules.entries()) {
     if (!rule) continue;

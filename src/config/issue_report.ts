@@ -1,4 +1,5 @@
-// Turns complaints into lines that begin with the place to look at: the file's line and column, or the variable of the environment.
+// Formats issues as lines that start with their position: line and column of the file, or the
+// environment variable.
 
 import { pathText } from '../domain/json.ts';
 import type { ConfigIssue, ConfigPath } from './issues.ts';
@@ -8,9 +9,9 @@ export interface ReportSource {
   file: string | undefined;
   yaml: YamlFile;
   complaints: readonly ConfigIssue[];
-  /** The variable that a path's value came from. */
+  /** The variable that set a path. */
   variables: ReadonlyMap<string, string>;
-  /** The setting that names the file a secret came from. */
+  /** The setting that named a secret's file. */
   secret_files: ReadonlyMap<string, ConfigPath>;
 }
 
@@ -19,14 +20,14 @@ interface Line {
   text: string;
 }
 
-/** All complaints, each once, in the order of the file; those about the environment last. */
+/** All distinct issues, in file order; those of the environment last. */
 export function formatIssues(source: ReportSource): string[] {
   const flaws = source.yaml.flaws.map(({ position, message }) => ({ position, text: `${source.file}${place(position)}: ${message}` }));
   const lines = [...flaws, ...relevant(source).map((complaint) => lineOf(complaint, source))];
   return [...new Set(lines.sort(byPosition).map(({ text }) => text))];
 }
 
-/** A secret whose file could not be read is not missing as well. */
+/** A secret whose file could not be read is not reported as missing, too. */
 function relevant({ complaints, secret_files }: ReportSource): ConfigIssue[] {
   const told = new Set(complaints.map(({ path }) => pathText(path)));
   return complaints.flatMap((complaint) => {
@@ -45,7 +46,9 @@ function lineOf({ path, variable, message }: ConfigIssue, { file, yaml, variable
   return { position, text: `${file}${place(position)} ${setting}${message}` };
 }
 
-/** The variable that set this path, with what follows in its value: `LATCHKEY_HTTP_TRUSTED_PROXIES[1]`. */
+/**
+ * The variable that set this path, with the rest of the path: `LATCHKEY_HTTP_TRUSTED_PROXIES[1]`.
+ */
 function variableOf(path: ConfigPath, variables: ReadonlyMap<string, string>): string | undefined {
   for (let length = path.length; length > 0; length--) {
     const variable = variables.get(path.slice(0, length).join('.'));

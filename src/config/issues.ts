@@ -1,19 +1,22 @@
-// What is wrong with a configuration, told all at once: complaints, the one error that carries them, and guesses at what was meant.
+// Configuration issues, which are reported all at once, and spelling suggestions.
 
-/** Where a value stands: `['auth_providers', 1, 'url']`. */
+/** The path of a value: `['auth_providers', 1, 'url']`. */
 export type ConfigPath = readonly (string | number)[];
 
-/** One thing that is wrong: with a setting, or with a variable of the environment that is none. */
+/** An issue with a setting, or with an unknown environment variable. */
 export interface ConfigIssue {
   path: ConfigPath;
   variable?: string;
   message: string;
 }
 
-/** Takes note of one thing that is wrong; reading goes on, so that all is told at once. */
+/** Records an issue; reading continues, so that all are reported at once. */
 export type ReportIssue = (path: ConfigPath, message: string) => void;
 
-/** Thrown by `loadConfig`. Each complaint reads `config.yaml:12:5 auth_providers[1].url: must be a https URL`. */
+/**
+ * Thrown by `loadConfig`. Issues read `config.yaml:12:5 auth_providers[1].url: must be a https
+ * URL`.
+ */
 export interface ConfigError extends Error {
   complaints: string[];
 }
@@ -26,16 +29,16 @@ export function isConfigError(error: unknown): error is ConfigError {
   return error instanceof Error && error.name === 'ConfigError';
 }
 
-/** Where a name stands that was there before; empty names do not count. */
+/** The positions of repeated names; empty names are ignored. */
 export function findDuplicates(names: readonly string[]): number[] {
   return names.flatMap((name, index) => (name !== '' && names.indexOf(name) < index ? [index] : []));
 }
 
-/** `; did you mean "listen"?` when one of the known words is near, else nothing. */
+/** `; did you mean "listen"?` if a known word is similar, else empty. */
 export function didYouMean(word: string, known: Iterable<string>): string {
   let best = { word: '', distance: Math.max(2, Math.floor(word.length / 3)) + 1 };
   for (const candidate of known) {
-    // A word that differs much in length cannot be near, and junk of any size costs nothing.
+    // Words of very different length are never similar, which bounds the cost.
     if (Math.abs(candidate.length - word.length) >= best.distance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < best.distance && distance < candidate.length) best = { word: candidate, distance };
@@ -43,7 +46,7 @@ export function didYouMean(word: string, known: Iterable<string>): string {
   return best.word ? `; did you mean "${best.word}"?` : '';
 }
 
-/** How many letters must be added, dropped or changed to turn one word into the other. */
+/** The Levenshtein distance. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (const [index, letter] of [...from].entries()) {

@@ -1,5 +1,5 @@
-// Reads the configuration: file, environment and secret files become one checked Config, or one error that tells everything that is wrong.
-// The CLI calls it, and hands in the schemas of the plug-ins: this folder knows none of them.
+// Loads the configuration: merges file, environment and secret files into one validated Config, or
+// throws one error with every issue. The caller passes in the plug-ins' schemas.
 
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -19,37 +19,42 @@ import { isBlock } from './shape.ts';
 import { check } from './wording.ts';
 import { EMPTY_FILE, readYamlFile } from './yaml_file.ts';
 
-/** The checked configuration. Durations are seconds, null for never; paths are absolute; secrets are read. */
+/**
+ * The validated configuration. Durations are seconds, null for never; paths are absolute; secrets
+ * are read.
+ */
 export type Config = Omit<z.output<typeof configSchema>, 'auth_providers' | 'auth_mfa_modules' | 'clients'> & {
   auth_providers: AuthProviderBlock[];
   auth_mfa_modules: MfaModuleBlock[];
   clients: ClientConfig[];
-  /** Names among http.trusted_proxies that do not resolve; the others are addresses. */
+  /** Names in http.trusted_proxies that did not resolve. */
   unresolved_proxies: string[];
 };
 
 export interface ConfigSource {
-  /** The YAML file; absent: environment and defaults alone. */
+  /** The YAML file; absent: environment and defaults only. */
   file?: string | undefined;
   env: Record<string, string | undefined>;
   provider_types: BlockSchemas;
   mfa_module_types: BlockSchemas;
-  /** What clients may ask for tokens by; absent: whatever is named. */
+  /** The allowed grant types; absent: any. */
   grant_types?: readonly string[] | undefined;
 }
 
-/** Every replica must open what another one sealed, so a key in one machine's `data_dir` would not do. */
+/** All replicas need the same key, so a generated one in `data_dir` is not enough. */
 const SECRET_KEY_MISSING = 'must be given with database_url (secret_key or secret_key_file); make one with: openssl rand -base64 48';
 
-/** The issuer would be another one after each start, and every token and every app bound to one that is gone. */
+/** The issuer would change with each start, which invalidates all tokens and clients. */
 const PORT_UNKNOWN = 'must not be 0 without public_url, which names the port that apps find';
 
-/** The file to read when none is named on the command line: `LATCHKEY_CONFIG`, else `config.yaml` in the working directory if there is one. */
+/**
+ * The default file: `LATCHKEY_CONFIG`, else `config.yaml` in the working directory if it exists.
+ */
 export function findConfigFile(env: Record<string, string | undefined>): string | undefined {
   return env.LATCHKEY_CONFIG || (existsSync('config.yaml') ? 'config.yaml' : undefined);
 }
 
-/** Throws a `ConfigError` with all complaints at once. */
+/** Throws a `ConfigError` with all issues. */
 export async function loadConfig({ file, env, ...types }: ConfigSource): Promise<Config> {
   const yaml = file === undefined ? EMPTY_FILE : await readYamlFile(file);
   const complaints: ConfigIssue[] = [];
@@ -83,7 +88,7 @@ async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'en
   const clients = readClients(block, { groups: [...SYSTEM_GROUPS, ...groups], grant_types: types.grant_types }, ground);
   checkForwardAuthRules(block.forward_auth, groups, ground);
   const proxies = config && (await resolveProxies(config.http.trusted_proxies));
-  // What an earlier version sealed still opens.
+  // Opens what an earlier version sealed.
   const earlier_key = ground.earlier_secrets.get('secret_key') ?? [];
   return (
     config && {

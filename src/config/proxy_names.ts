@@ -1,14 +1,15 @@
-// Reverse proxies that are named by host name, as in a compose file: looked up once, when the configuration is read.
+// Resolves reverse proxies given by host name, as in a compose file, once when the configuration is
+// read.
 import { lookup } from 'node:dns/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseNetwork } from '../domain/network.ts';
 
-/** A name that does not resolve by then is not trusted. */
+/** Names that do not resolve within this time are not trusted. */
 const LOOKUP_MS = 3_000;
 
 type Lookup = (name: string) => Promise<readonly { address: string }[]>;
 
-/** Networks as they are, names as their addresses; `unresolved` are the names that have none now. */
+/** Networks unchanged, names as their addresses; `unresolved` are names without any. */
 export async function resolveProxies(
   proxies: readonly string[],
   lookUp: Lookup = (name) => lookup(name, { all: true }),

@@ -1,4 +1,5 @@
-// Settles what a schema marks: secrets are read from their `_file`, relative paths become absolute, and a key with nothing after it counts as not given.
+// Resolves marked settings: reads secrets from `_file`, makes relative paths absolute, and treats
+// keys without a value as absent.
 
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -9,16 +10,16 @@ import { defaultOf, entries, hasMark, isBlock, unwrap } from './shape.ts';
 import { readTextFile } from './text_file.ts';
 
 export interface ResolvedBase {
-  /** What relative paths count from. */
+  /** The base of relative paths. */
   folder: string;
   complain: ReportIssue;
-  /** Secrets by path, and the path of the setting that names their file. */
+  /** Secret files by path of the secret. */
   secret_files: Map<string, ConfigPath>;
-  /** Secrets by path as earlier versions read their files, where that was another text. */
+  /** Secrets by path as earlier versions read them, where that differs. */
   earlier_secrets: Map<string, string>;
 }
 
-/** The value with everything settled that its schema marks. */
+/** The value with all marked settings resolved. */
 export async function resolveSettings(schema: z.ZodType, value: unknown, path: ConfigPath, ground: ResolvedBase): Promise<unknown> {
   const kind = unwrap(schema);
   if (kind instanceof z.ZodObject && isBlock(value)) return settleBlock(kind, value, path, ground);
@@ -31,7 +32,7 @@ export async function resolveSettings(schema: z.ZodType, value: unknown, path: C
 
 const LARGEST_CERTIFICATES = 1024 * 1024;
 
-/** What would be found when the first connection is made, long after the start. */
+/** Checked here, since the first connection would fail much later. */
 async function complainOfCertificates(file: string, path: ConfigPath, ground: ResolvedBase): Promise<void> {
   const read = await readTextFile(file, LARGEST_CERTIFICATES);
   if ('complaint' in read) ground.complain(path, `${file}: ${read.complaint}`);
@@ -61,7 +62,7 @@ async function settleBlock(
   return settled;
 }
 
-/** Replaces `<key>_file` by what is in it; a list of secrets stands one a line. */
+/** Replaces `<key>_file` by the file's content; a list of secrets has one per line. */
 async function settleSecret(
   block: Record<string, unknown>,
   key: string,

@@ -1,15 +1,16 @@
-// Reads a secret from the file that `<key>_file` names. Only its owner and its group may be able to read that file.
+// Reads a secret from the file that `<key>_file` names, which only its owner and group may be able
+// to read.
 
 import { readTextFile } from './text_file.ts';
 
-/** Orchestrators mount secrets there for one container alone, readable by every account inside it. */
+/** Where orchestrators mount a container's secrets, readable for every account in it. */
 const MOUNTED_SECRETS = ['/run/secrets/', '/var/run/secrets/'];
 const LARGEST_SECRET = 64 * 1024;
 const READABLE_BY_ALL = 0o004;
 
 /**
- * The secret without a byte order mark and line ends around it, or what is wrong with the file. `raw` has both:
- * earlier versions took them for part of the secret, except one line end.
+ * The secret without byte order mark and surrounding line ends, or an error. `raw` includes them:
+ * earlier versions removed only one line end.
  */
 export async function readSecretFile(file: string): Promise<{ secret: string; raw: string } | { complaint: string }> {
   const read = await readTextFile(file, LARGEST_SECRET);

@@ -1,17 +1,18 @@
-// Looks into a schema: which keys it knows, which of them are secrets or paths, and the settings at its leaves.
-// A key is marked in the schema itself: `.meta({ secret: true })` lets `<key>_file` stand in for it, `.meta({ path: true })` makes it relative to the config file.
+// Inspects schemas: known keys, secrets, paths, and settings at the leaves. Keys are marked in the
+// schema: `.meta({ secret: true })` allows `<key>_file`, `.meta({ path: true })` makes it relative
+// to the configuration file.
 
 import { z } from 'zod';
 
 type Mark = 'secret' | 'path' | 'holds';
 
-/** A setting that holds a value, not a block of further settings. */
+/** A setting with a value, as opposed to a block. */
 export interface SchemaSetting {
   path: string[];
   schema: z.ZodType;
 }
 
-/** The schema without its default, optionality and what comes after reading. */
+/** The schema without defaults, optionality and transforms. */
 export function unwrap(schema: z.ZodType): z.ZodType {
   const inner = unwrapOnce(schema);
   return inner ? unwrap(inner) : schema;
@@ -23,12 +24,12 @@ export function hasMark(schema: z.ZodType, mark: Mark): boolean {
   return inner !== undefined && hasMark(inner, mark);
 }
 
-/** Every key a block may hold, the `_file` spelling of its secrets included. */
+/** Every key of a block, including `_file` variants. */
 export function knownKeys(block: z.ZodObject): string[] {
   return entries(block).flatMap(([key, schema]) => (hasMark(schema, 'secret') ? [key, `${key}_file`] : [key]));
 }
 
-/** The settings of a block and of the blocks within it. */
+/** The settings of a block and its nested blocks. */
 export function schemaSettings(block: z.ZodObject, path: string[] = []): SchemaSetting[] {
   return entries(block).flatMap(([key, schema]) => {
     const inner = unwrap(schema);
@@ -36,12 +37,12 @@ export function schemaSettings(block: z.ZodObject, path: string[] = []): SchemaS
   });
 }
 
-/** The schema of a block's keys, one by one. */
+/** The schemas of a block's keys. */
 export function entries(block: z.ZodObject): [string, z.ZodType][] {
   return Object.entries(block.shape).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType);
 }
 
-/** What stands for a setting that is not given. */
+/** The default of an absent setting. */
 export function defaultOf(schema: z.ZodType): unknown {
   return schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault ? schema.def.defaultValue : undefined;
 }
@@ -60,7 +61,7 @@ function unwrapOnce(schema: z.ZodType): z.ZodType | undefined {
   return inner instanceof z.ZodType ? inner : undefined;
 }
 
-/** Whether the data is a block: keys and their values. */
+/** Whether the data is an object. */
 export function isBlock(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
-// Reads a small text file, or says in plain words why it cannot. For the config file and the files of secrets.
+// Reads a small text file, or explains why it cannot be read. For the configuration and secret
+// files.
 
 import { readFile, stat } from 'node:fs/promises';
 
@@ -12,7 +13,7 @@ const REASONS: Record<string, string> = {
 export async function readTextFile(file: string, largest: number): Promise<{ text: string; mode: number } | { complaint: string }> {
   try {
     const status = await stat(file);
-    // A pipe or device may never end.
+    // Reading a pipe or device may never end.
     if (!status.isFile()) return { complaint: 'it is not a file' };
     if (status.size > largest) return { complaint: `it is larger than ${largest} bytes` };
     return { text: await readFile(file, 'utf8'), mode: process.platform === 'win32' ? 0 : status.mode };

@@ -1,4 +1,4 @@
-// The kinds of value that settings are made of, each with the sentence that says what it must be.
+// The value types of settings, each with its error message.
 
 import { z } from 'zod';
 import { parseNetwork } from '../domain/network.ts';
@@ -15,27 +15,27 @@ export function countOrNever(least: number, most: number) {
   return z.int({ error }).refine((count) => count === -1 || (count >= least && count <= most), { error });
 }
 
-/** What tells one instance from another in rows, URLs and lists: never empty, never changing case. */
+/** An identifier in rows, URLs and lists: never empty, case-sensitive. */
 export function identifier() {
   return z.string().regex(/^[a-z0-9_-]{1,64}$/, 'must be 1 to 64 of a-z, 0-9, _ and -');
 }
 
-/** A name that people read. */
+/** A display name. */
 export function displayName() {
   return z.string().trim().min(1).max(100);
 }
 
-/** A folder or file; relative ones count from the config file's folder. */
+/** A path, relative to the configuration file. */
 export function path() {
   return z.string().min(1).max(4096).meta({ path: true });
 }
 
-/** A file of certificates in PEM; it is read when the configuration is checked. */
+/** A file of PEM certificates, which is read during validation. */
 export function certificateFile() {
   return path().meta({ path: true, holds: 'certificates' });
 }
 
-/** The server's own address: scheme, host and port. Reads as an origin, without a slash at the end. */
+/** The server's base URL: scheme, host and port. Read as an origin without trailing slash. */
 export function publicUrl() {
   const error = 'must be an http or https URL of a host alone: no path, query or user';
   return z.string({ error }).transform((text, context) => {
@@ -45,7 +45,7 @@ export function publicUrl() {
   });
 }
 
-/** An origin exactly as browsers send it (RFC 6454 section 6.2); `*` and `null` would let every page in. */
+/** An origin as browsers send it (RFC 6454 section 6.2); `*` and `null` would allow every page. */
 export function origin() {
   return z
     .string()
@@ -57,7 +57,7 @@ function isOrigin(text: string): boolean {
   return !/^https?:/.test(text) || new URL(text).origin === text;
 }
 
-/** A PostgreSQL connection URL; it may hold a password. */
+/** A PostgreSQL connection URL, possibly with a password. */
 export function databaseUrl() {
   return z
     .string()
@@ -72,12 +72,12 @@ export function databaseUrl() {
 }
 
 function isDatabaseUrl(text: string): boolean {
-  // pg accepts a user without a host, for a socket that the query names.
+  // pg accepts a user without host, for a socket named by the query.
   const url = text.replace('@/', '@localhost/');
   return !text.startsWith('postgres') || text.includes('#') || URL.canParse(url);
 }
 
-/** A text nobody can guess. */
+/** A secret of sufficient length. */
 export function secretText(shortest: number) {
   return z.string().min(shortest).max(4096).meta({ secret: true });
 }
@@ -92,7 +92,10 @@ export function bearerText(shortest: number) {
     .meta({ secret: true });
 }
 
-/** A reverse proxy: a network, an address, or a host name (RFC 1123), whose last label is no number. */
+/**
+ * A reverse proxy: a network, an address, or a host name (RFC 1123) whose last label is not
+ * numeric.
+ */
 export function proxy() {
   const error = 'must be an address or network such as 10.0.0.0/8, host bits zero and IPv4 written as IPv4, or a host name that resolves';
   return z.string({ error }).refine((text) => parseNetwork(text) !== null || isHostName(text), { error });

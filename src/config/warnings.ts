@@ -1,11 +1,11 @@
-// What a valid configuration should be warned of: it works, but hardly as it was meant. `config check` prints it, a start logs it.
+// Warnings about valid but questionable settings, printed by `config check` and logged at start.
 import { isLocalAddress } from '../domain/network.ts';
 import type { Config } from './load.ts';
 
-/** Names that only a home network knows. */
+/** Names used in home networks only. */
 const LOCAL_NAME = /(^localhost|\.localhost|\.local|\.lan|\.home\.arpa|\.internal|^[^.:]+)$/;
 
-/** One sentence each, beginning with the setting. */
+/** One sentence each, starting with the setting. */
 export function configWarnings({ public_url, unresolved_proxies }: Pick<Config, 'public_url' | 'unresolved_proxies'>): string[] {
   const proxies = unresolved_proxies.map(
     (name) => `http.trusted_proxies: ${name} does not resolve, so it is not trusted: start it first, or give its network instead`,
@@ -15,7 +15,7 @@ export function configWarnings({ public_url, unresolved_proxies }: Pick<Config, 
     : proxies;
 }
 
-/** Whether people reach it without encryption from outside of this machine and its local network. */
+/** Whether it is reachable without encryption from outside the local network. */
 function isPublicHttp(public_url: string): boolean {
   const { protocol, hostname } = new URL(public_url);
   const host = hostname.replace(/^\[|\]$/g, '');

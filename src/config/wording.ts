@@ -1,4 +1,5 @@
-// Checks a value against a schema and words what is wrong, in a sentence an operator can act on. A schema's own wording goes first.
+// Validates a value and words the issues so that an operator can act on them. A schema's own
+// messages take precedence.
 
 import { z } from 'zod';
 import { type ConfigPath, didYouMean, type ReportIssue } from './issues.ts';
@@ -14,7 +15,7 @@ const KINDS: Record<string, string> = {
   record: 'a block of settings',
 };
 
-/** The checked value, or undefined after complaining about everything in it. */
+/** The validated value, or undefined after reporting every issue. */
 export function check<Schema extends z.ZodObject>(
   schema: Schema,
   value: unknown,

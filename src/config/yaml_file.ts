@@ -1,28 +1,30 @@
-// Reads a YAML file into plain data and remembers where in the file everything stands. Nothing in the file can make it run code or grow without bound.
+// Parses YAML into plain data with positions. The file can neither run code nor grow without bound.
 
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import type { ConfigPath } from './issues.ts';
 import { readTextFile } from './text_file.ts';
 
-/** A place in the file, counted from 1. */
+/** A position in the file, from 1. */
 export interface SourcePosition {
   line: number;
   col: number;
 }
 
-/** What a file said. `flaws` are mistakes of YAML itself; when `readable` is false there is nothing beyond them to judge. */
+/**
+ * A parsed file. `flaws` are YAML errors; if `readable` is false there is nothing else to validate.
+ */
 export interface YamlFile {
   value: unknown;
   readable: boolean;
   flaws: { position: SourcePosition | undefined; message: string }[];
-  /** The key or entry at the path, or the nearest one above it that the file has. */
+  /** The position of a path, or of its nearest existing parent. */
   positionOf(path: ConfigPath): SourcePosition;
 }
 
 const LARGEST_FILE = 1024 * 1024;
 const START: SourcePosition = { line: 1, col: 1 };
 
-/** What stands in for a file where there is none. */
+/** Used in place of a missing file. */
 export const EMPTY_FILE: YamlFile = { value: {}, readable: true, flaws: [], positionOf: () => START };
 
 export async function readYamlFile(file: string): Promise<YamlFile> {
@@ -32,7 +34,7 @@ export async function readYamlFile(file: string): Promise<YamlFile> {
 
 function readYaml(text: string): YamlFile {
   const lines = new LineCounter();
-  // Only what YAML itself defines: no tag but the core ones, one document, each key once.
+  // Core tags only, one document, unique keys.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, resolveKnownTags: false });
   const flaws = [...document.errors, ...document.warnings].map((flaw) => ({
     position: lines.linePos(flaw.pos[0]),
@@ -55,7 +57,7 @@ function unreadable(message: string): YamlFile {
   return { value: undefined, readable: false, flaws: [{ position: undefined, message }], positionOf: () => START };
 }
 
-/** The text of a flaw never quotes values: one of them may be a secret. */
+/** Never quotes values, which may be secrets. */
 function flawText({ code, message, pos }: YAMLError, text: string): string {
   if (code === 'DUPLICATE_KEY') return `"${/^[\w-]*/.exec(text.slice(pos[0], pos[0] + 80))?.[0]}" is there twice in one block`;
   if (code === 'TAG_RESOLVE_FAILED') return 'tags are not allowed; put a text that begins with ! in quotes';

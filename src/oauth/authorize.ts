@@ -1,5 +1,5 @@
-// The authorization endpoint of the standard profile below HTTP: who asks, what for, what a person must still do, and the code at the end.
-// It knows no page and no cookie. What `open` throws is told on a page; the fault that it answers may go back to the client.
+// The standard authorization endpoint without HTTP: client, request, required interaction, and the
+// code. Errors thrown by `open` are shown on a page; errors it returns may be sent to the client.
 
 import type { Audit } from '../domain/audit_event.ts';
 import type { ProviderKey } from '../domain/auth_provider.ts';
@@ -37,18 +37,21 @@ export interface AuthorizingSession extends ProviderKey {
   sid: string;
 }
 
-/** How a request came: its query with our mark where a login was made for it, and the browser, by the SHA-256 of its pre-login cookie. */
+/**
+ * How a request arrived: its query, with a login marker if a login was made for it, and the SHA-256
+ * of the browser's pre-login cookie.
+ */
 interface Arrival {
   query: URLSearchParams;
   browser_hash: Buffer | null;
 }
 
-/** A request whose client and redirect URI are known to belong together. */
+/** A request whose redirect URI is known to be its client's. */
 export interface ValidatedRequest {
   client: Client;
   target: ResponseTarget;
   request: StandardRequest | AuthError;
-  /** Of the pushed request that it came as. */
+  /** Hash of the pushed request that it came from. */
   pushed_hash: Buffer | null;
 }
 
@@ -64,12 +67,12 @@ export interface AuthorizeDeps {
   keyring: Pick<Keyring, 'verify'>;
   clock: Clock;
   audit: Audit;
-  /** Seconds in which a code must be redeemed. */
+  /** Lifetime of a code in seconds. */
   authorization_code_lifetime: number;
   public_url: string;
 }
 
-/** What a code must remember of its request. */
+/** The parts of a request that its code stores. */
 type Asked = Pick<FinishedLogin, 'client_id' | 'redirect_uri' | 'code_challenge' | 'standard'>;
 
 export type Authorize = ReturnType<typeof createAuthorize>;
@@ -84,7 +87,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
     return client;
   }
 
-  /** RFC 9126 section 6: some clients may only push. */
+  /** RFC 9126 section 6: some clients must use pushed requests. */
   function judge(read: () => StandardRequest, client: Client, is_pushed: boolean): StandardRequest | AuthError {
     try {
       if (client.require_pushed_authorization_requests && !is_pushed)
@@ -121,7 +124,10 @@ export function createAuthorize(deps: AuthorizeDeps) {
   }
 
   return {
-    /** Reads a request; throws as long as the redirect URI is not known to be the client's (RFC 6749 section 4.1.2.1). */
+    /**
+     * Reads a request; throws until the redirect URI is known to be the client's (RFC 6749 section
+     * 4.1.2.1).
+     */
     async open(query: URLSearchParams, remote_address: string): Promise<ValidatedRequest> {
       const client = await findClient(readClientId(query), remote_address);
       const pushed = await par.resolve(query, client.client_id);
@@ -134,7 +140,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
       return { client, target, request, pushed_hash: pushed?.hash ?? null };
     },
 
-    /** What comes next; throws what the client is told. */
+    /** The next interaction; throws errors for the client. */
     async next(
       request: StandardRequest,
       session: AuthorizingSession | null,
@@ -147,17 +153,17 @@ export function createAuthorize(deps: AuthorizeDeps) {
         session,
         agreed,
         just_logged_in: session !== null && deps.loginMarker.isFor(query, browser_hash, session.auth_time),
-        // A hint that we did not write names nobody.
+        // A hint that this server did not issue names nobody.
         hinted_user_id: hint === null ? null : (readIdTokenHint(hint, { keyring: deps.keyring, issuer })?.user_id ?? null),
         ...(await factsOf(request, session)),
       });
     },
 
-    /** Whether the client has tokens by this very session. */
+    /** Whether the client has a grant from this session. */
     hasGrant: ({ sid }: Pick<AuthorizingSession, 'sid'>, { client_id }: Client): Promise<boolean> =>
       deps.sessions.hasGrantOf({ sid, client_id, now: clock() }),
 
-    /** Remembers the yes of the person. */
+    /** Stores the person's consent. */
     async agree(
       { client, asked_scope: scope, asked_resource: resources, redirect_uri }: StandardRequest,
       { user_id }: AuthorizingSession,
@@ -175,7 +181,9 @@ export function createAuthorize(deps: AuthorizeDeps) {
       });
     },
 
-    /** The code for a URL client in Home Assistant's dialect, whose person was logged in already. */
+    /**
+     * Issues a code in Home Assistant's dialect to a URL client whose person was logged in already.
+     */
     async grantUrlClient(
       request: AuthorizationRequest,
       session: AuthorizingSession,
@@ -189,14 +197,14 @@ export function createAuthorize(deps: AuthorizeDeps) {
       return await issue({ client_id, redirect_uri, code_challenge }, session, remote_address, release);
     },
 
-    /** The code for a client, in the name of the person whose browser this is. */
+    /** Issues a code to a client for the session's user. */
     async grant(
       { request, pushed_hash }: { request: StandardRequest; pushed_hash: Buffer | null },
       session: AuthorizingSession,
       remote_address: string,
       release: CodeRelease,
     ): Promise<string> {
-      // Of two tabs that complete one pushed request, one gets a code.
+      // A pushed request yields one code, even if two tabs complete it.
       if (pushed_hash !== null && !(await deps.pushedRequests.use({ request_uri_hash: pushed_hash, now: clock() })))
         throw new AuthError('invalid_request_uri', 'The pushed request is unknown, used or expired');
       const { client, redirect_uri, code_challenge, scope, resource, nonce, claims, dpop_jkt } = request;
@@ -209,8 +217,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
 }
 
 /**
- * The refusal of a redirect URI, in both dialects. A client whose document or page could not be had has not lied
- * about its address: nobody knows what is its own.
+ * The error for a redirect URI, in both dialects. If the client's document or page could not be
+ * fetched, its redirect URIs are unknown rather than wrong.
  */
 export function refusedRedirect({ client_id }: Pick<Client, 'client_id'>, redirect_uri: string, why_without_document?: string): AuthError {
   if (why_without_document === undefined)

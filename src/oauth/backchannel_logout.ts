@@ -1,5 +1,6 @@
-// Tells clients that a session has ended (OpenID Connect Back-Channel Logout 1.0). Deliveries wait in the database and are made in the background,
-// a few at a time, by whichever process comes first; a client that does not answer keeps nobody waiting.
+// Notifies clients that a session has ended (OpenID Connect Back-Channel Logout 1.0). Deliveries
+// are queued in the database and sent in the background by any process, a few at a time, so that
+// slow clients delay nobody.
 import type { Audit } from '../domain/audit_event.ts';
 import type { Client } from '../domain/client.ts';
 import { isUrlClientId } from '../domain/client_id.ts';
@@ -19,7 +20,7 @@ export interface BackchannelLogoutDeps {
   audit: Audit;
   clock: Clock;
   issuer: string;
-  /** Whether clients that no operator registered may lie on this machine or in the home network. */
+  /** Whether clients not registered by the operator may have internal addresses. */
   allow_private_addresses: boolean;
   on_error: (error: unknown) => void;
   /** For tests. */
@@ -27,17 +28,20 @@ export interface BackchannelLogoutDeps {
 }
 
 export interface BackchannelLogout {
-  /** Makes every delivery that is due; resolves when none is left. */
+  /** Makes every due delivery; resolves when none is left. */
   run(): Promise<void>;
-  /** The same in the background, after something was queued. */
+  /** Starts deliveries in the background, after something was queued. */
   wake(): void;
-  /** Looks every few seconds from now on. */
+  /** Starts checking every few seconds. */
   start(): void;
-  /** Waits for the attempts under way; the rest stays in the database. */
+  /** Waits for deliveries in progress; the rest stays queued. */
   close(): Promise<void>;
 }
 
-/** Seconds after each attempt; the last one is for a process that died with the last attempt in hand. */
+/**
+ * Seconds until the next attempt; the last one covers a process that crashed during the final
+ * attempt.
+ */
 const WAITS = [60, 300, 1800, 60];
 const MAX_ATTEMPTS = 4;
 const AT_A_TIME = 20;
@@ -46,11 +50,11 @@ const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 /** Section 2.4: two minutes at most. */
 const TOKEN_LIFETIME = 120;
 
-/** Where a client wants to be told. */
+/** A client's logout endpoint. */
 interface Target {
   client: Pick<Client, 'client_id' | 'id_token_signed_response_alg'>;
   uri: string;
-  /** An operator named the place: it may lie anywhere. */
+  /** Named by an operator, so it may have any address. */
   is_operators: boolean;
 }
 
@@ -63,7 +67,7 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
 
   async function targetOf(client_id: string): Promise<Target | null> {
     if (isUrlClientId(client_id)) {
-      // No address asks for this document: each client has a budget of its own.
+      // Not requested by an address: each client has its own fetch budget.
       const client = await clientDirectory.find(client_id, client_id);
       return client?.backchannel_logout_uri ? { client, uri: client.backchannel_logout_uri, is_operators: false } : null;
     }
@@ -72,7 +76,10 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
     return { client, uri: client.backchannel_logout_uri, is_operators: client.managed_by !== 'registration' };
   }
 
-  /** Section 2.4. It looks like no other token of ours, and has no nonce, so that nobody takes it for an ID token. */
+  /**
+   * Section 2.4. Distinguishable from other tokens and without a nonce, so that it cannot pass as
+   * an ID token.
+   */
   async function logoutToken({ client }: Target, { jti, user_id, sid }: LogoutDelivery): Promise<string> {
     const algorithm = client.id_token_signed_response_alg;
     await keyring.ready(algorithm);
@@ -93,7 +100,7 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
     if (!ok) throw new Error(`status ${status}`);
   }
 
-  /** Tries again later, by itself, unless this was the last time. */
+  /** Schedules another attempt, unless this was the last. */
   async function fail({ jti, client_id, user_id, sid, attempts }: LogoutDelivery, error: unknown): Promise<void> {
     if (attempts < MAX_ATTEMPTS) return;
     await logoutDeliveries.settle(jti);
@@ -119,7 +126,7 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
     }
   }
 
-  /** What is queued while a round is under way, the next one finds. */
+  /** The next round finds what was queued during this one. */
   async function rounds(): Promise<void> {
     while (is_wanted && !is_closed) {
       is_wanted = false;
@@ -150,7 +157,7 @@ export function createBackchannelLogout(deps: BackchannelLogoutDeps): Backchanne
   };
 }
 
-/** For the audit event: never what the other side said, which may be anything. */
+/** For the audit event; never includes the client's response. */
 function reasonOf(error: unknown): string {
   if (error instanceof AuthError) return error.code;
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;

@@ -1,5 +1,5 @@
-// `Authorization: Basic` as clients send it. RFC 6749 section 2.3.1 wants id and secret form-encoded before base64, and many clients leave
-// that out (curl, requests, PHP): credentials that read differently with and without it have both readings.
+// Parses `Authorization: Basic`. RFC 6749 section 2.3.1 requires form-encoding of id and secret,
+// which many clients omit (curl, requests, PHP); ambiguous credentials yield both readings.
 
 export interface BasicCredentials {
   client_id: string;
@@ -8,7 +8,7 @@ export interface BasicCredentials {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The readings, the form-decoded one first; one where they agree. Null for anything that is no Basic credentials. */
+/** The possible credentials, form-decoded first; one if both agree. Null if malformed. */
 export function parseBasic(authorization: string): [BasicCredentials, ...BasicCredentials[]] | null {
   const [, base64] = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization) ?? [];
   if (base64 === undefined) return null;
@@ -29,7 +29,7 @@ function decode(bytes: Buffer): string {
   }
 }
 
-/** The text itself where it is no encoded one. */
+/** Unchanged if it is not form-encoded. */
 function formDecoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));

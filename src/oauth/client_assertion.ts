@@ -1,4 +1,5 @@
-// A client that signs who it is (RFC 7523, OpenID Connect Core section 9: private_key_jwt). Each assertion is good once, for us alone, and not for long.
+// Client authentication by signed assertions (RFC 7523, OpenID Connect Core section 9:
+// private_key_jwt). Each is accepted once, for this server only, and for a short time.
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { type Client, FAPI2_ALGORITHMS } from '../domain/client.ts';
 import { isFetchable, isPublicJwks } from '../domain/client_metadata.ts';
@@ -20,7 +21,7 @@ export interface ClientAssertionDeps {
   fetch?: Partial<GuardedFetchOptions> | undefined;
 }
 
-/** The request that an assertion came with: from where, and at which path. */
+/** Where the assertion's request came from, and its path. */
 interface Call {
   remote_address: string;
   endpoint: string;
@@ -33,9 +34,9 @@ export type ClientAssertions = ReturnType<typeof createClientAssertions>;
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 export const ASSERTION_ALGORITHMS = ['ES256', 'EdDSA', 'PS256', 'RS256'];
 const MAX_LENGTH = 8192;
-/** Seconds that two clocks may be apart. */
+/** Tolerated clock difference in seconds. */
 const LEEWAY = 10;
-/** Seconds: its jti is remembered until then. */
+/** Maximum lifetime in seconds; its jti is stored as long. */
 const LONGEST_LIFE = 3600;
 const MAX_JWKS_BYTES = 64 * 1024;
 
@@ -44,7 +45,10 @@ export function createClientAssertions({ issuer, usedProofs, clock, allow_privat
   const getJson = createGuardedJson({ isAllowed, max_bytes: MAX_JWKS_BYTES, ...fetch });
   const remoteKeys = createDocumentCache(async (url, signal) => keysOf(await getJson(url, signal)), clock);
 
-  /** What an assertion may be made for: us by our issuer, or the endpoint that takes it. FAPI 2.0 section 5.3.2.1: the issuer alone. */
+  /**
+   * Accepted audiences: the issuer or the called endpoint. FAPI 2.0 section 5.3.2.1: the issuer
+   * only.
+   */
   const audiencesOf = (profile: Client['profile'], endpoint: string) =>
     profile === 'fapi2' ? [issuer] : [issuer, `${issuer}/auth/token`, issuer + endpoint];
 
@@ -61,7 +65,7 @@ export function createClientAssertions({ issuer, usedProofs, clock, allow_privat
     try {
       return (await jwtVerify(assertion, getKey, options)).payload;
     } catch (error) {
-      // Without a kid it may be any of them.
+      // Without a kid, any of the keys may match.
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
       for await (const key of error) {
         const verified = await jwtVerify(assertion, key, options).catch(() => null);
@@ -79,14 +83,14 @@ export function createClientAssertions({ issuer, usedProofs, clock, allow_privat
     try {
       return await verify(assertion, expected, localKeys(await remoteKeys.get(jwks_uri, remote_address)));
     } catch (error) {
-      // It may have changed its key since we looked.
+      // The client may have changed its key since the last fetch.
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       return await verify(assertion, expected, localKeys(await remoteKeys.getFresh(jwks_uri, remote_address)));
     }
   }
 
   return {
-    /** Whom an assertion claims to be from; nothing is proven yet. Null where it claims nothing. */
+    /** The client that an assertion names, unverified. Null if it names none. */
     claimedBy(assertion: string): string | null {
       try {
         const { iss, sub } = decodeJwt(assertion.length <= MAX_LENGTH ? assertion : '');
@@ -96,7 +100,10 @@ export function createClientAssertions({ issuer, usedProofs, clock, allow_privat
       }
     },
 
-    /** Spends the assertion. Throws `invalid_client` when it is not the client's, not for us, too old, too early, or was here before. */
+    /**
+     * Verifies and consumes the assertion. Throws `invalid_client` if it is invalid, expired, not
+     * yet valid, for another audience, or reused.
+     */
     async prove(assertion: string, client: Client, call: Call): Promise<void> {
       const {
         jti,
@@ -107,7 +114,7 @@ export function createClientAssertions({ issuer, usedProofs, clock, allow_privat
         throw error instanceof errors.JOSEError ? refused(error.code) : error;
       });
       const now = epochSeconds(clock());
-      // Whoever else is named there could send it on to us.
+      // Another audience could replay the assertion here.
       if (typeof aud !== 'string' && (client.profile === 'fapi2' || aud?.length !== 1)) throw refused('aud is a list');
       if (exp > now + LONGEST_LIFE || iat > now + 60) throw refused('it lives too long, or was made in the future');
       const proof_hash = sha256(JSON.stringify(['client_assertion', client.client_id, jti]));

@@ -1,5 +1,6 @@
-// How a client proves that it is the one (RFC 6749 section 2.3): Basic, secret in the body, a signed assertion (RFC 7523), or not at all.
-// Whatever fails is answered with the same words, and an unknown client takes as long as a wrong secret.
+// Client authentication (RFC 6749 section 2.3): Basic, secret in the body, signed assertion (RFC
+// 7523) or none. All failures give the same answer, in the same time for unknown clients and wrong
+// secrets.
 import { type Client, isConfidential } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -20,25 +21,28 @@ export interface ClientAuthenticationDeps {
 }
 
 interface ClientAuthenticationRequest {
-  /** The header as it came. */
+  /** The raw header. */
   authorization: string | undefined;
   parameters: ReadonlyMap<string, string>;
   remote_address: string;
-  /** The path of the endpoint that is called: an assertion may be made for it. */
+  /** The path of the called endpoint, an accepted audience of assertions. */
   endpoint: string;
-  /** Makes what is thrown instead of `invalid_client` for an unknown client that sent no proof of identity. */
+  /** Creates the error, instead of `invalid_client`, for an unknown client without credentials. */
   unknown_client?: () => AuthError;
 }
 
 export interface ClientAuthentication {
-  /** The client, proven; a public one by its name alone. Throws `invalid_client`, and `invalid_request` for two proofs at once. */
+  /**
+   * The authenticated client; a public one is only named. Throws `invalid_client`, and
+   * `invalid_request` for more than one method.
+   */
   authenticate(request: ClientAuthenticationRequest): Promise<Client>;
 }
 
-/** What a request proves itself with. */
+/** The credentials of a request. */
 type Proof =
   | { method: 'none'; client_ids: string[] }
-  /** By each reading of the Basic header; at least one. */
+  /** The readings of the Basic header; at least one. */
   | { method: 'client_secret'; readings: BasicCredentials[] }
   | { method: 'client_assertion'; client_id: string; client_assertion: string };
 
@@ -57,13 +61,16 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     return { found, match: clientSecretHash.find(client_secret, found?.secrets ?? []) };
   }
 
-  /** Only registered clients have secrets. An unknown client takes as many lookups as a wrong secret. */
+  /**
+   * Only registered clients have secrets. An unknown client takes as many lookups as a wrong
+   * secret.
+   */
   async function checkSecret([reading, ...others]: readonly BasicCredentials[], is_known = false): Promise<Client> {
     if (!reading) return refuse(is_known ? 'wrong secret' : 'unknown client');
     const { found, match } = await matchSecret(reading);
     if (!found || !match) return await checkSecret(others, is_known || found !== undefined);
     const { client } = found;
-    // Either way of sending it is as good as the other, and few clients say truly which one they use.
+    // Basic and body are interchangeable, since few clients declare the method they use.
     if (!client.token_endpoint_auth_method.startsWith('client_secret')) return refuse('the client does not prove itself by a secret');
     const { row, new_hash } = match;
     if (new_hash) await clientSecrets.rehash({ id: row.id, old_hash: row.secret_hash, new_hash });
@@ -80,7 +87,7 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     return client;
   }
 
-  /** By each reading of its name. */
+  /** Tries each reading of the client_id. */
   async function checkName([client_id = '', ...others]: readonly string[], request: ClientAuthenticationRequest): Promise<Client> {
     const { remote_address, unknown_client } = request;
     const found = others.length === 0 ? undefined : await clientDirectory.find(client_id, remote_address).catch(asUnknown);
@@ -103,11 +110,11 @@ function readProof({ authorization, parameters }: ClientAuthenticationRequest, a
   const named = parameters.get('client_id');
   const client_assertion = parameters.get('client_assertion');
   const in_body = parameters.get('client_secret') || undefined;
-  // Another scheme proves something else, such as a token that is asked about.
+  // Other schemes do not authenticate the client.
   const basic = /^basic\b/i.test(authorization ?? '')
     ? (parseBasic(authorization ?? '') ?? refuse('an Authorization header that cannot be read'))
     : undefined;
-  // An empty secret is none: some clients send one for lack of any.
+  // Some clients without a secret send an empty one.
   const in_header = basic?.[0].client_secret || undefined;
   // RFC 6749 section 2.3: no more than one method in each request.
   if ([in_header, in_body, client_assertion].filter((proof) => proof !== undefined).length > 1)
@@ -128,12 +135,12 @@ function readProof({ authorization, parameters }: ClientAuthenticationRequest, a
   return { method: 'none', client_ids: readings.length > 0 ? [...new Set(readings.map((reading) => reading.client_id))] : [client_id] };
 }
 
-/** PostgreSQL holds neither. */
+/** PostgreSQL can store neither NUL nor lone surrogates. */
 function isStorable(text: string): boolean {
   return text.length <= 256 && text.isWellFormed() && !text.includes('\0');
 }
 
-/** Here a document that is wrong makes a client that is unknown. */
+/** A client with an invalid document counts as unknown here. */
 function asUnknown(error: unknown): never {
   if (error instanceof AuthError && error.code === 'invalid_client_id') return refuse(error.detail ?? error.description);
   throw error;

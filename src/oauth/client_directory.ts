@@ -1,4 +1,4 @@
-// Who a client_id is: an app that was registered, or one that names itself by its URL. Called wherever a client_id arrives in the standard profile.
+// Resolves a client_id: a registered client, or one identified by its URL.
 import { createHash } from 'node:crypto';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Client } from '../domain/client.ts';
@@ -16,7 +16,7 @@ import { createDocumentClients, type PublishesDocument } from './document_client
 
 export type ClientAdmission = 'admitted' | 'pending' | 'refused';
 
-/** Which URL clients people may log in to: all, those that somebody let in, none, or those of these hosts. */
+/** Which URL clients are allowed: all, approved ones, none, or those of certain hosts. */
 type UrlClientPolicy = 'allow' | 'approve' | 'refuse' | readonly string[];
 
 export interface ClientDirectoryDeps {
@@ -27,39 +27,49 @@ export interface ClientDirectoryDeps {
   clock: Clock;
   audit: Audit;
   policy: UrlClientPolicy;
-  /** URL clients that get codes without a page, by their exact client_id. */
+  /** URL clients that get codes without consent, by exact client_id. */
   trusted: readonly string[];
-  /** Every scope there is. */
+  /** All scopes. */
   scopes: readonly string[];
-  /** The resource servers that a client nobody registered may ask tokens for. */
+  /** Resource servers that unregistered clients may request tokens for. */
   resources: readonly string[];
   public_url: string;
 }
 
 export interface ClientDirectory {
   /**
-   * The client of that name; null for a registered one that is unknown or switched off, and for what is no name at all. May fetch a URL
-   * client's metadata document, and throws `invalid_client_id` when that is there and wrong, `temporarily_unavailable` when it cannot be had.
+   * The client; null if it is unknown, disabled or malformed. May fetch a URL client's metadata
+   * document; throws `invalid_client_id` if that is invalid, `temporarily_unavailable` if it cannot
+   * be fetched.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
-  /** Why neither the document nor the page of a URL client could be had, for the log; undefined when nothing was looked for. */
+  /**
+   * Why a URL client's document or page could not be fetched, for the log; undefined if none was
+   * needed.
+   */
   whyWithoutDocument(client: Client): string | undefined;
-  /** A URL client of Home Assistant's dialect, whatever is published at that URL. Fetches nothing. */
+  /** A URL client of Home Assistant's dialect; fetches nothing. */
   urlClient(client_id: string): Client;
-  /** Whether the client may have its answer sent there. May fetch a URL client's page. */
+  /** Whether the client accepts this redirect URI. May fetch a URL client's page. */
   acceptsRedirect(client: Client, redirect_uri: string, remote_address: string): Promise<boolean>;
   /**
-   * Whether people may log in to the client: always for registered ones, by the policy for the others. Where somebody must let it in, asking
-   * puts it among those that wait, so it is asked for people who have logged in.
+   * Whether people may log in to the client: always for registered ones, by the policy for others.
+   * May add the client to the approval list, so it is called only for people who have logged in.
    */
   admission(client: Client): Promise<ClientAdmission>;
-  /** The same for Home Assistant's dialect. Our own pages are let in; throws `invalid_client_id` for a client that publishes a document. */
+  /**
+   * The same in Home Assistant's dialect. Own pages are always allowed; throws `invalid_client_id`
+   * for a client with a document.
+   */
   admissionOfUrl(client_id: string, remote_address: string): Promise<ClientAdmission>;
-  /** Whether a URL client speaks the standard profile only. May fetch its document. */
+  /** Whether a URL client uses the standard profile only. May fetch its document. */
   publishesDocument: PublishesDocument;
-  /** Remembers a client that a person has logged in to, if it publishes a document. */
+  /** Records a client with a document after a login. */
   remember(client: Client): Promise<void>;
-  /** Whether nobody may log in to a client of that name, in either dialect: told without a fetch, and before anybody has logged in. */
+  /**
+   * Whether logins to a client of that name are refused in both dialects; needs no fetch and no
+   * login.
+   */
   isRefused(client_id: string): Promise<boolean>;
 }
 
@@ -69,7 +79,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
   const trusted = new Set(deps.trusted);
   const publishesDocument = createDocumentClients(deps);
 
-  /** The client behind a URL in the standard profile; null for a URL that a browser would resolve to another one. */
+  /** The URL client in the standard profile; null if browsers would resolve the URL differently. */
   function standardUrlClient(client_id: string): Client | null {
     if (!isAcceptedClientId(client_id, public_url) || /%2e|#/i.test(client_id)) return null;
     return urlClient(client_id);
@@ -87,7 +97,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     return { ...((await metadataDocuments.find(client_id, remote_address)) ?? client), resources, trusted: client.trusted };
   }
 
-  /** What somebody decided about this client as it is now. */
+  /** The approval decision on the client's current metadata. */
   async function decision(client: Client): Promise<ClientAdmission> {
     const { client_id } = client;
     const metadata_hash = metadataHash(client);
@@ -102,7 +112,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
 
   const isOurs = (client_id: string) => client_id === `${public_url}/`;
 
-  /** What the policy says of a URL client by its name alone; null: somebody must decide. */
+  /** The policy's decision by name alone; null: an approval is needed. */
   function byPolicy(client_id: string): ClientAdmission | null {
     if (policy === 'allow') return 'admitted';
     if (policy === 'refuse') return 'refused';
@@ -147,26 +157,29 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
   };
 }
 
-/** A URL says nothing that could change; what was decided about a document says nothing about the URL alone. */
+/**
+ * A plain URL has no content to change; a decision about a document does not apply to the URL
+ * without it.
+ */
 function isSameClient({ kind }: Client, metadata_hash: Buffer, known: { metadata_hash: Buffer; kind: string | null }): boolean {
   return kind === 'url' ? known.kind !== 'metadata_document' : known.metadata_hash.equals(metadata_hash);
 }
 
-/** What the owner sees before letting a client in. */
+/** What the owner sees when approving a client. */
 function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method }: Client): JsonObject {
   return { kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method };
 }
 
 /**
- * Of everything that the client says of itself: whatever changes was not what was let in. What the operator adds is no change of a client's, and
- * how it wants its answers lets it do nothing more.
+ * Covers everything that the client declares, so any change requires a new approval; excludes
+ * response modes and operator fields.
  */
 function metadataHash({ scope, kind, resources: _, response_modes: __, profile: ___, ...client }: Client): Buffer {
   const said = { ...client, kind, trusted: false, scope: kind === 'url' ? [] : scope };
   return createHash('sha256').update(canonical(said)).digest();
 }
 
-/** JSON whose keys stand in one order, however they came. */
+/** JSON with sorted keys. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)

@@ -1,4 +1,5 @@
-// Clients that say what they are in a document at the URL that is their name (draft-ietf-oauth-client-id-metadata-document).
+// Clients that publish their metadata at the URL that is their id
+// (draft-ietf-oauth-client-id-metadata-document).
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
 import { parseClientId } from '../domain/client_id.ts';
@@ -25,28 +26,32 @@ export interface MetadataDocumentDeps {
   clock: Clock;
   allow_private_addresses: boolean;
   allow_http_redirect_uris: boolean;
-  /** Every scope there is. */
+  /** All scopes. */
   scopes: readonly string[];
   /** For tests. */
   fetch?: Partial<GuardedFetchOptions>;
 }
 
 export interface MetadataDocuments {
-  /** Whether a document is looked for at that URL at all. */
+  /** Whether that URL may have a document at all. */
   mayPublish(client_id: string): boolean;
   /**
-   * The client as its document describes it; null where none is there. Throws `invalid_client_id` for a wrong one, and
-   * `temporarily_unavailable` when nobody can tell: a client that proves itself must not turn into one that need not.
+   * The client described by its document; null if there is none. Throws `invalid_client_id` for an
+   * invalid one, and `temporarily_unavailable` if it cannot be determined, so that a confidential
+   * client never becomes a public one.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
-  /** Why the last `find` got no document although one may be there; undefined when it does not know. For the log. */
+  /**
+   * Why the last `find` got no document although there may be one; undefined if unknown. For the
+   * log.
+   */
   whyMissing(client_id: string): string | undefined;
 }
 
 const MAX_BYTES = 5 * 1024;
-/** Reasons that are kept. */
+/** Maximum number of stored reasons. */
 const MAX_MISSING = 500;
-/** What a client that no operator registered may do; it never acts for itself alone. */
+/** Grant types of clients that no operator registered; they always act for a person. */
 export const SELF_MADE_GRANT_TYPES = ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'];
 
 const document = z
@@ -76,11 +81,11 @@ export function createMetadataDocuments(deps: MetadataDocumentDeps): MetadataDoc
   };
 }
 
-/** Draft section 3: https with a path. In the clear on this machine alone, and then for whoever develops. */
+/** Draft section 3: https with a path. Plain http on loopback only, for development. */
 function mayHaveDocument(client_id: string, allow_private_addresses: boolean): boolean {
   const { scheme, host = '', path = '/' } = parseClientId(client_id) ?? {};
   if (path === '/' || client_id.includes('#')) return false;
-  // Home Assistant's own apps have no document, and must work where nothing can be fetched.
+  // Home Assistant's companion apps have no document and must work without Internet access.
   if (redirectUriMatches(client_id, 'homeassistant://auth-callback')) return false;
   return scheme === 'https' || (scheme === 'http' && allow_private_addresses && isLoopbackHost(host));
 }
@@ -95,7 +100,7 @@ function clientOf(client_id: string, answer: JsonAnswer, deps: MetadataDocumentD
   });
 }
 
-/** The client that a document describes; throws `invalid_client_id` saying what is wrong with it. */
+/** Parses a document; throws `invalid_client_id` with the reason. */
 export function readDocument(client_id: string, value: unknown, rules: ClientRules & { scopes: readonly string[] }): Client {
   const read = document.safeParse(value, { error: metadataWording });
   if (!read.success) throw invalid(`${pathText(read.error.issues[0]?.path ?? [])}: ${read.error.issues[0]?.message}`);

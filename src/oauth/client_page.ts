@@ -1,5 +1,6 @@
-// What a URL client's page says about the client: the redirect URIs it publishes (HA contract 4.3). Asked before anyone is logged in, by anyone,
-// so every fetch is under limits: few at a time, few for one address, one for all who ask for the same page, none where the URI itself tells.
+// Fetches redirect URIs from URL clients' pages (HA contract 4.3). Anybody can trigger this before
+// a login, so fetches are limited in total and per address, shared per page, and avoided if the URI
+// alone suffices.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isUrlClientId } from '../domain/client_id.ts';
 import { publishedRedirectUris } from '../domain/client_page.ts';
@@ -10,21 +11,21 @@ import { createFetchPool } from '../outbound/fetch_pool.ts';
 import { createGuardedFetch, type GuardedFetchOptions } from '../outbound/guarded_fetch.ts';
 
 export interface ClientPageDeps {
-  /** Whether pages on this machine and in the home network may be fetched. */
+  /** Whether pages with internal addresses may be fetched. */
   allow_private_addresses: boolean;
   clock: Clock;
   /** For tests. */
   fetch?: Partial<GuardedFetchOptions>;
-  /** A fetch that failed takes a multiple of this, so that its time tells nothing about the other side. */
+  /** Failures take a multiple of this time, so that timing reveals nothing about the target. */
   bucket_ms?: number;
 }
 
 export interface ClientPages {
-  /** The redirect URIs on the client's page; none when it cannot be had. */
+  /** The redirect URIs on the client's page; none if it cannot be fetched. */
   publishedRedirectUris(client_id: string, remote_address: string): Promise<string[]>;
-  /** Whether the redirect URI is the client's own; fetches its page only where the URI alone does not tell. */
+  /** Whether the redirect URI is the client's; fetches its page only if necessary. */
   acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean>;
-  /** Why nothing is known of the client's page, when the last fetch of it failed; for the log. */
+  /** Why the last fetch of the client's page failed; for the log. */
   whyUnread(client_id: string): string | undefined;
 }
 

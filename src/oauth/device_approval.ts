@@ -1,5 +1,6 @@
-// What a person who is logged in does with the code of a device: sees who asks for what, and says yes or no (RFC 8628 section 3.3). It knows no page and
-// no cookie. A code belongs to the session that opened it; opening one approves nothing.
+// The person's side of the device flow (RFC 8628 section 3.3), without HTTP: shows the request
+// behind a code and takes the decision. A code belongs to the session that opened it; opening
+// approves nothing.
 import type { Audit } from '../domain/audit_event.ts';
 import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -12,11 +13,11 @@ import type { ClientAdmission, ClientDirectory } from './client_directory.ts';
 import type { LoginMarker } from './login_marker.ts';
 import type { UserCodeGuesses } from './user_code_guesses.ts';
 
-/** What a device asks for. */
+/** A device's request. */
 export interface DeviceRequest extends Pick<ClaimedCode, 'scope' | 'resource' | 'max_age' | 'acr_values'> {
   user_code: string;
   client: Client;
-  /** Whether people may log in to the client at all. */
+  /** Whether people may log in to the client. */
   admission: ClientAdmission;
 }
 
@@ -32,7 +33,7 @@ export interface DeviceApprovalDeps {
 export type DeviceApproval = ReturnType<typeof createDeviceApproval>;
 
 export function createDeviceApproval({ deviceCodes, clientDirectory, guesses, loginMarker, clock, audit }: DeviceApprovalDeps) {
-  /** Null for every code that there is nothing to be done with, whatever the reason: each guess looks the same. */
+  /** Null for every unusable code, whatever the reason, so that guesses look the same. */
   async function look(typed: string, session: AuthorizingSession, remote_address: string, how: 'claim' | 'find') {
     const { user_id, sid } = session;
     await guesses.admit({ user_id, remote_address });
@@ -60,15 +61,21 @@ export function createDeviceApproval({ deviceCodes, clientDirectory, guesses, lo
   }
 
   return {
-    /** The request behind a code, which is this session's from now on; null where there is none. Throws `forbidden` for another person's. */
+    /**
+     * Opens a code and binds it to this session; null if unusable. Throws `forbidden` for another
+     * person's.
+     */
     open: (typed: string, session: AuthorizingSession, remote_address: string): Promise<DeviceRequest | null> =>
       look(typed, session, remote_address, 'claim'),
 
-    /** The same for a code that this session has opened; throws `forbidden` for every other. */
+    /** A code that this session has opened; throws `forbidden` for others. */
     reopen: (typed: string, session: AuthorizingSession, remote_address: string): Promise<DeviceRequest | null> =>
       look(typed, session, remote_address, 'find'),
 
-    /** Whether the device's client wants a better or a newer login than this one. `query`: with our mark where a login was made for it in this browser. */
+    /**
+     * Whether the device's client requires a stronger or newer login. `query`: with a marker if a
+     * login was made for it.
+     */
     needsLogin(
       { max_age, acr_values }: DeviceRequest,
       { auth_time, amr, credential_id }: AuthorizingSession,
@@ -76,13 +83,17 @@ export function createDeviceApproval({ deviceCodes, clientDirectory, guesses, lo
       browser_hash: Buffer | null,
     ): boolean {
       if (credential_id === null) return true;
-      // One login answers every demand for one: a factor that the user has not got cannot be asked for for ever.
+      // One new login satisfies every requirement for one; a user without the factor cannot be
+      // asked forever.
       if (loginMarker.isFor(query, browser_hash, auth_time)) return false;
       if (max_age !== null && (clock().getTime() - auth_time.getTime()) / 1000 > max_age) return true;
       return acr_values.length > 0 && acr_values.every((acr) => acr === '2') && !amr.includes('mfa');
     },
 
-    /** The person's yes, remembered as a consent; false where it came too late. Throws `forbidden`, and denies, where they may not use the client. */
+    /**
+     * Approves and stores a consent; false if it was too late. Denies, and throws `forbidden`, for
+     * a client that the user may not use.
+     */
     async approve(request: DeviceRequest, session: AuthorizingSession, remote_address: string): Promise<boolean> {
       const { user_code, client, admission } = request;
       const { user_id, sid, credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = session;
@@ -95,12 +106,12 @@ export function createDeviceApproval({ deviceCodes, clientDirectory, guesses, lo
       if (release === null) throw new Error('a consent always releases');
       const approved = await deviceCodes.approve({ ...answering, ...login, allowed_group_ids }, release);
       if (approved) note('approved', request, session, remote_address);
-      // It could be answered, but not with a yes.
+      // It was still pending but cannot be approved.
       else if (await deviceCodes.deny(answering)) throw new AuthError('forbidden', 'The user may not use this client');
       return approved;
     },
 
-    /** The person's no; false where it came too late. */
+    /** Denies; false if it was too late. */
     async deny(request: DeviceRequest, session: AuthorizingSession, remote_address: string): Promise<boolean> {
       const denied = await deviceCodes.deny({ user_code: request.user_code, sid: session.sid, now: clock() });
       if (denied) note('denied', request, session, remote_address);

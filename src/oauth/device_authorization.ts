@@ -1,5 +1,5 @@
-// The device authorization endpoint below HTTP (RFC 8628 section 3.1): a device that has no browser gets a code to poll with, and one for a person to
-// carry to a browser.
+// The device authorization endpoint without HTTP (RFC 8628 section 3.1): issues a device code to
+// poll with and a user code to enter in a browser.
 import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -12,9 +12,9 @@ import { permittedResource, permittedScope } from '../tokens/requested.ts';
 import type { ClientAuthentication } from './client_authentication.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
-/** Seconds that a person has to answer. */
+/** Lifetime in seconds. */
 const LIFETIME = 600;
-/** Seconds between two polls, as long as none comes early. */
+/** Minimum seconds between polls. */
 const INTERVAL = 5;
 const MAX_ACR_VALUES_LENGTH = 200;
 
@@ -45,14 +45,14 @@ export type DeviceAuthorization = ReturnType<typeof createDeviceAuthorization>;
 export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
   const { clientAuthentication, clientDirectory, deviceCodes, rowQuotas, clock, audit, public_url } = deps;
 
-  /** A user code that is taken is as rare as it gets: twice in a row means an address that has too many. */
+  /** A collision of user codes is rare; two in a row mean that the address has too many. */
   async function store(row: Omit<NewDeviceCode, 'user_code'>, quota: RowQuota): Promise<string> {
     for (const user_code of [newUserCode(), newUserCode()]) if (await deviceCodes.store({ ...row, user_code }, quota)) return user_code;
     throw new AuthError('too_many_requests', 'Too many device codes from this address', { retry_after: LIFETIME });
   }
 
   return {
-    /** The codes; throws the refusal (RFC 6749 section 5.2). */
+    /** Issues the codes; throws errors of RFC 6749 section 5.2. */
     async start(
       parameters: Parameters,
       context: Pick<RequestContext, 'authorization' | 'remote_address' | 'is_cross_site' | 'asker'>,
@@ -79,13 +79,16 @@ export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
   };
 }
 
-/** Where a person answers for a device, with its code typed already where one is given. */
+/** The URL where a person enters the code, prefilled if one is given. */
 export function verificationUri(public_url: string, user_code?: string): string {
   const uri = `${public_url}/device`;
   return user_code === undefined ? uri : `${uri}?${new URLSearchParams({ user_code: showUserCode(user_code) })}`;
 }
 
-/** What the login must be like, as at the authorization endpoint (OpenID Connect Core section 3.1.2.1). */
+/**
+ * Requirements on the login, as at the authorization endpoint (OpenID Connect Core section
+ * 3.1.2.1).
+ */
 function readMaxAge(parameters: Parameters): number | null {
   const text = parameters.get('max_age') || null;
   if (text === null) return null;

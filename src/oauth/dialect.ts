@@ -1,9 +1,10 @@
-// Which requests may speak Home Assistant's dialect, as far as their client shows. Called by the token and the revocation endpoint.
+// Determines which requests may use Home Assistant's dialect. Used by the token and revocation
+// endpoints.
 import type { RequestContext } from '../tokens/grant.ts';
 
 const BASIC = /^basic\b/i;
 
-/** Whether the request carries no proof of the client's identity: no secret, no Basic credentials, no assertion. */
+/** Whether the request carries no client credentials: no secret, Basic header or assertion. */
 export function hasNoCredentials(
   parameters: ReadonlyMap<string, string>,
   { authorization = '' }: Pick<RequestContext, 'authorization'>,
@@ -11,7 +12,7 @@ export function hasNoCredentials(
   return !BASIC.test(authorization) && !parameters.get('client_secret') && !parameters.get('client_assertion');
 }
 
-/** A request that names a URL, or no client in any way: only the look of what it presents tells its dialect. */
+/** A request that names a URL or no client: only the presented token or code shows its dialect. */
 export function sendsNoClientCredentials(
   parameters: ReadonlyMap<string, string>,
   { authorization = '' }: Pick<RequestContext, 'authorization'>,

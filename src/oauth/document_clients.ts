@@ -1,5 +1,5 @@
-// Which URL clients publish a Client ID Metadata Document: those speak the standard profile only, also when they send
-// a request of Home Assistant's dialect. Asked when such a request starts, so the answer is kept for a minute.
+// Which URL clients publish a metadata document; those use the standard profile only. Cached for a
+// minute, since requests in Home Assistant's dialect ask for it.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { UrlClientRepository } from '../repository/url_clients.ts';
@@ -12,8 +12,8 @@ export interface DocumentClientsDeps {
 }
 
 /**
- * Whether the client publishes a document, or did when a person last logged in to it. A document that cannot be
- * fetched and was never seen counts as none; a document that is there and wrong counts as one.
+ * Whether the client publishes a document, or did at the last login. An unreachable document that
+ * was never seen counts as none; an invalid one counts as published.
  */
 export type PublishesDocument = (client_id: string, remote_address: string) => Promise<boolean>;
 

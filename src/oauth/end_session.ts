@@ -1,5 +1,5 @@
-// RP-Initiated Logout 1.0 below HTTP: what an app's request to log somebody out is worth, where it leads, and the end of the session with all that
-// hangs on it. It knows no page and no cookie.
+// RP-Initiated Logout 1.0 without HTTP: validates a logout request and ends the session with its
+// grants.
 import type { Audit } from '../domain/audit_event.ts';
 import { responseUrl } from '../domain/authorization_response.ts';
 import type { Client } from '../domain/client.ts';
@@ -22,23 +22,23 @@ export interface EndSessionDeps {
   issuer: string;
 }
 
-/** What a request to log out has proven. */
+/** A validated logout request. */
 export interface LogoutRequest {
-  /** The login that it wants ended; null where it proves none. */
+  /** The login to end; null without proof. */
   hint: IdTokenHint | null;
-  /** The way back: the client's own, with its `state`. */
+  /** The client's post-logout redirect URI with `state`. */
   return_url: string | null;
-  /** Whether the operator registered the client that the way back belongs to. */
+  /** Whether the operator registered the client of `return_url`. */
   is_operators_client: boolean;
-  /** Whether everything that it names fits together. */
+  /** Whether all its parameters are consistent. */
   is_sound: boolean;
 }
 
 export type EndSession = ReturnType<typeof createEndSession>;
 
-/** What is read; anything else is ignored. */
+/** The parameters; others are ignored. */
 export const LOGOUT_PARAMETERS = ['id_token_hint', 'client_id', 'post_logout_redirect_uri', 'state'] as const;
-/** Echoed or refused, never cut. */
+/** Longer values are refused, never cut. */
 const MAX_LENGTH = 4096;
 
 export function createEndSession(deps: EndSessionDeps) {
@@ -48,13 +48,13 @@ export function createEndSession(deps: EndSessionDeps) {
     try {
       return await clientDirectory.find(client_id, remote_address);
     } catch (error) {
-      // A client that cannot be had now has no way back now.
+      // A client that cannot be resolved now has no return URL.
       if (error instanceof AuthError) return null;
       throw error;
     }
   }
 
-  /** Section 3: exactly one that the client registered. */
+  /** Section 3: must exactly match a registered one. */
   function returnUrl(client: Client | null, redirect_uri: string | null, state: string | null): string | null {
     if (redirect_uri === null || !client?.post_logout_redirect_uris.includes(redirect_uri)) return null;
     if (state === null) return redirect_uri;
@@ -68,7 +68,7 @@ export function createEndSession(deps: EndSessionDeps) {
       const redirect_uri = only(query, 'post_logout_redirect_uri');
       const state = only(query, 'state');
       const found = token === null ? null : readIdTokenHint(token, deps);
-      // Section 2: a client that names itself must be the one that the token was made for.
+      // Section 2: client_id must match the token's audience.
       const hint = found && (named_client ?? found.client_id) === found.client_id ? found : null;
       const is_contradictory = (token !== null) !== (hint !== null);
       const client_id = hint?.client_id ?? named_client;
@@ -78,13 +78,16 @@ export function createEndSession(deps: EndSessionDeps) {
       return { hint, return_url, is_operators_client, is_sound: !is_contradictory && (redirect_uri === null || return_url !== null) };
     },
 
-    /** Whether the person must say so: anybody can send a browser here, but only the session's own clients have its ID token. */
+    /**
+     * Whether the person must confirm: anybody can send a browser here, but only the session's
+     * clients have its ID token.
+     */
     mustConfirm({ hint, is_sound }: LogoutRequest, session: { sid: string; user_id: string }): boolean {
       if (hint === null || !is_sound) return true;
       return hint.sid === null ? hint.user_id !== session.user_id : hint.sid !== session.sid;
     },
 
-    /** Ends the session; its clients are told in the background. */
+    /** Ends the session; clients are notified in the background. */
     async end({ sid, user_id }: { sid: string; user_id: string }, remote_address: string): Promise<void> {
       const ended = await sessionEnds.end({ sid, now: clock() });
       if (!ended) return;
@@ -96,11 +99,11 @@ export function createEndSession(deps: EndSessionDeps) {
   };
 }
 
-/** A parameter; absent when it is empty, refused when it is there twice. */
+/** A parameter; absent if empty, refused if repeated. */
 function only(query: URLSearchParams, name: string): string | null {
   const [value = '', ...others] = query.getAll(name);
   if (others.length > 0) throw new AuthError('invalid_request', `${name} is there more than once`);
-  // The keyring looks at the length of tokens.
+  // Token lengths are checked by the keyring.
   if (value.includes('\0') || (name !== 'id_token_hint' && value.length > MAX_LENGTH))
     throw new AuthError('invalid_request', `${name} is too long, or no text`);
   return value === '' ? null : value;

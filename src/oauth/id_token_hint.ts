@@ -1,22 +1,22 @@
-// ID tokens of ours that come back as `id_token_hint` (OpenID Connect Core section 3.1.2.1, RP-Initiated Logout section 2): expired ones too, for as
-// long as their key is known.
+// Reads `id_token_hint` (OpenID Connect Core section 3.1.2.1, RP-Initiated Logout section 2).
+// Expired ID tokens are accepted while their key is known.
 import type { Keyring } from '../tokens/keyring.ts';
 
-/** Whom an ID token was about, and for whom it was made. */
+/** The subject and audience of an ID token. */
 export interface IdTokenHint {
   user_id: string;
   client_id: string;
-  /** Of the session that it came from. */
+  /** The session it was issued in. */
   sid: string | null;
 }
 
-/** Null for anything that is no ID token of ours. */
+/** Null for anything but an ID token of this issuer. */
 export function readIdTokenHint(
   token: string,
   { keyring, issuer }: { keyring: Pick<Keyring, 'verify'>; issuer: string },
 ): IdTokenHint | null {
   const verified = keyring.verify(token);
-  // Other tokens of ours say other things.
+  // Other tokens have other claims.
   if (verified?.header.typ !== 'JWT') return null;
   const { iss, sub, aud, sid } = verified.claims;
   if (iss !== issuer || typeof sub !== 'string' || typeof aud !== 'string') return null;

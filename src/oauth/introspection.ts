@@ -1,5 +1,5 @@
-// Whether a token is good now, and what it stands for (RFC 7662): for confidential clients about their own tokens, and for resource servers
-// about those that are for them. Of any other token they learn nothing but that it is no good to them.
+// Token introspection (RFC 7662): for confidential clients about their own tokens, and for resource
+// servers about tokens for them. All other tokens appear inactive.
 import { type Client, isConfidential } from '../domain/client.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -27,7 +27,7 @@ export interface IntrospectionDeps {
   keyring: Pick<Keyring, 'sign'>;
   clock: Clock;
   public_url: string;
-  /** Seconds in which a rotated refresh token is still good. */
+  /** Seconds in which a rotated refresh token is still valid. */
   refresh_token_grace: number;
 }
 
@@ -54,7 +54,7 @@ export function createIntrospection(deps: IntrospectionDeps) {
     };
   }
 
-  /** A token that no user stands behind is good for as long as its client is there. */
+  /** A client's own token is valid while the client exists. */
   async function isClientsOwnGood({ jti, client_id, iat }: AccessTokenClaims, remote_address: string): Promise<boolean> {
     if (await revokedAccessTokens.isRevoked({ jti, issued_at: new Date(iat * 1000) })) return false;
     return (await deps.clientDirectory.find(client_id, remote_address)) !== null;
@@ -76,7 +76,7 @@ export function createIntrospection(deps: IntrospectionDeps) {
       remote_address,
       endpoint: '/auth/introspect',
     });
-    // Section 2.1: who asks must be authorized; a name alone is nobody's proof.
+    // Section 2.1: the caller must be authenticated.
     if (!isConfidential(client)) throw new AuthError('invalid_client', 'Client authentication failed', { detail: 'a public client' });
     const token = parameters.get('token');
     if (!token) throw new AuthError('invalid_request', 'token is missing');
@@ -87,12 +87,15 @@ export function createIntrospection(deps: IntrospectionDeps) {
   }
 
   return {
-    /** `{ active: false }`, and nothing else, for every token that is not good for whoever asks. Throws `invalid_client`. */
+    /**
+     * `{ active: false }` for every token that is not valid for the caller. Throws
+     * `invalid_client`.
+     */
     async answer(parameters: ReadonlyMap<string, string>, context: Context): Promise<JsonObject> {
       return (await introspect(parameters, context)).about;
     },
 
-    /** The same as a signed statement to whoever asks (RFC 9701). */
+    /** The same as a signed JWT (RFC 9701). */
     async signedAnswer(parameters: ReadonlyMap<string, string>, context: Context): Promise<string> {
       const { client, about } = await introspect(parameters, context);
       const claims = { iss, aud: client.client_id, iat: epochSeconds(clock()), token_introspection: about };

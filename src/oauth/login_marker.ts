@@ -1,19 +1,26 @@
-// Proves that a login was made for one authorization request: the time from which it counts, bound to the request and to the browser by a MAC. It
-// travels in the URL through the login and back, so that any replica can tell, and nobody can make an older login count, or that of another browser.
+// Proves that a login was made for one authorization request: a start time, bound to request and
+// browser by a MAC, which travels in the URL through the login. Any replica can verify it, and no
+// earlier login or other browser passes.
 
 import { createHmac } from 'node:crypto';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { safeEqual } from '../domain/secret.ts';
 
-/** Query parameter of our own. */
+/** The query parameter. */
 export const LOGIN_AFTER = 'login_after';
 /** Seconds in which the login must be made and used. */
 const LIFETIME = 900;
 
 export interface LoginMarker {
-  /** The request's query with a mark: logins of this browser from now on count. `browser_hash`: SHA-256 of its pre-login cookie. */
+  /**
+   * Adds a marker to the request's query: logins from now on count. `browser_hash`: SHA-256 of the
+   * pre-login cookie.
+   */
   mark(query: URLSearchParams, browser_hash: Buffer): URLSearchParams;
-  /** Whether a login at that time was made for this request in this browser; null: one without a pre-login cookie. */
+  /**
+   * Whether a login at that time was made for this request in this browser; null: no pre-login
+   * cookie.
+   */
   isFor(query: URLSearchParams, browser_hash: Buffer | null, auth_time: Date): boolean;
 }
 

@@ -1,5 +1,5 @@
-// What clients discover: OpenID Connect Discovery, RFC 8414 and RFC 9728, computed from what the server has, so that nothing is advertised that
-// does not exist.
+// Discovery documents (OpenID Connect Discovery, RFC 8414, RFC 9728), computed from what the server
+// supports.
 import { RESPONSE_MODES } from '../domain/client.ts';
 import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
 import { DPOP_ALGORITHMS } from '../tokens/dpop.ts';
@@ -10,22 +10,27 @@ const DOCUMENTATION = 'https://developers.home-assistant.io/docs/auth_api';
 
 export interface MetadataDeps {
   grant_types: Iterable<string>;
-  /** Every scope there is. */
+  /** All scopes. */
   scopes: readonly string[];
-  /** Whether a client_id may lead to a client's own metadata (draft-ietf-oauth-client-id-metadata-document). */
+  /**
+   * Whether client metadata documents are supported (draft-ietf-oauth-client-id-metadata-document).
+   */
   client_id_metadata_documents: boolean;
-  /** Whether apps may register themselves (RFC 7591). */
+  /** Whether dynamic registration is enabled (RFC 7591). */
   registration: boolean;
-  /** Of the pages, as BCP 47 tags. */
+  /** Languages of the pages, as BCP 47 tags. */
   languages: readonly string[];
 }
 
 const PROVEN = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 const ANY = ['none', ...PROVEN];
-/** OpenID Connect Core section 2: what ID tokens say of a login. */
+/** OpenID Connect Core section 2: claims about the login. */
 const LOGIN_CLAIMS = ['iss', 'sub', 'aud', 'azp', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'sid', 'at_hash'];
 
-/** The document at /.well-known/openid-configuration, and at /.well-known/oauth-authorization-server. `issuer`: absolute, without path or trailing slash. */
+/**
+ * The document at /.well-known/openid-configuration and /.well-known/oauth-authorization-server.
+ * `issuer` has neither path nor trailing slash.
+ */
 export function authorizationServerMetadata(issuer: string, facts: MetadataDeps) {
   return {
     issuer,
@@ -44,7 +49,7 @@ export function authorizationServerMetadata(issuer: string, facts: MetadataDeps)
     claims_parameter_supported: true,
     claims_supported: [...LOGIN_CLAIMS, ...Object.values(CLAIMS_OF_SCOPE).flat()],
     subject_types_supported: ['public'],
-    // OpenID Connect Core section 3.1.3.7: RS256 is what a client expects that says nothing.
+    // OpenID Connect Core section 3.1.3.7: clients default to RS256.
     id_token_signing_alg_values_supported: [...SIGNING_ALGORITHMS].sort((a, b) => Number(b === 'RS256') - Number(a === 'RS256')),
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     acr_values_supported: ['1', '2'],
@@ -72,7 +77,7 @@ function endpoints(issuer: string, { registration }: MetadataDeps) {
   };
 }
 
-/** RFC 8414 section 2: where assertions are taken, their algorithms are named. */
+/** RFC 8414 section 2: endpoints that accept assertions list their algorithms. */
 function proofsOfClients() {
   return {
     token_endpoint_auth_methods_supported: ANY,
@@ -85,7 +90,10 @@ function proofsOfClients() {
   };
 }
 
-/** The document at /.well-known/oauth-protected-resource: our own API, whose tokens we issue (HA contract 3.2). */
+/**
+ * The document at /.well-known/oauth-protected-resource, for this server's own API (HA contract
+ * 3.2).
+ */
 export function protectedResourceMetadata(issuer: string) {
   return { resource: issuer, authorization_servers: [issuer], resource_documentation: DOCUMENTATION };
 }

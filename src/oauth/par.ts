@@ -1,4 +1,5 @@
-// Pushed authorization requests (RFC 9126): a client hands its request over the back channel and gets a short name for it.
+// Pushed authorization requests (RFC 9126): a client stores its request by a direct call and gets a
+// short-lived reference.
 
 import type { Client } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -10,9 +11,12 @@ import type { PushedRequestRepository } from '../repository/pushed_authorization
 import type { ClientDirectory } from './client_directory.ts';
 
 const URN = 'urn:ietf:params:oauth:request_uri:';
-/** Seconds: long enough for the login that the request begins, and under 600 (FAPI 2.0 Security Profile section 5.3.2.2). */
+/**
+ * Lifetime in seconds: enough for a login, and under 600 (FAPI 2.0 Security Profile section
+ * 5.3.2.2).
+ */
 const LIFETIME = 595;
-/** Characters that are kept of one request: what any browser could send in a query. */
+/** Maximum stored characters of a request. */
 const MAX_KEPT = 10_000;
 
 export interface ParDeps {
@@ -28,16 +32,16 @@ export type Par = ReturnType<typeof createPar>;
 export function createPar({ clientDirectory, pushedRequests, rowQuotas, clock, issuer }: ParDeps) {
   return {
     /**
-     * Validates a request as the authorization endpoint would, and stores the parameters that are read of it. Throws `unauthorized_client`
-     * for a client that nobody may log in to, `too_many_requests` for an address that has pushed too many. `asker`:
-     * in whose name a document of the client is fetched.
+     * Validates a request as the authorization endpoint would, and stores its known parameters.
+     * Throws `unauthorized_client` for a client without logins, `too_many_requests` for an address
+     * with too many requests. `asker`: who fetches are charged to.
      */
     async push(
       client: Client,
       form: ReadonlyMap<string, string>,
       context: { remote_address: string; is_cross_site?: boolean; asker: string; dpop_jkt: string | null },
     ) {
-      // Told before anything is stored or fetched for it.
+      // Checked before anything is stored or fetched.
       if (await clientDirectory.isRefused(client.client_id)) throw new AuthError('unauthorized_client', 'This client is not allowed');
       if (form.has('request_uri')) throw new AuthError('invalid_request', 'request_uri does not belong in a pushed request');
       const kept = [...form].filter(([name]) => REQUEST_PARAMETERS.includes(name));
@@ -46,7 +50,7 @@ export function createPar({ clientDirectory, pushedRequests, rowQuotas, clock, i
       if (!(await clientDirectory.acceptsRedirect(client, redirect_uri, context.asker)))
         throw new AuthError('invalid_request', 'redirect_uri is not registered');
       const { dpop_jkt } = readStandardRequest(query, client, readResponseTarget(query, redirect_uri, client), issuer);
-      // RFC 9449 section 10.1: both ways of naming the key must name one.
+      // RFC 9449 section 10.1: both ways of naming the key must agree.
       if (dpop_jkt !== null && context.dpop_jkt !== null && dpop_jkt !== context.dpop_jkt)
         throw new AuthError('invalid_dpop_proof', 'dpop_jkt is not the key of the proof');
       if (query.toString().length > MAX_KEPT) throw new AuthError('invalid_request', `The request is longer than ${MAX_KEPT}`);
@@ -65,7 +69,10 @@ export function createPar({ clientDirectory, pushedRequests, rowQuotas, clock, i
       return { request_uri: `${URN}${name}`, expires_in: LIFETIME };
     },
 
-    /** The pushed request that a query names, in its place; null where it names none. Our own parameters stay. */
+    /**
+     * Replaces a `request_uri` by the pushed request; null without one. This server's own
+     * parameters stay.
+     */
     async resolve(query: URLSearchParams, client_id: string): Promise<{ query: URLSearchParams; hash: Buffer } | null> {
       const request_uri = query.get('request_uri') ?? '';
       if (!request_uri.startsWith(URN)) return null;

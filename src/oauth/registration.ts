@@ -1,5 +1,5 @@
-// Apps that register themselves (RFC 7591), and look after their registration later (RFC 7592). Off unless the operator wants it, and never without
-// a token of the operator's. What such an app may not say of itself, such as that it is trusted, is not looked at.
+// Dynamic registration (RFC 7591) and its management (RFC 7592). Off by default, and always
+// protected by an initial access token. Fields reserved to the operator are ignored.
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
 import {
@@ -34,24 +34,24 @@ export interface RegistrationDeps {
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   public_url: string;
-  /** What an app must show to register. */
+  /** The token required to register. */
   initial_access_token: string;
   rules: ClientRules & { scopes: readonly string[] };
-  /** Whether many people may share an address: loopback and proxies. */
+  /** Whether many people may share an address (loopback and proxies). */
   isSharedAddress(address: string): boolean;
 }
 
-/** A client as it is told of itself (RFC 7591 section 3.2.1). */
+/** A client in registration responses (RFC 7591 section 3.2.1). */
 export type ClientInformation = Record<string, unknown> & { client_id: string };
 
 type Transaction = Parameters<ClientRepository['insert']>[0];
 
 export type Registration = ReturnType<typeof createRegistration>;
 
-/** Registrations that may wait for the one under way. */
+/** Maximum registrations in the queue. */
 const MAX_WAITING = 64;
 
-/** What no client can say of itself. */
+/** Fields reserved to the operator. */
 const OPERATOR_FIELDS = Object.keys(CLIENT_DEFAULTS).filter((field) => !(field in clientFields));
 
 const request = z
@@ -81,7 +81,7 @@ export function createRegistration(deps: RegistrationDeps) {
       response_types: ['code'],
       client_id: client.client_id,
       client_id_issued_at: epochSeconds(client.created_at),
-      // Never: RFC 7591 section 3.2.1.
+      // Never expires: RFC 7591 section 3.2.1.
       ...(client_secret !== undefined && { client_secret, client_secret_expires_at: 0 }),
       registration_access_token: token,
       registration_client_uri: `${public_url}/auth/register/${encodeURIComponent(client.client_id)}`,
@@ -90,7 +90,7 @@ export function createRegistration(deps: RegistrationDeps) {
 
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
-  /** One at a time: they wait for one lock, and a flood of them must not hold every connection meanwhile. */
+  /** One at a time: they share a lock, and waiting for it must not hold connections. */
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (waiting >= MAX_WAITING) throw new AuthError('too_many_requests', 'Too many registrations at once', { retry_after: 1 });
     waiting += 1;
@@ -101,7 +101,7 @@ export function createRegistration(deps: RegistrationDeps) {
     return await turn;
   }
 
-  /** Oldest first, and only clients that nobody has logged in to. */
+  /** Deletes the oldest clients without a login. */
   async function makeRoom(trx: Transaction, network: string, is_shared: boolean): Promise<void> {
     const removed = await makeRoomForRegistration(trx, { network, is_shared });
     if (!removed) throw new AuthError('too_many_requests', 'Too many clients are registered from this address');
@@ -119,7 +119,7 @@ export function createRegistration(deps: RegistrationDeps) {
     async register(metadata: unknown, token: string | null, remote_address: string): Promise<ClientInformation> {
       if (token === null || !safeEqual(token, initial_access_token)) return refuseToken(token);
       const { fields } = readMetadata(metadata, rules);
-      // Generated, so never like a URL.
+      // Generated, so never a URL.
       const registered_from = failureKey(remote_address);
       const client = { ...fields, client_id: randomId(), managed_by: 'registration' as const, created_at: clock(), registered_from };
       const registration_token = randomToken('lk_ra_');
@@ -139,8 +139,8 @@ export function createRegistration(deps: RegistrationDeps) {
     },
 
     /**
-     * What is left out is as it is by default (RFC 7592 section 2.2), except what an operator has set: a client
-     * cannot change that.
+     * Omitted fields take their default (RFC 7592 section 2.2), except those that an operator has
+     * set.
      */
     async update(client_id: string, metadata: unknown, token: string | null, remote_address: string): Promise<ClientInformation> {
       const client = await find(client_id, token);
@@ -174,7 +174,7 @@ export function createRegistration(deps: RegistrationDeps) {
   };
 }
 
-/** What a client asks to be, without what it may not be (RFC 7591 section 2: the server may replace what it does not support). */
+/** The requested metadata without unsupported values (RFC 7591 section 2). */
 function readMetadata(metadata: unknown, rules: RegistrationDeps['rules']) {
   const read = request.safeParse(metadata, { error: metadataWording });
   if (!read.success) {
@@ -212,7 +212,10 @@ function invalid(description: string, is_redirect = false): AuthError {
   return new AuthError(is_redirect ? 'unfit_redirect_uri' : 'invalid_client_metadata', description);
 }
 
-/** The same for an unknown client (RFC 7592 section 2); who shows no token is told of no error (RFC 6750 section 3.1). */
+/**
+ * The same for an unknown client (RFC 7592 section 2); without a token the error has no code (RFC
+ * 6750 section 3.1).
+ */
 function refuseToken(token: string | null): never {
   throw new AuthError(token === null ? 'unauthenticated' : 'invalid_token', 'The access token is not that of the registration');
 }

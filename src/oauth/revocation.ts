@@ -1,5 +1,6 @@
-// Revokes tokens (RFC 7009). Home Assistant's (contract 3.8): by the refresh token alone, whatever else the request carries.
-// In the standard profile the client authenticates; a refresh token takes its grant along, an access token goes alone.
+// Token revocation (RFC 7009). Home Assistant's (contract 3.8) needs the refresh token only. In the
+// standard profile the client authenticates; a refresh token is revoked with its grant, an access
+// token alone.
 import type { Audit } from '../domain/audit_event.ts';
 import { type Client, isConfidential } from '../domain/client.ts';
 import { isUrlClientId } from '../domain/client_id.ts';
@@ -32,7 +33,7 @@ export type Revocation = ReturnType<typeof createRevocation>;
 export function createRevocation(deps: RevocationDeps) {
   const { refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication, audit } = deps;
 
-  /** As in Home Assistant, where the token is all the proof that is needed. False when there is none of that text. */
+  /** As in Home Assistant, the token is the only proof. False if it is unknown. */
   async function revokeBySecret(token: string | undefined, { remote_address }: Context): Promise<boolean> {
     if (!token) return false;
     const revoked = await refreshTokens.revokeBySecret(refreshTokenHash(token));
@@ -43,7 +44,7 @@ export function createRevocation(deps: RevocationDeps) {
     return true;
   }
 
-  /** The text as a rotating refresh token or an access token; null for Home Assistant's refresh tokens and for no token. */
+  /** Parses a rotating refresh token or an access token; null for others. */
   function readStandard(token: string) {
     const presented = rotatingTokens.read(token);
     const claims = presented ? null : accessTokens.read(token, { for_anyone: true });
@@ -81,12 +82,15 @@ export function createRevocation(deps: RevocationDeps) {
   return {
     revokeBySecret,
 
-    /** Returns when the token is not valid any more. Throws `invalid_client`, and `invalid_request` for another client's token. */
+    /**
+     * Returns when the token is no longer valid. Throws `invalid_client`, and `invalid_request` for
+     * another client's token.
+     */
     async revoke(parameters: Parameters, context: Context): Promise<void> {
       const token = parameters.get('token') ?? '';
       const standard = readStandard(token);
       if (standard?.claims && isHomeAssistants(standard.claims)) {
-        // Its access tokens end with their refresh token; one of a client's own document looks the same.
+        // Access tokens of this dialect end with their refresh token.
         if (parameters.get('client_id')) await revokeAsClient(standard, parameters, context).catch(ignoreRefusal);
         return;
       }
@@ -95,7 +99,10 @@ export function createRevocation(deps: RevocationDeps) {
       await authenticate(parameters, context);
     },
 
-    /** For a form that cannot be read but for its first token; false when that is of the standard profile, and nothing was done. */
+    /**
+     * For a malformed form, of which only the first token is read; false, without effect, if it is
+     * a standard one.
+     */
     async revokeMalformed(token: string | undefined, context: Context): Promise<boolean> {
       const standard = readStandard(token ?? '');
       if (standard) return standard.claims !== null && isHomeAssistants(standard.claims);
@@ -105,7 +112,7 @@ export function createRevocation(deps: RevocationDeps) {
   };
 }
 
-/** Of an access token, as far as it shows: a URL client, and no scope. */
+/** Judged by the access token: a URL client without scope. */
 function isHomeAssistants({ client_id, scope }: AccessTokenClaims): boolean {
   return scope === '' && isUrlClientId(client_id);
 }
@@ -114,7 +121,7 @@ function ignoreRefusal(error: unknown): void {
   if (!(error instanceof AuthError) || error.status >= 500) throw error;
 }
 
-/** A client that is known to be itself may be told that it errs. */
+/** Only an authenticated client learns that the token belongs to another. */
 function refuseForeign(client: Client): void {
   if (isConfidential(client)) throw new AuthError('invalid_request', 'The token was issued to another client');
 }

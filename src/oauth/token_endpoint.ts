@@ -1,5 +1,5 @@
-// POST /auth/token below HTTP (RFC 6749 section 3.2): which grant is asked for, by which client, and what it earns. The phases that every
-// grant shares are here, so that none can forget one. Repeated fields were refused when the body was read.
+// The token endpoint without HTTP (RFC 6749 section 3.2). The steps common to all grants are here,
+// so that none can omit one. Repeated fields were refused while parsing the body.
 import { type Client, isConfidential } from '../domain/client.ts';
 import { isAcceptedClientId } from '../domain/client_id.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -27,11 +27,12 @@ const PATH = '/auth/token';
 export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>;
 
 export function createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop, public_url }: TokenEndpointDeps) {
-  /** Home Assistant names its clients by URL, or not at all. */
+  /** Home Assistant's clients are named by URL, or not at all. */
   const isNamedAsUrl = (client_id: string | undefined) => client_id === undefined || isAcceptedClientId(client_id, public_url);
 
-  /** Who asks, and with which key. Home Assistant's clients prove neither, whatever else they send. */
-  // Here and in the grants copies come last: adding to a copy takes V8 microseconds.
+  /** The client and its key. Home Assistant's clients prove neither. */
+  // Object spreads come last here and in the grants: adding properties to a spread copy is slow in
+  // V8.
   async function readRequest(grant: Grant, form: Parameters, context: RequestContext): Promise<GrantRequest> {
     const profile = sendsNoClientCredentials(form, context) ? (grant.profileOf?.(form) ?? 'standard') : 'standard';
     const client_id = form.get('client_id');
@@ -58,9 +59,12 @@ export function createTokenEndpoint({ grants, issuer, revocation, clientAuthenti
   }
 
   return {
-    /** Tokens, or 'revoked' for the empty answer; throws the refusal. An error without a description has none on the wire. */
+    /**
+     * Tokens, or 'revoked' for the empty response; throws errors. An error without description has
+     * none on the wire.
+     */
     async answer(parameters: Parameters, context: RequestContext): Promise<TokenSet | 'revoked'> {
-      // HA contract 3.7: its iOS app revokes here, whatever grant_type says.
+      // HA contract 3.7: its iOS app revokes here, with any grant_type.
       if (parameters.get('action') === 'revoke') {
         await revocation.revokeBySecret(parameters.get('token'), context);
         return 'revoked';
@@ -73,20 +77,23 @@ export function createTokenEndpoint({ grants, issuer, revocation, clientAuthenti
 }
 
 /**
- * Home Assistant's refusal, for its grants and a client that sent no secret or assertion: its client takes a 401
- * for a temporary failure and tries again.
+ * Home Assistant's error for its grants and clients without credentials: its clients treat 401 as
+ * temporary.
  */
 function unknownClient(): AuthError {
   return new AuthError('invalid_request', 'Invalid client id', { detail: 'unknown client' });
 }
 
-/** A client is given what it was registered for (RFC 6749 section 5.2); a public one cannot speak for itself (section 4.4). */
+/**
+ * A client may use its registered grants only (RFC 6749 section 5.2); a public one cannot act for
+ * itself (section 4.4).
+ */
 function judgeGrant(client: Client, grant_type: string): void {
   const is_allowed = client.grant_types.includes(grant_type) && (grant_type !== 'client_credentials' || isConfidential(client));
   if (!is_allowed) throw new AuthError('unauthorized_client', 'The client may not use this grant');
 }
 
-/** Home Assistant has one word for both; a client of the standard profile is told what is missing. */
+/** Home Assistant has one error for both; standard clients learn which parameter is missing. */
 function unsupported(parameters: Parameters, context: RequestContext): AuthError {
   if (parameters.get('grant_type') || sendsNoClientCredentials(parameters, context)) return new AuthError('unsupported_grant_type', '');
   return new AuthError('invalid_request', 'grant_type is missing');

@@ -1,4 +1,5 @@
-// How often a person, and an address, may be wrong about the code of a device (RFC 8628 section 5.1). What is counted here bans nobody: people mistype.
+// Limits wrong device user codes per person and address (RFC 8628 section 5.1). Exceeding them bans
+// nobody: people mistype.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { failureKey } from '../domain/network.ts';
@@ -6,7 +7,7 @@ import { sha256 } from '../domain/secret.ts';
 import type { FailedLoginRepository } from '../repository/failed_logins.ts';
 
 const MAX_WRONG = 20;
-/** Seconds in which they are counted: as long as a code lives. */
+/** The window in seconds: the lifetime of a code. */
 const WINDOW = 600;
 
 interface Guesser {
@@ -23,7 +24,7 @@ export type UserCodeGuesses = ReturnType<typeof createUserCodeGuesses>;
 
 export function createUserCodeGuesses({ failedLogins, clock }: UserCodeGuessesDeps) {
   return {
-    /** Throws `too_many_requests` before a guess is looked at. */
+    /** Throws `too_many_requests` before a code is checked. */
     async admit(guesser: Guesser): Promise<void> {
       const since = addSeconds(clock(), -WINDOW);
       const { of_address, at_subject } = await failedLogins.standing({ ...countedAs(guesser), since, lately: since });
@@ -38,7 +39,7 @@ export function createUserCodeGuesses({ failedLogins, clock }: UserCodeGuessesDe
   };
 }
 
-/** Apart from failed logins, of which nobody may have as many. */
+/** Counted apart from failed logins, which have a lower limit. */
 function countedAs({ user_id, remote_address }: Guesser): { address: string; subject: Buffer } {
   return { address: `user_code ${failureKey(remote_address)}`, subject: sha256(`user_code ${user_id}`) };
 }

@@ -1,5 +1,5 @@
-// What the bearer of an access token may know of its person (OpenID Connect Core section 5.3): one statement over the grant, its user and
-// what is known of them.
+// The userinfo endpoint (OpenID Connect Core section 5.3): one statement over grant, user and
+// claims.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -16,7 +16,7 @@ export interface UserinfoDeps {
   clock: Clock;
 }
 
-/** An access token as it was presented. */
+/** A presented access token. */
 export interface PresentedAccessToken {
   scheme: 'Bearer' | 'DPoP';
   access_token: string;
@@ -24,7 +24,7 @@ export interface PresentedAccessToken {
 
 export interface UserinfoRequest extends PresentedAccessToken {
   method: string;
-  /** Every DPoP header. */
+  /** All DPoP headers. */
   proofs: readonly string[];
   remote_address: string;
 }
@@ -32,7 +32,10 @@ export interface UserinfoRequest extends PresentedAccessToken {
 export type Userinfo = ReturnType<typeof createUserinfo>;
 
 export function createUserinfo({ accessTokens, refreshTokens, dpop, clock }: UserinfoDeps) {
-  /** RFC 9449 section 7.1: a proof with its scheme, and a token that is bound to its key; neither without the other. */
+  /**
+   * RFC 9449 section 7.1: the DPoP scheme requires a proof, and a key-bound token requires the
+   * scheme.
+   */
   async function provenKey({ scheme, access_token, method, proofs }: UserinfoRequest): Promise<string | null> {
     if (scheme === 'Bearer') return null;
     const jkt = await dpop.prove({ proofs, method, path: '/auth/userinfo', access_token });
@@ -41,7 +44,10 @@ export function createUserinfo({ accessTokens, refreshTokens, dpop, clock }: Use
   }
 
   return {
-    /** The claims. Throws `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`, `use_dpop_nonce`. */
+    /**
+     * The claims. Throws `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`,
+     * `use_dpop_nonce`.
+     */
     async answer(request: UserinfoRequest): Promise<JsonObject> {
       const claims = accessTokens.read(request.access_token);
       if (!claims?.refresh_token_id) throw invalidToken('not ours, expired, or for somebody else');

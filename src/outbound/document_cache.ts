@@ -1,18 +1,21 @@
-// Documents of clients, kept for as long as they may be: one fetch for all who ask at the same time, few at a time, few for one address, few kept.
-// What could not be had, or was wrong, is not kept.
+// Caches client documents: one fetch for concurrent requests, with limits in total and per address.
+// Failures are not cached.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { createFetchPool } from './fetch_pool.ts';
 
 export interface LoadedDocument<Value> {
   value: Value;
-  /** Seconds that the other side lets it be kept; null: it says nothing. */
+  /** The response's cache lifetime in seconds; null: unspecified. */
   max_age: number | null;
 }
 
 export interface DocumentCache<Value> {
-  /** Throws what loading throws, `unavailable` when too much is being fetched, `too_many_requests` for an address that asks for too much. */
+  /**
+   * Throws what `load` throws, `unavailable` when too many fetches run, `too_many_requests` for an
+   * address with too many.
+   */
   get(url: string, remote_address: string): Promise<Value>;
-  /** The same, but what is older than half a minute is fetched again. */
+  /** The same, but refetches what is older than half a minute. */
   getFresh(url: string, remote_address: string): Promise<Value>;
 }
 
@@ -28,7 +31,7 @@ const LONGEST = 86_400;
 const FRESH = 30;
 const MAX_KEPT = 500;
 
-/** `load` answers null for what is not to be kept. */
+/** `load` returns null for responses that must not be cached. */
 export function createDocumentCache<Value>(
   load: (url: string, signal: AbortSignal) => Promise<LoadedDocument<Value> | null>,
   clock: Clock,
@@ -58,7 +61,7 @@ export function createDocumentCache<Value>(
   async function get(url: string, remote_address: string, isGood: (kept: Kept<Value>) => boolean): Promise<Value | null> {
     const kept = cache.get(url);
     if (!kept || !isGood(kept)) return await (running.get(url) ?? start(url, remote_address));
-    // The one that was not asked for the longest goes first.
+    // Evicts the least recently used.
     cache.delete(url);
     cache.set(url, kept);
     return kept.value;

@@ -1,13 +1,13 @@
-// In whose name documents of clients are fetched: an address, which has a budget of its own for requests that the page
-// of another site may have made its browser send. Those use up nothing that the person's own requests need.
+// Who fetches of client documents are charged to: an address, with a separate budget for requests
+// that another site's page may have caused, so that those do not use up the person's own.
 import { failureKey } from '../domain/network.ts';
 
 const UNPROVEN = 'unproven ';
 
-/** Stands in for the address wherever documents are fetched. */
+/** Marks an address as unproven wherever documents are fetched. */
 export const unprovenAsker = (remote_address: string): string => `${UNPROVEN}${remote_address}`;
 
-/** The key under which an asker's fetches are counted: one IPv4 address or IPv6 /64, proven requests apart from the others. */
+/** The budget key: an IPv4 address or IPv6 /64, with unproven requests apart. */
 export function fetchBudgetKey(asker: string): string {
   return asker.startsWith(UNPROVEN) ? `${UNPROVEN}${failureKey(asker.slice(UNPROVEN.length))}` : failureKey(asker);
 }

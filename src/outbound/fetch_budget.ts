@@ -1,14 +1,17 @@
-// How many fetches one address may cause: each is a connection of ours to a place that a stranger named.
+// Limits the fetches per address: each one connects to a host that an untrusted person named.
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 
-/** In a minute. */
+/** Per minute. */
 const MAX_PER_ADDRESS = 20;
-/** Told apart in a minute; beyond that the one with the fewest fetches is forgotten, so that no number of addresses keeps others out. */
+/**
+ * Maximum tracked addresses; beyond it the one with the fewest fetches is dropped, so that many
+ * addresses cannot exclude others.
+ */
 const MAX_ADDRESSES = 10_000;
 
 export interface FetchBudget {
-  /** Counts one more fetch of that address, or throws `too_many_requests`. */
+  /** Counts a fetch, or throws `too_many_requests`. */
   spend(key: string): void;
 }
 
@@ -39,7 +42,7 @@ export function createFetchBudget(clock: Clock, max_addresses = MAX_ADDRESSES): 
   };
 }
 
-/** The keys by the number of their fetches, the oldest first. */
+/** Keys by number of fetches, oldest first. */
 function emptyCounts(): Set<string>[] {
   return Array.from({ length: MAX_PER_ADDRESS + 1 }, () => new Set<string>());
 }

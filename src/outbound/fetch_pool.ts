@@ -1,5 +1,6 @@
-// The fetches of documents whose URLs strangers name: so many at a time, few of them and few a minute for one
-// address. When all places are taken, the slowest fetch of the address that has most of them makes room.
+// Schedules fetches of documents whose URLs come from untrusted people: limits in total, per
+// address, and per minute. When all places are taken, the slowest fetch of the busiest address is
+// aborted.
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { fetchBudgetKey } from './fetch_asker.ts';
@@ -7,8 +8,9 @@ import { createFetchBudget } from './fetch_budget.ts';
 
 export interface FetchPool {
   /**
-   * Runs a fetch for an address, or for one as `unprovenAsker` names it; `signal` aborts when it must make room. Throws `too_many_requests` for an address that asks for too much and
-   * `unavailable` when every place is taken by another address that has no more than this one and has not been slow.
+   * Runs a fetch for an address, or for one marked by `unprovenAsker`; `signal` aborts when it must
+   * make room. Throws `too_many_requests` for an address with too many fetches, and `unavailable`
+   * when every place is taken.
    */
   run<Answer>(remote_address: string, fetch: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
 }
@@ -20,9 +22,9 @@ interface Running {
 }
 
 const PLACES = 32;
-/** Of one IPv4 address or one IPv6 /64. */
+/** Per IPv4 address or IPv6 /64. */
 const PLACES_OF_ADDRESS = 4;
-/** Milliseconds after which a fetch may be aborted for an address that has as many as its own. */
+/** Milliseconds after which a fetch may be aborted for an address with as many fetches. */
 const SLOW_MS = 1_000;
 
 export function createFetchPool(clock: Clock): FetchPool {
@@ -33,7 +35,10 @@ export function createFetchPool(clock: Clock): FetchPool {
     return [...running].filter((fetch) => fetch.key === key).length;
   }
 
-  /** The oldest fetch of the address that has most; it is slow, or its address has more than `key` would have. */
+  /**
+   * The oldest fetch of the busiest address; it must be slow, or its address busier than `key`
+   * would be.
+   */
   function victim(key: string): Running | undefined {
     const counted = [...running].map((fetch) => ({ fetch, places: placesOf(fetch.key) }));
     const most = Math.max(...counted.map(({ places }) => places));

@@ -1,12 +1,15 @@
-// A GET of a URL that a stranger named: never at an address inside, never for long, never much. Called by client_page.ts.
+// GETs an untrusted URL: never at an internal address, with limits on time and size.
 import type { Dispatcher } from 'undici';
 import { deadline } from '../domain/deadline.ts';
 import { type AddressGuard, guardedRequest, resolveHost } from './guarded_request.ts';
 
-/** Without more, DNS is asked. `deadline_ms` is for everything together: names, connections, redirects and body. */
+/** Defaults to DNS. `deadline_ms` covers everything: names, connections, redirects and body. */
 export type GuardedFetchOptions = Pick<AddressGuard, 'isAllowed'> & Partial<AddressGuard>;
 
-/** The start of the body, whatever the status; what had come when time was up counts. Null when no answer came at all. */
+/**
+ * The start of the body, whatever the status; what arrived before the deadline counts. Null without
+ * a response.
+ */
 export type GuardedFetch = (url: string, signal?: AbortSignal) => Promise<Buffer | null>;
 
 const DEADLINE_MS = 5_000;
@@ -28,13 +31,13 @@ export function createGuardedFetch({ isAllowed, resolve = resolveHost, deadline_
       }
       return null;
     } catch {
-      // A port that is closed, a name that is unknown, a certificate that is wrong: nobody is told which.
+      // Closed ports, unknown names and invalid certificates look the same to the caller.
       return null;
     }
   };
 }
 
-/** The start of the body, or where the answer redirects to. */
+/** The start of the body, or the redirect's target. */
 async function visit(url: URL, guard: AddressGuard, signal: AbortSignal): Promise<Buffer | string | null> {
   if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return null;
   return await guardedRequest(url, guard, { signal, headers: HEADERS }, async (answer) => {
@@ -46,7 +49,7 @@ async function visit(url: URL, guard: AddressGuard, signal: AbortSignal): Promis
 async function startOf({ headers, body }: Dispatcher.ResponseData): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
-  // Nothing compressed was asked for, and nothing is unpacked: that could be a bomb.
+  // No compression was requested and none is accepted, because of decompression bombs.
   if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') return Buffer.alloc(0);
   try {
     for await (const chunk of body) {
@@ -55,7 +58,7 @@ async function startOf({ headers, body }: Dispatcher.ResponseData): Promise<Buff
       if (length >= MAX_BYTES) break;
     }
   } catch {
-    // HA contract 4.3: a failure leaves what had come so far.
+    // HA contract 4.3: on failure, what arrived so far counts.
   }
   return Buffer.concat(chunks).subarray(0, MAX_BYTES);
 }

@@ -1,20 +1,20 @@
-// A GET of a JSON document whose URL a stranger named: under the guard of guarded_fetch.ts, no redirect, one status, a few kilobytes.
-// Called for clients' metadata and for their keys.
+// GETs a JSON document from an untrusted URL with the guard of guarded_fetch.ts: no redirects,
+// status 200, a few kilobytes.
 import type { Dispatcher } from 'undici';
 import { deadline } from '../domain/deadline.ts';
 import type { GuardedFetchOptions } from './guarded_fetch.ts';
 import { guardedRequest, isForbiddenAddress, resolveHost } from './guarded_request.ts';
 
 /**
- * `other`: something else than a JSON document is there. `broken`: one that cannot be read. `inside`: at an address that must not be reached.
- * `unreachable`: nobody knows, it may be there the next time.
+ * `other`: not a JSON document. `broken`: not parsable. `inside`: at a forbidden address.
+ * `unreachable`: unknown; may succeed later.
  */
 export type JsonAnswer =
   | { outcome: 'json'; value: unknown; max_age: number | null }
-  /** `reason` is for the log: to tell it to a stranger would let them look around inside. */
+  /** `reason` is for the log only; it would let untrusted people scan the internal network. */
   | { outcome: 'other' | 'broken' | 'inside' | 'unreachable'; reason: string };
 
-/** `signal`: another reason to stop than the time limit. */
+/** `signal`: aborts besides the deadline. */
 export type GuardedJson = (url: string, signal?: AbortSignal) => Promise<JsonAnswer>;
 
 export interface GuardedJsonOptions extends GuardedFetchOptions {
@@ -43,7 +43,7 @@ async function read({ statusCode, headers, body }: Dispatcher.ResponseData, max_
   if (statusCode !== 200) return { outcome: 'other', reason: `it answered ${statusCode}` };
   if (!isJson(headers['content-type']))
     return { outcome: 'other', reason: `its content type is ${headers['content-type'] ?? 'missing'}, not JSON` };
-  // Nothing compressed was asked for, and nothing is unpacked: that could be a bomb.
+  // No compression was requested and none is accepted, because of decompression bombs.
   if (![undefined, 'identity'].includes(String(headers['content-encoding'] ?? 'identity')))
     return { outcome: 'broken', reason: 'it is compressed' };
   const chunks: Buffer[] = [];
@@ -61,7 +61,7 @@ async function read({ statusCode, headers, body }: Dispatcher.ResponseData, max_
   }
 }
 
-/** The reason behind a failed request; fetch failures carry it as their cause. */
+/** The reason behind a failed request; fetch errors carry it as their cause. */
 function causeText(error: Error): string {
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
@@ -70,7 +70,7 @@ function isJson(type: string | string[] | undefined): boolean {
   return typeof type === 'string' && /^application\/(json|[\w.+-]+\+json)\s*(;|$)/i.test(type.trim());
 }
 
-/** Seconds; null where nothing is said. */
+/** In seconds; null if unspecified. */
 function maxAge(control: string | string[] | undefined): number | null {
   const text = [control ?? []].flat().join(',').toLowerCase();
   if (/\bno-(store|cache)\b/.test(text)) return 0;

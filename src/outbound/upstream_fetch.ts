@@ -1,5 +1,6 @@
-// A fetch for providers that ask other servers (providers/oidc.ts): bounded in time and size, following no redirect.
-// The hosts that an operator named may lie anywhere; what those name in turn, only where a stranger's URL may lead.
+// The fetch of providers that use other servers: bounded in time and size, no redirects. Hosts
+// named by the operator may have any address; hosts that those name in turn must be public unless
+// allowed.
 import { lookup } from 'node:dns/promises';
 import type { Dispatcher } from 'undici';
 import type { UpstreamFetch } from '../domain/auth_provider.ts';
@@ -11,7 +12,7 @@ import { guardedRequest, resolveHost } from './guarded_request.ts';
 interface UpstreamFetchOptions {
   /** Host names as in URLs. */
   hosts: readonly string[];
-  /** Whether other hosts may lie on this machine and in the home network. */
+  /** Whether other hosts may have internal addresses. */
   allow_private_addresses: boolean;
   /** For tests. */
   resolve?: (hostname: string) => Promise<string[]>;
@@ -57,7 +58,7 @@ async function wholeOf(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** DNS itself first, see `resolveHost`; then whatever else this machine knows names by, such as /etc/hosts. */
+/** DNS first, see `resolveHost`; then the system's other sources, such as /etc/hosts. */
 async function resolveName(hostname: string): Promise<string[]> {
   const addresses = hostname === 'localhost' ? [] : await resolveHost(hostname);
   return addresses.length > 0 ? addresses : (await lookup(hostname, { all: true })).map(({ address }) => address);

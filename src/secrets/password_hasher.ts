@@ -1,25 +1,26 @@
-// Passwords as argon2id hashes; bcrypt hashes that came from Home Assistant verify and are `outdated`. Called by local_logins.ts.
-// Every check costs one hash, whatever is stored, and only a few run at a time: hashing shares Node's thread pool with DNS.
+// Password hashing with argon2id; bcrypt hashes from Home Assistant verify and are `outdated`.
+// Every check costs one hash, whatever is stored, and concurrency is limited, since hashing shares
+// Node's thread pool with DNS.
 import { availableParallelism } from 'node:os';
 import argon2 from 'argon2';
 import { createWorkQueue, type WorkQueueOptions } from './work_queue.ts';
 
 export interface PasswordHasher {
-  /** An argon2id hash in PHC format. Throws `unavailable` when too many wait, as the others do. */
+  /** An argon2id hash in PHC format. All functions throw `unavailable` when the queue is full. */
   hash(password: string): Promise<string>;
-  /** `outdated`: hash the password anew, now that it is known. A stored text that is no hash is never `ok`. */
+  /** `outdated`: the password should be hashed again. A malformed hash is never `ok`. */
   verify(password: string, stored: string): Promise<{ ok: boolean; outdated: boolean }>;
-  /** The work of `verify` for a user who does not exist. */
+  /** Takes as long as `verify`, for unknown users. */
   verifyNothing(password: string): Promise<void>;
 }
 
-// OWASP's second choice: 19 MiB, two passes, one lane.
+// OWASP's second recommendation: 19 MiB, two passes, one lane.
 const PARAMETERS = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 /** Up to 1 GB and 99 passes. */
 const ARGON2ID = /^\$argon2id\$v=19\$m=\d{1,6},t=\d{1,2},p=\d\$[\w+/]+\$[\w+/]+$/;
-/** Up to cost 15: a higher one would hold a slot for minutes. */
+/** Up to cost 15: a higher cost would occupy a slot for minutes. */
 const BCRYPT = /^\$2[aby]\$(0[4-9]|1[0-5])\$[./\w]{53}$/;
-/** Well-formed, with our parameters, and no password's hash. */
+/** A valid hash with our parameters that matches no password. */
 const NOBODYS_HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
 export function createPasswordHasher({
@@ -42,13 +43,13 @@ async function verify(password: string, stored: string): Promise<{ ok: boolean; 
     const readable = ARGON2ID.test(stored) ? stored : NOBODYS_HASH;
     return { ok: await argon2.verify(readable, password), outdated: argon2.needsRehash(readable, PARAMETERS) };
   } catch {
-    // Its parameters or lengths were impossible, which argon2 tells at once.
+    // Impossible parameters or lengths make argon2 return at once.
     await argon2.verify(NOBODYS_HASH, password);
     return { ok: false, outdated: false };
   }
 }
 
-/** bcrypt itself reads 72 bytes of the password, as it did in Home Assistant. Loaded only where such hashes are. */
+/** bcrypt reads the first 72 bytes only, as in Home Assistant. Loaded on demand. */
 async function verifyBcrypt(password: string, stored: string): Promise<boolean> {
   const bcrypt = await import('@node-rs/bcrypt');
   return await bcrypt.verify(password, stored);

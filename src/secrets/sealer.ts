@@ -1,11 +1,11 @@
-// Keeps secrets in the database readable only to holders of the secret_key, and derives the keys of every HMAC from it.
-// A sealed value belongs to its row: it opens nowhere else (AES-256-GCM, the place is the additional data).
+// Seals secrets in the database with the secret_key (AES-256-GCM) and derives HMAC keys from it. A
+// sealed value is bound to its row by the additional data.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
-/** The fewest characters a secret_key may have. */
+/** Minimum length of a secret_key. */
 export const SECRET_KEY_LENGTH = 32;
 
-/** Where a sealed value is stored: table, column and the row's primary key. */
+/** The column of a sealed value: table, column and primary key. */
 export interface SealedColumn {
   table: string;
   column: string;
@@ -14,19 +14,22 @@ export interface SealedColumn {
 
 export interface SealerOptions {
   secret_key: string;
-  /** Keys of earlier days: what they sealed opens, nothing is sealed with them any more. */
+  /** Earlier keys, used only to open. */
   previous_secret_keys?: string[] | undefined;
 }
 
 export interface Sealer {
   seal(plaintext: Buffer | string, place: SealedColumn): Buffer;
-  /** Throws when no configured key sealed it, when it was sealed for another place, and when it was changed. */
+  /**
+   * Throws if no configured key sealed it, if it was sealed for another column, or if it was
+   * modified.
+   */
   open(sealed: Buffer, place: SealedColumn): Buffer;
-  /** Sealed with a previous key. */
+  /** Whether it was sealed with an earlier key. */
   needsReseal(sealed: Buffer): boolean;
-  /** 32 bytes for one purpose, always the same for the same secret_key. */
+  /** A 32-byte key for one purpose, derived from the secret_key. */
   subKey(purpose: string): Buffer;
-  /** The sub-keys of the current and the previous keys, current first: to check what an earlier key signed. */
+  /** The sub-keys of the current and earlier keys, current first, for verification. */
   subKeys(purpose: string): Buffer[];
 }
 

@@ -1,20 +1,21 @@
-// The secret_key that makes itself, beside the embedded database: the file `secret_key` in data_dir, readable by its owner only.
+// The generated secret_key of an embedded database: the file `secret_key` in data_dir, readable by
+// its owner only.
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SECRET_KEY_LENGTH } from './sealer.ts';
 
 /**
- * Reads the key, after making it if there is none. Of several starters at once one makes it and all read it.
- * `isSealed` tells whether the database was written with a key already: then the lost one must come back, and a
- * new one would only hide that it is lost.
+ * Reads the key, creating it if there is none; concurrent starts agree on one. `isSealed`: whether
+ * the database was used with a key already; then a missing key must be restored, and creating one
+ * would hide the loss.
  */
 export async function readOrCreateSecretKey(data_dir: string, isSealed: () => Promise<boolean>): Promise<string> {
   const path = secretKeyPath(data_dir);
   const found = await readSecretKey(path);
   if (found !== undefined) return found;
   if (!(await isSealed())) return await createSecretKey(data_dir, path);
-  // Another process may have made both since.
+  // Another process may have created both since.
   const made = await readSecretKey(path);
   if (made !== undefined) return made;
   throw new Error(
@@ -22,7 +23,7 @@ export async function readOrCreateSecretKey(data_dir: string, isSealed: () => Pr
   );
 }
 
-/** Where the key that makes itself is kept. */
+/** The path of the generated key. */
 export function secretKeyPath(data_dir: string): string {
   return join(data_dir, 'secret_key');
 }
@@ -32,7 +33,7 @@ async function readSecretKey(path: string): Promise<string | undefined> {
   if (!file) return undefined;
   try {
     const { mode } = await file.stat();
-    // Windows knows no such modes.
+    // Windows has no such modes.
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       throw new Error(
         `${path} can be read by other users of this machine: chmod 600 it, and replace the key if one of them may have read it`,
@@ -46,7 +47,9 @@ async function readSecretKey(path: string): Promise<string | undefined> {
   }
 }
 
-/** The file gets its name when it is complete and on disk: nobody reads half a key, and no crash leaves one. */
+/**
+ * The file is renamed into place once it is complete and synced, so no partial key is ever read.
+ */
 async function createSecretKey(data_dir: string, path: string): Promise<string> {
   await mkdir(data_dir, { recursive: true });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
@@ -82,7 +85,9 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Says what to do about a file that this account may not read, as after a backup was copied back by root. */
+/**
+ * Explains how to fix a file that this account may not read, for example after a restore by root.
+ */
 function refused(path: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     if (error.code !== 'EACCES') throw error;
@@ -91,7 +96,7 @@ function refused(path: string): (error: NodeJS.ErrnoException) => never {
   };
 }
 
-/** Lets one kind of failure pass as `undefined`. */
+/** Turns one error code into `undefined`. */
 function only(code: string): (error: unknown) => undefined {
   return (error) => {
     if (error instanceof Error && 'code' in error && error.code === code) return undefined;

@@ -1,20 +1,24 @@
-// Heavy work in a few slots, with a short queue before them and a limit on the wait: a flood is refused, not stored up.
+// A queue for expensive work with few slots, a bounded length and a bounded wait; excess work is
+// refused.
 import { AuthError } from '../domain/errors.ts';
 
 export interface WorkQueueOptions {
-  /** How many run at a time. */
+  /** Concurrent jobs. */
   slots: number;
-  /** How many may wait. */
+  /** Maximum queue length. */
   queue_limit: number;
-  /** How long one may wait, in milliseconds. */
+  /** Maximum time in the queue in milliseconds. */
   wait_ms: number;
 }
 
-/** Runs work in its turn, or throws `unavailable`: at once when the queue is full, later when the wait was too long. */
+/**
+ * Runs work in order, or throws `unavailable`: at once if the queue is full, later if the wait is
+ * too long.
+ */
 export type WorkQueue = <T>(work: () => Promise<T>) => Promise<T>;
 
 export function createWorkQueue({ slots, queue_limit, wait_ms }: WorkQueueOptions): WorkQueue {
-  /** What starts the ones that wait, in the order they came. */
+  /** Starts waiting jobs in order. */
   const waiting = new Set<() => void>();
   let running = 0;
 
@@ -37,7 +41,7 @@ export function createWorkQueue({ slots, queue_limit, wait_ms }: WorkQueueOption
     });
   }
 
-  /** A slot goes to the next in line without being free in between. */
+  /** A slot passes directly to the next job. */
   function leaveSlot(): void {
     const [next] = waiting;
     if (!next) {
