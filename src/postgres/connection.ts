@@ -1,31 +1,34 @@
-// Where PostgreSQL is and how a connection to it behaves. The pool of database.ts and the direct connections of migrate.ts share it.
+// The settings of connections to PostgreSQL, shared by the pool and direct connections.
 import pg from 'pg';
 import { databaseUnavailable } from './database_errors.ts';
 
-/** How long opening a connection, or waiting for a free one, may take. */
+/** Milliseconds for opening a connection, or waiting for a free one. */
 export const CONNECT_TIMEOUT_MS = 2_000;
 
-/** Where PostgreSQL is. A `Database` is one of these too, so whatever needs a connection of its own takes either. */
+/**
+ * The address of PostgreSQL. A `Database` is assignable to it, so functions that need a direct
+ * connection accept either.
+ */
 export interface ConnectionOptions {
-  /** A `postgres://` URL, or its parts (`host` may be the folder of a socket). */
+  /** A `postgres://` URL, or its parts (`host` may be a socket directory). */
   connection: string | { host: string; port: number; user: string; password: string; database: string };
   tls?: TlsOptions | undefined;
-  /** What PostgreSQL's `pg_stat_activity` calls us. */
+  /** The name in `pg_stat_activity`. */
   application_name?: string | undefined;
 }
 
 export interface TlsOptions {
-  /** The trusted certificates, PEM; absent: those of Node. */
+  /** Trusted certificates in PEM; absent: Node's. */
   ca?: string | undefined;
-  /** The name that the server's certificate must bear, when it is not the host. */
+  /** The name in the server's certificate, if it is not the host. */
   server_name?: string | undefined;
   /** False accepts any certificate. Default true. */
   reject_unauthorized?: boolean | undefined;
 }
 
 /**
- * For a server that is given by its parts, the embedded one above all: pg would take these from PGSSLMODE,
- * PGOPTIONS and the like, which are about other servers. It takes an empty text as not given.
+ * For a server given by its parts, mainly the embedded one: overrides PGSSLMODE, PGOPTIONS and the
+ * like, which concern other servers. pg treats an empty text as absent.
  */
 const PAST_ENVIRONMENT = {
   ssl: false,
@@ -35,7 +38,7 @@ const PAST_ENVIRONMENT = {
   replication: 'false',
 } as const satisfies pg.ClientConfig & Record<string, unknown>;
 
-/** The settings every connection has in common. */
+/** The settings common to all connections. */
 export function connectionConfig({ connection, tls, application_name = 'latchkey' }: ConnectionOptions): pg.ClientConfig {
   const address =
     typeof connection === 'string'
@@ -52,14 +55,17 @@ export function connectionConfig({ connection, tls, application_name = 'latchkey
   };
 }
 
-/** A connection of one's own, without time limits, past any pooler in transaction mode; ends with `client.end()`. */
+/**
+ * A direct connection without time limits, bypassing any transaction pooler; close it with
+ * `client.end()`.
+ */
 export async function openConnection(options: ConnectionOptions): Promise<pg.Client> {
   const client = new pg.Client(connectionConfig(options));
-  // A connection that dies between two statements says so here; the next statement fails anyway.
+  // A connection lost between statements emits an error; the next statement fails anyway.
   client.on('error', () => {});
   try {
     await client.connect();
-    // The role may carry limits that are meant for the pool.
+    // The role may have limits that are meant for the pool.
     await client.query('set statement_timeout = 0; set lock_timeout = 0');
   } catch (error) {
     throw databaseUnavailable(error);
@@ -67,7 +73,7 @@ export async function openConnection(options: ConnectionOptions): Promise<pg.Cli
   return client;
 }
 
-/** The URL with this password in place of its own. */
+/** The URL with its password replaced. */
 export function withPassword(connection: string, password: string): string {
   return connection.replace(
     /^(\w+:\/\/)(?:([^/?#:@]*)[^/?#]*@)?/,
@@ -79,7 +85,7 @@ function tlsConfig({ ca, server_name, reject_unauthorized = true }: TlsOptions) 
   return { rejectUnauthorized: reject_unauthorized, ...(ca && { ca }), ...(server_name && { servername: server_name }) };
 }
 
-/** pg lets `sslmode=` in a URL win over the settings beside it. */
+/** pg would prefer `sslmode=` in a URL to the settings. */
 function withoutTls(connection: string): string {
   const url = new URL(connection);
   for (const name of [...url.searchParams.keys()]) {
@@ -91,7 +97,7 @@ function withoutTls(connection: string): string {
 const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>
   oid === pg.types.builtins.INT8 ? safeInteger : pg.types.getTypeParser(oid, format as 'text');
 
-/** count(*) and friends: a number, or the digits where a number would lie. */
+/** Converts bigint, as count(*) returns it, to a number; digits if it is not safe. */
 function safeInteger(text: string): number | string {
   const value = Number(text);
   return Number.isSafeInteger(value) ? value : text;

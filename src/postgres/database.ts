@@ -1,4 +1,5 @@
-// The pool, Kysely on top of it, and hot queries compiled once. Everything in repository/ gets its queries through one of these.
+// The pool, Kysely on top of it, and prepared hot queries. Everything in repository/ queries
+// through it.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import type pg from 'pg';
@@ -12,46 +13,52 @@ import { createQueryBatcher } from './query_batcher.ts';
 import type { Schema } from './schema.ts';
 
 const PING_TIMEOUT_MS = 1_000;
-/** For the transaction that the other one waited for to go on. */
+/** Time for the conflicting transaction to finish. */
 const CONFLICT_PAUSE_MS = 50;
 
-/** Beside the pool, it says where connections of one's own go. */
+/** The database, and the address of direct connections. */
 export interface Database extends ConnectionOptions {
-  /** For queries that are not hot, and for building those that are. Errors of a lost database arrive as `unavailable`. */
+  /**
+   * For queries that are not hot, and for building hot ones. A lost database causes `unavailable`.
+   */
   kysely: Kysely<Schema>;
   /**
-   * Compiles a query once and runs it as a prepared statement of that name. Lists are handed over as `= any(${p.ids})`,
-   * jsonb arrays as JSON text.
+   * Compiles a query once and runs it as a prepared statement of that name. Pass lists as `=
+   * any(${p.ids})`, jsonb arrays as JSON text.
    */
   prepare<Values extends object, Row>(name: string, build: BuildQuery<Values, Row>): (values: Values) => Promise<Row[]>;
   /**
-   * The same for hot queries: runs of the same turn of the event loop are one round trip and one transaction. Where they lock rows, they are
-   * run by `order`.
+   * The same for hot queries: runs in the same tick are batched into one round trip and one
+   * transaction, in `order` if they lock rows.
    */
   prepareBatched<Values extends object, Row>(
     name: string,
     build: BuildQuery<Values, Row>,
     order?: (values: Values) => string,
   ): (values: Values) => Promise<Row[]>;
-  /** All or nothing. `work` may run twice, when another transaction was in the way of the first. */
+  /** Runs `work` in a transaction; repeats it once after a conflict with another one. */
   transaction<T>(work: (trx: Kysely<Schema>) => Promise<T>): Promise<T>;
-  /** Resolves when the database answers within a second, takes writes and has room for them; else throws `unavailable`. */
+  /**
+   * Resolves if the database answers within a second, accepts writes and has disk space; else
+   * throws `unavailable`.
+   */
   ping(): Promise<void>;
   poolCounters(): { total: number; idle: number; waiting: number };
-  /** Waits for running queries, then ends every connection. */
+  /** Waits for running queries, then closes every connection. */
   close(): Promise<void>;
 }
 
 export function createDatabase(options: PoolOptions): Database {
   const { connection, direct_connection, tls, application_name, prepared_statements = true } = options;
-  // pg calls its pool ended while the last connections still close, and a server that stops right then tells them so.
+  // pg reports its pool as ended while the last connections still close; errors of a server that
+  // stops at that moment are ignored.
   const on_error = (error: Error) => {
     if (!closing) options.on_error(error);
   };
   const pool = createPool({ ...options, on_error });
   const disk = createDiskSpace(() => run({ text: DISK_PROBE }));
   const borrow = () => withConnection(pool, disk.note);
-  // Kysely's type also knows cursors, which it never uses unless it was given a class for them.
+  // Kysely's type includes cursors, which it uses only if given a class for them.
   const connect = async () => (await borrow()) as unknown as PostgresPoolClient;
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: async () => {} } }) });
   const texts = new Map<string, string>();
@@ -108,7 +115,7 @@ export function createDatabase(options: PoolOptions): Database {
     transaction: (work) =>
       once(work).catch(async (error) => {
         if (!isConflict(error)) throw error;
-        // At once, it could take the same rows before whoever waits for them has woken, and both would be where they were.
+        // An immediate retry could take the same rows before the waiting transaction continues.
         await pause(CONFLICT_PAUSE_MS);
         return await once(work);
       }),

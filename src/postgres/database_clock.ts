@@ -1,5 +1,5 @@
-// The time of the database, so that all replicas agree on what has expired. Between two looks it runs on the monotonic timer,
-// which nobody can set; a suspended machine shows in the wall clock's jump.
+// The database's time, so that all replicas agree on expiry. Between samples it advances with the
+// monotonic timer; a jump of the wall clock reveals a suspended machine.
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Clock } from '../domain/clock.ts';
@@ -7,18 +7,18 @@ import type { Database } from './database.ts';
 
 const ANCHOR_INTERVAL_MS = 30_000;
 const SUSPENDED_MS = 2_000;
-/** A request waits no longer for the database to tell the time. */
+/** Maximum milliseconds that a request waits for a sample. */
 const SETTLE_MS = 1_000;
 
 export interface DatabaseClockDeps {
   database: Pick<Database, 'prepare'>;
-  /** The machine's wall clock, milliseconds since the epoch; only its jumps matter. */
+  /** The wall clock in milliseconds since the epoch; only its jumps are used. */
   wall: () => number;
-  /** Milliseconds that never go back, from any start; may stand still while the machine sleeps. */
+  /** A monotonic timer in milliseconds; may stop while the machine is suspended. */
   monotonic: () => number;
 }
 
-/** One look at the database's clock: its answer, between two monotonic times. */
+/** A sample of the database's clock between two monotonic times. */
 export interface ClockSample {
   sent: number;
   received: number;
@@ -27,12 +27,15 @@ export interface ClockSample {
 
 export interface DatabaseClock {
   clock: Clock;
-  /** A promise while the time is looked up because the machine has slept or its clock was set; it resolves within a second, come what may. */
+  /**
+   * A promise while the time is sampled after a suspension or clock change; resolves within a
+   * second.
+   */
   settling(): Promise<void> | undefined;
   close(): void;
 }
 
-/** Anchors to the database before it resolves (else throws `unavailable`) and every 30 seconds after. */
+/** Takes a first sample before resolving (else throws `unavailable`), and one every 30 seconds. */
 export async function createDatabaseClock({ database, wall, monotonic }: DatabaseClockDeps): Promise<DatabaseClock> {
   const readDatabase = database.prepare<object, { now: number }>(
     'database_clock',
@@ -44,20 +47,20 @@ export async function createDatabaseClock({ database, wall, monotonic }: Databas
     const [ahead, sent] = [wallAhead(), monotonic()];
     const [row] = await readDatabase({});
     const received = monotonic();
-    // Whoever slept in between has measured nothing.
+    // A sample is invalid if the machine was suspended during it.
     const slept = Math.abs(wallAhead() - ahead) > SUSPENDED_MS;
     if (slept && attempts > 1) return await look(attempts - 1);
     if (!row) throw new Error('The database did not tell the time');
     return { sent, received, now: row.now };
   }
 
-  /** Monotonic time plus this is the database's time. */
+  /** Database time minus monotonic time. */
   let offset = anchoredOffset(undefined, await look());
   let expected_ahead = wallAhead();
   let looking: Promise<void> | undefined;
   let settling: Promise<void> | undefined;
 
-  /** While the database is away the clock runs on. */
+  /** While the database is unreachable the clock keeps running. */
   function anchor(): Promise<void> {
     looking ??= lookAgain().finally(() => {
       looking = undefined;
@@ -70,11 +73,14 @@ export async function createDatabaseClock({ database, wall, monotonic }: Databas
       offset = anchoredOffset(offset, await look());
       expected_ahead = wallAhead();
     } catch {
-      // Whoever needs the database finds out.
+      // Reported by whatever needs the database.
     }
   }
 
-  /** Asleep, the wall clock ran ahead and we did not. One set back says nothing about sleep, and the database decides. */
+  /**
+   * A suspension shows as a wall clock that ran ahead. A clock set back is no suspension; the next
+   * sample decides.
+   */
   function noticeJump(): void {
     const jump = wallAhead() - expected_ahead;
     if (Math.abs(jump) <= SUSPENDED_MS) return;
@@ -102,8 +108,8 @@ export async function createDatabaseClock({ database, wall, monotonic }: Databas
 }
 
 /**
- * The database read its clock at some moment between `sent` and `received`, which leaves a span of possible offsets.
- * One that lies in it stays; another moves to the nearest edge and no further, so the clock neither trembles nor turns back without need.
+ * The sample was taken between `sent` and `received`, so a range of offsets is possible. An offset
+ * within it is kept, another one moves to the nearest bound, which avoids needless jumps.
  */
 export function anchoredOffset(offset: number | undefined, { sent, received, now }: ClockSample): number {
   const [least, most] = [now - received, now - sent];

@@ -1,8 +1,8 @@
-// What PostgreSQL's refusals mean: try again at once, answer 503, give the connection up, or none of these.
+// Classifies PostgreSQL errors: retry, answer 503, discard the connection, or none of these.
 import pg from 'pg';
 import { AuthError } from '../domain/errors.ts';
 
-/** SQLSTATEs (a class or a whole code) under which the database cannot serve for now, whatever was asked. */
+/** SQLSTATEs (classes or whole codes) that mean the database cannot serve at the moment. */
 const UNAVAILABLE = [
   '08', // connection exceptions
   '53', // disk full, out of memory, too many connections
@@ -15,49 +15,55 @@ const UNAVAILABLE = [
   '40P01',
 ];
 
-/** A connection that said one of these is of no further use. */
+/** SQLSTATEs after which a connection is unusable. */
 const DEAD = ['08', '57P', '25006', '25P03'];
 
-/** pg's own complaints about a dead or silent peer carry no code. */
+/** pg's own errors about lost connections have no code. */
 const DEAD_WORDS = /^(Connection terminated|Query read timeout|timeout expired|Client (has encountered|was closed)|Cannot use a pool)/;
 
-/** The 503 that stands for `cause`. */
+/** The 503 for a database error. */
 export function databaseUnavailable(cause: unknown): AuthError {
   return new AuthError('unavailable', 'The database is not available', { retry_after: 1, cause, detail: messageOf(cause) });
 }
 
-/** `error` as the rest of the program sees it: `unavailable`, or itself. */
+/** Converts an error to `unavailable` if the database cannot serve; otherwise returns it. */
 export function databaseError(error: unknown): unknown {
   return isConnectionLost(error) || matches(sqlState(error), UNAVAILABLE) ? databaseUnavailable(error) : error;
 }
 
-/** The connection is lost, silent, or leads to the wrong server. */
+/** The connection is lost, silent, or to the wrong server. */
 export function isConnectionLost(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return matches(error.code, DEAD);
   return isNetworkError(error) || (error instanceof Error && DEAD_WORDS.test(error.message));
 }
 
-/** Rolled back because of another transaction: the same again will succeed. */
+/** Rolled back because of another transaction; a retry will succeed. */
 export function isConflict(error: unknown): boolean {
   return matches(sqlState(error), ['40001', '40P01']);
 }
 
-/** A migration changed a table under a prepared `select *` or `returning *`. */
+/** A migration changed a table of a prepared `select *` or `returning *`. */
 export function isStalePlan(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery';
 }
 
-/** The disk is full, or cannot be written. */
+/** The disk is full or not writable. */
 export function isDiskFull(error: unknown): boolean {
   return matches(sqlState(error), ['53100', '58030']);
 }
 
-/** What the values of one run of a statement can cause, by SQLSTATE: data, a constraint, or what the statement says; or they could not be sent. */
+/**
+ * Errors that the parameters of a single run can cause: data, constraints, or values that cannot be
+ * sent.
+ */
 export function isCausedByParameters(error: unknown): boolean {
   return error instanceof pg.DatabaseError ? matches(error.code, ['22', '23', '42']) : !(error instanceof AuthError);
 }
 
-/** No connection was made, and at once: nothing was sent, so trying again is safe. Waiting in vain is not tried twice. */
+/**
+ * The connection was refused at once, so nothing was sent and a retry is safe. Timeouts are not
+ * retried.
+ */
 export function refusesConnection(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return matches(error.code, ['57P', '53300']);
   return isNetworkError(error);
@@ -73,7 +79,7 @@ function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** The SQLSTATE of an error, also of one already turned into a 503. */
+/** The SQLSTATE of an error, or of the cause of a 503. */
 function sqlState(error: unknown): string | undefined {
   const cause = error instanceof AuthError ? error.cause : error;
   return cause instanceof pg.DatabaseError ? cause.code : undefined;

@@ -1,26 +1,25 @@
-// Whether the database has room to write: known from the writes that fail, and from a probe that leaves nothing behind, run now and then while
-// somebody asks. Called by database.ts.
+// Detects a full disk: from failing writes, and by a probe that leaves nothing behind.
 import { databaseUnavailable, isDiskFull } from './database_errors.ts';
 
 const PROBE_EVERY_MS = 10_000;
-/** While there is no room. */
+/** Interval of the probe while the disk is full. */
 const PROBE_AGAIN_MS = 1_000;
 
 /**
- * Sorts 900 kB in 64 kB of memory, which takes a temporary file: no row, no lock, no WAL, and any role may do it. Both statements are one
- * transaction, as PostgreSQL runs several in one message.
+ * Sorts 900 kB with 64 kB of memory, which needs a temporary file but no row, lock, WAL or
+ * privilege. Both statements form one transaction.
  */
 export const DISK_PROBE = `select set_config('work_mem', '64kB', true);
   select count(*) from (select repeat(n::text, 1000) as filling from generate_series(1, 300) n order by filling offset 0) sorted`;
 
 export interface DiskSpace {
-  /** Takes in what the database answered to anything at all. */
+  /** Examines the error of any query. */
   note(error: unknown): void;
-  /** Throws `unavailable` while there is no room. */
+  /** Throws `unavailable` while the disk is full. */
   check(): Promise<void>;
 }
 
-/** `probe` runs `DISK_PROBE` and throws as the database does. */
+/** `probe` runs `DISK_PROBE` and throws the database's error. */
 export function createDiskSpace(probe: () => Promise<unknown>): DiskSpace {
   let full: unknown;
   let probed_at = Number.NEGATIVE_INFINITY;
@@ -31,7 +30,7 @@ export function createDiskSpace(probe: () => Promise<unknown>): DiskSpace {
       await probe();
       full = undefined;
     } catch (error) {
-      // Any other failure says nothing about room.
+      // Other errors say nothing about the disk.
       if (isDiskFull(error)) full = error;
     }
     probed_at = performance.now();

@@ -1,14 +1,14 @@
-// Statements that lock rows of many people at once would lock them in any order, and wait in a circle with round trips that do the same for many
-// requests (together.ts). Whatever ends that much locks it first, in the order in which they do.
+// Locks rows in a fixed order before bulk changes, to avoid deadlocks with batched statements
+// (query_batcher.ts), which lock in the same order.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Schema } from './schema.ts';
 
-/** By what they order their runs. */
+/** The order columns of batched statements. */
 const ORDER = { refresh_tokens: sql.ref('id'), authorization_codes: sql.ref('code_hash') };
 
-/** Locks the rows for which the condition holds until the transaction ends. */
+/** Locks the rows that match the condition until the transaction ends. */
 export async function lockInOrder(trx: Kysely<Schema>, table: keyof typeof ORDER, which: RawBuilder<boolean>): Promise<void> {
-  // They are counted so that none is sent.
+  // Counted, so that no rows are sent.
   await sql`select count(*) from (
     select from ${sql.table(table)} where ${which} order by ${ORDER[table]} for update) as locked`.execute(trx);
 }

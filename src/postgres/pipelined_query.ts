@@ -1,8 +1,9 @@
-// One statement, run many times in one round trip and one transaction: in PostgreSQL's extended query protocol a Bind and an Execute for each
-// may come before the Sync that ends them all. Written as pg asks of queries that are not its own. Called by pool.ts.
+// Runs one statement many times in one round trip and one transaction: PostgreSQL's extended query
+// protocol allows several Bind and Execute messages before a Sync. Implements pg's interface for
+// custom queries.
 import pg from 'pg';
 
-/** A statement: with a name, the connection knows it after the first time. */
+/** A statement; a named one is parsed once per connection. */
 export interface SqlStatement {
   name?: string;
   text: string;
@@ -10,7 +11,7 @@ export interface SqlStatement {
 
 type Row = Record<string, unknown>;
 
-/** What pg's types leave out. */
+/** Members that pg's types omit. */
 interface Connection {
   stream: { cork(): void; uncork(): void };
   parsedStatements: Record<string, string>;
@@ -31,17 +32,24 @@ const { Result, utils } = pg as unknown as {
   utils: { prepareValue(value: unknown): unknown };
 };
 
-/** How the rows of a named statement are read: told on each connection by the first run that the database takes. */
+/**
+ * How the rows of a named statement are parsed, per connection; known after its first successful
+ * run.
+ */
 const readers = new WeakMap<Connection, Map<string, RowReader>>();
 
-/** The rows of each run, in the order of `runs`: all of them happened, or none. Rejects as `client.query` does. */
+/**
+ * The rows of each run in the order of `runs`; all succeed or none does. Rejects like
+ * `client.query`.
+ */
 export function runPipelined(
   client: pg.PoolClient,
   { name = '', text }: SqlStatement,
   runs: readonly unknown[][],
   query_timeout: number,
 ): Promise<Row[][]> {
-  // Before anything is sent: what cannot be written must not leave half of it behind.
+  // Encoded before anything is sent: a value that cannot be encoded must not leave a partial
+  // message.
   const bound = runs.map((values) => values.map((value) => utils.prepareValue(value)));
   const rows = runs.map((): Row[] => []);
   let done = 0;
@@ -53,7 +61,7 @@ export function runPipelined(
       name,
       text,
       query_timeout,
-      /** pg puts one of its own around this, which ends the wait. */
+      /** pg wraps this callback to end the wait. */
       callback: (error: Error | null) => (error ? reject(error) : resolve(rows)),
       submit(connection: Connection) {
         known = readers.get(connection) ?? new Map<string, RowReader>();

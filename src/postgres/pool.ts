@@ -1,5 +1,5 @@
-// Connections on loan, to Kysely and to prepared queries alike. Called by database.ts.
-// No wait is without end, a lost database becomes a 503, and no dead connection goes back into the pool.
+// The connection pool for Kysely and prepared queries. Every wait is bounded, a lost database
+// becomes a 503, and broken connections are discarded.
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS, type ConnectionOptions, connectionConfig } from './connection.ts';
@@ -7,32 +7,35 @@ import { databaseError, databaseUnavailable, isConflict, isConnectionLost, isSta
 import { runPipelined, type SqlStatement } from './pipelined_query.ts';
 
 const CONNECT_RETRY_MS = 200;
-/** A statement, the wait for a connection included: its error is answered within the 5 s a request has. */
+/**
+ * Milliseconds for a statement including the wait for a connection, within the 5 s of a request.
+ */
 const TRIP_MS = 4_000;
-/** However long the wait for the connection was. */
+/** Minimum time for the statement after the wait. */
 const LEAST_QUERY_MS = 500;
 
 export interface PoolOptions extends ConnectionOptions {
-  /** Where connections of one's own go, past a pooler in transaction mode. Absent: where all others go. */
+  /** The address of direct connections, bypassing a transaction pooler. Default: the same. */
   direct_connection?: ConnectionOptions['connection'] | undefined;
-  /** The most connections at a time. Default 10. */
+  /** Maximum connections. Default 10. */
   pool_size?: number | undefined;
   /**
-   * False behind a pooler in transaction mode: statements get no names and connections no settings of their own,
-   * so the role should carry `statement_timeout`, `lock_timeout` and `idle_in_transaction_session_timeout`. Default true.
+   * False behind a transaction pooler: no named statements and no connection settings, so the role
+   * should set `statement_timeout`, `lock_timeout` and `idle_in_transaction_session_timeout`.
+   * Default true.
    */
   prepared_statements?: boolean | undefined;
-  /** Told of a connection that died while nobody used it. */
+  /** Called when an idle connection is lost. */
   on_error: (error: Error) => void;
 }
 
-/** A pool whose lost connections never end the process. */
+/** Creates a pool whose lost connections never end the process. */
 export function createPool(options: PoolOptions): pg.Pool {
   const limits = { statement_timeout: TRIP_MS, lock_timeout: 2_000, idle_in_transaction_session_timeout: 10_000 };
   const pool = new pg.Pool({
     ...connectionConfig(options),
     ...(options.prepared_statements !== false && limits),
-    // The same limit on our side: a peer that is gone sends no timeout.
+    // Also limited on our side: a lost peer sends no timeout.
     query_timeout: limits.statement_timeout,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 60_000,
@@ -40,22 +43,24 @@ export function createPool(options: PoolOptions): pg.Pool {
   });
   pool.on('error', options.on_error);
   pool.on('connect', (client) => {
-    // Without a listener, a connection that dies while it is lent out would end the process; whoever borrowed it fails anyway.
+    // An unhandled error of a borrowed connection would end the process; its user gets the error
+    // anyway.
     client.on('error', () => {});
-    // Left to choose, PostgreSQL plans statements such as a rotation anew each time: a rotation then takes twice as long.
+    // With the automatic choice PostgreSQL plans statements such as a rotation each time, which
+    // doubles their time.
     if (options.prepared_statements !== false) client.query('set plan_cache_mode = force_generic_plan').catch(() => {});
   });
   return pool;
 }
 
 /**
- * A connection on loan, which is given up instead of given back when it proved dead. Kysely uses these too. `onError` is told of each error as the
- * database worded it.
+ * Lends a connection, and discards it if it proved broken. Also used by Kysely. `onError` receives
+ * every original error.
  */
 export async function withConnection(pool: pg.Pool, onError: (error: unknown) => void) {
   const asked = performance.now();
   const client = await connect(pool);
-  /** Of each query, so that whoever waited for the connection is answered as soon as others. */
+  /** Per query, so that the wait for a connection counts. */
   const query_timeout = Math.max(TRIP_MS - (performance.now() - asked), LEAST_QUERY_MS);
   let in_transaction = false;
   let broken: Error | undefined;
@@ -86,7 +91,10 @@ export async function withConnection(pool: pg.Pool, onError: (error: unknown) =>
       }
     },
 
-    /** Many runs in one transaction. Throws `unavailable` when they may have happened, and anything else when they did not. */
+    /**
+     * Many runs in one transaction. Throws `unavailable` if they may have been committed, other
+     * errors if not.
+     */
     async queryMany(statement: SqlStatement, runs: readonly unknown[][]): Promise<Record<string, unknown>[][]> {
       try {
         return await attempt(() => runPipelined(client, statement, runs, query_timeout));

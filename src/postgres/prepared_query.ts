@@ -1,8 +1,11 @@
-// A query that Kysely builds once: whatever its author takes from `p` is a gap that each run fills with a value. Called by database.ts.
+// Compiles a Kysely query once: members of `p` become parameters that each run fills in.
 import type { Compilable, Kysely, RawBuilder } from 'kysely';
 import type { Schema } from './schema.ts';
 
-/** Builds the query; the members of `p` stand for the values that come later and may only be handed on as parameters. */
+/**
+ * Builds the query; members of `p` stand for values of later runs and may only be passed as
+ * parameters.
+ */
 export type BuildQuery<Values, Row> = (kysely: Kysely<Schema>, p: Values) => Compilable<Row> | RawBuilder<Row>;
 
 export interface PreparedQuery<Values> {
@@ -10,7 +13,7 @@ export interface PreparedQuery<Values> {
   parameters(values: Values): unknown[];
 }
 
-/** Compiles what `build` makes. Parameters that are no gaps stay what they are. */
+/** Compiles the query. Constant parameters stay constant. */
 export function prepareQuery<Values extends object, Row>(kysely: Kysely<Schema>, build: BuildQuery<Values, Row>): PreparedQuery<Values> {
   const query: { compile(kysely: Kysely<Schema>): { sql: string; parameters: readonly unknown[] } } = build(kysely, gaps<Values>());
   const { sql, parameters } = query.compile(kysely);
@@ -31,7 +34,7 @@ function gaps<Values extends object>(): Values {
   return new Proxy({} as Values, { get: (_, name) => gap(name) });
 }
 
-/** A gap must reach the parameters as it is: read as text or JSON it would become a constant for ever. */
+/** A placeholder must become a parameter unchanged; as text or JSON it would become a constant. */
 function gap(name: string | symbol) {
   const misuse = () => {
     throw new Error(`p.${String(name)} stands for a value that comes later: hand it on as a parameter`);

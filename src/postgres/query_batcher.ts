@@ -1,16 +1,19 @@
-// What many requests ask of one statement in one turn of the event loop goes to the database together: under load the way there and back, and
-// a commit, cost more than the work. Called by database.ts.
+// Batches calls to one prepared statement made in the same tick into one round trip: under load the
+// round trip and the commit cost more than the work.
 import { AuthError } from '../domain/errors.ts';
 import { databaseUnavailable, isCausedByParameters, isConflict, isStalePlan } from './database_errors.ts';
 
-/** Most runs of one round trip: a second connection starts on the rest, while we go on with what the first one answers. */
+/** Maximum calls per round trip; the rest starts on another connection. */
 const MOST = 8;
 
 export interface QueryBatcherDeps<Values, Row> {
-  /** The rows of each, in that order. Throws `unavailable` when they may have happened, and anything else when they did not. */
+  /**
+   * The rows of each call, in order. Throws `unavailable` if they may have been committed, other
+   * errors if not.
+   */
   runAll(all: readonly Values[]): Promise<Row[][]>;
   runOne(values: Values): Promise<Row[]>;
-  /** Where rows are locked: runs go by what this says of them, or two round trips might wait for each other. */
+  /** The order of calls that lock rows, which avoids deadlocks between batches. */
   order?: (values: Values) => string;
 }
 
@@ -21,8 +24,9 @@ interface Waiting<Values, Row> {
 }
 
 /**
- * Runs the statement with these values. Nobody's mistake is another's: where the values of one may be why the database refuses all, each is run
- * alone. For anything else (a lock that is not given, a full disk) all are `unavailable`: alone, they would wait once more, on many connections.
+ * Runs the statement with these values. If the values of one call may have caused the failure, each
+ * call is retried alone; after other errors (locks, full disk) all throw `unavailable`, since
+ * retries would wait again on many connections.
  */
 export function createQueryBatcher<Values, Row>({
   runAll,
@@ -56,7 +60,7 @@ export function createQueryBatcher<Values, Row>({
 
   return (values) =>
     new Promise((resolve, reject) => {
-      // Whatever else has arrived by now is read before this.
+      // Lets calls that arrived in the meantime join the batch.
       if (waiting.length === 0) setImmediate(sendAll);
       waiting.push({ values, resolve, reject });
     });

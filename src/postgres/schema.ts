@@ -235,9 +235,9 @@ export interface Schema {
     managed_by: 'config' | 'database' | 'registration';
     is_enabled: Generated<boolean>;
     registration_token_hash: Buffer | null;
-    /** The fields that an operator has set. */
+    /** Fields set by an operator. */
     operator_fields: Generated<string[]>;
-    /** The network that a client registered itself from. */
+    /** The network of a self-registered client. */
     registered_from: string | null;
     created_at: Date;
   };

@@ -1,5 +1,5 @@
-// The PostgreSQL that comes with Latchkey, for whoever sets no database_url: a real server on a Unix socket, found or started in data_dir.
-// It ends when we end, whatever ends us. Called by app.ts, the CLI and the tests.
+// The embedded PostgreSQL, used without database_url: a real server on a Unix socket, found or
+// started in data_dir. It ends with this process, however that ends.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -8,10 +8,10 @@ import { type ClusterLocation, createLocation, findLocation, makeSocketParent } 
 import { findPrograms, removeOldCopies } from './programs.ts';
 import { superviseServer } from './supervisor.ts';
 
-/** It only names the socket's file: nothing listens on TCP. */
+/** Part of the socket's file name only: nothing listens on TCP. */
 const PORT = 5432;
 
-/** libpq-style parts for `pg`; `host` is the folder of the socket. */
+/** Connection parts for `pg`; `host` is the socket's directory. */
 export interface EmbeddedConnection {
   host: string;
   port: number;
@@ -21,31 +21,34 @@ export interface EmbeddedConnection {
 }
 
 export interface EmbeddedPostgres {
-  /** As the role that owns the database `latchkey` and nothing else. */
+  /** The role that owns the database `latchkey` only. */
   connection: EmbeddedConnection;
-  /** As PostgreSQL's superuser, to the database `postgres`: for tests and maintenance only. */
+  /** The superuser, in the database `postgres`: for tests and maintenance only. */
   superuser: EmbeddedConnection;
-  /** True when this call started the server, false when it joined one that already ran. */
+  /** True if this call started the server, false if it joined a running one. */
   started: boolean;
-  /** The cluster's folder, when this call made the cluster: it is empty. */
+  /** The cluster's directory, if this call created an empty cluster. */
   created: string | undefined;
-  /** Stops what this call started; does nothing for a joined one. Idempotent. */
+  /** Stops a server that this call started; no effect on a joined one. Idempotent. */
   stop(): Promise<void>;
-  /** Resolves if the server ends without being asked to; stays pending for a joined one. */
+  /** Resolves if the server ends unexpectedly; never for a joined one. */
   exited: Promise<void>;
 }
 
 export interface EmbeddedPostgresOptions {
-  /** The app's data folder; the cluster lives in `${data_dir}/postgres`. */
+  /** The data directory; the cluster is in `${data_dir}/postgres`. */
   data_dir: string;
   log: (message: string) => void;
-  /** Join a server that already runs instead of refusing (the CLI). */
+  /** Joins a running server instead of refusing (for the CLI). */
   join?: boolean;
-  /** More settings of postgresql.conf. */
+  /** Additional settings of postgresql.conf. */
   settings?: Record<string, string>;
 }
 
-/** Starts (or joins) the server of `data_dir`, making its cluster first if there is none. Throws an Error whose message is for the operator. */
+/**
+ * Starts or joins the server of `data_dir`, creating its cluster if there is none. Error messages
+ * are meant for the operator.
+ */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { data_dir, log, settings = {} } = options;
   if (options.join === true) {
@@ -79,7 +82,10 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
-/** The server that runs in `data_dir`, started by whomever; `undefined` when none takes connections. Starts and changes nothing. */
+/**
+ * The server running in `data_dir`; `undefined` if none accepts connections. Starts and changes
+ * nothing.
+ */
 export async function joinEmbeddedPostgres(data_dir: string): Promise<EmbeddedPostgres | undefined> {
   const place = await findLocation(data_dir);
   const sockets = await runningSockets(place);
@@ -102,14 +108,14 @@ async function refuseOtherMajor({ folder }: ClusterLocation, major: string): Pro
   );
 }
 
-/** PostgreSQL's own note tells where its socket is: the server may have been started in another environment. */
+/** postmaster.pid names the socket, as the server may have been started in another environment. */
 async function runningSockets({ folder }: ClusterLocation): Promise<string | undefined> {
   const [, , , , sockets, , , state] = (await readIfThere(join(folder, 'cluster/data/postmaster.pid')))?.split('\n') ?? [];
   if (sockets === undefined || state?.trim() !== 'ready') return undefined;
   return (await accepts(join(sockets, `.s.PGSQL.${PORT}`))) ? sockets : undefined;
 }
 
-// The note may be a dead server's: only the socket's answer counts.
+// The file may be stale, so the socket is tried.
 function accepts(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);

@@ -1,5 +1,5 @@
-// Where the embedded cluster of a data folder lives and who runs it. PostgreSQL refuses to run as root, so root hands it to an
-// unprivileged account: the one the cluster belongs to, else `postgres`, else `nobody`.
+// The location and account of the embedded cluster. PostgreSQL refuses to run as root, so root uses
+// the cluster's owner, `postgres`, or `nobody`.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { access, chown, lchown, lstat, mkdir, readFile, realpath, stat } from 'node:fs/promises';
@@ -9,27 +9,30 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const STATE_FOLDER = '/var/lib/latchkey';
-/** The longest path a Unix socket may have, in bytes (sun_path without its NUL). */
+/** Maximum length of a Unix socket's path in bytes (sun_path without NUL). */
 const SOCKET_PATH_LIMIT = 107;
 
-/** Whom root becomes to run PostgreSQL. `ids` are options of `spawn`. */
+/** The account that runs PostgreSQL for root. `ids` are options of `spawn`. */
 export interface SystemAccount {
   name: string;
   ids: { uid: number; gid: number };
 }
 
 export interface ClusterLocation {
-  /** The folder beside which copies of the programs may be kept: data_dir, or its stand-in under /var/lib. */
+  /**
+   * The directory next to which program copies are kept: data_dir, or its substitute under
+   * /var/lib.
+   */
   home: string;
-  /** The account's own folder: lock, cluster, passwords. */
+  /** The account's directory with lock, cluster and passwords. */
   folder: string;
-  /** Set only when this process is root. */
+  /** Only if this process is root. */
   account: SystemAccount | undefined;
-  /** True when `home` is not data_dir, because the account cannot enter that. */
+  /** True if `home` is not data_dir, because the account cannot enter that. */
   moved: boolean;
 }
 
-/** The place that belongs to `data_dir`, whether or not something is there yet. Changes nothing on disk. */
+/** The location that belongs to `data_dir`, existing or not. Changes nothing on disk. */
 export async function findLocation(data_dir: string): Promise<ClusterLocation> {
   await requireFolder(data_dir);
   const home = await canonical(data_dir);
@@ -40,7 +43,7 @@ export async function findLocation(data_dir: string): Promise<ClusterLocation> {
   const stand_in = join(STATE_FOLDER, nameFor(home));
   const enterable = await canEnter(home, account);
   if (await exists(join(folder, 'cluster'))) {
-    // An empty cluster elsewhere would look like lost data.
+    // An empty cluster elsewhere would look like data loss.
     if (!enterable)
       throw new Error(`${folder} holds the database but account ${account.name} cannot enter it: open the folders above it (chmod o+x)`);
     return { home, folder, account, moved: false };
@@ -51,9 +54,12 @@ export async function findLocation(data_dir: string): Promise<ClusterLocation> {
   return { home: stand_in, folder: moved_folder, account: (await ownerOf(moved_folder)) ?? account, moved };
 }
 
-/** Makes the place's folders. Everything inside `folder` is made by the account itself, so that root never writes where it could plant links. */
+/**
+ * Creates the directories. Everything inside `folder` is created by the account, so that root never
+ * follows links planted there.
+ */
 export async function createLocation({ home, folder, account }: ClusterLocation): Promise<void> {
-  // The account must pass through root's folder; it need not list it.
+  // The account must traverse root's directory but need not list it.
   await mkdir(home, { recursive: true, mode: account === undefined ? 0o700 : 0o711 }).catch(refusedAt(home));
   await mkdir(folder, { mode: 0o700 }).catch(ignoring('EEXIST')).catch(refusedAt(home));
   const found = await lstat(folder);
@@ -63,7 +69,7 @@ export async function createLocation({ home, folder, account }: ClusterLocation)
   await requireOwner(folder, account);
 }
 
-/** A backup copied back by root belongs to root, which PostgreSQL and its supervisor cannot read. */
+/** After a restore by root the files belong to root, and PostgreSQL cannot read them. */
 async function requireOwner(folder: string, account: SystemAccount | undefined): Promise<void> {
   const uid = account?.ids.uid ?? process.getuid?.();
   const gid = account?.ids.gid ?? process.getgid?.();
@@ -90,8 +96,8 @@ async function requireFolder(data_dir: string): Promise<void> {
 }
 
 /**
- * A folder for the socket of the cluster in `folder`: short whatever the cluster's path is, inside one that only the account can enter.
- * The inner folder is made by the server's supervisor.
+ * A directory for the cluster's socket: a short path inside a directory that only the account can
+ * enter. The supervisor creates the inner directory.
  */
 export async function makeSocketParent({ folder, account }: ClusterLocation): Promise<string> {
   const uid = account?.ids.uid ?? process.getuid?.() ?? 0;
@@ -118,7 +124,7 @@ function socketBases(account: SystemAccount | undefined): string[] {
   return [runtime, tmpdir(), '/tmp'].filter((base): base is string => base !== undefined && base !== '' && !base.includes(','));
 }
 
-/** The path without links, also where its last parts do not exist yet. */
+/** The path without links, even if its last parts do not exist yet. */
 async function canonical(path: string): Promise<string> {
   const whole = resolve(path);
   const ground = await nearestExisting(whole);
@@ -129,7 +135,7 @@ async function nearestExisting(path: string): Promise<string> {
   return (await exists(path)) || path === dirname(path) ? path : nearestExisting(dirname(path));
 }
 
-/** `/srv/auth/data` becomes `auth-data-1a2b3c4d`: readable, and another path is another name. */
+/** `/srv/auth/data` becomes `auth-data-1a2b3c4d`: readable and unique per path. */
 function nameFor(path: string): string {
   const words = [basename(dirname(path)), basename(path)]
     .map((part) => part.replace(/[^A-Za-z0-9_.-]+/g, '_'))
@@ -171,7 +177,9 @@ function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The path is the reason only if this account may not write there; other failures speak for themselves. */
+/**
+ * The path is the reason only if this account may not write there; other errors explain themselves.
+ */
 function refusedAt(home: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     if (error.code !== 'EACCES' && error.code !== 'EROFS') throw error;

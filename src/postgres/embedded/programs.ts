@@ -1,5 +1,6 @@
-// Finds PostgreSQL's programs in the npm package of this platform. npm drops the package's symbolic links when install scripts are
-// off, and root's home is closed to the account that runs the server: then a copy with links is made beside the data, once.
+// Locates PostgreSQL's programs in the platform's npm package. If npm dropped its symbolic links
+// (no install scripts), or the account cannot read root's home, a copy with links is made once next
+// to the data.
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -10,7 +11,7 @@ import type { ClusterLocation, SystemAccount } from './location.ts';
 const run = promisify(execFile);
 const COPY_PREFIX = 'postgres_programs-';
 
-/** The programs of one PostgreSQL: `bin` is the folder to call them from, `major` what a cluster's PG_VERSION must say. */
+/** The programs: `bin` is their directory, `major` must match the cluster's PG_VERSION. */
 export interface Programs {
   bin: string;
   major: string;
@@ -21,10 +22,13 @@ interface Package {
   version: string;
 }
 
-/** The platforms whose package is among our optional dependencies. */
+/** Platforms with an optional dependency. */
 const PLATFORMS = ['linux-x64', 'linux-arm64'];
 
-/** The programs of `platform` that `account` can run here. Throws when there are none. `home` is where a copy may be kept. */
+/**
+ * Programs of `platform` that `account` can run. Throws if there are none. `home`: where a copy may
+ * be kept.
+ */
 export async function findPrograms(
   { home, account }: Pick<ClusterLocation, 'home' | 'account'>,
   log: (message: string) => void,
@@ -44,7 +48,7 @@ export async function findPrograms(
   return { bin: join(copy, 'bin'), major };
 }
 
-/** Removes copies of other versions and halves of copies. To be called only while the cluster in `home` is ours. */
+/** Removes outdated and incomplete copies. Call it only while holding the cluster in `home`. */
 export async function removeOldCopies(home: string, programs: Programs): Promise<void> {
   const kept = basename(dirname(programs.bin));
   const old = (await readdir(home)).filter((name) => name.startsWith(COPY_PREFIX) && name !== kept);
@@ -65,7 +69,7 @@ async function findPackage(platform: string): Promise<Package> {
   return { root, version };
 }
 
-/** Whether initdb can call the programs there: it puts their path between double quotes in a shell. */
+/** Whether the path is safe in the double quotes that initdb uses in a shell. */
 function isShellSafe(path: string): boolean {
   return !/["$`\n]/.test(path);
 }
@@ -92,7 +96,7 @@ async function stage(source: Package, copy: string): Promise<void> {
     await rename(draft, copy);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    // Another start was faster.
+    // A parallel start was first.
     const won = await readdir(copy).catch(() => []);
     if (won.length === 0) throw error;
   }

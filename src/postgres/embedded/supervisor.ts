@@ -1,5 +1,6 @@
-// Runs PostgreSQL under a small shell that outlives us: it holds the lock of the cluster, makes the cluster when there is none, and
-// stops the server when our end of its standard input closes, also when we are killed.
+// Runs PostgreSQL under a small shell that outlives this process: it locks the cluster, creates it
+// if necessary, and stops the server when its standard input closes, even if this process is
+// killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { SystemAccount } from './location.ts';
@@ -9,8 +10,9 @@ const TAKEN = 75;
 const START_TIMEOUT = 300_000;
 const READY = 'database system is ready to accept connections';
 
-// The lock is inherited by every process of the server, so it is held exactly as long as one of them lives, even in another container
-// that shares the folder; a postmaster.pid found while holding it is stale, unless somebody started the cluster without us.
+// Every server process inherits the lock, so it is held as long as any of them runs, even in
+// another container with the same directory. A postmaster.pid found while holding it is stale,
+// unless the cluster was started without Latchkey.
 const SCRIPT = `
 set -u
 unset SCRIPT
@@ -98,7 +100,8 @@ rmdir "$sockets" 2>/dev/null
 exit "$status"
 `;
 
-// Small when idle, out of reach of the network, silent about the statements it runs. Everything else is PostgreSQL's default: fsync on.
+// Small when idle, no network, no statement logging. Everything else is PostgreSQL's default, fsync
+// included.
 const SETTINGS = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
@@ -126,9 +129,9 @@ const SETTINGS = {
 };
 
 export interface SupervisedServer {
-  /** Stops it and waits until it is gone. Idempotent. */
+  /** Stops the server and waits for its end. Idempotent. */
   stop(): Promise<void>;
-  /** Resolves when it is gone, asked or not. */
+  /** Resolves when it has ended, for whatever reason. */
   gone: Promise<void>;
 }
 
@@ -141,7 +144,10 @@ export interface ServerPlan {
   log: (message: string) => void;
 }
 
-/** Starts the server and waits until it takes connections; makes the cluster first if there is none. `undefined`: another one runs on it. */
+/**
+ * Starts the server and waits until it accepts connections; creates the cluster if necessary.
+ * `undefined`: it is in use.
+ */
 export async function superviseServer(plan: ServerPlan): Promise<SupervisedServer | undefined> {
   const child = spawnSupervisor(plan);
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()));
@@ -156,7 +162,7 @@ export async function superviseServer(plan: ServerPlan): Promise<SupervisedServe
   throw new Error(`the embedded PostgreSQL in ${plan.folder} did not start: ${sentenceOf(start.reason)}`);
 }
 
-/** PostgreSQL's words, or what to do where an operator could not tell from them. */
+/** PostgreSQL's message, or advice where that would not help an operator. */
 function sentenceOf(reason: string): string {
   const [, nameless] = /could not look up effective user ID (\d+)/.exec(reason) ?? [];
   if (nameless === undefined) return reason;
@@ -170,11 +176,12 @@ function spawnSupervisor({ bin, folder, sockets, account, settings }: ServerPlan
   const options = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return spawn('/bin/sh', ['-c', 'eval "$SCRIPT"', 'latchkey-postgres', bin, folder, sockets, ...options], {
     cwd: '/',
-    // Nothing of ours: PG* variables would change what it does. The script goes this way because `ps` shows arguments.
+    // PG* variables would affect the server. The script is passed here because `ps` shows
+    // arguments.
     env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', SCRIPT },
-    // A session of its own: Ctrl-C in the terminal reaches us only, and we stop it when nobody needs it any more.
+    // A session of its own: Ctrl-C reaches this process only, which stops the server last.
     detached: true,
-    // The script sends its standard output to the other one; 'ignore' would need a /dev/null.
+    // The script redirects its output; 'ignore' would need /dev/null.
     stdio: ['pipe', 'pipe', 'pipe'],
     ...account?.ids,
   });

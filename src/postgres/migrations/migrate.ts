@@ -1,15 +1,15 @@
-// Brings the database's tables up to date from the SQL files in migrations/. Called by `serve` at start and by `latchkey migrate`.
-// Each file runs once, in order, in a transaction of its own, under a lock that other processes wait for; a file that ran must not change. Older
-// programs run on what newer ones have added, beside them or after a step back, unless a migration says that they cannot.
+// Applies the SQL files in migrations/, at start and by `latchkey migrate`: each once, in order, in
+// its own transaction, under a lock. Applied files must not change. Older versions keep running on
+// the new schema unless a migration states otherwise.
 import type pg from 'pg';
 import { type ConnectionOptions, openConnection } from '../connection.ts';
 import { DEFAULT_FOLDER, type Migration, readMigrations } from './migration_files.ts';
 import { withMigrationLock } from './migration_lock.ts';
 
 export interface MigrateOptions {
-  /** Where the files are; default: migrations/ beside src/ or dist/. */
+  /** The directory of the files; default: migrations/ beside src/ or dist/. */
   folder?: string | undefined;
-  /** Gets a line for each file that ran. */
+  /** Receives a line for each applied file. */
   log?: ((line: string) => void) | undefined;
 }
 
@@ -23,13 +23,14 @@ interface AppliedMigration {
   name: string;
   checksum: string;
   applied_at: Date;
-  /** What newer programs say of their migrations; not there where no program has ever said so. */
+  /** The oldest compatible program; absent if no version ever recorded it. */
   oldest_program?: number | null;
 }
 
 /**
- * Applies what is pending, on a direct connection (never through a pooler in transaction mode), and returns the names applied.
- * Throws when a file fails (with file and line), when an applied file was changed or lost, and when the database is too new for this program.
+ * Applies pending migrations on a direct connection and returns their names. Throws when a file
+ * fails (with file and line), when an applied file was changed or is missing, and when the schema
+ * is too new for this program.
  */
 export async function migrate(source: ConnectionOptions, { folder, log }: MigrateOptions = {}): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(folder ?? DEFAULT_FOLDER);
@@ -48,7 +49,7 @@ export async function migrate(source: ConnectionOptions, { folder, log }: Migrat
   });
 }
 
-/** What ran and what is pending; changes nothing and waits for nobody. Throws as `migrate` does. */
+/** Applied and pending migrations; changes nothing and takes no lock. Throws as `migrate` does. */
 export async function migrationStatus(source: ConnectionOptions, { folder }: MigrateOptions = {}): Promise<MigrationStatus> {
   const migrations = await readMigrations(folder ?? DEFAULT_FOLDER);
   const client = await openConnection(source);
@@ -86,7 +87,7 @@ function pendingOf(migrations: Migration[], applied: AppliedMigration[]): Migrat
   return pending;
 }
 
-/** Only where it is missing: `if not exists` too is refused to a role that may create nothing, such as one that only runs the server. */
+/** Only if missing: a role without CREATE is refused even `if not exists`. */
 async function createMigrationTable(client: pg.Client): Promise<void> {
   const { rows } = await client.query(`select to_regclass('schema_migrations') is not null as exists`);
   if (rows[0].exists) return;
@@ -94,7 +95,7 @@ async function createMigrationTable(client: pg.Client): Promise<void> {
     version integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default clock_timestamp())`);
 }
 
-/** Older programs made the table without it. */
+/** Older versions created the table without it. */
 async function addOldestProgram(client: pg.Client): Promise<void> {
   const { fields } = await client.query('select * from schema_migrations limit 0');
   if (fields.some(({ name }) => name === 'oldest_program')) return;
@@ -107,7 +108,7 @@ function newestOf(migrations: readonly Migration[]): number {
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
   if (migration.in_transaction) return await inTransaction(client, () => runFile(client, migration));
-  // Dying between these two runs the file again: its one statement must bear that (`if not exists`).
+  // A crash between these two repeats the file, so its statement must allow that (`if not exists`).
   await dropBrokenIndex(client, migration);
   await runFile(client, migration);
 }
@@ -115,7 +116,7 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
 async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
   await client.query('begin');
   try {
-    // Waiting longer for a table would hold up everyone who queues behind us.
+    // Waiting longer for a table lock would block everyone queued behind it.
     await client.query(`set local lock_timeout = '10s'`);
     await work();
     await client.query('commit');
@@ -136,14 +137,16 @@ async function runFile(client: pg.Client, migration: Migration): Promise<void> {
   await client.query(insert, [version, name, checksum, oldest_program]);
 }
 
-/** PostgreSQL counts characters from 1, and not for every kind of statement. */
+/** PostgreSQL's position counts characters from 1 and is not always present. */
 function failingLine(text: string, error: unknown): string {
   const position = error instanceof Error && 'position' in error ? Number(error.position) : Number.NaN;
   if (Number.isNaN(position)) return '';
   return `:${[...text].slice(0, position - 1).filter((character) => character === '\n').length + 1}`;
 }
 
-/** `create index concurrently` that died leaves an invalid index, which `if not exists` would take for the real one. */
+/**
+ * A failed `create index concurrently` leaves an invalid index, which `if not exists` would accept.
+ */
 async function dropBrokenIndex(client: pg.Client, { text }: Migration): Promise<void> {
   const index = /create\s+(?:unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?(\w+)/i.exec(text)?.[1];
   if (index === undefined) return;

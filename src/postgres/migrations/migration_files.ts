@@ -1,29 +1,34 @@
-// The SQL files of a migrations folder, in order and checksummed. Called by migrate.ts and by the tests' template database.
+// Reads the SQL files of a migrations directory, in order and with checksums.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** migrations/ lies beside both src/ and dist/. */
+/** migrations/ is next to both src/ and dist/. */
 export const DEFAULT_FOLDER = fileURLToPath(new URL('../../../migrations', import.meta.url));
 
 export interface Migration {
   version: number;
-  /** The file's name, `0001_users.sql`. */
+  /** The file name, `0001_users.sql`. */
   name: string;
   text: string;
-  /** SHA-256 of the text, hex; the same whatever line ends a checkout makes. */
+  /** SHA-256 of the text in hex, independent of line endings. */
   checksum: string;
-  /** False for a file that opens with `-- no-transaction`: one statement that PostgreSQL runs only outside of one. */
+  /**
+   * False for a file that starts with `-- no-transaction`: one statement that cannot run in a
+   * transaction.
+   */
   in_transaction: boolean;
   /**
-   * The number that a program's own migrations must reach for it to run on the outcome, from a line `-- oldest-program: 0012`. Null, the rule:
-   * the file only adds, and every older program runs on.
+   * The migration number that a program must know to run on the result, from a line `--
+   * oldest-program: 0012`. Null: the file only adds, and every older program can run.
    */
   oldest_program: number | null;
 }
 
-/** Reads `NNNN_name.sql`, ordered by number. Throws on any other `.sql` file and on a number that is used twice. */
+/**
+ * Reads `NNNN_name.sql`, ordered by number. Throws for other `.sql` files and duplicate numbers.
+ */
 export async function readMigrations(folder: string): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
   const migrations = await Promise.all(names.map((name) => readMigration(folder, name)));

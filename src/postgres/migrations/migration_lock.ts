@@ -1,15 +1,17 @@
-// One process at a time changes what all share: the tables (migrate.ts), and the rows that the configuration owns (at start).
+// A lock for changes to shared state: the schema (migrate.ts) and rows managed by the configuration
+// (at start).
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
 import { type ConnectionOptions, openConnection } from '../connection.ts';
 
-/** Any number will do, as long as it stays. */
+/** Arbitrary but fixed. */
 const LOCK_KEY = 4_207_849_310;
 const POLL_MS = 100;
 
 /**
- * Runs `work` while holding the lock, on the direct connection that holds it: whoever dies lets go. Not reentrant.
- * Throws when somebody else holds the lock for longer than `wait_ms` (default a minute).
+ * Runs `work` while holding the lock, on the connection that holds it, so that a crash releases it.
+ * Not reentrant. Throws if the lock is held by others for longer than `wait_ms` (default: a
+ * minute).
  */
 export async function withMigrationLock<T>(
   source: ConnectionOptions,
@@ -25,7 +27,7 @@ export async function withMigrationLock<T>(
   }
 }
 
-/** Asks again and again: a session that blocks in pg_advisory_lock() deadlocks with `create index concurrently`. */
+/** Polls: a session blocked in pg_advisory_lock() deadlocks with `create index concurrently`. */
 async function takeLock(client: pg.Client, deadline: number): Promise<void> {
   for (;;) {
     const { rows } = await client.query('select pg_try_advisory_lock($1) as locked', [LOCK_KEY]);
