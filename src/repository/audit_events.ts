@@ -1,5 +1,6 @@
-// The table `audit_events`, and the way into it. State changes write their event in their own transaction (`insert`) or at once (`record`);
-// refusals pass a bounded buffer, so that an attacker can neither fill the table nor slow anybody down. A database that is away loses none that fit.
+// The table `audit_events`. State changes write their event in their own transaction (`insert`) or
+// at once (`record`); refusals go through a bounded buffer, so that attackers can neither fill the
+// table nor slow requests. Buffered events survive a database outage.
 import type { Kysely } from 'kysely';
 import type { Audit, AuditEvent, AuditEventType } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -19,29 +20,29 @@ const MAX_WAITING_REFUSALS = 1_000;
 const MAX_WAITING = 10_000;
 const MAX_TEXT = 500;
 
-/** An event as it was kept. */
+/** A stored event. */
 export interface KeptAuditEvent extends Required<AuditEvent> {
   id: number;
   at: Date;
 }
 
 export interface AuditEvents extends Audit {
-  /** Writes events now, in the transaction of what they tell. */
+  /** Writes events in the transaction that they describe. */
   insert(trx: Kysely<Schema>, ...events: AuditEvent[]): Promise<void>;
-  /** Resolves when everything recorded so far is written. Throws when the database does not take it. */
+  /** Resolves when everything recorded so far is written. Throws if the database refuses it. */
   flush(): Promise<void>;
-  /** The events under a reference, oldest first. None: there was no such refusal, it is too old, or it was only counted. */
+  /** The events of a reference, oldest first. Empty: unknown, expired, or only counted. */
   find(error_ref: string): Promise<KeptAuditEvent[]>;
   /** Newest first. */
   list(request: PageRequest): Promise<Page<KeptAuditEvent>>;
-  /** Writes what is left, counts included. Nothing is recorded afterwards. */
+  /** Writes the remaining events and counts; nothing is recorded afterwards. */
   close(): Promise<void>;
 }
 
 export interface AuditEventsDeps {
   database: Pick<Database, 'kysely'>;
   clock: Clock;
-  /** Told of events that could not be written (yet). */
+  /** Called for events that could not be written (yet). */
   on_error: (error: unknown) => void;
 }
 
@@ -59,7 +60,7 @@ export function createAuditEvents({ database: { kysely }, clock, on_error }: Aud
       try {
         await kysely.insertInto('audit_events').values(batch).execute();
       } catch (error) {
-        // Whatever else is wrong is wrong with these rows, and would be for ever.
+        // Other errors concern these rows and would recur.
         if (error instanceof AuthError) waiting.unshift(...batch);
         throw error;
       }
@@ -123,7 +124,9 @@ export function createAuditEvents({ database: { kysely }, clock, on_error }: Aud
 
 type Row = ReturnType<typeof rowOf>;
 
-/** Texts of strangers are cut and cleaned: one that the database cannot hold would take its whole batch along. */
+/**
+ * Untrusted texts are truncated and cleaned: one that cannot be stored would fail its whole batch.
+ */
 function rowOf({ type, outcome, detail = {}, ...ids }: AuditEvent, at: Date) {
   const text = (value: string | null | undefined) => (value ? cleanText(value, MAX_TEXT) : null);
   return {

@@ -1,4 +1,5 @@
-// Authorization codes: stored by their hash, spent by one statement that also makes the grant, kept as evidence until the janitor takes them.
+// Authorization codes: stored as hashes, redeemed by one statement that also creates the grant, and
+// kept as evidence of replay until the janitor deletes them.
 import { type Insertable, sql } from 'kysely';
 import type { Profile } from '../domain/authorization_request.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -10,53 +11,55 @@ export type AuthorizationCodeRepository = ReturnType<typeof createAuthorizationC
 
 export type NewAuthorizationCode = Omit<Insertable<Schema['authorization_codes']>, 'wrong_verifiers' | 'spent_at' | 'refresh_token_id'>;
 
-/** The wrong verifier that kills a code. */
+/** The number of wrong verifiers that invalidates a code. */
 export const MAX_WRONG_VERIFIERS = 5;
 
-/** What is presented for a code: all of it must be right. */
+/** What a request presents for a code; all of it must match. */
 export interface Proof {
   code_hash: Buffer;
   profile: Profile;
   client_id: string;
-  /** The S256 of the verifier; null when none was sent. */
+  /** The verifier's S256; null if absent. */
   code_challenge: string | null;
-  /** Null when none was sent, which OAuth 2.1 section 10.2 allows. */
+  /** Null if absent, which OAuth 2.1 section 10.2 allows. */
   redirect_uri: string | null;
-  /** The key that the request proves to hold. */
+  /** The key that the request proves. */
   dpop_jkt: string | null;
-  /** Asked for; null: all that was granted. */
+  /** Requested; null: all that was granted. */
   resource: readonly string[] | null;
-  /** Ours: what a code is for that names no resource server. */
+  /** This server: the resource of a code that names none. */
   own_resource: string;
 }
 
-/** A redemption: the proof, the facts that decide whether its user may have tokens, and the grant to make. */
+/**
+ * A redemption: the proof, what decides whether the user may have tokens, and the grant to create.
+ */
 export interface Redemption extends Proof, ClientRights {
   now: Date;
   remote_address: string;
-  /** Whether users restricted to the local network may come from that address. */
+  /** Whether users restricted to the local network may use this address. */
   remote_is_local: boolean;
-  /** `providerKeyText` of every provider that lets people in from there. */
+  /** `providerKeyText` of every provider that accepts the address. */
   providers: readonly string[];
   refresh_token_id: string;
-  /** Of a secret that stays the same. */
+  /** Hash of a non-rotating refresh token. */
   token_hash: Buffer | null;
-  /** Of one that rotates. */
+  /** Seed of a rotating refresh token. */
   seed: Buffer | null;
-  /** The key that every refresh must prove to hold. */
+  /** The key that every refresh must prove. */
   refresh_jkt: string | null;
   access_token_expiration: number;
   idle_lifetime: number | null;
   expires_at: Date | null;
 }
 
-/** The code that was spent; without a `refresh_token_id` it bore nothing, and the rest says why. */
+/** The redeemed code; without a `refresh_token_id` no grant was created, and the rest says why. */
 export interface RedeemedCode {
   user_id: string;
   refresh_token_id: string | null;
   is_active: boolean;
   local_only: boolean;
-  /** False where it came of a browser's session that has ended. */
+  /** False if it came from a browser session that has ended. */
   is_in_session: boolean;
   auth_provider_type: string;
   auth_provider_id: string | null;
@@ -69,7 +72,9 @@ export interface RedeemedCode {
   sid: string | null;
 }
 
-/** Why nothing was redeemed. Wrong proofs come before everything else: they learn nothing about the code. */
+/**
+ * Why nothing was redeemed. Wrong proofs come first, so that they reveal nothing about the code.
+ */
 export interface RedemptionFailure {
   /** `linked`: a link_user code whose identity belongs to a user. */
   reason: 'unknown' | WrongProof | 'replayed' | 'expired' | 'killed' | 'linked';
@@ -86,11 +91,12 @@ export function createAuthorizationCodeRepository(database: Database) {
     },
 
     /**
-     * Spends a code and makes the grant it bears, in one statement: whoever comes second finds nothing.
-     * A code whose user may not have tokens (any more) is spent all the same, as in Home Assistant; so is one whose session has ended.
+     * Redeems a code and creates its grant in one statement, so a second attempt finds nothing. A
+     * code is also used up if its user may not have tokens, as in Home Assistant, or its session
+     * has ended.
      */
-    // The user's row is locked before the code's: the order in which deleting a user takes them.
-    // Whoever ends a session holds that row, for which storing a code waits: a code was there before, and went along, or finds its session gone.
+    // Locks the user's row before the code's, in the order that deleting a user does. Ending a
+    // session holds that row, so a code is either deleted with it or finds the session gone.
     redeem: database.prepareBatched(
       'authorization_codes_redeem',
       (_, p: Redemption) => sql<RedeemedCode>`
@@ -128,7 +134,9 @@ export function createAuthorizationCodeRepository(database: Database) {
       ({ code_hash }) => code_hash.toString('hex'),
     ),
 
-    /** Why `redeem` found nothing. A statement of its own: it sees what the winner of a race has committed. */
+    /**
+     * Why `redeem` found nothing. A separate statement, which sees what a parallel one committed.
+     */
     async explainMiss(proof: Proof, now: Date): Promise<RedemptionFailure> {
       const code = await kysely
         .selectFrom('authorization_codes')
@@ -145,7 +153,7 @@ export function createAuthorizationCodeRepository(database: Database) {
       return { reason: missReason(code, proof, now), user_id: code.user_id };
     },
 
-    /** Ends the grant that a code bore; null when it is gone already, or never was. */
+    /** Revokes the grant of a code; null if there is none. */
     async revokeGrantOfCode(code_hash: Buffer): Promise<string | null> {
       const revoked = await kysely
         .deleteFrom('refresh_tokens as r')
@@ -157,7 +165,9 @@ export function createAuthorizationCodeRepository(database: Database) {
       return revoked?.id ?? null;
     },
 
-    /** Counts a wrong verifier against a code that is not spent; the last one counted kills it. Answers how many there were. */
+    /**
+     * Counts a wrong verifier of an unused code; the last one invalidates it. Returns the count.
+     */
     async countWrongVerifier(code_hash: Buffer): Promise<number> {
       const counted = await kysely
         .updateTable('authorization_codes')
@@ -172,7 +182,7 @@ export function createAuthorizationCodeRepository(database: Database) {
   };
 }
 
-/** Of a code that is not spent and not expired. */
+/** Of an unused, unexpired code. */
 function isIdentityLinked(now: Date) {
   return sql<boolean>`spent_at is null and expires_at > ${now} and exists (
     select from credentials k where k.auth_provider_type = authorization_codes.auth_provider_type

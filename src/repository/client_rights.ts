@@ -1,15 +1,19 @@
-// Whether a person may (still) use a client, and for what: conditions that every statement which makes or uses a grant of the standard profile holds.
+// Conditions on a person's use of a client, included in every statement that creates or uses a
+// standard grant.
 import { type RawBuilder, sql } from 'kysely';
 
-/** What decides, of the client. */
+/** The client's settings that decide. */
 export interface ClientRights {
-  /** Members of any of these groups may use it; null: everybody. */
+  /** Groups whose members may use it; null: everybody. */
   allowed_group_ids: readonly string[] | null;
-  /** It needs no consent. */
+  /** No consent is required. */
   is_trusted: boolean;
 }
 
-/** A group that left the configuration lets nobody in; the owner is let in everywhere. `user_id` is SQL. */
+/**
+ * Groups removed from the configuration do not count; the owner may use every client. `user_id` is
+ * SQL.
+ */
 export function isInAllowedGroup(user_id: string, { allowed_group_ids }: Pick<ClientRights, 'allowed_group_ids'>): RawBuilder<boolean> {
   return sql<boolean>`(${allowed_group_ids}::text[] is null or exists (
     select from user_groups ug join groups g on g.id = ug.group_id
@@ -17,13 +21,16 @@ export function isInAllowedGroup(user_id: string, { allowed_group_ids }: Pick<Cl
     or exists (select from users o where o.id = ${sql.raw(user_id)} and o.is_owner))`;
 }
 
-/** A consent that was withdrawn is no consent. `user_id` and `client_id` are SQL. */
+/** Withdrawn consents do not count. `user_id` and `client_id` are SQL. */
 export function isConsented(user_id: string, client_id: string, { is_trusted }: Pick<ClientRights, 'is_trusted'>): RawBuilder<boolean> {
   return sql<boolean>`(${is_trusted}::boolean or exists (
     select from consents a where a.user_id = ${sql.raw(user_id)} and a.client_id = ${sql.raw(client_id)}))`;
 }
 
-/** What a request names of the resource servers that were granted; `own_resource` where none were (RFC 8707 section 2.2). `granted` is SQL. */
+/**
+ * The requested subset of the granted resource servers; `own_resource` if none were granted (RFC
+ * 8707 section 2.2). `granted` is SQL.
+ */
 export function fitsResource(granted: string, p: { resource: readonly string[] | null; own_resource: string }): RawBuilder<boolean> {
   return sql<boolean>`(${p.resource}::text[] is null or ${p.resource}::text[] <@
     case when cardinality(${sql.raw(granted)}) = 0 then array[${p.own_resource}::text] else ${sql.raw(granted)} end)`;

@@ -1,13 +1,14 @@
-// The table `client_secrets`: keyed hashes of what confidential clients send. Several of one client live side by side while it changes over.
+// The table `client_secrets`: keyed hashes of client secrets. A client may have several during a
+// change.
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-/** A secret as lists show it. */
+/** A secret in listings. */
 export interface ClientSecret {
   id: string;
   created_at: Date;
-  /** Null: until it is removed. */
+  /** Null: no expiry. */
   expires_at: Date | null;
 }
 
@@ -18,12 +19,12 @@ export interface NewClientSecret extends ClientSecret {
 
 export type ClientSecretRepository = ReturnType<typeof createClientSecretRepository>;
 
-/** Of one client; more would make every check slow. */
+/** Maximum per client, which bounds the cost of a check. */
 export const MAX_SECRETS = 10;
 
 export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Database, 'kysely' | 'prepareBatched'>) {
   return {
-    /** The hashes that a secret may have now. */
+    /** The hashes that a secret may currently have. */
     live: prepareBatched<{ client_id: string; now: Date }, { id: string; secret_hash: Buffer }>('client_secrets_live', (db, p) =>
       db
         .selectFrom('client_secrets as s')
@@ -35,7 +36,7 @@ export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Da
         .limit(MAX_SECRETS),
     ),
 
-    /** Newest first, those that are over included until the janitor comes. */
+    /** Newest first, including expired ones that the janitor has not deleted. */
     list: (client_id: string, trx: Kysely<Schema> = kysely): Promise<ClientSecret[]> =>
       trx
         .selectFrom('client_secrets')
@@ -49,7 +50,7 @@ export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Da
       await trx.insertInto('client_secrets').values(secret).execute();
     },
 
-    /** Ends the client's other secrets by then; one that ends sooner still does. */
+    /** Sets the expiry of the client's other secrets, unless they expire sooner. */
     async expireOthers(
       trx: Kysely<Schema>,
       { client_id, id, expires_at }: { client_id: string; id: string; expires_at: Date },
@@ -71,7 +72,7 @@ export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Da
       return numDeletedRows > 0n;
     },
 
-    /** Replaces a hash under an earlier key, if it is still the one that was read. */
+    /** Replaces a hash made with an earlier key, if it has not changed. */
     async rehash({ id, old_hash, new_hash }: { id: string; old_hash: Buffer; new_hash: Buffer }): Promise<void> {
       await kysely
         .updateTable('client_secrets')
@@ -81,7 +82,7 @@ export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Da
         .execute();
     },
 
-    /** Makes these the secrets of these clients, and no others; answers the clients whose secrets changed. */
+    /** Replaces the secrets of these clients; returns the clients that changed. */
     async replace(trx: Kysely<Schema>, client_ids: readonly string[], secrets: readonly NewClientSecret[]): Promise<string[]> {
       const ids = secrets.map(({ id }) => id);
       const removed = await trx
@@ -103,7 +104,7 @@ export function createClientSecretRepository({ kysely, prepareBatched }: Pick<Da
   };
 }
 
-/** For the rows of a table called `s`. */
+/** For the rows of a table named `s`. */
 export function isUnexpiredSecret(now: Date): RawBuilder<SqlBool> {
   return sql<SqlBool>`(s.expires_at is null or s.expires_at > ${now})`;
 }

@@ -1,5 +1,5 @@
-// The table `clients`: the apps that were registered, by the configuration, by administrators, or by themselves. Of those a request names
-// only the enabled ones are found; lists show all.
+// The table `clients`: registered by the configuration, administrators, or themselves. Requests
+// find enabled ones only; listings show all.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { Client } from '../domain/client.ts';
 import type { ClientFields } from '../domain/client_metadata.ts';
@@ -12,7 +12,7 @@ import { isUnexpiredSecret, MAX_SECRETS } from './client_secrets.ts';
 
 type ManagedBy = 'config' | 'database' | 'registration';
 
-/** A client as its row shows it; no secret is part of it. */
+/** A client as stored, without secrets. */
 export interface RegisteredClient extends ClientFields {
   client_id: string;
   managed_by: ManagedBy;
@@ -20,7 +20,7 @@ export interface RegisteredClient extends ClientFields {
   created_at: Date;
 }
 
-/** `registered_from`: the network of a client that registers itself. */
+/** `registered_from`: the network of a self-registered client. */
 export type NewClient = Omit<RegisteredClient, 'is_enabled'> & { registration_token_hash?: Buffer; registered_from?: string };
 
 export interface ClientWithSecrets {
@@ -39,7 +39,7 @@ const FIELDS = [
 ] as const satisfies (keyof ClientFields)[];
 const ROW = ['client_id', ...FIELDS, 'managed_by', 'is_enabled', 'created_at'] as const satisfies (keyof RegisteredClient)[];
 
-/** Nobody checked what a client said of itself when it registered. */
+/** Metadata of self-registered clients is unverified. */
 const KIND = sql<'registered' | 'self_registered'>`case c.managed_by when 'registration' then 'self_registered' else 'registered' end`;
 
 export function createClientRepository({ kysely, prepareBatched }: Pick<Database, 'kysely' | 'prepareBatched'>) {
@@ -63,10 +63,10 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
   );
 
   return {
-    /** A client that may be used. */
+    /** An enabled client. */
     find: async (client_id: string): Promise<Client | undefined> => (await find({ client_id }))[0],
 
-    /** The same, and the hashes that its secret may have now. */
+    /** The same, with the hashes that its secret may have. */
     async findWithSecrets(request: { client_id: string; now: Date }): Promise<ClientWithSecrets | undefined> {
       const [found] = await findWithSecrets(request);
       if (!found) return undefined;
@@ -74,7 +74,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       return { client, secrets: secret_hashes.map((secret_hash, index) => ({ id: secret_ids[index] ?? '', secret_hash })) };
     },
 
-    /** Any client there is; the row stays as it is until the transaction ends. */
+    /** Any client, locked until the transaction ends. */
     get: (client_id: string, trx?: Kysely<Schema>): Promise<RegisteredClient | undefined> =>
       (trx ?? kysely)
         .selectFrom('clients')
@@ -83,7 +83,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
         .$if(trx !== undefined, (query) => query.forUpdate())
         .executeTakeFirst(),
 
-    /** By name. */
+    /** Ordered by name. */
     async page(request: PageRequest): Promise<Page<RegisteredClient>> {
       const size = pageSize(request);
       const rows = await kysely
@@ -97,7 +97,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       return { items, next_cursor: rows.length > size ? Buffer.from(items.at(-1)?.client_id ?? '').toString('base64url') : null };
     },
 
-    /** False when the client_id is taken. */
+    /** False if the client_id is taken. */
     async insert(trx: Kysely<Schema>, client: NewClient): Promise<boolean> {
       const inserted = await trx
         .insertInto('clients')
@@ -108,7 +108,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       return inserted !== undefined;
     },
 
-    /** Gives a client these fields in place of those it has; `operator_fields` are those of them that an operator has set. */
+    /** Replaces these fields; `operator_fields` are those set by an operator. */
     async update(trx: Kysely<Schema>, client_id: string, fields: ClientFields, operator_fields: readonly string[] = []): Promise<void> {
       await trx
         .updateTable('clients')
@@ -118,7 +118,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
         .execute();
     },
 
-    /** The names of the fields that an operator has set; the row is locked until the transaction ends. */
+    /** The names of fields set by an operator; locks the row. */
     async operatorFields(trx: Kysely<Schema>, client_id: string): Promise<string[]> {
       const found = await trx
         .selectFrom('clients')
@@ -129,15 +129,18 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       return found?.operator_fields ?? [];
     },
 
-    /** The client and its secrets. */
+    /** Deletes the client with its secrets. */
     async remove(trx: Kysely<Schema>, client_id: string): Promise<boolean> {
       const { numDeletedRows } = await trx.deleteFrom('clients').where('client_id', '=', client_id).executeTakeFirstOrThrow();
       return numDeletedRows > 0n;
     },
 
-    /** Everything that was granted to a client, and what people remembered for it. `of_owner`: grants of the owner among it. */
+    /**
+     * Deletes everything granted to a client, and consents. Returns `of_owner`: grants of the owner
+     * among them.
+     */
     async removeGrants(trx: Kysely<Schema>, client_id: string): Promise<{ of_owner: boolean }> {
-      // Codes first: that waits for those that are being redeemed, so that their grants are seen.
+      // Codes first: this waits for codes being redeemed, so that their grants are visible.
       for (const table of ['authorization_codes', 'refresh_tokens'] as const)
         await lockInOrder(trx, table, sql<boolean>`client_id = ${client_id}`);
       const ended = await trx
@@ -153,7 +156,10 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       return { of_owner: ended.length > 0 };
     },
 
-    /** Writes the configuration's clients as they should be, new or not; answers those that changed. One that somebody else made is not taken over. */
+    /**
+     * Creates or updates the configuration's clients; returns those that changed. Clients created
+     * otherwise are not taken over.
+     */
     async put(trx: Kysely<Schema>, clients: readonly NewClient[]): Promise<string[]> {
       if (clients.length === 0) return [];
       const columns = sql.join([...FIELDS.map((name) => sql.ref(`clients.${name}`)), sql.ref('clients.is_enabled')]);
@@ -175,7 +181,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       return written.map(({ client_id }) => client_id);
     },
 
-    /** Of these names those that somebody else than the configuration has. */
+    /** Which of these ids belong to clients not made by the configuration. */
     async taken(trx: Kysely<Schema>, client_ids: readonly string[]): Promise<string[]> {
       const rows = await trx
         .selectFrom('clients')
@@ -186,7 +192,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       return rows.map(({ client_id }) => client_id);
     },
 
-    /** Switches off the configuration's clients that are not named any more. Their grants stay, and are refused. */
+    /** Disables clients removed from the configuration. Their grants stay but are refused. */
     async disableOthers(trx: Kysely<Schema>, client_ids: readonly string[]): Promise<string[]> {
       const disabled = await trx
         .updateTable('clients')
@@ -199,7 +205,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       return disabled.map(({ client_id }) => client_id);
     },
 
-    /** The client that registered itself and holds the token of that hash. */
+    /** The self-registered client with this token hash. */
     findByRegistrationToken: (client_id: string, registration_token_hash: Buffer): Promise<RegisteredClient | undefined> =>
       kysely
         .selectFrom('clients')
@@ -211,7 +217,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
   };
 }
 
-/** The fields as columns take them; whatever else the value carries stays out. */
+/** The columns of the fields; other properties are dropped. */
 function columnsOf(fields: ClientFields) {
   const { jwks, ...rest } = fields;
   const columns = Object.fromEntries(FIELDS.flatMap((name) => (name === 'jwks' ? [] : [[name, rest[name]]]))) as Omit<ClientFields, 'jwks'>;
@@ -223,7 +229,7 @@ function rowOf(client: NewClient) {
   return { ...columnsOf(client), client_id, managed_by, created_at, registration_token_hash, registered_from, is_enabled: true };
 }
 
-/** The name that a cursor holds, which the next page begins after. */
+/** The name in a cursor. */
 function afterOf(cursor: string | null): string {
   const client_id = Buffer.from(cursor ?? '', 'base64url').toString();
   if (client_id.includes('\0')) throw new AuthError('invalid_format', 'Invalid cursor');

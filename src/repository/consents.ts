@@ -1,4 +1,4 @@
-// Consents: the remembered yes of a person to a client, its scopes, the resource servers at which it uses them, and the places it sends people to.
+// Consents of people to clients: scopes, resource servers and redirect URIs.
 
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
@@ -9,11 +9,11 @@ export interface Consent {
   client_id: string;
   scope: string[];
   redirect_uris: string[];
-  /** Beside us (RFC 8707). */
+  /** Other resource servers (RFC 8707). */
   resources: string[];
 }
 
-/** A consent as its person sees it. */
+/** A consent as listed for its person. */
 export interface ListedConsent extends Pick<Consent, 'client_id' | 'scope' | 'resources'> {
   client_name: string | null;
   granted_at: Date;
@@ -21,7 +21,7 @@ export interface ListedConsent extends Pick<Consent, 'client_id' | 'scope' | 're
 
 export type ConsentRepository = ReturnType<typeof createConsentRepository>;
 
-/** What becomes of a consent when another is given. */
+/** Merges a new consent into an existing one. */
 export function mergedWithExisting(now: Date) {
   return {
     scope: sql<string[]>`array(select distinct unnest(consents.scope || excluded.scope) order by 1)`,
@@ -43,7 +43,7 @@ export function createConsentRepository(database: Database) {
         .executeTakeFirst();
     },
 
-    /** Remembers a yes beside those before it; one statement, so that two tabs lose nothing of each other. */
+    /** Adds to earlier consents in one statement, so that parallel tabs lose nothing. */
     async grant({ user_id, client_id, scope, redirect_uris, resources }: Consent, now: Date): Promise<void> {
       await kysely
         .insertInto('consents')
@@ -52,7 +52,7 @@ export function createConsentRepository(database: Database) {
         .execute();
     },
 
-    /** Oldest first, at most 1000. A client that nobody registered has no name here. */
+    /** Oldest first, at most 1000. Unregistered clients have no name here. */
     async list(user_id: string): Promise<ListedConsent[]> {
       return await kysely
         .selectFrom('consents as c')
@@ -65,7 +65,7 @@ export function createConsentRepository(database: Database) {
         .execute();
     },
 
-    /** Withdraws a yes and ends what the client got by it, in one statement; false when there was none. */
+    /** Deletes a consent and the client's grants in one statement; false if there was none. */
     async withdraw(trx: Kysely<Schema>, user_id: string, client_id: string): Promise<boolean> {
       const withdrawn = await trx
         .with('ended', (db) =>

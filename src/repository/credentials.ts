@@ -1,4 +1,5 @@
-// The table `credentials`: which login is which user's. Its two unique indexes keep one login per provider and user, and one user per identity.
+// The table `credentials`: identities at providers, and their users. Two unique indexes allow one
+// credential per provider and user, and one user per identity.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -6,17 +7,19 @@ import type { User } from '../domain/user.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-/** A login that belongs to a user. */
+/** A credential of a user. */
 export interface Credential extends ProviderKey {
   id: string;
   user_id: string;
-  /** What the provider knows the person by. */
+  /** The provider's identifier of the person. */
   subject: string;
   data: JsonObject;
   created_at: Date;
 }
 
-/** What a first login makes of a person; id and age are the credential's. */
+/**
+ * The user and credential that a first login creates; id and creation time are the credential's.
+ */
 export type NewPerson = Pick<User, 'name' | 'is_active' | 'is_pending' | 'local_only'>;
 
 export type CredentialRepository = ReturnType<typeof createCredentialRepository>;
@@ -32,14 +35,14 @@ export function createCredentialRepository({ kysely, prepare }: Pick<Database, '
   );
 
   return {
-    /** The credential that stands for this person at this provider. */
+    /** The credential of an identity at a provider. */
     findIdentity: async (provider: ProviderKey, subject: string): Promise<Credential | undefined> =>
       (await findIdentity({ type: provider.auth_provider_type, id: provider.auth_provider_id ?? '', subject }))[0],
 
     find: (id: string): Promise<Credential | undefined> =>
       kysely.selectFrom('credentials').selectAll().where('id', '=', id).executeTakeFirst(),
 
-    /** A user's credentials, oldest first; one per provider, so they are few. */
+    /** A user's credentials, oldest first; at most one per provider. */
     ofUser: (user_id: string, trx = kysely): Promise<Credential[]> =>
       trx.selectFrom('credentials').selectAll().where('user_id', '=', user_id).orderBy('created_at').orderBy('id').limit(200).execute(),
 
@@ -47,7 +50,7 @@ export function createCredentialRepository({ kysely, prepare }: Pick<Database, '
     ofUserAt: (user_id: string, provider: ProviderKey, trx = kysely): Promise<Credential | undefined> =>
       trx.selectFrom('credentials').selectAll().where('user_id', '=', user_id).where(isAt(provider)).executeTakeFirst(),
 
-    /** False when the user has one at this provider, or the identity belongs to somebody. */
+    /** False if the user has one at this provider, or the identity belongs to another user. */
     async insert(trx: Kysely<Schema>, credential: Credential): Promise<boolean> {
       const inserted = await trx
         .insertInto('credentials')
@@ -59,8 +62,8 @@ export function createCredentialRepository({ kysely, prepare }: Pick<Database, '
     },
 
     /**
-     * Makes a credential and the new user it belongs to, or neither when the identity is somebody's already. Unknown groups are left out.
-     * The credential goes first, so of parallel first logins one makes the user and the others make nothing.
+     * Creates a credential with a new user, or neither if the identity is taken. Unknown groups are
+     * ignored. The credential is inserted first, so of parallel first logins one creates the user.
      */
     async insertWithUser(trx: Kysely<Schema>, credential: Credential, user: NewPerson, group_ids: readonly string[]): Promise<boolean> {
       const claimed = await trx
@@ -105,18 +108,21 @@ export function createCredentialRepository({ kysely, prepare }: Pick<Database, '
       return claimed !== undefined;
     },
 
-    /** Notes the address that the provider vouches for now; null: none. Writes nothing where that is known. */
+    /** Stores the address that the provider vouches for; null: none. Writes only changes. */
     async keepEmail({ id, email }: { id: string; email: string | null }): Promise<void> {
       await sql`update credentials
         set data = case when ${email}::text is null then data - 'email' else data || jsonb_build_object('email', ${email}::text) end
         where id = ${id} and data ->> 'email' is distinct from ${email}`.execute(kysely);
     },
 
-    /** Gives every credential of a user to another; breaks `credentials_one_per_provider` where that one has one of a provider already. */
+    /**
+     * Moves all credentials to another user; violates `credentials_one_per_provider` if both have
+     * one at a provider.
+     */
     moveAll: (trx: Kysely<Schema>, from: string, to: string): Promise<Credential[]> =>
       trx.updateTable('credentials').set({ user_id: to }).where('user_id', '=', from).returningAll().execute(),
 
-    /** What the local provider keeps of it is removed by `local_logins.ts`. */
+    /** The password is removed by `local_logins.ts`. */
     async remove(trx: Kysely<Schema>, id: string): Promise<boolean> {
       return (await trx.deleteFrom('credentials').where('id', '=', id).returning('id').executeTakeFirst()) !== undefined;
     },

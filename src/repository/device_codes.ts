@@ -1,5 +1,5 @@
-// Device codes (RFC 8628): stored by their hash, found by people through the user code, claimed by the session that opens them, answered once by
-// that session, and spent by one statement that also makes the grant.
+// Device codes (RFC 8628): stored as hashes, found through the user code, claimed by the session
+// that opens them, answered once, and redeemed by one statement that also creates the grant.
 import { sql } from 'kysely';
 import type { CodeRelease } from '../domain/code_release.ts';
 import type { RowQuota } from '../domain/row_quota.ts';
@@ -23,14 +23,14 @@ export interface NewDeviceCode {
   expires_at: Date;
 }
 
-/** Who answers a code. */
+/** The answering session. */
 interface Answering {
   user_code: string;
   sid: string;
   now: Date;
 }
 
-/** The login that an approval hands on to the device. */
+/** The login passed on to the device by an approval. */
 export interface Approval extends Answering, Pick<ClientRights, 'allowed_group_ids'> {
   user_id: string;
   credential_id: string;
@@ -42,7 +42,7 @@ export interface Approval extends Answering, Pick<ClientRights, 'allowed_group_i
 
 /** A code that a session may answer. */
 export interface ClaimedCode extends Pick<NewDeviceCode, 'client_id' | 'scope' | 'resource' | 'max_age' | 'acr_values'> {
-  /** Whether it is this session that answers it. */
+  /** Whether this session claimed it. */
   is_claimed: boolean;
 }
 
@@ -53,23 +53,23 @@ export interface PresentedDeviceCode {
   now: Date;
 }
 
-/** The facts that decide whether the user of an approved code may have tokens, and the grant to make. */
+/** What decides whether the approving user may have tokens, and the grant to create. */
 export interface DeviceRedemption extends PresentedDeviceCode, ClientRights {
   remote_address: string;
-  /** Whether users restricted to the local network may come from that address. */
+  /** Whether users restricted to the local network may use this address. */
   remote_is_local: boolean;
-  /** `providerKeyText` of every provider that lets people in from there. */
+  /** `providerKeyText` of every provider that accepts the address. */
   providers: readonly string[];
   refresh_token_id: string;
   seed: Buffer | null;
-  /** The key that every refresh must prove to hold. */
+  /** The key that every refresh must prove. */
   refresh_jkt: string | null;
   access_token_expiration: number;
   idle_lifetime: number | null;
   grant_expires_at: Date | null;
 }
 
-/** The code that was spent; without a `refresh_token_id` it bore nothing. */
+/** The redeemed code; without a `refresh_token_id` no grant was created. */
 export interface RedeemedDeviceCode {
   user_id: string;
   refresh_token_id: string | null;
@@ -79,7 +79,7 @@ export interface RedeemedDeviceCode {
   resource: string[];
 }
 
-/** Seconds by which a poll may come early: networks are not even. */
+/** Tolerated seconds by which a poll may be early. */
 const JITTER = 0.5;
 /** RFC 8628 section 3.5 */
 const SLOWER_BY = 5;
@@ -105,7 +105,7 @@ export function createDeviceCodeRepository(database: Database) {
   );
 
   return {
-    /** Stores a code; false where its user code is taken, or its network has as many rows as it may. */
+    /** Stores a code; false if its user code is taken, or its network has too many rows. */
     async store(code: NewDeviceCode, quota: RowQuota): Promise<boolean> {
       await limit.makeRoom();
       const { numAffectedRows } = await sql`
@@ -119,7 +119,7 @@ export function createDeviceCodeRepository(database: Database) {
       return Number(numAffectedRows ?? 0) > 0;
     },
 
-    /** A code for a session to answer: its own from the first look on, unless another person has it. */
+    /** Claims a code for a session on first use, unless another person has claimed it. */
     async claim({ user_code, sid, user_id, now }: Answering & { user_id: string }): Promise<ClaimedCode | undefined> {
       const { rows } = await sql<ClaimedCode>`
         with found as (
@@ -135,7 +135,7 @@ export function createDeviceCodeRepository(database: Database) {
       return rows[0];
     },
 
-    /** A code that waits for its answer, claimed or not. */
+    /** A pending code, claimed or not. */
     async find({ user_code, sid, now }: Answering): Promise<ClaimedCode | undefined> {
       return await kysely
         .selectFrom('device_codes')
@@ -147,7 +147,10 @@ export function createDeviceCodeRepository(database: Database) {
         .executeTakeFirst();
     },
 
-    /** The session's yes; false for a code that is not its own to answer (any more), or a person who may not use the client. */
+    /**
+     * Approves; false if the code is not the session's to answer, or the person may not use the
+     * client.
+     */
     async approve(approval: Approval, _release: CodeRelease): Promise<boolean> {
       const { user_code, sid, now, allowed_group_ids, ...login } = approval;
       const approved = await kysely
@@ -164,7 +167,7 @@ export function createDeviceCodeRepository(database: Database) {
             .where(isInAllowedGroup('u.id', { allowed_group_ids }))
             .returning(['d.client_id', 'd.scope', 'd.resource']),
         )
-        // In the same statement: a device that polls in between must not find a yes without a consent.
+        // In the same statement: a poll must not find an approval without its consent.
         .with('consented', (db) =>
           db
             .insertInto('consents')
@@ -183,7 +186,7 @@ export function createDeviceCodeRepository(database: Database) {
       return approved !== undefined;
     },
 
-    /** The session's no; false for a code that is not its own to answer (any more). */
+    /** Denies; false if the code is not the session's to answer. */
     async deny({ user_code, sid, now }: Answering): Promise<boolean> {
       const denied = await kysely
         .updateTable('device_codes')
@@ -197,15 +200,21 @@ export function createDeviceCodeRepository(database: Database) {
       return denied !== undefined;
     },
 
-    /** How a poll finds a code that nobody has answered: in time or early, which makes all later ones wait longer; undefined for any other code. */
+    /**
+     * The result of a poll for a pending code: in time or early, which increases the interval;
+     * undefined for other codes.
+     */
     async poll(presented: PresentedDeviceCode): Promise<'in_time' | 'early' | undefined> {
       const [polled] = await poll(presented);
       if (!polled) return undefined;
       return polled.is_early ? 'early' : 'in_time';
     },
 
-    /** Spends an approved code and makes the grant it bears, in one statement: whoever comes second finds nothing. */
-    // The user's row is locked before the code's: the order in which deleting a user takes them.
+    /**
+     * Redeems an approved code and creates its grant in one statement, so a second attempt finds
+     * nothing.
+     */
+    // Locks the user's row before the code's, in the order that deleting a user does.
     redeem: database.prepare(
       'device_codes_redeem',
       (_, p: DeviceRedemption) => sql<RedeemedDeviceCode>`
@@ -235,7 +244,7 @@ export function createDeviceCodeRepository(database: Database) {
         select user_id, granted.id as refresh_token_id, auth_time, amr, scope, resource from spent left join granted on true`,
     ),
 
-    /** Why there is nothing to redeem. A statement of its own: it sees what the winner of a race has committed. */
+    /** Why nothing was redeemed. A separate statement, which sees what a parallel one committed. */
     async explainMiss({ device_code_hash, client_id, now }: PresentedDeviceCode): Promise<'unknown' | 'expired' | 'denied' | 'spent'> {
       const code = await kysely
         .selectFrom('device_codes')

@@ -1,4 +1,4 @@
-// The table `device_cookies`: browsers that a person has completed a login in, by the SHA-256 of their cookie.
+// The table `device_cookies`: browsers in which a person has logged in, by SHA-256 of the cookie.
 import { type Kysely, sql } from 'kysely';
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import type { Database } from '../postgres/database.ts';
@@ -8,7 +8,7 @@ export type DeviceCookies = ReturnType<typeof createDeviceCookies>;
 
 /** Guesses that a cookie allows during blocks. */
 const MAX_GUESSES = 5;
-/** Cookies of one person at a time; the oldest make room. */
+/** Maximum cookies per person; the oldest are evicted. */
 const MAX_OF_USER = 10;
 
 export interface NewDeviceCookie {
@@ -18,7 +18,7 @@ export interface NewDeviceCookie {
   expires_at: Date;
 }
 
-/** A guess at a name: `name` is the one that the provider counts guesses under. */
+/** A guess; `name` is the provider's key for counting. */
 interface Guess {
   cookie_hash: Buffer;
   provider: ProviderKey;
@@ -28,7 +28,7 @@ interface Guess {
 
 export function createDeviceCookies({ kysely, transaction }: Pick<Database, 'kysely' | 'transaction'>) {
   return {
-    /** Stores a cookie in place of the one that the browser had. Logins of one person take turns, so that the limit holds. */
+    /** Replaces the browser's cookie. Serialized per person, which enforces the limit. */
     async store(cookie: NewDeviceCookie, replaced_hash: Buffer | null): Promise<void> {
       const { cookie_hash, user_id, created_at, expires_at } = cookie;
       await transaction(async (trx) => {
@@ -44,7 +44,10 @@ export function createDeviceCookies({ kysely, transaction }: Pick<Database, 'kys
       });
     },
 
-    /** Counts a guess before it is looked at; false for a cookie that is unknown, used up, expired, or another person's. */
+    /**
+     * Counts a guess before it is checked; false for an unknown, used up or expired cookie, or
+     * another person's.
+     */
     async takeGuess({ cookie_hash, provider, name, now }: Guess): Promise<boolean> {
       const { rows } = await sql`
         update device_cookies d set guesses = guesses + 1
@@ -58,7 +61,7 @@ export function createDeviceCookies({ kysely, transaction }: Pick<Database, 'kys
   };
 }
 
-/** Ends the cookies of a person. */
+/** Deletes a person's cookies. */
 export async function removeDeviceCookies(trx: Kysely<Schema>, user_id: string): Promise<void> {
   await trx.deleteFrom('device_cookies').where('user_id', '=', user_id).execute();
 }

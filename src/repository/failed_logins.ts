@@ -1,23 +1,24 @@
-// Failed logins by address and by whom they were aimed at; written on failure only. What a row counts began after `since` or counts no more.
+// Failed logins per address and name; written on failure only. A row counts failures since its
+// start, if that is after `since`.
 import { sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import { createRowTrimmer } from './row_limits.ts';
 
 export type FailedLoginRepository = ReturnType<typeof createFailedLoginRepository>;
 
-/** One address and one name: `subject` is the name's SHA-256, empty where nobody was named. */
+/** An address and a name: `subject` is the name's SHA-256, or empty. */
 interface Pair {
   address: string;
   subject: Buffer;
 }
 
-/** What decides whether a guess may be looked at. */
+/** The counts that decide whether a guess is allowed. */
 export interface AttemptCounts {
-  /** Failures of the address, whoever they were aimed at. */
+  /** Failures of the address at any name. */
   of_address: number;
   /** Failures of the address at that name. */
   of_pair: number;
-  /** Lately failed guesses at that name, from everywhere. */
+  /** Recent failures at that name from everywhere. */
   at_subject: number;
   subject_failed_at: Date | null;
 }
@@ -27,7 +28,7 @@ interface Failure extends Pair {
   since: Date;
 }
 
-/** Failures of a pair that wait for the statement under way, which adds them all at once. */
+/** Failures of a pair waiting for a running statement; added together afterwards. */
 interface Waiting {
   latest: Failure;
   failures: number;
@@ -37,7 +38,7 @@ interface Waiting {
 export function createFailedLoginRepository(database: Pick<Database, 'kysely'>) {
   const { kysely } = database;
   const makeRoom = createRowTrimmer(database, 'failed_logins');
-  /** By pair, while a statement adds to its row: one at a time, so that a flood of failures holds one connection. */
+  /** Running statements by pair: one at a time, so that a flood occupies one connection. */
   const busy = new Map<string, Promise<unknown>>();
   const waiting = new Map<string, Waiting>();
 
@@ -68,7 +69,7 @@ export function createFailedLoginRepository(database: Pick<Database, 'kysely'>) 
     return counted.failures;
   }
 
-  /** Starts adding to a row that nothing adds to; whatever comes meanwhile is added by one statement after it. */
+  /** Starts a statement for an idle pair; later failures wait for it and share the next. */
   function start(key: string, failure: Failure, failures: number): Promise<number> {
     const added = addAll(failure, failures);
     const over = added.then(
@@ -83,7 +84,7 @@ export function createFailedLoginRepository(database: Pick<Database, 'kysely'>) 
   }
 
   return {
-    /** How an address and a name stand; `lately` is from when guesses at the name are counted. */
+    /** The counts for an address and a name; `lately`: start of the window for the name. */
     async standing({ address, subject, since, lately }: Pair & { since: Date; lately: Date }): Promise<AttemptCounts> {
       const mine = sql`address = ${address} and first_failed_at > ${since}`;
       const theirs = sql`subject = ${subject} and last_failed_at > ${lately}`;
@@ -96,7 +97,7 @@ export function createFailedLoginRepository(database: Pick<Database, 'kysely'>) 
       return rows[0] ?? { of_address: 0, of_pair: 0, at_subject: 0, subject_failed_at: null };
     },
 
-    /** Counts one failure; answers how many the address has now, those of parallel calls among them. */
+    /** Counts a failure; returns the address's total, parallel calls included. */
     add(failure: Failure): Promise<number> {
       const key = `${failure.address} ${failure.subject.toString('hex')}`;
       const before = busy.get(key);
@@ -116,7 +117,7 @@ export function createFailedLoginRepository(database: Pick<Database, 'kysely'>) 
       return first.total;
     },
 
-    /** Forgets the failures of one address at one name, and no others. */
+    /** Clears the failures of one address at one name. */
     async clear({ address, subject }: Pair): Promise<void> {
       await kysely.deleteFrom('failed_logins').where('address', '=', address).where('subject', '=', subject).execute();
     },

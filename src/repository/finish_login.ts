@@ -1,4 +1,4 @@
-// The end of a login flow: the flow goes and its authorization code is there, in one statement. Called by login/finish.ts.
+// Ends a login flow: replaces it by its authorization code in one statement.
 import { sql } from 'kysely';
 import type { LoginFlow } from '../domain/login_flow.ts';
 import type { Database } from '../postgres/database.ts';
@@ -8,7 +8,10 @@ export type FinishedLoginRepository = ReturnType<typeof createFinishedLoginRepos
 
 export function createFinishedLoginRepository({ kysely }: Pick<Database, 'kysely'>) {
   return {
-    /** Trades a flow, in the version that was read, for its code; false when another request has ended or moved it. */
+    /**
+     * Exchanges a flow, if unchanged, for its code; false if another request has ended or changed
+     * it.
+     */
     async issueForFlow({ id, version }: Pick<LoginFlow, 'id' | 'version'>, code: NewAuthorizationCode): Promise<boolean> {
       const columns = Object.keys(code) as (keyof NewAuthorizationCode)[];
       const issued = await kysely

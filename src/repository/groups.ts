@@ -1,10 +1,11 @@
-// The tables `groups` and `user_groups`: who may do what. System groups and those of the configuration are written at start only.
+// The tables `groups` and `user_groups`. Built-in groups and those of the configuration are written
+// at start only.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { Policy } from '../domain/policy.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-/** A group as lists show it. */
+/** A group in listings. */
 export interface Group {
   id: string;
   name: string;
@@ -15,11 +16,11 @@ export interface Group {
   require_mfa?: boolean;
 }
 
-/** What permission checks need of a user, read at once. */
+/** A user's data for permission checks, read in one statement. */
 export interface UserPolicies {
   is_owner: boolean;
   is_active: boolean;
-  /** Of every enabled group. */
+  /** The policies of enabled groups. */
   policies: Policy[];
 }
 
@@ -38,7 +39,7 @@ export function createGroupRepository({ kysely, prepare }: Pick<Database, 'kysel
   );
 
   return {
-    /** Enabled groups: the system's first, in their fixed order, then by name. */
+    /** Enabled groups: built-in ones first, then by name. */
     list: (): Promise<Group[]> =>
       kysely
         .selectFrom('groups')
@@ -52,7 +53,7 @@ export function createGroupRepository({ kysely, prepare }: Pick<Database, 'kysel
 
     rights: async (user_id: string): Promise<UserPolicies | undefined> => (await rights({ user_id }))[0],
 
-    /** Puts a user into exactly these groups; false when one is unknown, and then the user stays as it was. Lock the user first. */
+    /** Replaces a user's groups; false, without effect, if one is unknown. Lock the user first. */
     async replaceMemberships(trx: Kysely<Schema>, user_id: string, group_ids: readonly string[]): Promise<boolean> {
       const areKnown = sql<SqlBool>`(select count(*) from groups where id = any(${group_ids})) = ${group_ids.length}`;
       const { known } = await trx
@@ -77,7 +78,10 @@ export function createGroupRepository({ kysely, prepare }: Pick<Database, 'kysel
       return Boolean(known);
     },
 
-    /** Writes groups as they should be, new or not; answers the ids of those that changed. A group the API made is not taken over. */
+    /**
+     * Creates or updates groups; returns the ids that changed. Groups made by the API are not taken
+     * over.
+     */
     async put(trx: Kysely<Schema>, groups: readonly Group[], now: Date): Promise<string[]> {
       const rows = groups.map(({ require_mfa = false, ...group }) => ({
         ...group,
@@ -107,7 +111,7 @@ export function createGroupRepository({ kysely, prepare }: Pick<Database, 'kysel
       return written.map(({ id }) => id);
     },
 
-    /** Switches off the configuration's groups that are not named any more. Their members stay in them. */
+    /** Disables groups removed from the configuration; members stay. */
     async disableOthers(trx: Kysely<Schema>, group_ids: readonly string[]): Promise<string[]> {
       const disabled = await trx
         .updateTable('groups')
@@ -121,8 +125,8 @@ export function createGroupRepository({ kysely, prepare }: Pick<Database, 'kysel
     },
 
     /**
-     * Of the managed groups a person is then in those that are wanted and exist; memberships in other groups stay. Never a machine's or the owner's.
-     * Answers what changed.
+     * Synchronizes the managed groups of a person; other memberships stay. Never a machine's or the
+     * owner's. Returns the changes.
      */
     async syncGroups(trx: Kysely<Schema>, user_id: string, { managed, wanted }: { managed: readonly string[]; wanted: readonly string[] }) {
       return await trx

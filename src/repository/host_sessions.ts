@@ -1,5 +1,5 @@
-// Sessions at protected hosts: the one-time codes that open them, and who stands behind a cookie or a bearer that a host is shown.
-// Everything hangs on the browser's session: when that ends, so do they.
+// Sessions at protected hosts: one-time codes that start them, and the user behind a cookie or
+// bearer token. They end with the browser's session.
 import { type Insertable, sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
@@ -11,11 +11,11 @@ import { usernameColumn } from './usernames.ts';
 
 export type HostSessionRepository = ReturnType<typeof createHostSessionRepository>;
 
-/** What a protected host may be told about a person, and what decides whether they may be there. */
+/** A visitor's identity for the host, and what decides access. */
 export interface HostSessionUser {
   user_id: string;
   name: string | null;
-  /** One that nobody else has. */
+  /** Unique. */
   username: string | null;
   /** A verified address. */
   email: string | null;
@@ -24,7 +24,7 @@ export interface HostSessionUser {
   local_only: boolean;
 }
 
-/** A cookie of a host. `idle`: seconds without use after which the browser's session ends. */
+/** A host's cookie. `idle`: seconds without use after which the browser's session ends. */
 interface Shown {
   id_hash: Buffer;
   host: string;
@@ -39,7 +39,10 @@ export function createHostSessionRepository(database: Database) {
       await kysely.insertInto('host_codes').values(code).execute();
     },
 
-    /** Spends a code, once, and makes its session; undefined when the code is none, spent, late, of another host or of another browser. */
+    /**
+     * Redeems a code for a session; undefined if it is unknown, used, expired, or for another host
+     * or browser.
+     */
     async redeem(request: { code_hash: Buffer; host: string; browser_hash: Buffer; id_hash: Buffer; now: Date }) {
       const { code_hash, host, browser_hash, id_hash, now } = request;
       const { rows } = await sql<{ user_id: string }>`
@@ -56,7 +59,7 @@ export function createHostSessionRepository(database: Database) {
       return rows[0];
     },
 
-    /** Whose browser a cookie is, while the session behind it lives. */
+    /** The user of a cookie whose session is valid. */
     findVisitor: database.prepareBatched('host_sessions_find_visitor', (db, p: Shown) =>
       db
         .selectFrom('host_sessions as h')
@@ -71,7 +74,7 @@ export function createHostSessionRepository(database: Database) {
         .where(isNotIdle(p.now, p.idle)),
     ),
 
-    /** Whose grant an access token hangs on, while both live. */
+    /** The user of an access token whose grant is valid. */
     findBearer: database.prepareBatched('host_sessions_find_bearer', (db, p: { id: string; jti: string; now: Date }) =>
       db
         .selectFrom('refresh_tokens as r')
@@ -84,14 +87,16 @@ export function createHostSessionRepository(database: Database) {
         .where(hasActiveClient()),
     ),
 
-    /** Somebody at a host is somebody in the browser: its session must not end for want of use. */
+    /** Use at a host keeps the browser's session from expiring. */
     async touch({ sid, now }: { sid: string; now: Date }): Promise<void> {
       await kysely.updateTable('sessions').set({ last_used_at: now }).where('sid', '=', sid).where('last_used_at', '<', now).execute();
     },
   };
 }
 
-/** A header says nothing of who checked an address, and apps join accounts by it. For the rows of a table called `u`. */
+/**
+ * Verified addresses only, since apps match accounts by them. For the rows of a table named `u`.
+ */
 function verifiedEmail() {
   return sql<string | null>`case when u.email_verified then u.email end`;
 }

@@ -1,9 +1,9 @@
-// Banned addresses: single IPv4 addresses and IPv6 /64 networks, until the ban expires or somebody lifts it.
+// Banned addresses: IPv4 addresses and IPv6 /64 networks, until the ban expires or is lifted.
 import { sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import { createRowTrimmer } from './row_limits.ts';
 
-/** Begins the keys of requests that other sites' pages make from an address. */
+/** Prefix of the keys of cross-site requests of an address. */
 export const CROSS_SITE_PREFIX = 'cross-site ';
 
 export type IpBanRepository = ReturnType<typeof createIpBanRepository>;
@@ -12,7 +12,7 @@ export function createIpBanRepository(database: Database) {
   const { kysely } = database;
   const makeRoom = createRowTrimmer(database, 'ip_bans');
   return {
-    /** Bans an address; answers whether it was not banned already. A ban under way is never stretched. */
+    /** Bans an address; returns whether it was not banned. An existing ban is not extended. */
     async ban({ address, now, expires_at }: { address: string; now: Date; expires_at: Date }): Promise<boolean> {
       await makeRoom();
       const banned = await kysely
@@ -24,7 +24,7 @@ export function createIpBanRepository(database: Database) {
       return banned !== undefined;
     },
 
-    /** Bans that hold now, newest first; of kind `address` without those of requests that other sites' pages make. */
+    /** Current bans, newest first; kind `address` excludes those of cross-site requests. */
     async list({ now, limit, kind }: { now: Date; limit: number; kind?: 'address' }) {
       const query = kysely
         .selectFrom('ip_bans')
@@ -34,7 +34,7 @@ export function createIpBanRepository(database: Database) {
       return await query.orderBy('banned_at', 'desc').orderBy('address').limit(limit).execute();
     },
 
-    /** Lifts a ban and forgets the failures behind it; answers whether there was one that held. */
+    /** Lifts a ban and deletes its failures; returns whether there was a current one. */
     async lift({ address, now }: { address: string; now: Date }): Promise<boolean> {
       const { rows } = await sql<{ expires_at: Date }>`
         with forgiven as (delete from failed_logins where address = ${address})

@@ -1,34 +1,38 @@
-// The cut: whatever was issued before a time is worth nothing any more, whoever has it. What hangs on rows goes with them, so that nothing that is
-// asked often has to look at a time; the one row of `cut_off` is for the tokens that hang on none. Called by accounts/revoke_all.ts.
+// Revokes everything issued before a time. Rows are deleted, so that frequent queries need no time
+// check; the single row of `cut_off` is for tokens without a row. Used by accounts/revoke_all.ts.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { lockInOrder } from '../postgres/lock_in_order.ts';
 import type { Schema } from '../postgres/schema.ts';
 import { endSessionsWhere } from './session_ends.ts';
 
-/** How much ended. */
+/** The number of revoked items. */
 export interface CutCounts {
   sessions: number;
   refresh_tokens: number;
 }
 
-/** Seconds to wait for what is being written. */
+/** Seconds to wait for running writes. */
 const LOCK_TIMEOUT = 10;
 
 /**
- * Waits for everything that is being issued, and keeps others from issuing until the transaction ends. Whatever is issued names its user, whose row
- * it locks; one lock on their table is held instead of one on each of many, which others would take in another order. Reads and refreshes go on.
+ * Waits for running issuance and blocks new issuance until the transaction ends. Issuing locks the
+ * user's row, so a single table lock replaces many row locks, whose order would conflict. Reads and
+ * refreshes continue.
  */
 export async function lockIssuing(trx: Kysely<Schema>): Promise<void> {
   await sql`set local lock_timeout = ${sql.lit(`${LOCK_TIMEOUT}s`)}`.execute(trx);
   await sql`lock table users in exclusive mode`.execute(trx);
 }
 
-/** Ends what was issued before a time, null: everything there is. Within a transaction that has called `holdIssuing`. */
+/**
+ * Revokes everything issued before a time; null: everything. Requires `lockIssuing` in the
+ * transaction.
+ */
 export async function endIssuedBefore(trx: Kysely<Schema>, { before, now }: { before: Date | null; now: Date }): Promise<CutCounts> {
   const is_old_grant = isFrom(before, sql`least(created_at, auth_time)`);
   await lockInOrder(trx, 'refresh_tokens', is_old_grant);
   const ended = await endSessionsWhere(trx, isFrom(before, sql`least(s.created_at, s.auth_time)`), now);
-  // Their apps, told by now, are known by the grants that go next.
+  // Apps have been notified by now, which needs the grants deleted next.
   const others = await remove(trx, 'refresh_tokens', is_old_grant);
   await remove(trx, 'authorization_codes', sql`spent_at is null and ${isFrom(before, sql`least(created_at, auth_time)`)}`);
   await remove(trx, 'device_codes', sql`status <> 'spent' and ${isFrom(before, sql`least(created_at, auth_time)`)}`);
@@ -43,7 +47,7 @@ export async function endIssuedBefore(trx: Kysely<Schema>, { before, now }: { be
   return { ...ended, refresh_tokens: ended.refresh_tokens + others };
 }
 
-/** No time is after everything. `time` is SQL. */
+/** True for no time if `before` is null. `time` is SQL. */
 function isFrom(before: Date | null, time: RawBuilder<unknown>): RawBuilder<boolean> {
   return sql<boolean>`${time} < ${before ?? 'infinity'}::timestamptz`;
 }
@@ -53,7 +57,7 @@ async function remove(trx: Kysely<Schema>, table: keyof Schema, which: RawBuilde
   return Number(numAffectedRows ?? 0);
 }
 
-/** Tokens tell their time in whole seconds: those of the running one were issued before, for all that can be known. */
+/** Tokens have whole seconds; those of the current second may have been issued before. */
 function nextSecond(now: Date): Date {
   return new Date((Math.floor(now.getTime() / 1000) + 1) * 1000);
 }

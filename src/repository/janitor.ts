@@ -1,5 +1,5 @@
-// The janitor: takes expired rows away, in batches that hold no lock for long, on one replica at a time. Nothing depends on its being on time:
-// whatever has expired is refused by the statement that would use it.
+// The janitor deletes expired rows in short batches, on one replica at a time. Correctness does not
+// depend on it: every statement checks expiry itself.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { AuditEvent } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -9,28 +9,28 @@ import type { Schema } from '../postgres/schema.ts';
 
 const BATCH = 1000;
 const PEOPLE_BATCH = 100;
-/** Of one table in one round. */
+/** Maximum batches per table and round. */
 const MAX_BATCHES = 1000;
-/** Stretches of grants looked at in one round; the next one goes on from there. */
+/** Maximum ranges of grants per round; the next round continues there. */
 const MAX_STRETCHES = 50;
 const EVERY_MS = 60_000;
 const HOUR = 3600;
 const DAY = 24 * HOUR;
-/** Uses are noted in batches, so the last one may not be in the row yet. */
+/** Last use is written in batches, so the row may be late. */
 const LATE_USE_SECONDS = 5;
 
-/** Any number will do, as long as it stays. */
+/** Arbitrary but fixed. */
 const RUNNER_LOCK_KEY = 4_207_849_312;
 
-/** Rows taken away, by table. */
+/** Deleted rows by table. */
 type ExpiryCounts = Record<string, number>;
 
 export interface Janitor {
-  /** One round; counts nothing where another replica is at it. */
+  /** One round; returns no counts if another replica is running one. */
   run(): Promise<ExpiryCounts>;
-  /** A round every minute from now on. */
+  /** Starts a round every minute. */
   start(): void;
-  /** Waits for the round under way. */
+  /** Waits for a running round. */
   close(): Promise<void>;
 }
 
@@ -43,11 +43,11 @@ export interface JanitorDeps {
   pending_lifetime: number;
   /** Seconds that events are kept. */
   audit_retention: number;
-  /** Seconds that failed logins count; they are kept for a day at least. */
+  /** Seconds that failed logins count; they are kept for at least a day. */
   failure_lifetime: number;
 }
 
-/** Rows that are due at a time, taken back by what the operator grants them. */
+/** Selects the expired rows at a time, given the configured retention. */
 type Due = (now: Date, deps: JanitorDeps) => RawBuilder<unknown>;
 
 export function createJanitor(deps: JanitorDeps): Janitor {
@@ -56,7 +56,7 @@ export function createJanitor(deps: JanitorDeps): Janitor {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<ExpiryCounts> | undefined;
 
-  /** One batch, as a transaction of its own; undefined while another replica has the lock. */
+  /** One batch in its own transaction; undefined while another replica holds the lock. */
   async function batch<T>(work: (trx: Kysely<Schema>) => Promise<T>): Promise<T | undefined> {
     return await database.transaction(async (trx) => {
       const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(${sql.lit(RUNNER_LOCK_KEY)}) as locked`.execute(trx);
@@ -64,7 +64,7 @@ export function createJanitor(deps: JanitorDeps): Janitor {
     });
   }
 
-  /** Batch after batch, until one is not full; a flood of rows must wait its turn. */
+  /** Repeats batches until one is not full. */
   async function drain(size: number, remove: (trx: Kysely<Schema>) => Promise<number>): Promise<number> {
     let total = 0;
     for (let batches = 0; batches < MAX_BATCHES; batches++) {
@@ -75,7 +75,10 @@ export function createJanitor(deps: JanitorDeps): Janitor {
     return total;
   }
 
-  /** A grant's deadline moves with every use, so no index knows it: all rows are looked at, a stretch at a time. */
+  /**
+   * A grant's expiry depends on its last use, which no index covers, so all rows are scanned in
+   * ranges.
+   */
   async function walkRefreshTokens(): Promise<number> {
     let total = 0;
     for (let stretches = 0; stretches < MAX_STRETCHES; stretches++) {
@@ -120,13 +123,13 @@ export function createJanitor(deps: JanitorDeps): Janitor {
   };
 }
 
-/** What is due in each table. Each of these columns has an index, or its table is small. */
+/** What expires in each table. Each column has an index, or the table is small. */
 export const EXPIRING: readonly (readonly [table: keyof Schema, due: Due])[] = [
   ['login_flows', (now) => sql`expires_at <= ${now}`],
-  // A code that comes back late must still be known, or its replay would pass for a typing error.
+  // Kept for a while, so that a replay is recognized.
   ['authorization_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
   ['pushed_authorization_requests', (now) => sql`expires_at <= ${now}`],
-  // A device that asks late is told so.
+  // Kept for a while, so that a late poll gets `expired_token`.
   ['device_codes', (now) => sql`expires_at <= ${addSeconds(now, -HOUR)}`],
   ['sessions', (now) => sql`expires_at <= ${now}`],
   ['device_cookies', (now) => sql`expires_at <= ${now}`],
@@ -150,7 +153,7 @@ async function removeDue(trx: Kysely<Schema>, table: keyof Schema, due: RawBuild
   return Number(numAffectedRows ?? 0);
 }
 
-/** The role that runs the server may not delete them itself; see migration 0018, which knows the size of a batch. */
+/** The runtime role may not delete these; see migration 0018, which limits the batch size. */
 async function removeAuditEvents(trx: Kysely<Schema>, before: Date): Promise<number> {
   const { rows } = await sql<{ removed: string }>`select expire_audit_events(${before}) as removed`.execute(trx);
   return Number(rows[0]?.removed ?? 0);

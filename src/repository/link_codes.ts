@@ -1,10 +1,10 @@
-// Codes of link_user flows: spent by one statement that also links what their login found out, so whoever comes second finds nothing.
-// A code of an authorize flow is none of these.
+// Codes of link_user flows: redeemed by one statement that also links the identity. Codes of
+// authorize flows are not accepted.
 import { type Kysely, sql } from 'kysely';
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-/** A code as it is presented, and the credential to make of it. */
+/** A presented code, and the credential to create. */
 export interface LinkRequest {
   code_hash: Buffer;
   client_id: string;
@@ -13,18 +13,23 @@ export interface LinkRequest {
   now: Date;
 }
 
-/** A code that was spent. */
+/** A redeemed code. */
 export interface RedeemedLinkCode extends ProviderKey {
   subject: string;
-  /** Null when the identity is somebody's already, or the user has a credential of this provider. */
+  /**
+   * Null if the identity is linked to another user, or the user has a credential at this provider.
+   */
   credential_id: string | null;
 }
 
-/** Undefined when there is no such code (any more). It is spent also when it links nothing, as in Home Assistant. */
+/**
+ * Undefined for an unknown or used code. It is used up even if it links nothing, as in Home
+ * Assistant.
+ */
 export async function redeemLinkCode(trx: Kysely<Schema>, request: LinkRequest): Promise<RedeemedLinkCode | undefined> {
   const { code_hash, client_id, user_id, credential_id, now } = request;
-  // A code with a challenge was made for the token endpoint. One whose credential was removed since is gone.
-  // A provider that picks among our users links nobody but the one it picked.
+  // Codes with a challenge belong to the token endpoint. A code whose credential was removed is
+  // invalid. A provider that picks users links only the one it picked.
   const query = sql<RedeemedLinkCode>`
     with spent as (
       update authorization_codes set spent_at = ${now}

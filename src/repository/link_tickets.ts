@@ -1,4 +1,5 @@
-// The table `link_tickets`: who may link a login of which provider, found by the hash of a secret and bound to the first browser that opens it.
+// The table `link_tickets`: who may link a login at which provider, found by the hash of a secret
+// and bound to the first browser that opens it.
 import { type SqlBool, sql } from 'kysely';
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import type { User } from '../domain/user.ts';
@@ -12,14 +13,14 @@ export interface NewLinkTicket extends ProviderKey {
   expires_at: Date;
 }
 
-/** A ticket in its browser. */
+/** A ticket and its browser. */
 export interface LinkTicketPlace {
   token_hash: Buffer;
   browser_hash: Buffer;
   now: Date;
 }
 
-/** A living ticket, and its user as far as it decides whether they may authenticate. */
+/** A valid ticket, and what decides whether its user may authenticate. */
 export interface LinkTicket extends ProviderKey {
   user_id: string;
   name: User['name'];
@@ -33,7 +34,7 @@ export type LinkTicketRepository = ReturnType<typeof createLinkTicketRepository>
 
 export function createLinkTicketRepository({ kysely }: Pick<Database, 'kysely'>) {
   return {
-    /** A user's only ticket for that provider: an earlier one is worth nothing any more. */
+    /** Replaces the user's earlier ticket for that provider. */
     async put(ticket: NewLinkTicket): Promise<void> {
       await kysely
         .insertInto('link_tickets')
@@ -50,7 +51,7 @@ export function createLinkTicketRepository({ kysely }: Pick<Database, 'kysely'>)
         .execute();
     },
 
-    /** Binds a ticket to a browser, unless another one was there first. */
+    /** Binds a ticket to a browser, unless another one was first. */
     async open({ token_hash, browser_hash, now }: LinkTicketPlace): Promise<boolean> {
       const opened = await kysely
         .updateTable('link_tickets')
@@ -74,7 +75,7 @@ export function createLinkTicketRepository({ kysely }: Pick<Database, 'kysely'>)
         .where('expires_at', '>', now)
         .executeTakeFirst(),
 
-    /** Spends a ticket; false when it is gone. */
+    /** Deletes a ticket; false if it is gone. */
     async take({ token_hash, browser_hash, now }: LinkTicketPlace): Promise<boolean> {
       const taken = await kysely
         .deleteFrom('link_tickets')

@@ -1,4 +1,4 @@
-// The table `local_logins`: the names and passwords of the local provider. Names arrive normalised, passwords hashed.
+// The table `local_logins`: usernames (normalized) and password hashes of the local provider.
 import type { Kysely } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
@@ -13,7 +13,7 @@ export function createLocalLoginRepository({ kysely, prepare }: Pick<Database, '
   return {
     find: async (username: string) => (await find({ username }))[0],
 
-    /** Replaces a hash, if it is still the one that was read. */
+    /** Replaces a hash if it has not changed since it was read. */
     async rehash(change: { username: string; old_hash: string; new_hash: string; now: Date }): Promise<void> {
       await kysely
         .updateTable('local_logins')
@@ -23,7 +23,7 @@ export function createLocalLoginRepository({ kysely, prepare }: Pick<Database, '
         .execute();
     },
 
-    /** False when the name is taken. */
+    /** False if the name is taken. */
     async insert(trx: Kysely<Schema>, login: { username: string; password_hash: string; now: Date }): Promise<boolean> {
       const { now, ...row } = login;
       const inserted = await trx
@@ -35,7 +35,7 @@ export function createLocalLoginRepository({ kysely, prepare }: Pick<Database, '
       return inserted !== undefined;
     },
 
-    /** `old_hash`: only if the password still is the one that was checked. */
+    /** `old_hash`: only if the password has not changed since it was checked. */
     async setPassword(
       trx: Kysely<Schema>,
       { username, password_hash, now, old_hash }: { username: string; password_hash: string; now: Date; old_hash?: string },

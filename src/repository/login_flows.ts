@@ -1,4 +1,5 @@
-// Login flows under way, one row each. A flow moves on and ends only in the version that was read: of two parallel submissions one wins.
+// Login flows, one row each. Updates require the version that was read, so of two parallel
+// submissions one succeeds.
 import { type Kysely, sql } from 'kysely';
 import type { LoginFlow } from '../domain/login_flow.ts';
 import type { RowQuota } from '../domain/row_quota.ts';
@@ -37,7 +38,7 @@ export function createLoginFlowRepository(database: Database) {
   const { kysely } = database;
   const limit = createRowLimit(database, 'login_flows');
   return {
-    /** Stores a new flow; false when its network has as many rows as it may. */
+    /** Stores a new flow; false if its network has too many rows. */
     async open(flow: LoginFlow, quota: RowQuota): Promise<boolean> {
       await limit.makeRoom();
       const row = { ...flow, ...asJson(flow), network: quota.network };
@@ -54,17 +55,17 @@ export function createLoginFlowRepository(database: Database) {
       return stored !== undefined;
     },
 
-    /** Notes that a person has answered a form of the flow, if nobody had. */
+    /** Records the first submission of a form. */
     async noteTyped({ id, now }: { id: string; now: Date }): Promise<void> {
       await kysely.updateTable('login_flows').set({ typed_at: now }).where('id', '=', id).where('typed_at', 'is', null).execute();
     },
 
-    /** A flow that has not expired. */
+    /** An unexpired flow. */
     find: database.prepare<{ id: string; now: Date }, LoginFlow>('login_flows_find', (db, p) =>
       db.selectFrom('login_flows').select(COLUMNS).where('id', '=', p.id).where('expires_at', '>', p.now),
     ),
 
-    /** Stores what the last step made of a flow; answers whether it was still in the version that was read. */
+    /** Stores the flow's progress; returns whether the version was still current. */
     async advance(flow: LoginFlow): Promise<boolean> {
       const { id, step_id, user_id, mfa_module_id, mfa_state, mfa_attempts, version } = flow;
       const advanced = await kysely
@@ -77,13 +78,13 @@ export function createLoginFlowRepository(database: Database) {
       return advanced !== undefined;
     },
 
-    /** Ends a flow in the version that was read; answers whether this call did. */
+    /** Deletes a flow of the version that was read; returns whether this call did. */
     async take({ id, version }: Pick<LoginFlow, 'id' | 'version'>): Promise<boolean> {
       const query = kysely.deleteFrom('login_flows').where('id', '=', id).where('version', '=', version);
       return (await query.returning('id').executeTakeFirst()) !== undefined;
     },
 
-    /** Ends a flow in whatever version; answers whether there was one that had not expired. */
+    /** Deletes a flow of any version; returns whether an unexpired one existed. */
     async abort({ id, now }: { id: string; now: Date }): Promise<boolean> {
       const query = kysely.deleteFrom('login_flows').where('id', '=', id).where('expires_at', '>', now);
       return (await query.returning('id').executeTakeFirst()) !== undefined;
@@ -91,7 +92,7 @@ export function createLoginFlowRepository(database: Database) {
   };
 }
 
-/** Ends those in which a user is known already: all but the second factor is proven. */
+/** Deletes flows whose user is known, that is, all but the second factor is proven. */
 export async function deleteFlowsOfUser(trx: Kysely<Schema>, user_id: string): Promise<void> {
   await trx.deleteFrom('login_flows').where('user_id', '=', user_id).execute();
 }

@@ -1,15 +1,15 @@
-// Logout tokens on their way to clients. Whoever takes one sets its next attempt in the same statement: a process that dies with it in hand
-// loses nothing, and no two processes have the same one.
+// The queue of logout tokens. Taking one schedules its next attempt in the same statement, so a
+// crash loses none and no two processes take the same.
 import { sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 
 export interface LogoutDelivery {
-  /** Names the logout token in every attempt. */
+  /** The `jti` of the logout token in every attempt. */
   jti: string;
   client_id: string;
   user_id: string;
   sid: string;
-  /** The one under way included. */
+  /** Including the current one. */
   attempts: number;
 }
 
@@ -17,7 +17,10 @@ export type LogoutDeliveryRepository = ReturnType<typeof createLogoutDeliveryRep
 
 export function createLogoutDeliveryRepository({ kysely }: Pick<Database, 'kysely'>) {
   return {
-    /** Takes what is due, oldest first. `waits`: seconds until the next attempt after the first, the second, …; the last one goes on. */
+    /**
+     * Takes due deliveries, oldest first. `waits`: seconds until the next attempt, by number of
+     * attempts; the last value repeats.
+     */
     async take({ now, limit, waits }: { now: Date; limit: number; waits: readonly number[] }): Promise<LogoutDelivery[]> {
       const { rows } = await sql<LogoutDelivery>`
         with due as (
@@ -30,7 +33,7 @@ export function createLogoutDeliveryRepository({ kysely }: Pick<Database, 'kysel
       return rows;
     },
 
-    /** Delivered, or given up. */
+    /** Removes a delivery that succeeded or was given up. */
     async settle(jti: string): Promise<void> {
       await kysely.deleteFrom('logout_deliveries').where('jti', '=', jti).execute();
     },

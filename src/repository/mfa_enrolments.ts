@@ -1,4 +1,5 @@
-// The table `mfa_enrolments`: the second factors of each user, their secrets sealed to their row. An answer is accepted by one guarded update.
+// The table `mfa_enrolments`: second factors, with secrets sealed to their row. One guarded update
+// accepts an answer.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
 import type { Enrolment } from '../domain/mfa_module.ts';
@@ -6,17 +7,17 @@ import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 
-/** An enrolment as lists show it. */
+/** An enrolment in listings. */
 export interface MfaEnrolmentEntry {
   id: string;
   mfa_module_id: string;
-  /** What its owner calls it, where there may be several. */
+  /** The owner's name for it, where a module allows several. */
   name: string | null;
   created_at: Date;
   last_used_at: Date | null;
 }
 
-/** An enrolment with its secret opened, in the version that was read. */
+/** An enrolment with its unsealed secret and version. */
 export interface MfaEnrolment extends MfaEnrolmentEntry, Enrolment {
   user_id: string;
   version: number;
@@ -26,7 +27,7 @@ export type NewMfaEnrolment = Omit<MfaEnrolment, 'version' | 'last_used_at'> & {
 
 export type MfaEnrolmentRepository = ReturnType<typeof createMfaEnrolmentRepository>;
 
-/** More than anybody has. */
+/** More than any user has. */
 const LIMIT = 100;
 
 const ENTRY = ['id', 'mfa_module_id', 'name', 'created_at', 'last_used_at'] as const satisfies (keyof MfaEnrolmentEntry)[];
@@ -52,10 +53,10 @@ export function createMfaEnrolmentRepository(
   );
 
   return {
-    /** All of a user's, oldest first, their secrets opened. */
+    /** All enrolments of a user, oldest first, unsealed. */
     ofUser: async (user_id: string): Promise<MfaEnrolment[]> => (await ofUser({ user_id })).map(open),
 
-    /** All of a user's, oldest first, without secrets. */
+    /** All enrolments of a user, oldest first, without secrets. */
     list: (user_id: string, trx = kysely): Promise<MfaEnrolmentEntry[]> =>
       trx
         .selectFrom('mfa_enrolments')
@@ -66,18 +67,18 @@ export function createMfaEnrolmentRepository(
         .limit(LIMIT)
         .execute(),
 
-    /** Whether a group of the user's, or one of those that are to come, demands a second factor. */
+    /** Whether a current or coming group of the user requires a second factor. */
     isRequired: async (user_id: string | null, group_ids: readonly string[] = []): Promise<boolean> =>
       (await isRequired({ user_id: user_id ?? '', group_ids }))[0]?.required ?? false,
 
-    /** Whose device this is. */
+    /** The user of a device. */
     async findDevice(mfa_module_id: string, device_id: string): Promise<MfaEnrolment | undefined> {
       const query = kysely.selectFrom('mfa_enrolments').select(COLUMNS).where('mfa_module_id', '=', mfa_module_id);
       const row = await query.where('device_id', '=', device_id).executeTakeFirst();
       return row && open(row);
     },
 
-    /** Accepts an answer: stores what it made of the secret, if nobody has used the enrolment since it was read. */
+    /** Accepts an answer: stores the new secret if the enrolment is unchanged. */
     async use({ id, version }: Pick<MfaEnrolment, 'id' | 'version'>, secret: JsonObject, now: Date): Promise<boolean> {
       const used = await kysely
         .updateTable('mfa_enrolments')
@@ -89,7 +90,10 @@ export function createMfaEnrolmentRepository(
       return used !== undefined;
     },
 
-    /** Stores an enrolment; `replaces`: the user's others of its module go. False when the device is enrolled already. */
+    /**
+     * Stores an enrolment; `replaces`: deletes the user's others of the module. False if the device
+     * is enrolled already.
+     */
     async put(trx: Kysely<Schema>, enrolment: NewMfaEnrolment, { replaces }: { replaces: boolean }): Promise<boolean> {
       const { id, user_id, mfa_module_id } = enrolment;
       const row = { ...enrolment, secret: seal(id, enrolment.secret) };
@@ -108,7 +112,7 @@ export function createMfaEnrolmentRepository(
       return await query.returning(ENTRY).executeTakeFirst();
     },
 
-    /** Takes away those of a user that are named; answers how many there were. */
+    /** Deletes the named enrolments of a user; returns their number. */
     async remove(trx: Kysely<Schema>, user_id: string, ids: readonly string[]): Promise<number> {
       const query = trx.deleteFrom('mfa_enrolments').where('user_id', '=', user_id).where(sql<SqlBool>`id = any(${ids})`);
       return (await query.returning('id').execute()).length;

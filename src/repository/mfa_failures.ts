@@ -1,18 +1,21 @@
-// The table `mfa_failures`: how often a user's second factor was guessed at, whatever the flow. A guess is counted before it is looked at,
-// so parallel ones cannot slip through; a right one is forgotten together with all before it.
+// The table `mfa_failures`: guesses at a user's second factor over all flows. A guess is counted
+// before it is checked, so parallel ones cannot evade the limit; success clears the count.
 import { sql } from 'kysely';
 import { addSeconds } from '../domain/clock.ts';
 import type { Database } from '../postgres/database.ts';
 
 export type MfaFailureRepository = ReturnType<typeof createMfaFailureRepository>;
 
-/** Guesses that are looked at in so many seconds; after the last one none is for as long. */
+/** Maximum guesses within the window; afterwards none is checked for as long. */
 export const MFA_FAILURE_LIMIT = 10;
 const WINDOW = 15 * 60;
 
 export function createMfaFailureRepository({ kysely }: Pick<Database, 'kysely'>) {
   return {
-    /** Counts a guess and answers how many there were with it; null when there were too many, and then this one must not be looked at. */
+    /**
+     * Counts a guess and returns the count; null if the limit is exceeded and the guess must not be
+     * checked.
+     */
     async count(user_id: string, now: Date): Promise<number | null> {
       const since = addSeconds(now, -WINDOW);
       const { rows } = await sql<{ failures: number }>`
@@ -27,7 +30,7 @@ export function createMfaFailureRepository({ kysely }: Pick<Database, 'kysely'>)
       return rows[0]?.failures ?? null;
     },
 
-    /** Forgets all guesses. */
+    /** Clears the count. */
     async clear(user_id: string): Promise<void> {
       await kysely.deleteFrom('mfa_failures').where('user_id', '=', user_id).execute();
     },

@@ -1,4 +1,5 @@
-// Pushed authorization requests (RFC 9126): kept by the hash of their request_uri, good for one completed authorization.
+// Pushed authorization requests (RFC 9126): stored by the hash of their request_uri, usable for one
+// completed authorization.
 
 import { sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
@@ -23,7 +24,7 @@ export function createPushedRequestRepository(database: Database) {
   const { kysely } = database;
   const limit = createRowLimit(database, 'pushed_authorization_requests');
   return {
-    /** Stores a request; false when its network has as many rows as it may. */
+    /** Stores a request; false if its network has too many rows. */
     async store({ created_at, ...request }: PushedRequest, quota: RowQuota): Promise<boolean> {
       await limit.makeRoom();
       const row = { ...request, parameters: JSON.stringify(request.parameters), network: quota.network, created_at };
@@ -36,7 +37,7 @@ export function createPushedRequestRepository(database: Database) {
       return stored !== undefined;
     },
 
-    /** A request of that client that was not completed yet and has not expired. */
+    /** The client's request, unused and unexpired. */
     async find({ request_uri_hash, client_id, now }: { request_uri_hash: Buffer; client_id: string; now: Date }) {
       return await kysely
         .selectFrom('pushed_authorization_requests')
@@ -48,7 +49,7 @@ export function createPushedRequestRepository(database: Database) {
         .executeTakeFirst();
     },
 
-    /** Completes a request; of two that try, one does. */
+    /** Marks a request as used; one of two parallel attempts succeeds. */
     async use({ request_uri_hash, now }: { request_uri_hash: Buffer; now: Date }): Promise<boolean> {
       const used = await kysely
         .updateTable('pushed_authorization_requests')

@@ -1,5 +1,6 @@
-// The rotation of a grant's secret: one statement checks the MAC, everything that decides whether its user may have tokens, and moves on
-// to the next generation. Whoever comes second within the grace time is given the same successor; the seed leaves the database only here.
+// Rotates refresh tokens: one statement verifies the MAC and everything that decides whether the
+// user may have tokens, and advances the generation. A second use within the grace period gets the
+// same successor. The seed leaves the database only here.
 import { type Expression, sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
 import type { Database } from '../postgres/database.ts';
@@ -8,40 +9,43 @@ import { isValid } from './refresh_tokens.ts';
 
 export type RefreshTokenRotationRepository = ReturnType<typeof createRefreshTokenRotationRepository>;
 
-/** A rotating token as it was presented: what it claims, and what proves it (RFC 2104). */
+/** A presented rotating token: its claims, and what proves it (RFC 2104). */
 export interface PresentedToken {
   id: string;
   generation: number;
-  /** What the MAC is of, before the seed. */
+  /** The message of the MAC, without the seed. */
   message: Buffer;
   mac_hash: Buffer;
-  /** The keys of now and of earlier days. */
+  /** Of the current and earlier keys. */
   inner_pads: Buffer[];
   outer_pads: Buffer[];
 }
 
-/** Who refreshes, for what, and the facts that decide whether they may. */
+/** A refresh: client, request, and what decides whether it is allowed. */
 export interface RotationRequest extends PresentedToken, ClientRights {
   client_id: string;
   now: Date;
-  /** Seconds from its first use in which a token answers with the same successor. */
+  /** Seconds after its first use in which a token returns the same successor. */
   grace: number;
   remote_address: string;
-  /** Whether users restricted to the local network may come from there. */
+  /** Whether users restricted to the local network may use this address. */
   remote_is_local: boolean;
-  /** `providerKeyText` of every provider that lets people in from there. */
+  /** `providerKeyText` of every provider that accepts the address. */
   providers: readonly string[];
-  /** Asked for; null: all that was granted. */
+  /** Requested; null: all that was granted. */
   scope: readonly string[] | null;
   resource: readonly string[] | null;
-  /** Ours: what a grant is for that names no resource server. */
+  /** This server: the resource of a grant that names none. */
   own_resource: string;
-  /** The token stays as it is, for a client that another proof binds it to (FAPI 2.0 section 5.3.2.1). */
+  /**
+   * The token stays the same, for clients that are bound by another proof (FAPI 2.0 section
+   * 5.3.2.1).
+   */
   keeps: boolean;
   dpop_jkt: string | null;
 }
 
-/** The grant after its rotation. */
+/** The rotated grant. */
 export interface Rotated {
   user_id: string;
   generation: number;
@@ -55,7 +59,7 @@ export interface Rotated {
   sid: string | null;
 }
 
-/** Why nothing was rotated, in the order in which they are told apart: who proves nothing learns nothing. */
+/** Why nothing was rotated. Wrong proofs come first, so that they reveal nothing. */
 export type RotationFailure =
   | { reason: 'unknown'; user_id: null }
   | { reason: 'other_client' | 'other_key' | 'expired' | 'replayed' | 'refused_user' | 'scope' | 'resource' | 'raced'; user_id: string };
@@ -74,7 +78,7 @@ export function createRefreshTokenRotationRepository(database: Database) {
   );
 
   return {
-    /** Rotates the grant if everything is right. */
+    /** Rotates the token if all conditions hold. */
     rotate: database.prepareBatched(
       'refresh_tokens_rotate',
       (_, p: RotationRequest) => sql<Rotated>`
@@ -90,19 +94,21 @@ export function createRefreshTokenRotationRepository(database: Database) {
       ({ id }) => id,
     ),
 
-    /** Why `rotate` found nothing. A statement of its own: it sees what the winner of a race has committed. */
+    /**
+     * Why `rotate` found nothing. A separate statement, which sees what a parallel one committed.
+     */
     async explainMiss(rotation: RotationRequest): Promise<RotationFailure> {
       const [judged] = await explain(rotation);
       return judged ? { reason: missReason(judged), user_id: judged.user_id } : { reason: 'unknown', user_id: null };
     },
 
-    /** Ends the grant of which an older generation came back; false when it is gone already. */
+    /** Revokes a grant because an older generation was replayed; false if it is gone. */
     async revokeReplayed({ id, generation }: Pick<PresentedToken, 'id' | 'generation'>): Promise<boolean> {
       const query = kysely.deleteFrom('refresh_tokens').where('id', '=', id).where('generation', '>', generation);
       return (await query.returning('id').executeTakeFirst()) !== undefined;
     },
 
-    /** The living grant that this token still refreshes, if it is that client's and its user is active. */
+    /** The valid grant that this token refreshes, if it is the client's and its user is active. */
     find: database.prepareBatched(
       'refresh_tokens_find_rotating',
       (_, p: PresentedToken & Pick<RotationRequest, 'client_id' | 'now' | 'grace'>) => sql<RotatingGrant>`
@@ -110,7 +116,7 @@ export function createRefreshTokenRotationRepository(database: Database) {
         where ${isGenuine(p)} and r.client_id = ${p.client_id} and ${isValid(p.now)} and ${isUsable(p)} and u.is_active`,
     ),
 
-    /** Ends the grant that bears this token, in whichever generation, if it is that client's. */
+    /** Revokes the grant of this token, of any generation, if it is the client's. */
     revoke: database.prepare(
       'refresh_tokens_revoke_rotating',
       (_, p: PresentedToken & { client_id: string }) => sql<{ id: string; user_id: string; client_id: string; is_clients: boolean }>`
@@ -121,7 +127,7 @@ export function createRefreshTokenRotationRepository(database: Database) {
   };
 }
 
-/** What the holder of a refresh token may know of its grant. */
+/** What the holder of a refresh token may learn about its grant. */
 export interface RotatingGrant {
   user_id: string;
   scope: string[];
@@ -143,7 +149,7 @@ interface Judged {
 function missReason(judged: Judged): Exclude<RotationFailure['reason'], 'unknown'> {
   if (!judged.is_clients) return 'other_client';
   if (!judged.holds_key) return 'other_key';
-  // Before the replay: a grant that is dead needs no revoking.
+  // Before the replay check: an expired grant needs no revocation.
   if (!judged.is_alive) return 'expired';
   if (judged.is_replayed) return 'replayed';
   if (!judged.may_have_tokens) return 'refused_user';
@@ -151,14 +157,17 @@ function missReason(judged: Judged): Exclude<RotationFailure['reason'], 'unknown
   return judged.fits_resource ? 'raced' : 'resource';
 }
 
-/** The MAC is ours, with this key or an earlier one: HMAC-SHA-256 of the message and the row's seed. */
+/** The MAC is valid with a current or earlier key: HMAC-SHA-256 of message and seed. */
 function isGenuine(p: PresentedToken): Expression<boolean> {
   return sql<boolean>`r.id = ${p.id} and exists (
     select from unnest(${p.inner_pads}::bytea[], ${p.outer_pads}::bytea[]) as k (inner_pad, outer_pad)
     where sha256(sha256(k.outer_pad || sha256(k.inner_pad || ${p.message}::bytea || r.seed))) = ${p.mac_hash})`;
 }
 
-/** The current generation; or the one before it, within the grace time since that was first used. None at all means none, whatever clocks say. */
+/**
+ * The current generation, or the previous one within the grace period. Without a grace period, only
+ * the current one.
+ */
 function isUsable(p: Pick<RotationRequest, 'generation' | 'grace' | 'now'>): Expression<boolean> {
   return sql<boolean>`(r.generation = ${p.generation} or (r.generation = ${p.generation} + 1 and ${p.grace} > 0
     and r.rotated_at + ${p.grace} * interval '1 second' > ${p.now}))`;

@@ -1,5 +1,5 @@
-// Grants, one row each (Home Assistant's refresh tokens): made, found by their secret or by an access token, listed, revoked.
-// No read selects the secret's hash. A grant past its expiry or its idle lifetime is found by nobody, whether its row is gone yet or not.
+// Grants, one row each (Home Assistant's refresh tokens). No read selects the secret's hash.
+// Expired and idle grants are never found, whether or not they have been deleted.
 import { type Expression, type Insertable, type Kysely, sql } from 'kysely';
 import type { RefreshToken, TokenType } from '../domain/token.ts';
 import { ADMIN_GROUP } from '../domain/user.ts';
@@ -12,14 +12,14 @@ import { usernameColumn } from './usernames.ts';
 export type RefreshTokenRepository = ReturnType<typeof createRefreshTokenRepository>;
 
 type Row = Insertable<Schema['refresh_tokens']>;
-/** What only grants of the standard profile carry; their code inserts them. */
+/** Columns of standard grants, inserted with their code. */
 type StandardOnly = 'profile' | 'scope' | 'resource' | 'claims' | 'sid' | 'dpop_jkt' | 'seed' | 'generation' | 'rotated_at';
 export type NewRefreshToken = Required<Omit<Row, StandardOnly>>;
 
-/** What became of a new grant (HA contract 2.4). */
+/** The result of creating a grant (HA contract 2.4). */
 export type GrantCreation = 'created' | 'unknown_user' | 'inactive_user' | 'wrong_token_type' | 'name_in_use';
 
-/** One use of a grant: when, and from where. */
+/** A use of a grant: time and address. */
 export interface TokenUse {
   id: string;
   at: Date;
@@ -51,7 +51,7 @@ const INSERTED = [...COLUMNS, 'token_hash'] as const;
 export function createRefreshTokenRepository(database: Database) {
   const { kysely } = database;
   return {
-    /** The living grant that bears this secret, with what decides whether its user may use it. */
+    /** The valid grant with this secret, and what decides whether its user may use it. */
     findBySecret: database.prepareBatched('refresh_tokens_find_by_secret', (kysely, p: { token_hash: Buffer; now: Date }) =>
       kysely
         .selectFrom('refresh_tokens as r')
@@ -62,17 +62,23 @@ export function createRefreshTokenRepository(database: Database) {
         .where(isValid(p.now)),
     ),
 
-    /** The living grant behind an access token, its user, and whether that user is in the administrators' group. */
+    /**
+     * The valid grant of an access token, its user, and whether the user is an administrator by
+     * group.
+     */
     findForBearer: database.prepareBatched('refresh_tokens_find_for_bearer', forBearer),
 
-    /** The same, with what may be told of the user, and what the client wants to be told. */
+    /** The same with the user's claims and the requested claims. */
     findForUserinfo: database.prepareBatched('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
       forBearer(kysely, p)
         .select(['r.claims', 'u.created_at', ...PROFILE_COLUMNS])
         .select([usernameColumn('u').as('username'), groupIdsColumn().as('group_ids')]),
     ),
 
-    /** Makes a grant if its user is active, of the right kind, and has no other long-lived one of that name. */
+    /**
+     * Creates a grant if its user is active and of the right kind, and has no long-lived one of
+     * that name.
+     */
     async create(token: NewRefreshToken): Promise<GrantCreation> {
       const [found] = await kysely
         .with('holder', (db) =>
@@ -104,7 +110,7 @@ export function createRefreshTokenRepository(database: Database) {
       return found.system_generated === (token.token_type === 'system') ? 'name_in_use' : 'wrong_token_type';
     },
 
-    /** A user's living grants, oldest first, at most `limit` after the one named. */
+    /** A user's valid grants, oldest first, at most `limit` after the given one. */
     async list(request: { user_id: string; now: Date; limit: number; after: { created_at: Date; id: string } | null }) {
       const { user_id, now, limit, after } = request;
       return await kysely
@@ -119,25 +125,25 @@ export function createRefreshTokenRepository(database: Database) {
         .execute();
     },
 
-    /** One living grant of a user. */
+    /** A valid grant of a user. */
     async find({ user_id, id, now }: { user_id: string; id: string; now: Date }) {
       const query = kysely.selectFrom('refresh_tokens as r').select(COLUMNS).where('user_id', '=', user_id).where('id', '=', id);
       return await query.where(isValid(now)).executeTakeFirst();
     },
 
-    /** Ends the grant with this secret, and with it every access token it bore. */
+    /** Revokes the grant with this secret, and its access tokens. */
     async revokeBySecret(token_hash: Buffer) {
       const query = kysely.deleteFrom('refresh_tokens').where('token_hash', '=', token_hash);
       return await query.returning(['id', 'user_id', 'client_id', 'token_type']).executeTakeFirst();
     },
 
-    /** Ends one grant of a user; undefined when there is none. */
+    /** Revokes a grant of a user; undefined if there is none. */
     async revoke({ user_id, id }: { user_id: string; id: string }) {
       const query = kysely.deleteFrom('refresh_tokens').where('user_id', '=', user_id).where('id', '=', id);
       return await query.returning(['id', 'user_id', 'client_id', 'token_type']).executeTakeFirst();
     },
 
-    /** Ends all grants of a user: of one type only, and all but one, where these are given. */
+    /** Revokes a user's grants, optionally of one type, or all but one. */
     async revokeAll(
       { user_id, token_type, except_id }: { user_id: string; token_type: TokenType | null; except_id: string | null },
       trx = kysely,
@@ -151,7 +157,10 @@ export function createRefreshTokenRepository(database: Database) {
         .execute();
     },
 
-    /** Switches a grant's idle expiry off (null), or on: an idle lifetime it has already stays (HA contract 8.5). */
+    /**
+     * Switches a grant's idle expiry off (null) or on; an existing idle lifetime stays (HA contract
+     * 8.5).
+     */
     async setIdleLifetime({ user_id, id, idle_lifetime }: { user_id: string; id: string; idle_lifetime: number | null }) {
       return await kysely
         .updateTable('refresh_tokens')
@@ -162,10 +171,10 @@ export function createRefreshTokenRepository(database: Database) {
         .executeTakeFirst();
     },
 
-    /** Notes the last use of many grants at once; an older use never replaces a newer one. */
+    /** Records the last use of many grants; never replaces a newer one. */
     async noteUses(uses: readonly TokenUse[]): Promise<void> {
       const ids = uses.map((use) => use.id);
-      // Rows are locked in the order of ids: two replicas that note the same grants wait for each other, never in a circle.
+      // Rows are locked in the order of ids, so that replicas do not deadlock.
       await sql`
         with locked as (select id from refresh_tokens where id = any(${ids}) order by id for no key update)
         update refresh_tokens r
@@ -178,7 +187,7 @@ export function createRefreshTokenRepository(database: Database) {
   };
 }
 
-/** An access token by the grant it hangs on, and by itself. */
+/** An access token: its grant and its `jti`. */
 interface Borne {
   id: string;
   jti: string;
@@ -198,19 +207,19 @@ function forBearer(kysely: Kysely<Schema>, p: Borne) {
     .where(hasActiveClient());
 }
 
-/** Neither past its expiry nor unused for longer than its idle lifetime. For the rows of a table called `r`. */
+/** Neither expired nor idle for too long. For the rows of a table named `r`. */
 export function isValid(now: Date): Expression<boolean> {
   return sql<boolean>`(r.expires_at is null or r.expires_at > ${now})
     and (r.idle_lifetime is null or coalesce(r.last_used_at, r.created_at) + r.idle_lifetime * interval '1 second' > ${now})`;
 }
 
-/** A group that left the configuration makes nobody an administrator. For the rows of a table called `u`. */
+/** Groups removed from the configuration do not count. For the rows of a table named `u`. */
 function isInAdminGroup() {
   return sql<boolean>`exists (select from user_groups ug join groups g on g.id = ug.group_id
     where ug.user_id = u.id and ug.group_id = ${sql.lit(ADMIN_GROUP)} and g.is_enabled)`;
 }
 
-/** A registered client that was removed or switched off takes its grants along. For the rows of a table called `r`. */
+/** Grants of a removed or disabled client are invalid. For the rows of a table named `r`. */
 export function hasActiveClient() {
   return sql<boolean>`(r.profile = 'home_assistant' or r.client_id ~* '^https?:'
     or exists (select from clients k where k.client_id = r.client_id and k.is_enabled))`;

@@ -1,12 +1,13 @@
-// Which refusals are worth a row of their own: the first few of each address in a minute. The rest are counted into one. Called by audit_events.ts.
+// Limits the refusals that are stored as audit events: the first few per address and minute; the
+// rest is counted.
 import type { AuditEvent } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
 import { failureKey, parseAddress } from '../domain/network.ts';
 
-/** Refusals of one address kept in one minute. */
+/** Stored refusals per address and minute. */
 export const RECORDED_PER_MINUTE = 20;
 
-/** Addresses told apart in one minute; later ones share a place. */
+/** Tracked addresses per minute; further ones share a counter. */
 const MAX_ADDRESSES = 10_000;
 const MINUTE_MS = 60_000;
 
@@ -17,9 +18,12 @@ interface Tally {
 }
 
 export interface RefusalQuota {
-  /** Whether this refusal is kept; otherwise it has been counted. Without room none is. */
+  /** Whether to store this refusal; otherwise it is counted. False without room. */
   admits(event: AuditEvent, has_room: boolean): boolean;
-  /** What was counted in minutes that are over (`all`: in this one too), as one event an address. Each is told once. */
+  /**
+   * The counts of past minutes (`all`: and of the current one) as one event per address; each is
+   * returned once.
+   */
   takeCounts(all?: boolean): AuditEvent[];
 }
 

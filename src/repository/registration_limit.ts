@@ -1,16 +1,16 @@
-// How many clients may have registered themselves: of one network, and of all that nobody has logged in to yet. Beyond either number the oldest
-// that nobody has logged in to are deleted, so that no flood keeps others from registering.
+// Limits self-registered clients: per network, and unused ones in total. Beyond a limit the oldest
+// unused ones are deleted, so that a flood does not keep others from registering.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { MAX_OF_NETWORK } from '../domain/row_quota.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-/** Clients that registered themselves and that nobody has logged in to, of all networks. */
+/** Maximum self-registered clients without a login. */
 const MAX_UNUSED = 1000;
 
-/** Any number will do, as long as it stays. */
+/** Arbitrary but fixed. */
 const LOCK_KEY = 4_207_849_313;
 
-/** A person's login leaves one of these; what an operator has changed was looked at by the operator. */
+/** Every login leaves one of these rows; clients changed by an operator count as used. */
 const IS_UNUSED = sql<boolean>`c.managed_by = 'registration' and c.operator_fields = '{}'
   and not exists (select from consents where client_id = c.client_id)
   and not exists (select from authorization_codes where client_id = c.client_id)
@@ -19,13 +19,14 @@ const IS_UNUSED = sql<boolean>`c.managed_by = 'registration' and c.operator_fiel
 /** Where a client registers from. */
 interface RegistrationSource {
   network: string;
-  /** Loopback or a proxy: never refused for the clients of others behind the same address. */
+  /** Loopback or a proxy: never refused because of others at the same address. */
   is_shared: boolean;
 }
 
 /**
- * Makes room for one more client; called in the transaction that inserts it, one at a time. Returns the ids of
- * the deleted clients, or null when the network has its maximum and all of them are in use.
+ * Makes room for one more client; called in the transaction that inserts it, one at a time. Returns
+ * the ids of the deleted clients, or null when the network has its maximum and all of them are in
+ * use.
  */
 export async function makeRoomForRegistration(trx: Kysely<Schema>, { network, is_shared }: RegistrationSource): Promise<string[] | null> {
   await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_KEY)})`.execute(trx);
@@ -34,7 +35,7 @@ export async function makeRoomForRegistration(trx: Kysely<Schema>, { network, is
   const is_its = sql<boolean>`c.registered_from = ${network} and ${IS_UNUSED}`;
   const removed = surplus > 0 ? await removeOldest(trx, is_its, sql`${surplus}::int`) : [];
   if (removed.length < surplus && !is_shared) return null;
-  // Which of them are in use is looked at only where it can matter.
+  // Use is checked only if it matters.
   if (of_all - removed.length < MAX_UNUSED) return removed;
   const too_many = sql`greatest((select count(*) from clients c where ${IS_UNUSED}) - ${sql.lit(MAX_UNUSED - 1)}, 0)`;
   return [...removed, ...(await removeOldest(trx, IS_UNUSED, too_many))];

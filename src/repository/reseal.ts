@@ -1,18 +1,22 @@
-// Seals everything in the database with the current secret_key, so that the previous ones can be forgotten. Called by `latchkey keys reseal`.
+// Seals everything in the database with the current secret_key, so that earlier keys can be
+// removed. Used by `latchkey keys reseal`.
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { SECRET_KEY_CANARY } from './secret_key_canary.ts';
 
-/** Where sealed values are kept. What is sealed for minutes only is left to expire. */
+/** The sealed columns, except those that expire within minutes. */
 const SEALED_COLUMNS = [
   { table: 'signing_keys', column: 'private_key' },
   { table: 'mfa_enrolments', column: 'secret' },
   { table: SECRET_KEY_CANARY.table, column: SECRET_KEY_CANARY.column },
 ];
 
-/** All or nothing; answers how many values a previous key had sealed. Throws when one opens with no configured key. */
+/**
+ * All or nothing; returns the number of values sealed with an earlier key. Throws if a value opens
+ * with no configured key.
+ */
 export async function resealSecrets({ database, sealer }: { database: Pick<Database, 'transaction'>; sealer: Sealer }): Promise<number> {
   return await database.transaction(async (trx) => {
     let count = 0;

@@ -1,19 +1,19 @@
-// Single access tokens of the standard profile that were revoked before their time (RFC 7009). All others die with their grant, or, where none is
-// theirs, by the time before which everything was revoked.
+// Individually revoked access tokens of the standard profile (RFC 7009). Others end with their
+// grant, or by the cut-off time.
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 
 export type RevokedAccessTokenRepository = ReturnType<typeof createRevokedAccessTokenRepository>;
 
-/** A token, and the grant that it hangs on, if any. */
+/** A token and its grant, if any. */
 export interface RevokedAccessToken {
   jti: string;
   refresh_token_id: string | null;
-  /** When it would have been refused anyway. */
+  /** The token's expiry. */
   expires_at: Date;
 }
 
-/** A token, and when it says that it was issued. */
+/** A token and its time of issue. */
 interface Issued {
   jti: string;
   issued_at: Date;
@@ -29,10 +29,13 @@ export function createRevokedAccessTokenRepository(database: Database) {
   );
 
   return {
-    /** Of a token that hangs on no grant. */
+    /** For tokens without a grant. */
     isRevoked: async (token: Issued): Promise<boolean> => (await isRevoked(token)).length > 0,
 
-    /** Remembers the token until it expires; false when its grant is of Home Assistant's dialect, gone, or the token remembered already. */
+    /**
+     * Stores a revocation until the token expires; false if its grant is of Home Assistant's
+     * dialect or gone, or the token is revoked already.
+     */
     async revoke({ jti, refresh_token_id, expires_at }: RevokedAccessToken): Promise<boolean> {
       const { rows } = await sql`
         insert into revoked_access_tokens (jti, expires_at) select ${jti}, ${expires_at}
@@ -44,7 +47,7 @@ export function createRevokedAccessTokenRepository(database: Database) {
   };
 }
 
-/** A condition for statements that look at the grant as well. */
+/** A condition for statements that also read the grant. */
 export function isNotRevoked(jti: string): RawBuilder<boolean> {
   return sql<boolean>`not exists (select from revoked_access_tokens a where a.jti = ${jti})`;
 }

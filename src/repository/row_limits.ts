@@ -1,29 +1,29 @@
-// Limits on tables that anybody can fill without logging in: a number of rows for one network, and one for
-// all, beyond which rows that nobody has typed into are deleted, of the networks that have most of them first.
-// Tables that hold what somebody did wrong have the second limit alone: the one for all.
+// Limits tables that can be filled without logging in: rows per network, and rows in total, beyond
+// which untouched rows of the busiest networks are deleted first. Tables of failures have only the
+// second limit.
 import { type RawBuilder, sql } from 'kysely';
 import type { RowQuota } from '../domain/row_quota.ts';
 import type { Database } from '../postgres/database.ts';
 
-/** Rows of one kind at a time; together with `TRIM_EVERY` rows of each of ten replicas 100,000. */
+/** Maximum rows; with `TRIM_EVERY` rows on each of ten replicas, 100,000. */
 const MAX_ROWS = 99_000;
-/** Counting is dear, so a process counts before the first row that it stores and then once in so many. */
+/** Counting is expensive, so a process counts before its first row and then at this interval. */
 const TRIM_EVERY = 100;
-/** Rows deleted by one statement at most, so that it ends in time. */
+/** Maximum rows deleted per statement, which bounds its time. */
 const MAX_TRIMMED = 5000;
 
 interface Limited {
   /** The column of the network. */
   network: string;
-  /** Which rows count against the limit of their network: those that still can be used. */
+  /** Rows that count against the network's limit: those still usable. */
   counted: string;
-  /** Which of those make room for others of a network that nobody may be refused for. */
+  /** Rows that may be replaced for a network that must not be refused. */
   replaceable: string;
-  /** Which rows are deleted last. */
+  /** Rows deleted last. */
   in_use: string;
 }
 
-/** By table, as conditions on its columns. What a flow's version tells is no use: anybody can advance one by coming back to it. */
+/** Conditions per table. A flow's version is no criterion, since anybody can advance a flow. */
 const LIMITED = {
   login_flows: { network: 'network', counted: 'true', replaceable: 'typed_at is null', in_use: 'typed_at is not null' },
   pushed_authorization_requests: { network: 'network', counted: 'used_at is null', replaceable: 'true', in_use: 'used_at is null' },
@@ -35,26 +35,27 @@ const LIMITED = {
   },
 } as const satisfies Record<string, Limited>;
 
-/** By table: which rows are deleted first. */
+/** By table, the order of deletion. */
 const TRIMMED = {
   ...{ login_flows: oldest(LIMITED.login_flows), device_codes: oldest(LIMITED.device_codes) },
   pushed_authorization_requests: oldest(LIMITED.pushed_authorization_requests),
-  // An address adds a row for each name that it guesses at. Deleting one frees a guess only of a failure that 100,000 others came after.
+  // An address adds a row per guessed name. Deleting one forgives a failure that 100,000 others
+  // followed.
   failed_logins: sql`last_failed_at`,
-  // The failures behind a ban stay, and refuse what the address guesses.
+  // The failures of a ban stay, and refuse the address's guesses.
   ip_bans: sql`expires_at`,
 } as const;
 
 export type LimitedTable = keyof typeof LIMITED;
 export type TrimmedTable = keyof typeof TRIMMED;
 
-/** The tables that have such a limit. */
+/** The tables with such a limit. */
 export const LIMITED_TABLES = Object.keys(LIMITED) as LimitedTable[];
 
 export interface RowLimit {
-  /** For the WHERE of the INSERT: whether the network may have one more row at `now`. */
+  /** For the WHERE of the INSERT: whether the network may have another row at `now`. */
   admits(quota: RowQuota, now: Date): RawBuilder<boolean>;
-  /** Makes room for a row; to be awaited before each INSERT. */
+  /** Makes room for a row; await it before each INSERT. */
   makeRoom(): Promise<void>;
 }
 
@@ -68,7 +69,7 @@ export function createRowLimit(database: Pick<Database, 'kysely'>, table: Limite
   };
 }
 
-/** Makes room for a row; to be awaited before each INSERT. */
+/** Makes room for a row; await it before each INSERT. */
 export function createRowTrimmer({ kysely }: Pick<Database, 'kysely'>, table: TrimmedTable): () => Promise<void> {
   const rows = sql.table(table);
   let stored = 0;
@@ -82,7 +83,7 @@ export function createRowTrimmer({ kysely }: Pick<Database, 'kysely'>, table: Tr
   };
 }
 
-/** A network's newest row is its first, so that who has many loses them before anybody loses their only one. */
+/** Ordered so that networks with many rows lose theirs before others lose their only one. */
 function oldest({ in_use, network }: Limited): RawBuilder<unknown> {
   return sql`${sql.raw(in_use)}, row_number() over (partition by ${sql.ref(network)} order by created_at desc) desc, created_at`;
 }

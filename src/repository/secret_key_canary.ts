@@ -1,16 +1,16 @@
-// A sealed row that tells at start whether the configured secret_key is the one this database was written with.
+// A sealed row that shows at start whether the configured secret_key is the one of this database.
 import type { Database } from '../postgres/database.ts';
 import type { SealedColumn, Sealer } from '../secrets/sealer.ts';
 
-/** Its place, for whoever seals everything anew. */
+/** Its location, for resealing. */
 export const SECRET_KEY_CANARY: SealedColumn = { table: 'secret_key_canary', column: 'sealed', id: 'true' };
 
-/** Whether some secret_key has written this database. */
+/** Whether the database was used with a secret_key. */
 export async function hasSecretKeyCanary({ kysely }: Pick<Database, 'kysely'>): Promise<boolean> {
   return (await kysely.selectFrom('secret_key_canary').select('sealed').executeTakeFirst()) !== undefined;
 }
 
-/** Writes the canary at the first start; throws when it does not open at a later one. */
+/** Writes the canary at the first start; throws later if it does not open. */
 export async function checkSecretKey({ kysely }: Pick<Database, 'kysely'>, sealer: Sealer): Promise<void> {
   await kysely
     .insertInto('secret_key_canary')

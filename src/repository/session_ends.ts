@@ -1,15 +1,15 @@
-// Sessions end, each in one statement with what hangs on it: the codes that nobody redeemed yet, the grants that were to last no longer, and a word
-// to every client that the person was logged in to by it.
+// Ends sessions, each in one statement together with unredeemed codes, dependent grants, and logout
+// deliveries to clients.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-/** A session that has ended, and what ended with it. */
+/** An ended session, and what ended with it. */
 export interface EndedSession {
   sid: string;
   user_id: string;
   refresh_token_ids: string[];
-  /** Clients that will be told (OpenID Connect Back-Channel Logout). */
+  /** Clients to be notified (OpenID Connect Back-Channel Logout). */
   client_ids: string[];
 }
 
@@ -17,7 +17,7 @@ export type SessionEndRepository = ReturnType<typeof createSessionEndRepository>
 
 export function createSessionEndRepository({ transaction }: Pick<Database, 'transaction'>) {
   return {
-    /** One session; undefined when it has ended already. */
+    /** Ends one session; undefined if it has ended already. */
     async end({ sid, now }: { sid: string; now: Date }): Promise<EndedSession | undefined> {
       return await transaction(async (trx) => {
         const [ended] = (await lockUserOf(trx, sid)) ? await endWhere(trx, sql`s.sid = ${sid}`, now) : [];
@@ -25,7 +25,9 @@ export function createSessionEndRepository({ transaction }: Pick<Database, 'tran
       });
     },
 
-    /** One of a user, within a transaction that has locked that user's row; undefined when it is not theirs, or has ended already. */
+    /**
+     * Ends one session of a user whose row is locked; undefined if it is not theirs or has ended.
+     */
     async endOne(
       trx: Kysely<Schema>,
       { user_id, sid, now }: { user_id: string; sid: string; now: Date },
@@ -33,11 +35,14 @@ export function createSessionEndRepository({ transaction }: Pick<Database, 'tran
       return (await endWhere(trx, sql`s.sid = ${sid} and s.user_id = ${user_id}`, now))[0];
     },
 
-    /** Those that began with that login, within a transaction that has locked its user's row, and may go on to delete it. */
+    /** Ends the sessions of one login, in a transaction that has locked the user's row. */
     endOfCredential: (trx: Kysely<Schema>, { credential_id, now }: { credential_id: string; now: Date }): Promise<EndedSession[]> =>
       endWhere(trx, sql`s.credential_id = ${credential_id}`, now),
 
-    /** All of a user but the one of that grant, within a transaction that has locked that user's row, and may go on to delete it. */
+    /**
+     * Ends all sessions of a user except that of one grant, in a transaction that has locked the
+     * user's row.
+     */
     endAll: (
       trx: Kysely<Schema>,
       { user_id, except_refresh_token_id = null, now }: { user_id: string; except_refresh_token_id?: string | null; now: Date },
@@ -45,7 +50,7 @@ export function createSessionEndRepository({ transaction }: Pick<Database, 'tran
   };
 }
 
-/** Waits for codes that are being redeemed, and keeps others waiting: what follows sees every grant that there is. */
+/** Waits for codes being redeemed and blocks new ones, so that every grant is visible below. */
 async function lockUserOf(trx: Kysely<Schema>, sid: string): Promise<boolean> {
   const { rows } = await sql`select u.id from users u join sessions s on s.user_id = u.id where s.sid = ${sid} for update of u`.execute(
     trx,
@@ -53,7 +58,7 @@ async function lockUserOf(trx: Kysely<Schema>, sid: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Whether the session `s` is the one that a grant hangs on. */
+/** Whether the grant belongs to session `s`. */
 function isOfGrant(refresh_token_id: string | null): RawBuilder<boolean> {
   return sql<boolean>`exists (select from refresh_tokens g where g.id = ${refresh_token_id} and g.sid = s.sid)`;
 }
@@ -67,7 +72,7 @@ async function endWhere(trx: Kysely<Schema>, which: RawBuilder<unknown>, now: Da
   return rows;
 }
 
-/** The sessions `s` of whomever for which the condition holds, within a transaction that has called `holdIssuing`; answers how much ended. */
+/** Ends all sessions `s` that match, of any user; requires `lockIssuing`. Returns their number. */
 export async function endSessionsWhere(
   trx: Kysely<Schema>,
   which: RawBuilder<boolean>,
@@ -79,7 +84,7 @@ export async function endSessionsWhere(
   return rows[0] ?? { sessions: 0, refresh_tokens: 0 };
 }
 
-/** What every statement that ends sessions begins with. */
+/** The common beginning of statements that end sessions. */
 function ending(which: RawBuilder<unknown>, now: Date): RawBuilder<unknown> {
   return sql`
     ended as (

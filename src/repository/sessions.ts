@@ -1,4 +1,5 @@
-// Browser sessions, one row each, found by the hash of their cookie. A session past its idle or its absolute end is found by nobody.
+// Browser sessions, one row each, found by the hash of their cookie. Expired and idle sessions are
+// never found.
 import { type Insertable, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { Database } from '../postgres/database.ts';
@@ -9,42 +10,42 @@ export type SessionRepository = ReturnType<typeof createSessionRepository>;
 
 type NewSession = Required<Insertable<Schema['sessions']>>;
 
-/** A session as lists show it. */
+/** A session in listings. */
 export interface ListedSession {
   /** Its `sid`. */
   id: string;
   created_at: Date;
   last_used_at: Date;
   expires_at: Date;
-  /** Of the browser, when it logged in. */
+  /** The browser's address at login. */
   remote_address: string;
   user_agent: string | null;
   auth_provider_type: string;
   auth_provider_id: string | null;
-  /** Those with a living grant that hangs on it. */
+  /** Clients with a valid grant of the session. */
   clients: { client_id: string; client_name: string | null }[];
   is_current: boolean;
 }
 
-/** Whose sessions, which of them is the current one, and at most how many after the one named. `idle`: seconds. */
+/** Whose sessions, which is current, and the page. `idle`: seconds. */
 interface Listing {
   user_id: string;
   now: Date;
   idle: number;
   sid: string | null;
-  /** A grant that hangs on the current one. */
+  /** A grant of the current session. */
   refresh_token_id: string | null;
   after: { created_at: Date; id: string } | null;
   limit: number;
 }
 
-/** The most apps that are named of one session. */
+/** Maximum clients listed per session. */
 const MAX_CLIENTS = 100;
 
 export function createSessionRepository(database: Database) {
   const { kysely } = database;
   return {
-    /** Whether a client has a living grant that hangs on the session. */
+    /** Whether the client has a valid grant of the session. */
     async hasGrantOf({ sid, client_id, now }: { sid: string; client_id: string; now: Date }): Promise<boolean> {
       const found = await kysely
         .selectFrom('refresh_tokens as r')
@@ -57,7 +58,10 @@ export function createSessionRepository(database: Database) {
       return found !== undefined;
     },
 
-    /** Stores a session. One of the same user that it takes the place of goes on in it: apps and other hosts know that by its `sid`. */
+    /**
+     * Stores a session. It keeps the `sid` of one of the same user that it replaces, since apps and
+     * protected hosts know it.
+     */
     async start(session: NewSession, replaced: Buffer | null): Promise<void> {
       const { sid: _, user_id, ...login } = session;
       const columns = Object.keys(session) as (keyof NewSession)[];
@@ -82,7 +86,7 @@ export function createSessionRepository(database: Database) {
         .execute();
     },
 
-    /** A living session and what decides whether its user may authenticate. `idle`: seconds. */
+    /** A valid session, and what decides whether its user may authenticate. `idle`: seconds. */
     find: database.prepareBatched('sessions_find', (db, p: { id_hash: Buffer; now: Date; idle: number }) =>
       db
         .selectFrom('sessions as s')
@@ -94,7 +98,7 @@ export function createSessionRepository(database: Database) {
         .where(isNotIdle(p.now, p.idle)),
     ),
 
-    /** A user's living sessions, oldest first. */
+    /** A user's valid sessions, oldest first. */
     async list({ user_id, now, idle, sid, refresh_token_id, after, limit }: Listing): Promise<ListedSession[]> {
       return await kysely
         .selectFrom('sessions as s')
@@ -126,7 +130,7 @@ export function createSessionRepository(database: Database) {
         .execute();
     },
 
-    /** Notes a use; an older one never replaces a newer one. */
+    /** Records a use; never replaces a newer one. */
     async touch({ id_hash, now }: { id_hash: Buffer; now: Date }): Promise<void> {
       await kysely
         .updateTable('sessions')
@@ -138,7 +142,7 @@ export function createSessionRepository(database: Database) {
   };
 }
 
-/** Not unused for too long. For the rows of a table called `s`. */
+/** Used recently enough. For the rows of a table named `s`. */
 export function isNotIdle(now: Date, idle: number) {
   return sql<boolean>`s.last_used_at + ${idle} * interval '1 second' > ${now}`;
 }

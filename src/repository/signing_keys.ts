@@ -1,5 +1,6 @@
-// The keys that sign tokens, in a line of succession for each algorithm. One is made when there is none; a successor is published before it signs; a retired one stays while
-// a token it signed may live. Private parts are sealed by the caller and read one by one.
+// Signing keys, a succession per algorithm. The first is created on demand; a successor is
+// published before it signs; a retired key stays while its tokens may be valid. Private keys are
+// sealed by the caller.
 import { type Kysely, sql } from 'kysely';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
 import { addSeconds } from '../domain/clock.ts';
@@ -14,7 +15,7 @@ export interface SigningKeyRow {
   algorithm: IdTokenAlgorithm;
   public_jwk: JsonObject;
   created_at: Date;
-  /** From here on it signs, until a younger one does. */
+  /** When it starts to sign, until a younger key does. */
   signs_from: Date;
   expires_at: Date | null;
 }
@@ -27,12 +28,15 @@ export interface NewSigningKey {
   private_key: Buffer;
 }
 
-/** When a successor signs, and until when its predecessor verifies, in seconds from now on. */
+/** When a successor signs, and how long its predecessor verifies, in seconds from now. */
 export interface KeyRotationTimes {
   now: Date;
   signs_in: number;
   predecessor_expires_in: number;
-  /** Whether it may have signed long-lived access tokens: it then verifies until the last one has ended, and for `margin` more. */
+  /**
+   * Whether it may have signed long-lived access tokens; then it verifies until the last one
+   * expires, plus `margin`.
+   */
   signs_long_lived: boolean;
   margin: number;
 }
@@ -42,7 +46,7 @@ const COLUMNS = ['id', 'algorithm', 'public_jwk', 'created_at', 'signs_from', 'e
 export function createSigningKeyRepository(database: Database) {
   const { kysely } = database;
   return {
-    /** The keys whose tokens are good, in the order in which they sign. */
+    /** Published keys, in order of signing. */
     list: database.prepare('signing_keys_list', (kysely, p: { now: Date }) =>
       kysely
         .selectFrom('signing_keys')
@@ -52,13 +56,16 @@ export function createSigningKeyRepository(database: Database) {
         .orderBy('id'),
     ),
 
-    /** The sealed private part of a key. */
+    /** The sealed private key. */
     async findPrivateKey(id: string): Promise<Buffer | undefined> {
       const found = await kysely.selectFrom('signing_keys').select('private_key').where('id', '=', id).executeTakeFirst();
       return found?.private_key;
     },
 
-    /** Puts the key in, to sign at once, unless there is one of its algorithm without a successor. Of processes that start together one does. */
+    /**
+     * Adds a key that signs at once, unless its algorithm has one; of parallel processes one
+     * succeeds.
+     */
     async addFirst(key: NewSigningKey, now: Date): Promise<boolean> {
       return await alone(database, async (trx) => {
         const others = trx.selectFrom('signing_keys').select('id').where('algorithm', '=', key.algorithm);
@@ -68,7 +75,10 @@ export function createSigningKeyRepository(database: Database) {
       });
     },
 
-    /** Publishes a successor and sets its predecessor's end. While one is published that does not sign yet, it is the answer instead. */
+    /**
+     * Publishes a successor and sets its predecessor's end. If one is waiting already, returns
+     * that.
+     */
     async addSuccessor(key: NewSigningKey, succession: KeyRotationTimes): Promise<{ id: string; added: boolean }> {
       return await alone(database, async (trx) => {
         const { algorithm } = key;
@@ -83,7 +93,7 @@ export function createSigningKeyRepository(database: Database) {
       });
     },
 
-    /** A key that has a successor verifies until then at least. One that has none needs no word: its end is not set yet. */
+    /** Extends a superseded key's verification; a current key needs no extension yet. */
     async prolong({ id, expires_at }: { id: string; expires_at: Date }): Promise<void> {
       const succeeded = kysely.updateTable('signing_keys').where('id', '=', id).where('expires_at', '<', expires_at);
       await succeeded.set({ expires_at }).execute();
@@ -91,7 +101,10 @@ export function createSigningKeyRepository(database: Database) {
   };
 }
 
-/** Grants that are made while this looks are not missed: whoever signs for one calls `prolong` then, and waits for us. */
+/**
+ * Grants created meanwhile are not missed: their issuer calls `prolong`, which waits for this
+ * transaction.
+ */
 async function endOfPredecessor(
   trx: Kysely<Schema>,
   { now, predecessor_expires_in, signs_long_lived, margin }: KeyRotationTimes,
@@ -103,7 +116,7 @@ async function endOfPredecessor(
   return last === null || addSeconds(last, margin) <= end ? end : addSeconds(last, margin);
 }
 
-/** Nobody else adds a key meanwhile; readers are not kept waiting. */
+/** Blocks other changes but not readers. */
 async function alone<T>(database: Database, work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
   return await database.transaction(async (trx) => {
     await sql`lock table signing_keys in share row exclusive mode`.execute(trx);

@@ -1,18 +1,18 @@
-// What a token exchange (RFC 8693) asks of the database: whether the token that is handed in is still good, and whether its user may use the client
-// that hands it in. One statement.
+// The query of a token exchange (RFC 8693): whether the subject token is valid, and whether its
+// user may use the exchanging client. One statement.
 import { sql } from 'kysely';
 import type { Database } from '../postgres/database.ts';
 import { type ClientRights, isInAllowedGroup } from './client_rights.ts';
 import { hasActiveClient, isValid } from './refresh_tokens.ts';
 import { isNotRevoked } from './revoked_access_tokens.ts';
 
-/** The access token, and who exchanges it. */
+/** The subject token and the exchanging client. */
 export interface ExchangedToken extends Pick<ClientRights, 'allowed_group_ids'> {
   refresh_token_id: string;
   user_id: string;
   jti: string;
   now: Date;
-  /** Whether users restricted to the local network may come from where the request does. */
+  /** Whether users restricted to the local network may use this address. */
   remote_is_local: boolean;
 }
 
@@ -20,7 +20,7 @@ export type TokenExchangeRepository = ReturnType<typeof createTokenExchangeRepos
 
 export function createTokenExchangeRepository(database: Database) {
   return {
-    /** The login behind the token; none where the token is dead, or its user may have none here. */
+    /** The login of the token; none if the token is invalid or its user may have none. */
     find: database.prepare(
       'token_exchanges_find',
       (_, p: ExchangedToken) => sql<{ auth_time: Date; amr: string[] }>`

@@ -1,9 +1,10 @@
-// What a login has earned and nobody has traded for tokens yet: authorization codes, and device codes that their person has answered.
+// Unredeemed results of a login: authorization codes and answered device codes.
 import type { Kysely } from 'kysely';
 import type { Schema } from '../postgres/schema.ts';
 
 /**
- * Ends it within a transaction that has locked the user's row: of one client in the standard profile, where that is given, else all there is.
+ * Revokes them in a transaction that has locked the user's row: of one standard client if given,
+ * else all.
  */
 export async function revokeUnredeemedCodes(trx: Kysely<Schema>, user_id: string, client_id: string | null = null): Promise<void> {
   await trx

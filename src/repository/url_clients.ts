@@ -1,17 +1,20 @@
-// The table `url_clients`: URL clients that somebody must let in first, what was decided about them, and those whose metadata document was seen.
+// The table `url_clients`: URL clients that need approval, decisions, and clients with a known
+// metadata document.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { JsonObject } from '../domain/json.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-/** `seen`: nobody was asked; a person has logged in to a client that publishes a metadata document. */
+/**
+ * `seen`: no approval was requested; a person has logged in to a client with a metadata document.
+ */
 export type UrlClientStatus = 'pending' | 'approved' | 'refused' | 'seen';
 
-/** A URL client as lists show it. */
+/** A URL client in listings. */
 export interface UrlClient {
   client_id: string;
   status: UrlClientStatus;
-  /** What it said of itself when it was last asked about, and what tells that from other things it may say. */
+  /** Its metadata at the last request, and a hash of what was approved. */
   metadata: JsonObject;
   metadata_hash: string;
   created_at: Date;
@@ -20,9 +23,9 @@ export interface UrlClient {
 
 export type UrlClientRepository = ReturnType<typeof createUrlClientRepository>;
 
-/** That wait at a time: anybody can make one. */
+/** Maximum waiting clients: anybody can add one. */
 const MAX_PENDING = 1000;
-/** That are remembered without anybody having been asked; beyond them the oldest goes. */
+/** Maximum clients stored without approval; the oldest is evicted. */
 const MAX_SEEN = 10_000;
 
 export function createUrlClientRepository({ kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>) {
@@ -39,8 +42,9 @@ export function createUrlClientRepository({ kysely, prepare }: Pick<Database, 'k
     find: async (client_id: string) => (await find({ client_id }))[0],
 
     /**
-     * Puts a client among those that wait: an unknown one, and an approved one that says something else of itself now. A refused one stays refused.
-     * True when there is something new to decide. Does nothing when too many wait.
+     * Requests approval of an unknown client, or of an approved one whose metadata changed. Blocked
+     * ones stay blocked. True if there is something to decide. Does nothing when too many are
+     * waiting.
      */
     async ask(client: { client_id: string; metadata_hash: Buffer; metadata: JsonObject; now: Date }): Promise<boolean> {
       const { now, metadata, ...row } = client;
@@ -77,7 +81,7 @@ export function createUrlClientRepository({ kysely, prepare }: Pick<Database, 'k
       return asked !== undefined;
     },
 
-    /** Remembers a client that publishes a metadata document; one that is known already stays as it is. */
+    /** Records a client with a metadata document, unless it is known. */
     async see(client: { client_id: string; metadata_hash: Buffer; metadata: JsonObject; now: Date }): Promise<void> {
       const { now, metadata, ...row } = client;
       const seen = await kysely
@@ -91,7 +95,7 @@ export function createUrlClientRepository({ kysely, prepare }: Pick<Database, 'k
       await kysely.deleteFrom('url_clients').where('status', '=', 'seen').where('client_id', 'in', surplus.offset(MAX_SEEN)).execute();
     },
 
-    /** Those that wait, longest first. */
+    /** Waiting clients, oldest first. */
     pending: (limit: number): Promise<UrlClient[]> =>
       kysely
         .selectFrom('url_clients')
@@ -103,7 +107,7 @@ export function createUrlClientRepository({ kysely, prepare }: Pick<Database, 'k
         .limit(limit)
         .execute(),
 
-    /** What was decided before can be decided again. False for one that was never seen, or that says something else of itself by now. */
+    /** Decisions can be changed. False for an unknown client, or if its metadata has changed. */
     async decide(
       trx: Kysely<Schema>,
       { client_id, metadata_hash, status, now }: { client_id: string; metadata_hash: string | null; status: UrlClientStatus; now: Date },

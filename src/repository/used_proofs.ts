@@ -1,6 +1,6 @@
-// Client assertions and DPoP proofs that were seen: each is good once, on whichever replica (RFC 7523 section 3, RFC 9449 section 11.1).
-// Not limited by number: a row deleted early would let its proof be used again. A DPoP proof is two minutes
-// old at most, a client assertion an hour, and both are stored only once their signature has been checked.
+// Used client assertions and DPoP proofs: each is accepted once on all replicas (RFC 7523 section
+// 3, RFC 9449 section 11.1). Not limited in number, since a deleted row would allow a replay; they
+// expire within an hour, and only verified ones are stored.
 import type { Database } from '../postgres/database.ts';
 
 export type UsedProofRepository = ReturnType<typeof createUsedProofRepository>;
@@ -15,7 +15,10 @@ export function createUsedProofRepository(database: Database) {
   );
 
   return {
-    /** Whether this is the proof's first use; of parallel ones one is. It is remembered until `expires_at`, from when on it must be refused by its age. */
+    /**
+     * Whether this is the first use. Stored until `expires_at`, after which the proof must be
+     * refused as too old.
+     */
     async useOnce(proof: { proof_hash: Buffer; expires_at: Date }): Promise<boolean> {
       return (await use(proof)).length > 0;
     },

@@ -1,4 +1,5 @@
-// What may be told to a client about a person: for ID tokens, userinfo and introspection. The profile and the groups, from one statement.
+// Claims about a person for ID tokens, userinfo and introspection: profile and groups in one
+// statement.
 import { type RawBuilder, sql } from 'kysely';
 import type { PersonProfile } from '../domain/profile.ts';
 import type { Database } from '../postgres/database.ts';
@@ -13,7 +14,7 @@ export interface UserFacts extends PersonProfile {
 
 export type UserFactsRepository = ReturnType<typeof createUserFactsRepository>;
 
-/** Columns of the profile that are told as they are. For the rows of a table called `u`. */
+/** Profile columns used as claims. For the rows of a table named `u`. */
 export const PROFILE_COLUMNS = ['u.email', 'u.email_verified', 'u.picture', 'u.locale', 'u.zoneinfo'] as const;
 
 export function createUserFactsRepository(database: Database) {
@@ -27,7 +28,7 @@ export function createUserFactsRepository(database: Database) {
   return { find: async (user_id: string): Promise<UserFacts | undefined> => (await find({ user_id }))[0] };
 }
 
-/** Without groups that left the configuration. For the rows of a table called `u`. */
+/** Without groups removed from the configuration. For the rows of a table named `u`. */
 export function groupIdsColumn(): RawBuilder<string[]> {
   return sql<string[]>`array(select g.id from user_groups ug join groups g on g.id = ug.group_id
     where ug.user_id = u.id and g.is_enabled order by g.id)`;

@@ -1,12 +1,13 @@
-// Usernames: one column for everybody, and the names that were given up. Where a person has a local login, its name changes in the same statement.
+// Usernames: one column for everybody, and retired names. A person's local login is renamed in the
+// same statement.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import type { Schema } from '../postgres/schema.ts';
 
-/** `taken`: somebody has it. `retired`: somebody had it. */
+/** `taken`: in use. `retired`: formerly used by another person. */
 export type RenameResult = 'renamed' | 'taken' | 'retired' | 'unknown_user';
 
-/** The unique indexes that two parallel namings meet at. */
+/** The unique indexes that parallel calls can violate. */
 export const USERNAME_INDEXES = ['users_username', 'local_logins_pkey', 'credentials_one_user_per_identity'];
 
 export type Usernames = ReturnType<typeof createUsernames>;
@@ -14,8 +15,9 @@ export type Usernames = ReturnType<typeof createUsernames>;
 export function createUsernames() {
   return {
     /**
-     * Gives a person a username, and their local login, if any, the same name. The former one is retired. `reuse_retired` also takes a name
-     * that belonged to another person. Names are compared in Unicode form NFC. Parallel calls can violate one of `USERNAME_INDEXES`.
+     * Sets a person's username and that of their local login, and retires the former one.
+     * `reuse_retired` also takes another person's former name. Compared in Unicode form NFC. May
+     * violate `USERNAME_INDEXES`.
      */
     async rename(
       trx: Kysely<Schema>,
@@ -71,8 +73,8 @@ export function createUsernames() {
     },
 
     /**
-     * Gives an active person without a username the first of the candidates that nobody has or had. Parallel calls wait for each other.
-     * Null where there was none, or the person is named already.
+     * Gives an active person without a username the first candidate that was never used. Parallel
+     * calls wait for each other. Null if there is none, or the person has a name.
      */
     async assign(trx: Kysely<Schema>, { user_id, candidates }: { user_id: string; candidates: readonly string[] }): Promise<string | null> {
       await sql`select pg_advisory_xact_lock(${sql.lit(ASSIGNMENT_LOCK_KEY)})`.execute(trx);
@@ -95,12 +97,12 @@ export function createUsernames() {
   };
 }
 
-/** Any number will do, as long as it stays. */
+/** Arbitrary but fixed. */
 const ASSIGNMENT_LOCK_KEY = 4_207_849_312;
 
 /**
- * The column, and for rows of the version before, which does not know it, the name of the local login. The subquery runs for those alone.
- * For the rows of a table of that alias.
+ * The column, or for rows written by the previous version the local login's name, by a subquery.
+ * For the rows of a table with that alias.
  */
 export function usernameColumn(alias: 'u' | 'users'): RawBuilder<string | null> {
   const user = sql.table(alias);
@@ -109,12 +111,12 @@ export function usernameColumn(alias: 'u' | 'users'): RawBuilder<string | null> 
   >`coalesce(${user}.username, (select l.subject from credentials l where l.user_id = ${user}.id and ${isLocal('l')}))`;
 }
 
-/** Whether two names are canonically equal (Unicode UAX #15): people and apps cannot tell them apart. */
+/** Whether two names are canonically equivalent (Unicode UAX #15), and so indistinguishable. */
 function isSame(column: string, name: string | RawBuilder<unknown>): RawBuilder<boolean> {
   return sql<boolean>`normalize(${sql.ref(column)}, NFC) = normalize(${name}::text, NFC)`;
 }
 
-/** For the rows of `credentials` under that alias. */
+/** For the rows of `credentials` with that alias. */
 function isLocal(alias: string): RawBuilder<boolean> {
   const { auth_provider_type } = LOCAL_PROVIDER;
   return sql<boolean>`${sql.table(alias)}.auth_provider_type = ${sql.lit(auth_provider_type)} and ${sql.table(alias)}.auth_provider_id is null`;

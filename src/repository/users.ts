@@ -1,4 +1,4 @@
-// The table `users`: people, machines and the one owner. A user is read with the groups and logins that hang on it.
+// The table `users`: people, machines and the owner, read with their groups and credentials.
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { JsonObject } from '../domain/json.ts';
@@ -10,26 +10,26 @@ import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
 import { usernameColumn } from './usernames.ts';
 
-/** A user as lists show it. */
+/** A user in listings. */
 export interface UserListEntry extends User, PersonProfile {
-  /** The login whose provider stated the e-mail address; null: a person entered it. */
+  /** The credential whose provider reported the e-mail address; null: entered by a person. */
   email_credential_id: string | null;
-  /** Whether the username is in its column, and that of the local login where there is one. */
+  /** Whether the username is in its column and matches the local login. */
   is_username_stored: boolean;
   group_ids: string[];
-  /** Who made the user by hand; null: the operator, a login, or an older version. */
+  /** Who created the user; null: the operator, a login, or an older version. */
   created_by: string | null;
-  /** `data`: what the provider says of the person. Never a secret. */
+  /** `data`: what the provider reports about the person. Never a secret. */
   credentials: { type: string; id: string | null; data: JsonObject }[];
 }
 
-/** A user as `lock` reads it. */
+/** A user as read by `lock`. */
 export type LockedUser = User & PersonProfile;
 
-/** The columns an update may change. */
+/** Updatable columns. */
 export type UserChange = Partial<Pick<User, 'name' | 'is_active' | 'is_pending' | 'local_only'>> & ProfileChange;
 
-/** `email_verified` holds only while nobody else has the address verified; see `verified`. */
+/** `email_verified` is set only if nobody else has the address verified; see `verified`. */
 export type ProfileChange = Partial<Omit<PersonProfile, 'username'>> & { email_credential_id?: string | null };
 
 export type UserRepository = ReturnType<typeof createUserRepository>;
@@ -59,11 +59,11 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
       return buildPage(await rows.execute(), request);
     },
 
-    /** Who waits for approval, longest first. */
+    /** Users waiting for approval, oldest first. */
     pending: (limit: number): Promise<UserListEntry[]> =>
       selectUsers(kysely).where('is_pending', '=', true).orderBy('created_at').orderBy('id').limit(limit).execute(),
 
-    /** Active people by name, at most 1000, for providers that let one choose. */
+    /** Active people by name, at most 1000, for providers that let a person choose. */
     active: () =>
       kysely
         .selectFrom('users')
@@ -75,11 +75,13 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
         .limit(1000)
         .execute(),
 
-    /** Reads a user and keeps everyone else from changing it until the transaction ends. */
+    /** Reads a user and locks the row until the transaction ends. */
     lock: (trx: Kysely<Schema>, id: string): Promise<LockedUser | undefined> =>
       trx.selectFrom('users').selectAll().where('id', '=', id).forUpdate().executeTakeFirst(),
 
-    /** Makes a user with its groups; `unmade` when it would be the second owner. After `unknown_group` roll back: the user is made without it. */
+    /**
+     * Creates a user with its groups; `unmade` for a second owner. Roll back after `unknown_group`.
+     */
     async create(
       trx: Kysely<Schema>,
       user: User & { created_by?: string | null },
@@ -109,7 +111,10 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
       return joined === group_ids.length ? 'made' : 'unknown_group';
     },
 
-    /** How many wait for approval; nobody else counts until the transaction ends, so a cap holds under parallel logins. */
+    /**
+     * The number of waiting users; locks out parallel counts until the transaction ends, which
+     * enforces the limit.
+     */
     async countPending(trx: Kysely<Schema>): Promise<number> {
       await sql`select pg_advisory_xact_lock(${sql.lit(PENDING_LOCK_KEY)})`.execute(trx);
       const { count } = await trx
@@ -120,7 +125,7 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
       return count;
     },
 
-    /** Changes what is given. Never a machine, and never the owner's being active. */
+    /** Updates the given columns. Never a machine, and never deactivates the owner. */
     async update(trx: Kysely<Schema>, id: string, change: UserChange): Promise<boolean> {
       const updated = await trx
         .updateTable('users')
@@ -133,13 +138,16 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
       return updated !== undefined;
     },
 
-    /** Changes the profile of anybody but a machine, as `update` does. */
+    /** Updates the profile of anybody but a machine. */
     async updateProfile(trx: Kysely<Schema>, id: string, change: ProfileChange): Promise<void> {
       const query = trx.updateTable('users').set(({ ref }) => ({ id: ref('id'), ...change, ...verified(id, change) }));
       await query.where('id', '=', id).where('system_generated', '=', false).execute();
     },
 
-    /** Makes someone the owner in place of the one there is. `from`: only if that user is the owner. The target must be an active person. */
+    /**
+     * Transfers ownership. `from`: only if that user is the owner. The target must be an active
+     * person.
+     */
     async handOver(trx: Kysely<Schema>, to: string, from: string | null): Promise<boolean> {
       const crowned = await trx
         .with('heir', (query) =>
@@ -172,7 +180,7 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
       return crowned !== undefined;
     },
 
-    /** Everything of theirs goes too, passwords included; the username is retired. Never the owner or a machine. */
+    /** Deletes a user with passwords; retires the username. Never the owner or a machine. */
     async remove(trx: Kysely<Schema>, id: string, now: Date): Promise<boolean> {
       const gone = await trx
         .with('gone', (query) =>
@@ -210,10 +218,10 @@ export function createUserRepository({ kysely, prepare }: Pick<Database, 'kysely
   };
 }
 
-/** Any number will do, as long as it stays. */
+/** Arbitrary but fixed. */
 const PENDING_LOCK_KEY = 4_207_849_311;
 
-/** A verified address is one person's: a second one stays unverified. */
+/** An address can be verified for one person only. */
 function verified(id: string, { email, email_verified }: ProfileChange) {
   if (email_verified !== true) return {};
   const address = email === undefined ? sql.ref('users.email') : sql.val(email);
@@ -235,7 +243,7 @@ function selectUsers(kysely: Kysely<Schema>) {
       const credentials = selectFrom('credentials').whereRef('user_id', '=', 'users.id');
       return [
         groupIds,
-        // Takes the place of the column, which `selectAll` reads.
+        // Replaces the column that `selectAll` reads.
         usernameColumn('users').as('username'),
         sql<boolean>`users.username is not null and users.username = coalesce(${credentials.select('subject').where(isLocal)}, users.username)`.as(
           'is_username_stored',
