@@ -1,5 +1,5 @@
-// A program of the operator's says who may log in (HA contract 6.2). It is told the username and the password in its environment, and nothing else.
-// Whatever it does, it is one of a few at a time, it ends in time, and it says little.
+// Checks usernames and passwords with a program (HA contract 6.2), which receives them in its
+// environment. The number of processes, their time and their output are limited.
 import { isUtf8 } from 'node:buffer';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,19 +23,19 @@ const argument = z
   .regex(/^[^\0]*$/, 'must not contain NUL');
 
 const config = z.object({
-  /** The program; relative ones count from the config file's folder. */
+  /** The program; relative paths start at the configuration file's folder. */
   command: argument.min(1).meta({ path: true }),
   args: z.array(argument).max(100).default([]),
-  /** Whether it prints what a new user is like. */
+  /** Whether it prints properties of new users. */
   meta: z.boolean().default(false),
 });
 
 type Command = z.infer<typeof config>;
 
-/** What the program said of a person; the last word on each counts. */
+/** The program's output; the last value of each key counts. */
 type Meta = Partial<Record<'name' | 'group' | 'local_only', string>>;
 
-/** `refused` also when it could not be started (HA contract 6.2). */
+/** `refused` also if it could not be started (HA contract 6.2). */
 type Verdict = { type: 'accepted'; output: Buffer } | { type: 'refused'; detail?: string } | { type: 'undecided'; detail: string };
 
 const FORM: FormField[] = [
@@ -45,7 +45,7 @@ const FORM: FormField[] = [
 const PROGRAMS = { slots: 8, queue_limit: 32, wait_ms: 2_000 };
 const TIME_LIMIT = 10_000;
 const OUTPUT_LIMIT = 65_536;
-/** What the system is short of for a moment, which says nothing about the login. */
+/** Temporary shortages, which say nothing about the login. */
 const SHORTAGES = ['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM'];
 
 export const provider: AuthProviderType<CommonProviderConfig & Command> = {
@@ -55,7 +55,10 @@ export const provider: AuthProviderType<CommonProviderConfig & Command> = {
   create({ command, args, meta, ...common }, { workQueue, warn }) {
     const inTurn = workQueue(PROGRAMS);
 
-    /** What the program printed when it accepts the login, null when it does not; throws `unavailable` when it did not say. */
+    /**
+     * The program's output if it accepts the login, null if it refuses; throws `unavailable`
+     * without a verdict.
+     */
     async function ask(username: string, password: string): Promise<Buffer | null> {
       if (usernameComplaint(username) !== null || !isEnvironmentText(password)) return null;
       const verdict = await inTurn(() => run({ command, args, meta }, { username, password }));
@@ -109,11 +112,11 @@ function isEnvironmentText(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }
 
-/** Runs the program to its end, which is never later than the time limit. */
+/** Runs the program to its end or the time limit. */
 async function run({ command, args, meta }: Command, env: { username: string; password: string }): Promise<Verdict> {
   let limited: Limited | undefined;
   try {
-    // No shell. In a group of its own, so that whatever it starts can be ended with it.
+    // Without a shell, and in its own process group, so that its children can be killed as well.
     const child = spawn(command, args, { env, detached: true, stdio: ['ignore', meta ? 'pipe' : 'ignore', 'ignore'] });
     limited = limit(child);
     const [code] = await once(child, 'close');
@@ -130,7 +133,7 @@ async function run({ command, args, meta }: Command, env: { username: string; pa
 interface Limited {
   timer: NodeJS.Timeout;
   output: Buffer[];
-  /** Why it was stopped; null while it was not. */
+  /** Why it was stopped; null if it was not. */
   stopped: string | null;
 }
 
@@ -138,7 +141,7 @@ function limit(child: ChildProcess): Limited {
   const stop = (why: string) => {
     limited.stopped ??= why;
     killGroup(child);
-    // Whoever left the group could hold the pipe open for ever.
+    // A process that left the group could keep the pipe open.
     child.stdout?.destroy();
   };
   const limited: Limited = { timer: setTimeout(stop, TIME_LIMIT, 'took too long and was stopped'), output: [], stopped: null };
@@ -159,7 +162,7 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-/** `name = value` on each line; any other line is skipped. */
+/** `name = value` per line; other lines are skipped. */
 function readMeta(output: Buffer): Meta {
   const meta: Meta = {};
   for (const line of output.toString('latin1').split(/\r\n|\r|\n/)) {
@@ -170,7 +173,7 @@ function readMeta(output: Buffer): Meta {
   return meta;
 }
 
-/** Null when it is not UTF-8, or holds NUL, which no database stores. */
+/** Null unless it is UTF-8 without NUL. */
 function decodeUtf8(bytes: Buffer): string | null {
   return isUtf8(bytes) && !bytes.includes(0) ? bytes.toString() : null;
 }

@@ -1,4 +1,5 @@
-// The local provider: names and passwords that we keep ourselves. Its type is the word that Home Assistant's front-end knows it by.
+// The local provider: usernames and passwords stored by this server. Its type is the name that Home
+// Assistant's front-end expects.
 import { z } from 'zod';
 import {
   type AuthProviderType,
@@ -18,7 +19,7 @@ const FORM: FormField[] = [
 ];
 
 const config = z.object({
-  /** Fewest characters of a new password. */
+  /** Minimum length of new passwords. */
   minimum_password_length: z.int().min(1).max(128).default(8),
 });
 
@@ -54,7 +55,10 @@ function form(errors: { base?: 'invalid_auth' }): ProviderStep {
   return { type: 'form', step_id: 'init', data_schema: FORM, errors };
 }
 
-/** The name of the login that one of the readings opens; null where none does. Both cases take the same work. */
+/**
+ * The login that one of the password's variants opens; null if none does. Both cases take the same
+ * time.
+ */
 async function verify(deps: ProviderDeps, names: readonly string[], passwords: readonly string[]): Promise<string | null> {
   const login = await firstLogin(deps, names);
   for (const password of passwords) {
@@ -82,7 +86,7 @@ async function rehash({ clock, hasher, localLogins }: ProviderDeps, login: { use
     const new_hash = await hasher.hash(password);
     await localLogins.rehash({ username: login.username, old_hash: login.password_hash, new_hash, now: clock() });
   } catch (error) {
-    // Too busy to hash it now: the password was right all the same, and the next login tries again.
+    // Too busy to rehash: the login succeeds, and the next one tries again.
     if (!(error instanceof AuthError && error.code === 'unavailable')) throw error;
   }
 }

@@ -1,5 +1,5 @@
-// People in a trusted network choose who they are, without a password (HA contract 6.3). Where they are is all that they prove,
-// so `refusal` is asked again whenever an access token is minted.
+// People in a trusted network choose their user without a password (HA contract 6.3). The address
+// is the only proof, so `refusal` is checked again whenever an access token is issued.
 import { z } from 'zod';
 import {
   type AuthProviderType,
@@ -18,17 +18,17 @@ const group = z.strictObject({ group: oneOrMore(z.string().min(1)) });
 const trustedUser = z.union([userId, group], { error: 'must be the id of a user, or a block that says nothing but group: and its id' });
 
 const config = z.object({
-  /** Where people are let in. */
+  /** The trusted networks. */
   trusted_networks: oneOrMore(network),
-  /** Who is offered in a network; the first one that fits decides, and where none fits everyone is offered. */
+  /** The users offered per network: the first match decides; without one, everyone is offered. */
   trusted_users: z.record(network, oneOrMore(trustedUser)).default({}),
-  /** Whether whoever is the only one offered is logged in unasked. */
+  /** Whether the only offered user is logged in without a choice. */
   allow_bypass_login: z.boolean().default(false),
 });
 
 type Person = Awaited<ReturnType<ProviderDeps['activeUsers']>>[number];
 
-/** Who is offered in a network: users by their ids, and the members of groups. */
+/** Users offered in a network: by id, or as members of groups. */
 interface TrustedUsers {
   networks: IpNetwork[];
   user_ids: Set<string>;
@@ -54,7 +54,7 @@ export const provider: AuthProviderType<CommonProviderConfig & z.infer<typeof co
     return {
       ...configuredProvider(common, provider.default_name),
       support_mfa: false,
-      // It offers the users there are.
+      // It offers existing users only.
       new_users: 'refuse',
       refusal,
       async step({ values, context: { remote_address } }) {
@@ -63,7 +63,7 @@ export const provider: AuthProviderType<CommonProviderConfig & z.infer<typeof co
         const people = await activeUsers();
         const offered = entry ? people.filter((person) => isTrusted(entry, person)) : people;
         const [only, ...others] = offered;
-        // Nobody becomes the owner without being asked, unless whoever wrote the configuration named exactly them.
+        // The owner is chosen automatically only if the configuration names exactly them.
         const isBypass = allow_bypass_login && others.length === 0 && (!only?.is_owner || entry?.user_ids.has(only.id) === true);
         if (!values) return only && isBypass ? identityOf(only) : form(offered);
         const chosen = offered.find(({ id }) => id === values.user);
@@ -78,7 +78,7 @@ function form(offered: readonly Person[]): ProviderStep {
   return { type: 'form', step_id: 'init', data_schema: [{ type: 'select', name: 'user', options, required: true }], errors: null };
 }
 
-/** Being somewhere is no way of proving who one is that RFC 8176 knows. */
+/** RFC 8176 has no method for a network location. */
 function identityOf({ id, name }: Person): ProviderStep {
   return { type: 'identity', identity: { subject: id, user_id: id, data: { user_id: id }, name, amr: [] } };
 }
@@ -97,13 +97,13 @@ function parseNetworks(texts: readonly string[]): IpNetwork[] {
   return texts.flatMap((text) => parseNetwork(text) ?? []);
 }
 
-/** As in Home Assistant, an IPv4-mapped IPv6 address is not its IPv4 form. */
+/** As in Home Assistant, an IPv4-mapped IPv6 address is not IPv4. */
 function isWithin(networks: readonly IpNetwork[], remote_address: string): boolean {
   const address = parseAddress(remote_address);
   return address !== null && networks.some((network) => networkContains(network, address));
 }
 
-/** A list, or its only entry without one. */
+/** A list, or a single entry. */
 function oneOrMore<Entry extends z.ZodType>(entry: Entry) {
   return z.preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(entry).max(1000));
 }

@@ -1,5 +1,6 @@
-// A route of the JSON API as one row: who may call it, what it reads, what it answers. The phases that every route shares are here,
-// so that none can forget one: the guard, the body against its schema, and the answer stripped of whatever its schema does not name.
+// A row of the JSON API: who may call a route, its input and its response. The steps that all
+// routes share are here: the guard, validation of the body, and removal of undeclared response
+// properties.
 
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
@@ -11,11 +12,11 @@ import { validate } from '../server/validate.ts';
 
 export interface ApiCall<Body, Query> {
   caller: Caller;
-  /** The caller, as what they change is written down. */
+  /** The caller as the actor of changes. */
   actor: Actor;
-  /** Path parameters by name; empty for a text that can be nobody's id. */
+  /** A path parameter; empty for a text that cannot be an id. */
   id(name: string): string;
-  /** The same for a name that may have any characters. */
+  /** A path parameter that may contain any characters. */
   text(name: string): string;
   body: Body;
   query: Query;
@@ -27,9 +28,9 @@ interface Definition<Body extends z.ZodType, Query extends z.ZodType> {
   who: RequiredRole;
   body?: Body;
   query?: Query;
-  /** 200 unless said; 204 where nothing is answered. */
+  /** Default: 200, or 204 without an answer. */
   status?: 201;
-  /** Left out: 204 without a body. */
+  /** Absent: 204 without a body. */
   answer?: z.ZodType;
   handle(call: ApiCall<z.output<Body>, z.output<Query>>): Promise<unknown>;
 }
@@ -43,7 +44,7 @@ export interface ApiRoute {
 
 const NO_INPUT = z.unknown();
 
-/** One row of the table. */
+/** Types a row. */
 export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends z.ZodType = typeof NO_INPUT>(
   route: Definition<Body, Query>,
 ): ApiRoute {
@@ -59,7 +60,7 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
         config: { answers: 'api', database_only: method === 'GET' },
         onRequest: guard.allow(who),
         handler: async (request, reply) => {
-          // An absent body says what an empty object says.
+          // An absent body counts as an empty object.
           const body = route.body && (request.body ? jsonBody(request, route.body) : validate(route.body, {}));
           const query = route.query && validate(route.query, request.query);
           const caller = callerOf(request);
@@ -83,7 +84,7 @@ function idOf(text: string | undefined): string {
   return text !== undefined && /^[\w:-]+$/.test(text) ? text : '';
 }
 
-/** PostgreSQL holds neither NUL nor half a character. */
+/** PostgreSQL can store neither NUL nor lone surrogates. */
 function textOf(text: string | undefined): string {
   return text?.isWellFormed() && !text.includes('\0') ? text : '';
 }
@@ -98,7 +99,7 @@ export const pageQuery = z.strictObject({
     .default(null),
 });
 
-/** The answer of a list. */
+/** The response schema of a list. */
 export function pageSchema<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), next_cursor: z.string().nullable() });
 }

@@ -1,4 +1,4 @@
-// The table of the JSON API, and its registration. Whoever may call what is read off this table.
+// The table of the JSON API's routes, and its registration.
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Approvals } from '../../accounts/approvals.ts';
@@ -50,11 +50,11 @@ export interface ApiDeps extends MfaRouteDeps {
   permissions: Permissions;
   tryProvider: ProviderTest;
   throttle: Pick<Throttle, 'attempt'>;
-  /** Who lets new users in. */
+  /** Who approves new users. */
   approvals_by: 'owner' | 'administrators';
 }
 
-/** Every route below /api that takes a bearer token. */
+/** Every route below /api that requires a bearer token. */
 export function apiRoutes(parts: ApiDeps): ApiRoute[] {
   return [
     ...meRoutes(parts),

@@ -1,4 +1,5 @@
-// GET /api/approvals: who and what waits to be let in, and the decision about apps; people are let in under /api/users.
+// GET /api/approvals: waiting people and apps, and decisions about apps. People are approved under
+// /api/users.
 
 import { z } from 'zod';
 import type { Approvals } from '../../accounts/approvals.ts';
@@ -6,7 +7,7 @@ import { type ApiRoute, apiRoute } from './api_route.ts';
 
 interface Parts {
   approvals: Approvals;
-  /** Who lets new users in. */
+  /** Who approves new users. */
   approvals_by: 'owner' | 'administrators';
 }
 
@@ -16,7 +17,7 @@ const pending = z.object({
       id: z.string(),
       name: z.string().nullable(),
       username: z.string().nullable(),
-      /** What they will be called, unless somebody is called so by then. */
+      /** The suggested username, if still free. */
       suggested_username: z.string().nullable(),
       email: z.string().nullable(),
       email_verified: z.boolean(),
@@ -30,7 +31,7 @@ const pending = z.object({
   ),
 });
 
-/** With the hash of what was seen; whoever says something else by then is not let in. */
+/** With the hash of the metadata seen; if that has changed, the decision is refused. */
 const decision = z.strictObject({
   client_id: z.string().min(1).max(2048),
   metadata_hash: z

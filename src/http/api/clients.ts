@@ -1,11 +1,12 @@
-// /api/clients: the apps that were registered, for administrators. A secret is shown by the answer that makes it, and never again.
+// /api/clients: registered clients, for administrators. A secret is returned only when it is
+// created.
 
 import { z } from 'zod';
 import type { Clients } from '../../accounts/clients.ts';
 import { clientFields, operatorFields } from '../../domain/client_metadata.ts';
 import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
 
-/** Seconds; null: as configured for all. */
+/** In seconds; null: the configured default. */
 const lifetime = (longest_days: number) =>
   z
     .int()
@@ -21,7 +22,7 @@ const fields = {
   refresh_token_lifetime: lifetime(3650),
 };
 const patch = z.strictObject(fields).partial();
-/** As long as a part of a path may be. */
+/** The maximum length of a path segment. */
 const newClient = patch.extend({ client_id: z.string().max(100).optional() });
 
 const client = z.object({
@@ -70,7 +71,7 @@ export function clientRoutes(clients: Clients): ApiRoute[] {
       method: 'POST',
       url: `${URL}/secrets`,
       who: 'admin',
-      /** Seconds in which the secrets from before are still good. */
+      /** Seconds for which earlier secrets stay valid. */
       body: z.strictObject({
         overlap: z
           .int()

@@ -1,4 +1,4 @@
-// /api/me/consents: the apps that people have agreed to, and what they take back.
+// /api/me/consents: the caller's consents to apps, and their withdrawal.
 
 import { z } from 'zod';
 import type { Consents } from '../../accounts/consents.ts';
@@ -8,7 +8,7 @@ const consent = z.object({
   client_id: z.string(),
   client_name: z.string().nullable(),
   scope: z.array(z.string()),
-  /** Servers at which the app uses its tokens, beside us. */
+  /** Other resource servers of the app. */
   resources: z.array(z.string()),
   granted_at: z.date(),
 });
@@ -20,7 +20,7 @@ export function consentRoutes(consents: Consents): ApiRoute[] {
       url: '/api/me/consents',
       who: 'anyone',
       answer: pageSchema(consent),
-      // One of each app, bounded: one page.
+      // One per app and bounded, so a single page.
       handle: async ({ caller }) => ({ items: await consents.list(caller.user.id), next_cursor: null }),
     }),
     apiRoute({

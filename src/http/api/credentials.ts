@@ -1,4 +1,4 @@
-// /api/me/credentials: the ways in that people have, what they link in a browser, and what they unlink.
+// /api/me/credentials: the caller's login methods, linked in a browser and unlinked here.
 
 import { z } from 'zod';
 import type { Credentials } from '../../accounts/credentials.ts';
@@ -15,7 +15,7 @@ const credential = z.object({
   id: z.string(),
   auth_provider_type: z.string(),
   auth_provider_id: z.string().nullable(),
-  /** Null where the provider is not configured any more: nobody gets in by it. */
+  /** Null if the provider is no longer configured. */
   auth_provider_name: z.string().nullable(),
   data: z.record(z.string(), z.unknown()),
   created_at: z.date(),
@@ -30,7 +30,7 @@ export function credentialRoutes({ credentials, linkTickets, public_url }: Parts
       url: '/api/me/credentials',
       who: 'anyone',
       answer: pageSchema(credential),
-      // One of each provider: one page.
+      // One per provider, so a single page.
       handle: async ({ caller }) => ({ items: await credentials.list(caller.user.id), next_cursor: null }),
     }),
     apiRoute({

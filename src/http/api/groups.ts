@@ -19,7 +19,7 @@ export function groupRoutes(groups: Groups): ApiRoute[] {
       url: '/api/groups',
       who: 'admin',
       answer: pageSchema(group),
-      // As many as the configuration names: one page.
+      // Bounded by the configuration, so a single page.
       handle: async () => ({ items: await groups.list(), next_cursor: null }),
     }),
   ];

@@ -1,4 +1,4 @@
-// /api/me: what people see and change of their own: profile, refresh tokens, long-lived access tokens, password.
+// /api/me: the caller's profile, refresh tokens, long-lived access tokens and password.
 
 import { z } from 'zod';
 import type { LocalLogins } from '../../accounts/local_logins.ts';
@@ -17,7 +17,7 @@ interface Parts {
   throttle: Pick<Throttle, 'attempt'>;
 }
 
-/** A guess here counts as one at the local login. */
+/** Guesses here count like those of the local login. */
 const LOCAL_KEY = providerKeyText(LOCAL_PROVIDER);
 
 const profile = z.object({
@@ -31,7 +31,7 @@ const profile = z.object({
   ...profileResponse,
 });
 
-/** A username is for the owner to change, under /api/users. */
+/** Usernames are changed by the owner under /api/users. */
 const ownPatch = z.strictObject({ name: z.string().min(1).max(256), ...profilePatch }).partial();
 
 const refreshToken = z.object({
@@ -56,7 +56,7 @@ const deleteAll = z.strictObject({
 
 const newLongLived = z.strictObject({
   client_name: z.string().min(1).max(256),
-  /** Days. */
+  /** In days. */
   lifespan: z.int().min(1).max(3650).default(3650),
   client_icon: z.string().max(256).optional(),
 });

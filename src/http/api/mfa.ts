@@ -1,5 +1,5 @@
-// /api/me/mfa: a caller's own second factors (HA contract 11.3, auth/setup_mfa and auth/depose_mfa). Adding and removing takes a fresh login.
-// And /api/users/{id}/mfa, where the owner takes away what somebody has lost.
+// /api/me/mfa: the caller's second factors (HA contract 11.3, auth/setup_mfa and auth/depose_mfa);
+// changes require a fresh login. /api/users/{id}/mfa: the owner removes lost factors.
 
 import { z } from 'zod';
 import type { Mfa } from '../../accounts/mfa.ts';
@@ -56,7 +56,7 @@ const step = z.discriminatedUnion('type', [
   }),
 ]);
 
-/** Nothing begins; a flow with what the person entered goes on. */
+/** Without a flow one starts; otherwise it continues with the input. */
 const setupBody = z.strictObject({ flow_id: z.string().max(64).optional(), user_input: z.record(z.string(), z.unknown()).optional() });
 
 export function mfaRoutes({ mfa, mfaSetup }: MfaRouteDeps): ApiRoute[] {
@@ -111,7 +111,7 @@ export function mfaRoutes({ mfa, mfaSetup }: MfaRouteDeps): ApiRoute[] {
   ];
 }
 
-/** A long-lived token is good for years: whoever holds it did not log in for this. */
+/** A long-lived token is valid for years and proves no login. */
 function mfaCaller({ caller, actor }: Pick<ApiCall<unknown, unknown>, 'caller' | 'actor'>): MfaCaller {
   const { user, auth_time, amr, token_type } = caller;
   return { user, auth_time, amr, is_login: token_type === 'normal', remote_address: actor.remote_address ?? '' };

@@ -1,4 +1,5 @@
-// POST /api/permissions/check: may this user do that? The caller supplies what Home Assistant would look up in its registries.
+// POST /api/permissions/check: checks a user's permission. The caller supplies what Home Assistant
+// would look up in its registries.
 
 import { z } from 'zod';
 import type { Permissions } from '../../accounts/permissions.ts';
@@ -8,7 +9,7 @@ import { type ApiRoute, apiRoute } from './api_route.ts';
 const text = z.string().min(1).max(256);
 
 const question = z.strictObject({
-  /** Left out: the caller. */
+  /** Absent: the caller. */
   user_id: z.string().optional(),
   category: text,
   object: z.strictObject({ entity_id: text, device_id: text, area_id: text, domain: text }).partial(),

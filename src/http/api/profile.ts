@@ -1,7 +1,7 @@
-// The profile's fields in the JSON API: as /api/users and /api/me show them, and as they are entered there.
+// The profile's fields in requests and responses of the JSON API.
 import { z } from 'zod';
 
-/** In answers. */
+/** In responses. */
 export const profileResponse = {
   email: z.string().nullable(),
   email_verified: z.boolean(),
@@ -10,7 +10,7 @@ export const profileResponse = {
   zoneinfo: z.string().nullable(),
 };
 
-/** In bodies: null removes a value. The rules for the texts are those of domain/profile.ts. */
+/** In bodies: null removes a value. Validated by domain/profile.ts. */
 export const profilePatch = {
   email: z.string().max(320).nullable(),
   picture: z.string().max(2048).nullable(),

@@ -1,13 +1,14 @@
-// POST /api/providers/{key}/test: the owner runs a provider's real flow and sees what it says, and who the login would be. See login/try_provider.ts.
+// POST /api/providers/{key}/test: the owner runs a provider's real flow and sees the identity and
+// the resulting user. See login/provider_test.ts.
 
 import { z } from 'zod';
 import type { ProviderTest } from '../../login/provider_test.ts';
 import { type ApiRoute, apiRoute } from './api_route.ts';
 
 const request = z.strictObject({
-  /** Of a form: what is typed; of an external step: the parameters of the URL that the browser came back to. Left out: only show the step. */
+  /** The input of a form, or the query parameters of an external return. Absent: show the step. */
   values: z.record(z.string().max(256), z.string().max(8192)).nullable().default(null),
-  /** Of the step before. */
+  /** From the previous step. */
   flow_state: z.string().max(32_768).nullable().default(null),
 });
 

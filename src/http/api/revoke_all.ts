@@ -1,10 +1,11 @@
-// POST /api/refresh_tokens/revoke_all: the owner ends what was issued before a time, of everybody; their own token too, unless it is newer.
+// POST /api/refresh_tokens/revoke_all: the owner revokes everything issued before a time, for
+// everybody, including the caller's own token.
 
 import { z } from 'zod';
 import type { RevokeAll } from '../../accounts/revoke_all.ts';
 import { type ApiRoute, apiRoute } from './api_route.ts';
 
-/** Absent: everything there is. */
+/** Absent: everything. */
 const cut = z.strictObject({
   before: z.iso
     .datetime({ offset: true })

@@ -1,4 +1,5 @@
-// /api/me/sessions: the browsers in which people are logged in. And /api/users/{id}/sessions, the same for administrators.
+// /api/me/sessions: the caller's browser sessions; /api/users/{id}/sessions: the same for
+// administrators.
 
 import { z } from 'zod';
 import type { UserSessions } from '../../accounts/user_sessions.ts';
@@ -9,14 +10,14 @@ const session = z.object({
   created_at: z.date(),
   last_used_at: z.date(),
   expires_at: z.date(),
-  /** Of the browser, when it logged in. */
+  /** The browser's address at login. */
   remote_address: z.string(),
   user_agent: z.string().nullable(),
   auth_provider_type: z.string(),
   auth_provider_id: z.string().nullable(),
-  /** Apps that the person is logged in to by it. */
+  /** Apps that the person logged in to in this session. */
   clients: z.array(z.object({ client_id: z.string(), client_name: z.string().nullable() })),
-  /** Whether the caller's own access token hangs on it. */
+  /** Whether the caller's access token belongs to it. */
   is_current: z.boolean(),
 });
 

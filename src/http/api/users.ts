@@ -1,4 +1,4 @@
-// /api/users: what the owner and administrators do to users and their local logins.
+// /api/users: users and their local logins, for the owner and administrators.
 
 import { z } from 'zod';
 import type { LocalLogins } from '../../accounts/local_logins.ts';
@@ -11,7 +11,7 @@ interface Parts {
   users: Users;
   mergeUsers: MergeUsers;
   localLogins: LocalLogins;
-  /** Who lets new users in. */
+  /** Who approves new users. */
   approvals_by: 'owner' | 'administrators';
 }
 
@@ -32,7 +32,7 @@ const user = z.object({
 const name = z.string().min(1).max(256);
 const group_ids = z.array(z.string().max(64)).max(100);
 
-/** `reuse_username` takes a name that belonged to another person. */
+/** `reuse_username` allows a name that belonged to another person. */
 const naming = { username: z.string().max(256), reuse_username: z.boolean() };
 const entered = { ...profilePatch, email_verified: z.boolean() };
 
@@ -44,7 +44,7 @@ const newUser = z.strictObject({
 });
 const patch = z.strictObject({ name, is_active: z.boolean(), group_ids, local_only: z.boolean(), ...naming, ...entered }).partial();
 
-/** Let in as they are, or as somebody who is there already and keeps their own groups. */
+/** Approves as a new user, or merges into an existing one, who keeps their groups. */
 const approval = z
   .strictObject({ group_ids: group_ids.optional(), merge_into: z.string().max(64).optional() })
   .refine(({ group_ids, merge_into }) => group_ids === undefined || merge_into === undefined, { path: ['merge_into'] });

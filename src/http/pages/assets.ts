@@ -1,4 +1,5 @@
-// The few static files of the pages, read once at start and named by a hash of their content, so that a browser may keep them for ever.
+// The pages' static files, read at start and named by a hash of their content, so that browsers can
+// cache them permanently.
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ interface Asset {
 }
 
 export interface Assets {
-  /** The address of a file, e.g. `style.css`. Unknown names are a mistake of ours and throw. */
+  /** The URL of a file such as `style.css`. Throws for unknown names. */
   href(name: string): string;
   find(path: string): Asset | undefined;
 }

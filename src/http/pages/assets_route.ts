@@ -1,4 +1,4 @@
-// GET /assets/…: the pages' style sheet and scripts. Their names carry a hash, so they may be kept for ever.
+// GET /assets/…: style sheet and scripts. Names contain a hash, so they can be cached permanently.
 
 import type { FastifyPluginAsync } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';

@@ -1,4 +1,4 @@
-// GET /: tells a person who followed the printed URL that the server runs, and leads to onboarding while there is no owner.
+// GET /: shows that the server runs; redirects to onboarding while there is no owner.
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Assets } from './assets.ts';

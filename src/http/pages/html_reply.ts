@@ -1,4 +1,4 @@
-// Answers with a page: the reader's language, the page's own policy, and the page that tells a refusal.
+// Sends pages: language, Content-Security-Policy and error pages.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RenderErrorPage } from '../server/errors.ts';
@@ -9,19 +9,19 @@ import type { Assets } from './assets.ts';
 import { messagePage } from './components/message_page.tsx';
 import { chooseLanguage, type Language } from './language.ts';
 
-/** What the request asks for (OpenID Connect Core section 3.1.2.1), else what the browser does. */
+/** From the request (OpenID Connect Core section 3.1.2.1), or else from the browser. */
 export function languageOf(request: FastifyRequest): Language {
   const ui_locales = new URLSearchParams(queryText(request)).get('ui_locales');
   const wishes = ui_locales === null ? [] : ui_locales.slice(0, 100).split(' ');
   return chooseLanguage([...wishes, request.headers['accept-language'] ?? ''].join(','));
 }
 
-/** Sends a document. `any_form_target` where its POST ends in a redirect to a client. */
+/** Sends a document. `any_form_target` if its POST redirects to a client. */
 export function sendPage(reply: FastifyReply, html: string, policy: { any_form_target?: boolean } = {}): FastifyReply {
   return reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy(policy)).send(html);
 }
 
-/** Why a login that was proven ends here, by the words in which it was refused (HA contract section 10). */
+/** Why a login was blocked, from the error's text (HA contract section 10). */
 function blockedText({ description }: ErrorResponse, { t }: Language): string {
   if (description.includes('not active')) return t('blocked.inactive');
   if (description.includes('second factor')) return t('blocked.mfa');
@@ -30,7 +30,7 @@ function blockedText({ description }: ErrorResponse, { t }: Language): string {
   return description.includes('local') || description.includes('remote') ? t('blocked.local_only') : t('blocked.refused');
 }
 
-/** Draws the page of a refusal: what happened in the reader's words, the reference, and a way back where there is one. */
+/** Renders an error page: an explanation, the reference, and a link back if there is one. */
 export function createErrorPage(assets: Pick<Assets, 'href'>): RenderErrorPage {
   return (refusal, request) => {
     const language = languageOf(request);

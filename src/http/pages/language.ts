@@ -1,4 +1,4 @@
-// The reader's language: chosen from `Accept-Language` (RFC 9110 section 12.5.4) among the catalogues there are.
+// Chooses the reader's language by `Accept-Language` (RFC 9110 section 12.5.4).
 
 import { cleanText, isolateText } from '../../domain/text.ts';
 import { de } from './locales/de.ts';
@@ -7,21 +7,21 @@ import { fr } from './locales/fr.ts';
 
 const CATALOGUES: Record<string, Catalogue> = { en, de, fr };
 
-/** BCP 47 tags of the languages that pages are written in. */
+/** BCP 47 tags of the available languages. */
 export const LANGUAGE_TAGS: readonly string[] = Object.keys(CATALOGUES);
 
-/** A text in the reader's language, its `{words}` filled in. */
+/** A text in the reader's language with its `{placeholders}` filled in. */
 type Translate = (key: MessageKey, words?: Readonly<Record<string, string>>) => string;
 
 export interface Language {
-  /** BCP 47 tag for `<html lang>`. */
+  /** The BCP 47 tag for `<html lang>`. */
   tag: string;
   t: Translate;
-  /** The text under a key that is made at run time, e.g. of a field's name; `fallback` where the catalogue has none. */
+  /** The text of a computed key, such as a field name; `fallback` if there is none. */
   maybe(key: string, fallback: string, words?: Readonly<Record<string, string>>): string;
 }
 
-/** Names come from strangers, too. */
+/** Values may be untrusted. */
 const MAX_WORD_LENGTH = 1000;
 
 function fill(text: string, words: Readonly<Record<string, string>>): string {
@@ -43,7 +43,7 @@ function speak(tag: string, catalogue: Catalogue): Language {
 const LANGUAGES = Object.fromEntries(Object.entries(CATALOGUES).map(([tag, catalogue]) => [tag, speak(tag, catalogue)]));
 const ENGLISH = speak('en', en);
 
-/** A day as the reader writes it. */
+/** A date in the reader's format. */
 export function formatDate({ tag }: Pick<Language, 'tag'>, date: Date): string {
   return date.toLocaleDateString(tag, { dateStyle: 'long', timeZone: 'UTC' });
 }
@@ -53,7 +53,7 @@ export function formatMinutesAgo({ tag }: Pick<Language, 'tag'>, minutes: number
   return new Intl.RelativeTimeFormat(tag, { numeric: 'auto' }).format(-minutes, 'minute');
 }
 
-/** The best of the reader's languages that has a catalogue; English where none has. Reads at most the first 20 wishes. */
+/** The reader's preferred available language, or English. Considers the first 20 entries. */
 export function chooseLanguage(accept_language: string | undefined): Language {
   const wishes = (accept_language ?? '')
     .slice(0, 512)

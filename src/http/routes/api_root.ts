@@ -1,4 +1,4 @@
-// GET /api/: whether a token is good, as Home Assistant's clients ask.
+// GET /api/: whether a token is valid, as Home Assistant's clients check.
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { BearerGuard } from '../server/bearer_guard.ts';

@@ -1,4 +1,4 @@
-// POST /auth/device_authorization: a device asks for its codes (RFC 8628 section 3.1).
+// POST /auth/device_authorization (RFC 8628 section 3.1).
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { DeviceAuthorization } from '../../oauth/device_authorization.ts';

@@ -1,19 +1,19 @@
-// GET /healthz: the process answers. GET /readyz: it can serve, so a balancer may send it people.
+// GET /healthz: the process is alive. GET /readyz: it can serve requests.
 
 import type { FastifyPluginAsync } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 
 interface Parts {
-  /** Resolves within a second when the database takes queries, else throws `unavailable`. */
+  /** Resolves within a second if the database accepts queries, else throws `unavailable`. */
   ping(): Promise<void>;
-  /** The server is about to stop. */
+  /** Whether the server is shutting down. */
   isDraining(): boolean;
 }
 
 export function healthRoute({ ping, isDraining }: Parts): FastifyPluginAsync {
   const config = { monitoring: true };
   return async (app) => {
-    // Never asks the database: an outage there is no reason to restart this process.
+    // Independent of the database: restarting this process would not help.
     app.get('/healthz', { config }, async () => ({ status: 'ok' }));
     app.get('/readyz', { config }, async () => {
       if (isDraining()) throw new AuthError('unavailable', 'Stopping');

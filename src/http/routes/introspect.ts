@@ -1,4 +1,4 @@
-// POST /auth/introspect: whether a token is good, for resource servers (RFC 7662); as JSON, or signed (RFC 9701).
+// POST /auth/introspect (RFC 7662); as JSON, or signed (RFC 9701).
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Introspection } from '../../oauth/introspection.ts';

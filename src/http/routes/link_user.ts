@@ -1,4 +1,5 @@
-// POST /auth/link_user: whoever calls gets another way in, by the code of a link_user flow (HA contract 3.9).
+// POST /auth/link_user: links another login to the caller by the code of a link_user flow (HA
+// contract 3.9).
 
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';

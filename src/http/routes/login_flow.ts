@@ -1,5 +1,5 @@
-// POST /auth/login_flow and /auth/login_flow/{flow_id}: the login as JSON, which Home Assistant's front-end drives (HA contract 3.5 and 3.6).
-// Everything is judged in login/; here are bodies, headers and the answer.
+// POST /auth/login_flow and /auth/login_flow/{flow_id}: Home Assistant's JSON login (HA contract
+// 3.5 and 3.6). The logic is in login/; this file handles bodies, headers and responses.
 
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
@@ -15,7 +15,10 @@ import { type OriginRules, sameOriginHook } from '../server/same_origin.ts';
 
 const MAX_URI_LENGTH = 2048;
 
-/** The keys that Home Assistant's page sends (2026.11), and `type`, which older callers send. Any other key is refused. */
+/**
+ * The keys that Home Assistant's page sends (2026.11), and `type` from older callers. Others are
+ * refused.
+ */
 const startSchema = z.strictObject({
   client_id: z.string().max(MAX_URI_LENGTH),
   handler: z.tuple([z.string().nullable(), z.string().nullable()]),
@@ -26,7 +29,7 @@ const startSchema = z.strictObject({
   code_challenge_method: z.string().optional(),
 });
 
-/** Every key beside client_id is what the person typed. */
+/** Every key besides client_id is form input. */
 const stepSchema = z.looseObject({ client_id: z.string() });
 
 export interface LoginFlowDeps {
@@ -42,7 +45,7 @@ export function loginFlowRoute({ login, clientDirectory }: LoginFlowDeps, rules:
       const { client_id, handler, redirect_uri, type, response_type = 'code', ...pkce } = jsonBody(request, startSchema);
       if (response_type !== 'code') throw new AuthError('unsupported_response_type', 'Response type not supported');
       const { remote_address, error_ref } = request;
-      // Such a client asked for exact redirect URIs and a login of its own; this dialect knows neither.
+      // A client with a document requires exact redirect URIs and the standard profile.
       if (await clientDirectory.publishesDocument(client_id, remote_address)) throw new AuthError('invalid_client_id', 'Invalid client id');
       const { step, failed } = await login.begin({
         client_id,
@@ -74,7 +77,7 @@ export function loginFlowRoute({ login, clientDirectory }: LoginFlowDeps, rules:
       return { message: 'Flow aborted' };
     });
 
-    // A flow is never told to whoever merely knows its id.
+    // A flow is never returned to a caller who merely knows its id.
     app.get('/auth/login_flow/:flow_id', { config: answers }, async () => {
       throw unknownFlow();
     });
@@ -85,7 +88,7 @@ function wireStep(step: FlowStep): FlowStep {
   return step.type === 'form' ? { ...step, data_schema: homeAssistantFields(step.data_schema) } : step;
 }
 
-/** S256 or nothing; there is no default to `plain` (RFC 7636 section 4.3). */
+/** S256 only; there is no default to `plain` (RFC 7636 section 4.3). */
 function codeChallengeOf(pkce: { code_challenge?: string | undefined; code_challenge_method?: string | undefined }): string | null {
   const { code_challenge = null, code_challenge_method } = pkce;
   if (code_challenge === null && code_challenge_method !== undefined)

@@ -1,4 +1,5 @@
-// GET /api/onboarding and POST /api/onboarding/users: the first start, of which one step exists here, the owner (HA contract 3.10).
+// GET /api/onboarding and POST /api/onboarding/users: creating the owner, the only onboarding step
+// here (HA contract 3.10).
 
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
@@ -14,7 +15,7 @@ const ownerSchema = z.strictObject({
   password: z.string(),
   client_id: z.string(),
   language: z.string(),
-  /** Ours alone: Home Assistant's page does not ask for it. */
+  /** An extension; Home Assistant's page does not send it. */
   email: z.string().max(320).optional(),
 });
 

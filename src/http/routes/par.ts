@@ -1,4 +1,4 @@
-// POST /auth/par: a client pushes its authorization request (RFC 9126).
+// POST /auth/par: pushed authorization requests (RFC 9126).
 
 import type { FastifyPluginAsync } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
@@ -16,7 +16,7 @@ export interface ParRouteDeps {
 }
 
 const PATH = '/auth/par';
-/** What proves the client, and is no part of its request. */
+/** Client credentials, which are not part of the request. */
 const CREDENTIALS = ['client_secret', 'client_assertion', 'client_assertion_type'];
 
 export function parRoute({ par, clientAuthentication, dpop }: ParRouteDeps): FastifyPluginAsync {

@@ -1,4 +1,5 @@
-// GET /auth/providers: the ways to log in that are open to this address (HA contract 3.4). Never who could log in by them.
+// GET /auth/providers: the providers available to this address (HA contract 3.4), without any
+// users.
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { AuthProvider } from '../../domain/auth_provider.ts';
@@ -7,7 +8,7 @@ import { isLocalAddress } from '../../domain/network.ts';
 import type { HostRule } from '../server/host_rule.ts';
 
 interface Parts {
-  /** In the order of the configuration. */
+  /** In configured order. */
   providers: ReadonlyMap<string, AuthProvider>;
   hostRule: HostRule;
   onboarding: { isDone(): Promise<boolean> };

@@ -1,4 +1,5 @@
-// POST /auth/register and what stands below it: apps that register themselves (RFC 7591) and look after it (RFC 7592).
+// POST /auth/register and paths below: dynamic client registration (RFC 7591) and management (RFC
+// 7592).
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -15,7 +16,7 @@ export function registerRoute(registration: Registration): FastifyPluginAsync {
   const config = { answers: 'oauth', cors: 'any' } as const;
   const url = '/auth/register/:client_id';
 
-  /** A wrong token is a guess. */
+  /** A wrong token counts as a guess. */
   async function guarded<T>(request: FastifyRequest, reply: FastifyReply, work: (token: string | null) => Promise<T>): Promise<T> {
     const token = bearerOf(request);
     try {

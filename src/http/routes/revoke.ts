@@ -1,4 +1,5 @@
-// POST /auth/revoke: ends a token. The answer is the same, known token or not (RFC 7009 section 2.2).
+// POST /auth/revoke. The response does not depend on whether the token was known (RFC 7009 section
+// 2.2).
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Revocation } from '../../oauth/revocation.ts';
@@ -14,7 +15,8 @@ export function revokeRoute(revocation: Revocation): FastifyPluginAsync {
       try {
         form = await formBody(request);
       } catch (malformed) {
-        // Home Assistant answers 200 to a repeated field and to a broken body as well: its first token counts.
+        // Home Assistant also answers 200 for repeated fields and malformed bodies: the first token
+        // counts.
         if (!(await revocation.revokeMalformed(firstFormField(request, 'token'), context))) throw malformed;
         return reply.send('');
       }

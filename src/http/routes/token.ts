@@ -1,4 +1,4 @@
-// POST /auth/token: codes and refresh tokens become access tokens (HA contract 3.7).
+// POST /auth/token: issues tokens for codes and refresh tokens (HA contract 3.7).
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { TokenEndpoint } from '../../oauth/token_endpoint.ts';

@@ -1,4 +1,4 @@
-// GET and POST /auth/userinfo: what an app may know of the person whose access token it bears (OpenID Connect Core section 5.3).
+// GET and POST /auth/userinfo (OpenID Connect Core section 5.3).
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
@@ -31,7 +31,7 @@ export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPlugin
       // RFC 9449 section 9
       if (error.code === 'use_dpop_nonce') throw new AuthError('resource_needs_nonce', error.description);
       if (error.code !== 'invalid_dpop_proof') throw error;
-      // RFC 9449 section 7.1: here a bad proof is as good as no token.
+      // RFC 9449 section 7.1: an invalid proof is treated like an invalid token.
       throw new AuthError('invalid_token', error.description, { detail: error.code, cause: error.cause });
     }
   }

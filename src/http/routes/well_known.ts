@@ -1,4 +1,4 @@
-// The documents below /.well-known: what clients, resource servers and password managers look for. Anybody may read them, from any page.
+// The documents below /.well-known, readable by anybody from any page.
 
 import type { FastifyPluginAsync } from 'fastify';
 import { authorizationServerMetadata, type MetadataDeps, protectedResourceMetadata } from '../../oauth/metadata.ts';
@@ -13,7 +13,7 @@ interface Parts {
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 export function wellKnownRoute({ public_url, facts, keyring }: Parts): FastifyPluginAsync {
-  // Nothing in these changes while the process lives. As texts they leave in one piece with their headers; bytes would not.
+  // Constant while the process runs. As text they are sent in one write with their headers.
   const server = JSON.stringify(authorizationServerMetadata(public_url, facts));
   const documents = {
     'openid-configuration': server,

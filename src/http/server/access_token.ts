@@ -1,5 +1,5 @@
-// The access token of a request to a resource of the standard profile (RFC 6750 section 2, RFC 9449 section 7.1): in the header, its scheme
-// in any case, or in a form body; never in the query, and never twice.
+// Reads the access token of a request (RFC 6750 section 2, RFC 9449 section 7.1): from the header,
+// with a case-insensitive scheme, or from a form body; never from the query, and never twice.
 
 import type { FastifyRequest } from 'fastify';
 import { errorDescription } from '../../domain/error_description.ts';
@@ -7,7 +7,7 @@ import { AuthError } from '../../domain/errors.ts';
 import type { PresentedAccessToken } from '../../oauth/userinfo.ts';
 import { headerValues } from './header_values.ts';
 
-/** What was presented; null when nothing was. `form`: the body, where it may carry a token. */
+/** The presented token; null if there is none. `form`: the body, if it may contain a token. */
 export function presentedAccessToken(request: FastifyRequest, form?: ReadonlyMap<string, string>): PresentedAccessToken | null {
   const [header, ...others] = headerValues(request, 'authorization');
   if (others.length > 0) throw new AuthError('invalid_request', 'More than one Authorization header');
@@ -24,7 +24,10 @@ function readHeader(header: string): PresentedAccessToken | null {
   return { scheme: scheme.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer', access_token };
 }
 
-/** The challenge that goes with a refusal (RFC 6750 section 3); without a code where nothing was presented. */
+/**
+ * The WWW-Authenticate challenge (RFC 6750 section 3); without an error code if no token was
+ * presented.
+ */
 export function bearerChallenge(scheme: 'Bearer' | 'DPoP', error?: AuthError): string {
   const { code, description } = error ?? {};
   const parameters = [

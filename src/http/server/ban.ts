@@ -1,6 +1,6 @@
-// Banned addresses are refused before anything else is looked at, except the owner's own browser, so that nobody
-// can lock the owner out. Requests that pages of other sites make never lead to a ban; too many failed ones are
-// refused on their own, and none may carry a credential.
+// Refuses banned addresses before anything else, except the owner's browser, so that the owner
+// cannot be locked out. Failed cross-site requests never lead to a ban; after too many, further
+// ones are refused, and none may carry a credential.
 
 import type { FastifyRequest, onRequestAsyncHookHandler, onSendHookHandler } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
@@ -16,7 +16,7 @@ export interface BanDeps {
     refusesCrossSite(address: string): Promise<boolean>;
   };
   hostRule: Pick<HostRule, 'failureAddressOf'>;
-  /** Whether the request carries a live session of the owner. */
+  /** Whether the request has a valid session of the owner. */
   isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
 }
 
@@ -30,21 +30,24 @@ export function banHook({ throttle, hostRule, isOwnersBrowser }: BanDeps): onReq
   };
 }
 
-/** At the routes where clients and tokens prove themselves: apps send people to pages, and a proxy asks about requests to its own apps. */
+/**
+ * At endpoints where clients and tokens authenticate; pages and forward-auth legitimately receive
+ * such requests.
+ */
 async function refuseCrossSite(request: FastifyRequest, throttle: BanDeps['throttle']): Promise<void> {
   if (/^basic\b/i.test(request.headers.authorization ?? '')) throw crossSite('Basic credentials in a request of another site');
   if (await throttle.refusesCrossSite(request.remote_address))
     throw new AuthError('too_many_requests', 'Too many failed requests from pages of other sites', { retry_after: 60 });
 }
 
-/** Counts before the answer leaves, so that the next request already meets the ban. */
+/** Counts before the response is sent, so that the ban applies to the next request. */
 export function countingHook({ throttle, hostRule }: BanDeps): onSendHookHandler {
   return (request, _reply, _payload, done) => {
     const bucket = failureBucket(request);
     if (bucket === null) return done();
     const counted =
       bucket === 'address' ? throttle.failed(hostRule.failureAddressOf(request), null) : throttle.failedCrossSite(request.remote_address);
-    // The answer stands, counted or not.
+    // The response is sent even if counting fails.
     void counted.catch((err: unknown) => request.log.error({ err }, 'a failure was not counted')).then(() => done());
   };
 }

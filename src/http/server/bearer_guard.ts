@@ -1,4 +1,5 @@
-// Who calls a JSON route (HA contract 1.7 and 1.8): `Bearer`, exactly that word, one space, the token. Nothing else authenticates a call.
+// Authenticates JSON routes (HA contract 1.7 and 1.8): exactly `Bearer`, one space and the token;
+// nothing else.
 
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
@@ -7,11 +8,11 @@ import type { Caller } from '../../tokens/bearer.ts';
 import { isForged } from './forged_token.ts';
 import { headerValues } from './header_values.ts';
 
-/** Who may call a route, each including those before it. */
+/** The required role; each includes the ones before it. */
 export type RequiredRole = 'anyone' | 'admin' | 'owner';
 
 export interface BearerGuard {
-  /** Sets `request.caller` or refuses: 401 for an unknown caller, 403 for one who may not. */
+  /** Sets `request.caller` or refuses: 401 for an invalid token, 403 for insufficient rights. */
   allow(who: RequiredRole): onRequestHookHandler;
 }
 
@@ -28,10 +29,10 @@ export function createBearerGuard({ bearer, keyring, clock, public_url }: Deps):
   async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
     const token = tokenOf(request);
     const caller = token === null ? null : await bearer.authenticate(token, request.remote_address);
-    // An app was let in to know who somebody is, not to do what they may do.
+    // Standard tokens identify a person to an app but do not act for them here.
     if (caller?.profile === 'standard') throw new AuthError('unauthorized', 'Unauthorized', { detail: 'a token of the standard profile' });
     if (caller) return caller;
-    // A missing, expired or revoked token is everyday life; one that we never signed is somebody's guess.
+    // Missing, expired and revoked tokens are normal; a forged one counts as a guess.
     const forged = token !== null && isForged(token, { keyring, clock });
     request.counts_as_failure = forged;
     reply.header('www-authenticate', challenge); // RFC 9728 section 5.1

@@ -1,4 +1,5 @@
-// Bodies: Fastify hands every one over as bytes, whatever its Content-Type; a route says how it reads them.
+// Request bodies: Fastify passes all as bytes, whatever the Content-Type; each route chooses a
+// parser.
 
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { z } from 'zod';
@@ -9,21 +10,24 @@ import { refuseForeignCredentials } from './same_origin.ts';
 import { parseStrictJson } from './strict_json.ts';
 import { validate } from './validate.ts';
 
-/** Bytes that a request may carry. */
+/** Maximum body size in bytes. */
 export const BODY_LIMIT = 64 * 1024;
 
 const CLIENT_FIELDS = ['client_id', 'client_secret', 'client_assertion'];
 
-/** Takes Fastify's own parsers away. */
+/** Removes Fastify's own parsers. */
 export function installBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) => done(null, body));
 }
 
-/** RFC 9110 section 8.3.1: type, slash, subtype, perhaps with parameters after a semicolon. */
+/** RFC 9110 section 8.3.1: type, slash, subtype, optional parameters. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[ \t]*(;|$)/;
 
-/** Takes a malformed or empty Content-Type for none, as Home Assistant does; Fastify would answer 415. */
+/**
+ * Treats a malformed or empty Content-Type as absent, as Home Assistant does; Fastify would answer
+ * 415.
+ */
 export const contentTypeHook: onRequestHookHandler = (request, _reply, done) => {
   const { headers } = request.raw;
   const type = headers['content-type'];
@@ -31,7 +35,7 @@ export const contentTypeHook: onRequestHookHandler = (request, _reply, done) => 
   done();
 };
 
-/** The body as JSON, whatever its Content-Type (HA contract 1.1), fitted to the schema. */
+/** Parses the body as JSON, whatever its Content-Type (HA contract 1.1), and validates it. */
 export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema): z.output<Schema> {
   const value = parsed(bytesOf(request));
   if (typeof value === 'object' && value !== null) refuseForeignCredentials(request, Object.entries(value));
@@ -39,8 +43,8 @@ export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, sche
 }
 
 /**
- * The body as a form: every field that it has, the empty ones included. For pages, and where the dialect is yet to be told. Throws
- * `cross_site_request` for credentials that the page of another site sends.
+ * Parses the body as a form with all fields, empty ones included. For pages, and where the dialect
+ * is not known yet. Throws `cross_site_request` for credentials in a cross-site request.
  */
 export async function formBody(request: FastifyRequest): Promise<Parameters> {
   const form = await parseForm(bytesOf(request), request.headers['content-type']);
@@ -49,7 +53,7 @@ export async function formBody(request: FastifyRequest): Promise<Parameters> {
   return form;
 }
 
-/** The parameters of an endpoint of the standard profile alone: those that have a value. */
+/** The non-empty parameters of a standard endpoint. */
 export async function parameterBody(request: FastifyRequest): Promise<Parameters> {
   return withoutEmpty(await formBody(request));
 }

@@ -1,4 +1,4 @@
-// The session of the browser that sent a request: the cookie looked up, once for whoever asks.
+// The browser's session of a request, looked up once per request.
 
 import type { FastifyRequest } from 'fastify';
 import type { Session, Sessions } from '../../login/session.ts';
@@ -7,7 +7,7 @@ import type { Cookies } from './cookies.ts';
 export type BrowserSession = Session;
 
 export interface BrowserSessions {
-  /** The living session of a user who may authenticate from there; null for a browser that nobody is logged in with. */
+  /** The valid session of a user who may authenticate from that address; null without one. */
   find(request: FastifyRequest): Promise<BrowserSession | null>;
 }
 

@@ -1,4 +1,5 @@
-// What is no request at all: Node's parser gave up before Fastify saw anything. One plain answer, then the connection closes.
+// Answers malformed requests, which Node's parser rejects before Fastify sees them, and closes the
+// connection.
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -8,7 +9,7 @@ const STATUS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** Answers with the headers of every other answer. */
+/** Responds with the usual headers. */
 export function clientErrorHandler(headers: Readonly<Record<string, string>>): (error: NodeJS.ErrnoException, socket: Socket) => void {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return (error, socket) => {

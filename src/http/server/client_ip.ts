@@ -1,5 +1,5 @@
-// Who is on the other end (HA contract 1.5): the socket's peer, or what a trusted proxy says in X-Forwarded-For.
-// Anybody else who sends that header is refused, and nothing in it is ever half believed.
+// The client's address (HA contract 1.5): the socket's peer, or X-Forwarded-For from a trusted
+// proxy. From other peers the header is refused; it is accepted or rejected as a whole.
 
 import { isIPv4 } from 'node:net';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
@@ -11,7 +11,7 @@ import { isTrustedAddress, networksOf } from './trusted_peer.ts';
 type Scheme = 'http' | 'https';
 
 const MAX_HOPS = 50;
-/** For the operator who has just put a proxy in front; its address is told to the log alone. */
+/** For an operator who has just added a proxy; its address appears in the log only. */
 const NOT_TRUSTED =
   'This request came through a reverse proxy that http.trusted_proxies (LATCHKEY_HTTP_TRUSTED_PROXIES) does not name. The log has its address.';
 
@@ -31,9 +31,9 @@ export function clientIpHook(trusted_proxies: readonly string[]): onRequestHookH
   };
 }
 
-/** The peer in canonical text; empty when the socket is gone already. */
+/** The peer in canonical text form; empty if the socket is closed. */
 function peerText(peer: string): string {
-  // As Node writes them, these need no second look.
+  // Already canonical.
   if (isIPv4(peer)) return peer;
   const address = peerAddress(peer);
   return address ? addressText(address) : '';
@@ -48,7 +48,7 @@ function believe(request: FastifyRequest, peer: IpAddress | null, trusted: reado
   if (addresses.length > MAX_HOPS) throw refused('X-Forwarded-For is too long');
   const schemes = forwardedSchemes(request, addresses.length);
   forwardedHost(request);
-  // From the right, the first that is no proxy of ours; when all are, the left-most.
+  // From the right, the first that is no trusted proxy; if all are, the left-most.
   const chosen = Math.max(
     addresses.findLastIndex((address) => !isTrustedAddress(address, trusted)),
     0,
@@ -72,7 +72,7 @@ function forwardedSchemes(request: FastifyRequest, addresses: number): Scheme[] 
   return schemes;
 }
 
-/** Traefik names the scheme of a WebSocket by that of its URL. */
+/** Traefik uses the URL scheme of WebSockets. */
 const SCHEMES: Readonly<Record<string, Scheme>> = { http: 'http', https: 'https', ws: 'http', wss: 'https' };
 
 function schemeOf(text: string): Scheme {

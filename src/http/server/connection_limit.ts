@@ -1,11 +1,11 @@
-// How many connections one address, and all together, may hold, so that nobody locks others out by opening thousands. Of an address that has its
-// share, and at the total of the address or IPv6 /48 that has most, the connection that was idle longest makes room for a new one.
+// Limits connections per address and in total. When a limit is reached, the longest idle connection
+// of the address, or of the busiest address or IPv6 /48, is closed for a new one.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { failureKey, type IpAddress, type IpNetwork, isLoopback, networkText, peerAddress } from '../../domain/network.ts';
 import { isTrustedAddress } from './trusted_peer.ts';
 
-/** A connection, and what was last asked on it. */
+/** A connection and its last use. */
 interface Held {
   key: string;
   /** The IPv4 address or IPv6 /48. */
@@ -15,19 +15,19 @@ interface Held {
 }
 
 export interface ConnectionLimits {
-  /** Of one IPv4 address or one IPv6 /64. */
+  /** Per IPv4 address or IPv6 /64. */
   of_address: number;
-  /** Of all addresses that are counted. */
+  /** In total. */
   total: number;
 }
 
 /**
- * Holds each IPv4 address, or IPv6 /64, and all of them together to so many connections; `exempt` networks and what `isOwn` says of (loopback) are not counted. One with a request under way, or that
- * was upgraded, is never closed for another: where all are busy, the new one is.
+ * Limits the connections of a server; `exempt` networks and loopback do not count. Connections with
+ * a request in progress, or upgraded ones, are never closed; if all are busy, the new one is.
  */
 export function limitConnections(server: Server, limits: ConnectionLimits, exempt: readonly IpNetwork[], isOwn = isLoopback): void {
   const held = new Map<Socket, Held>();
-  /** By address, the one that was asked on last at the end. */
+  /** By address, in order of last use. */
   const byAddress = new Map<string, Set<Socket>>();
   const bySite = new Map<string, Set<Socket>>();
 
@@ -50,7 +50,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, exemp
     return false;
   }
 
-  /** From where most are held; where all of those are busy, from where the next most are. */
+  /** From the busiest site with an idle connection. */
   function makeRoomInTotal(): boolean {
     let most = new Set<Socket>();
     for (const sockets of bySite.values()) if (sockets.size > most.size) most = sockets;
@@ -82,7 +82,8 @@ export function limitConnections(server: Server, limits: ConnectionLimits, exemp
     for (const sockets of [byAddress.get(connection.key), bySite.get(connection.site)]) if (sockets?.delete(socket)) sockets.add(socket);
   });
 
-  // Node asks for upgrades only where somebody listens: with a listener of its own this would change what other servers answer.
+  // Node handles upgrades only if somebody listens; our own listener would change other servers'
+  // responses.
   server.on('newListener', function watch(event) {
     if (event !== 'upgrade') return;
     server.off('newListener', watch);
@@ -103,7 +104,7 @@ function remove(groups: Map<string, Set<Socket>>, key: string, socket: Socket): 
   if (sockets?.size === 0) groups.delete(key);
 }
 
-/** An IPv6 /48 is what one customer of a provider may get, with 65,536 /64s in it. */
+/** An IPv6 /48 is the largest usual assignment to one customer. */
 function siteOf({ family, value }: IpAddress, key: string): string {
   return family === 4 ? key : networkText({ address: { family, value: (value >> 80n) << 80n }, prefix: 48 });
 }

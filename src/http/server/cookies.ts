@@ -1,22 +1,22 @@
-// Our cookies. Under https `__Host-` and Secure; under plain http, in a home network, the same without; decided by public_url alone.
+// Cookies: `__Host-` and Secure under https, neither under plain http; decided by public_url.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /**
- * `session`: the browser's single sign-on; `login`: the browser before it logged in; `device`: one that somebody
- * has logged in from before. At a protected host `host_session` and `host_login`, with
- * the port if there is one: cookies are shared by all ports of a host.
+ * `session`: single sign-on; `login`: a browser before the login; `device`: a browser in which a
+ * person has logged in. On protected hosts `host_session` and `host_login`, with the port, since
+ * ports share cookies.
  */
 type CookieName = 'session' | 'login' | 'device' | `host_${'session' | 'login'}${'' | `_${number}`}`;
 
 export interface Cookies {
   read(request: FastifyRequest, name: CookieName): string | null;
-  /** `max_age` in seconds; left out, the cookie ends with the browser. */
+  /** `max_age` in seconds; absent: a session cookie. */
   set(reply: FastifyReply, name: CookieName, value: string, max_age?: number): void;
   clear(reply: FastifyReply, name: CookieName): void;
 }
 
-/** Values are base64url, so nothing in them needs quoting. */
+/** Values are base64url and need no quoting. */
 export function createCookies(public_url: string): Cookies {
   const secure = public_url.startsWith('https:');
   const fullName = (name: CookieName) => `${secure ? '__Host-' : ''}latchkey_${name}`;
@@ -32,13 +32,13 @@ export function createCookies(public_url: string): Cookies {
   };
 }
 
-/** The name of a protected host's own cookie. */
+/** The name of a protected host's cookie. */
 export function hostCookie(kind: 'session' | 'login', host: string): CookieName {
   const [, port] = host.split(':');
   return port === undefined ? `host_${kind}` : `host_${kind}_${Number(port)}`;
 }
 
-/** The first cookie of that name, if it is one we could have set. */
+/** The first cookie of that name with a value this server could have set. */
 function cookieNamed(header: string | undefined, name: string): string | null {
   const pair = header
     ?.split(';')

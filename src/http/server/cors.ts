@@ -1,14 +1,14 @@
-// Who may read our answers from a page of another origin (HA contract 1.4): anybody where a route says so, else the configured origins.
-// The origin is echoed, credentials are never allowed, and a preflight names exactly the method that was asked for.
+// CORS (HA contract 1.4): some routes allow any origin, others the configured ones. The origin is
+// echoed, credentials are never allowed, and a preflight names exactly the requested method.
 
 import type { FastifyContextConfig, FastifyReply, onRequestHookHandler } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 import type { RouteTable } from './route_table.ts';
 
-/** Home Assistant's, and proofs of possession (RFC 9449). */
+/** Home Assistant's, and DPoP (RFC 9449). */
 const ALLOWED_HEADERS: readonly string[] = ['ACCEPT', 'AUTHORIZATION', 'CONTENT-TYPE', 'DPOP', 'ORIGIN', 'X-REQUESTED-WITH'];
 
-/** Answers preflights, and lets allowed origins read the answers, refusals included. */
+/** Answers preflights, and lets allowed origins read responses, errors included. */
 export function corsHook(routes: RouteTable, configured: readonly string[]): onRequestHookHandler {
   const mayRead = (origin: string, config: FastifyContextConfig) => config.cors === 'any' || configured.includes(origin);
   return (request, reply, done) => {

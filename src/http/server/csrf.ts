@@ -1,4 +1,4 @@
-// Forms of our pages prove that we drew them: a cookie that only this browser has, and in the form a MAC of it.
+// CSRF protection of forms: a cookie of the browser, and its MAC in the form.
 
 import { createHmac } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,20 +9,20 @@ import { crossSite, isForeignForm } from './same_origin.ts';
 /** The field of a form that carries the token. */
 export const CSRF_FIELD = 'csrf_token';
 
-/** A browser that is not logged in yet, as its pre-login cookie names it. */
+/** A browser before the login, identified by its pre-login cookie. */
 export interface Browser {
-  /** SHA-256 of the cookie: binds a login flow to this browser. */
+  /** SHA-256 of the cookie; binds login flows to this browser. */
   browser_hash: Buffer;
-  /** What a form that this browser gets must carry. */
+  /** The token for forms of this browser. */
   csrf_token: string;
 }
 
 export interface Csrf {
-  /** SHA-256 of the pre-login cookie; null for a browser that has none. */
+  /** SHA-256 of the pre-login cookie; null without one. */
   hashOf(request: FastifyRequest): Buffer | null;
-  /** The browser, with a new cookie when it has none. */
+  /** Identifies the browser, setting a cookie if it has none. */
   meet(request: FastifyRequest, reply: FastifyReply): Browser;
-  /** The browser that sent a form of ours; throws `cross_site_request` for any other. */
+  /** The browser that submitted one of our forms; throws `cross_site_request` otherwise. */
   check(request: FastifyRequest, form: ReadonlyMap<string, string>): Browser;
 }
 

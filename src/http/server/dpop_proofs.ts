@@ -1,10 +1,13 @@
-// The proofs of possession that come with a request, and the nonce that goes back (RFC 9449 sections 4.1, 8 and 9).
+// DPoP headers of a request, and the nonce for the response (RFC 9449 sections 4.1, 8 and 9).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Dpop } from '../../tokens/dpop.ts';
 import { headerValues } from './header_values.ts';
 
-/** Every DPoP header. Whoever sends one is told the nonce for the next, whether this one is refused or not; pages of other origins may read it. */
+/**
+ * All DPoP headers. Senders of one receive the next nonce with any response; pages of other origins
+ * may read it.
+ */
 export function dpopProofs(request: FastifyRequest, reply: FastifyReply, dpop: Pick<Dpop, 'nonce'>): string[] {
   const proofs = headerValues(request, 'dpop');
   const nonce = proofs.length > 0 ? dpop.nonce() : null;

@@ -1,5 +1,5 @@
-// The one place that answers what was refused or went wrong: in the route's dialect, with a reference, remembered once.
-// Of an unforeseen error nobody but the log learns more than that it happened.
+// Turns errors into responses in the route's format, with a reference that is audited once. Details
+// of unexpected errors appear only in the log.
 
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -10,7 +10,7 @@ import { pagePolicy } from './headers.ts';
 import { oauthBody, oauthErrorCode } from './oauth_error.ts';
 import type { ErrorFormat, ErrorResponse } from './request.ts';
 
-/** Draws the page that tells a person what was refused. */
+/** Renders the page for an error. */
 export type RenderErrorPage = (refusal: ErrorResponse, request: FastifyRequest) => string;
 
 interface Deps {
@@ -21,14 +21,14 @@ interface Deps {
 interface Body {
   type: string;
   text: string;
-  /** A page loads its stylesheet, which nothing else may. */
+  /** A page's policy may load its stylesheet. */
   policy?: string;
 }
 
-/** What Home Assistant's framework answers before a view is reached, in whatever dialect the view speaks. */
+/** Errors that Home Assistant's framework answers before a view, in any format. */
 const BEFORE_ANY_ROUTE: readonly ErrorCode[] = ['banned', 'invalid_forwarded_header', 'headers_too_large'];
 
-/** What Home Assistant's views never word themselves: its framework answers these as plain text (HA contract 1.2). */
+/** Errors that Home Assistant's framework answers as plain text (HA contract 1.2). */
 const FRAMEWORK_ERRORS: readonly ErrorCode[] = [
   ...BEFORE_ANY_ROUTE,
   'unauthenticated',
@@ -40,14 +40,14 @@ const FRAMEWORK_ERRORS: readonly ErrorCode[] = [
   'temporarily_unavailable',
 ];
 
-/** A device that waits for its person asks every few seconds, and a client learns the nonce of the moment in no other way. */
+/** Expected answers: a polling device, and a missing DPoP nonce. */
 const EVERYDAY: readonly ErrorCode[] = ['authorization_pending', 'slow_down', 'use_dpop_nonce', 'resource_needs_nonce'];
 
 export function installErrors(app: FastifyInstance, deps: Deps): void {
   app.setErrorHandler((error, request, reply) => answer(deps, asAuthError(error), request, reply));
 }
 
-/** Fastify's own refusals, before a route is found. */
+/** Fastify's own errors before routing. */
 export function answerFrameworkError(deps: Deps, error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   answer(deps, asAuthError(error), request, reply);
 }
@@ -65,7 +65,7 @@ function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: Fa
   reply.send(body.text);
 }
 
-/** RFC 9470 section 3: how recent a login must be. */
+/** RFC 9470 section 3: the required age of the login. */
 function stepUpChallenge({ code, description }: ErrorResponse): string {
   return `Bearer error="${code}", error_description="${description}", max_age=${FRESH_LOGIN_SECONDS}`;
 }
@@ -75,7 +75,7 @@ function remember(audit: Audit, error: AuthError, request: FastifyRequest): void
   const particulars = { code, description, detail: detail ?? null, method: request.method, path: loggedPath(request) };
   if (status >= 500) request.log.error({ err: error.cause ?? error, error_ref: request.id, ...particulars }, 'request failed');
   else request.log.info({ error_ref: request.id, remote_address: request.remote_address, ...particulars }, 'request refused');
-  // Nobody asks about a URL that does not exist, and a probe's 503 has no person behind it.
+  // Not audited: unknown URLs, and probes without a person behind them.
   if (request.is404 || request.routeOptions.config.monitoring || EVERYDAY.includes(code)) return;
   audit.record({
     type: 'request.refused',
@@ -88,7 +88,7 @@ function remember(audit: Audit, error: AuthError, request: FastifyRequest): void
   });
 }
 
-/** The path without the query string, which may carry codes and tokens; cut, so that a log line stays a line. */
+/** The path without the query, which may contain codes and tokens; truncated. */
 export function loggedPath(request: FastifyRequest): string {
   return request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
 }
@@ -101,7 +101,7 @@ function write(deps: Deps, refusal: ErrorResponse, request: FastifyRequest): Bod
   if (answers === 'page' && deps.renderErrorPage)
     return { type: 'text/html; charset=utf-8', text: deps.renderErrorPage(refusal, request), policy: pagePolicy() };
   const line = `${refusal.status}: ${STATUS_CODES[refusal.status]}`;
-  // A proxy that is not trusted yet is the operator's to mend, and this is all that they see.
+  // The operator must configure the proxy, and this answer is all they see.
   const says_what_to_set = refusal.code === 'invalid_forwarded_header' && refusal.description !== STATUS_CODES[refusal.status];
   return { type: 'text/plain; charset=utf-8', text: says_what_to_set ? `${line}\n${refusal.description}\n` : line };
 }
@@ -120,7 +120,7 @@ function json(value: object): Body {
   return { type: 'application/json; charset=utf-8', text: JSON.stringify(value) };
 }
 
-/** Every error as the one kind we answer. */
+/** Converts any error to an AuthError. */
 function asAuthError(error: unknown): AuthError {
   if (error instanceof AuthError) return error;
   const status = statusOf(error);
@@ -130,7 +130,7 @@ function asAuthError(error: unknown): AuthError {
   return new AuthError('server_error', '', { cause: error });
 }
 
-/** The status that Fastify gave to an error of its own; 500 for any other. */
+/** The status of Fastify's own errors; 500 for others. */
 function statusOf(error: unknown): number {
   if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('FST_')) return 500;
   return 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;

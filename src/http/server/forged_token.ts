@@ -1,4 +1,4 @@
-// Whether a bearer token is a guess: one that we never signed. Missing, expired and revoked ones are not.
+// Whether a bearer token is forged; missing, expired and revoked ones are not.
 
 import { type Clock, epochSeconds } from '../../domain/clock.ts';
 
@@ -11,7 +11,7 @@ export function isForged(token: string, { keyring, clock }: ForgedTokenDeps): bo
   return !keyring.verify(token) && !claimsToBeExpired(token, clock());
 }
 
-/** A token whose key is gone cannot be verified; one that is expired anyway gains its bearer nothing. */
+/** A token whose key is gone cannot be verified; an expired one is harmless. */
 function claimsToBeExpired(token: string, now: Date): boolean {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split('.', 2)[1] ?? '', 'base64url').toString());

@@ -1,14 +1,20 @@
-// Form bodies of the OAuth endpoints and pages: urlencoded, multipart (home-assistant-js-websocket sends FormData), or without a type.
-// Any other type reads as an empty form (HA contract 1.1), so that it can ask for nothing.
+// Parses forms: urlencoded, multipart (home-assistant-js-websocket sends FormData), or without a
+// type. Other types read as an empty form (HA contract 1.1).
 
 import { AuthError } from '../../domain/errors.ts';
 
 const MAX_FIELDS = 100;
 const URLENCODED = 'application/x-www-form-urlencoded';
-/** What may be there several times (RFC 8707 section 2, RFC 8693 section 2.1): joined by blanks, which no URI has. */
+/**
+ * Fields that may be repeated (RFC 8707 section 2, RFC 8693 section 2.1), joined by spaces, which
+ * URIs do not contain.
+ */
 const LISTS = ['resource', 'audience'];
 
-/** The fields of a form. A field that comes twice is refused in every dialect (RFC 6749 section 3.2), but for lists. */
+/**
+ * The fields of a form. Repeated fields are refused in every dialect (RFC 6749 section 3.2), except
+ * lists.
+ */
 export async function parseForm(body: Buffer | undefined, contentType: string | undefined): Promise<ReadonlyMap<string, string>> {
   if (!body || body.length === 0) return new Map();
   const type = mediaType(contentType);
@@ -17,8 +23,8 @@ export async function parseForm(body: Buffer | undefined, contentType: string | 
 }
 
 /**
- * The first field of that name in a form that `parseForm` refuses, so read leniently: later fields and broken encodings
- * elsewhere do not matter. Undefined where there is none.
+ * The first field of that name, parsed leniently from a form that `parseForm` refuses. Undefined if
+ * there is none.
  */
 export function firstField(name: string, body: Buffer | undefined, contentType: string | undefined): string | undefined {
   const text = body?.toString('latin1') ?? '';
@@ -57,7 +63,7 @@ function urlencoded(body: Buffer): [string, string][] {
   });
 }
 
-/** Percent-decoding that refuses what is not UTF-8, with bytes outside ASCII read as UTF-8 too. */
+/** Percent-decodes strictly as UTF-8; raw bytes outside ASCII are read as UTF-8, too. */
 function decode(text: string): string {
   const escaped = text.replaceAll('+', ' ').replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
   try {

@@ -1,11 +1,11 @@
-// The headers every answer carries, refusals included: no framing, no sniffing, no referrer, nothing loaded, nothing cached.
+// Security headers of every response: no framing, sniffing, referrer, loading or caching.
 
 import type { onRequestHookHandler, onSendHookHandler } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 
 const MAX_HEADERS = 100;
 
-/** The security headers of an answer that is not a page. */
+/** The headers of responses other than pages. */
 export function securityHeaders(public_url: string): Readonly<Record<string, string>> {
   return {
     'content-security-policy': "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -18,8 +18,8 @@ export function securityHeaders(public_url: string): Readonly<Record<string, str
 }
 
 /**
- * The policy of a page. `any_form_target` for pages whose POST ends in a redirect to a client:
- * Chromium applies form-action to the whole redirect chain, custom schemes included.
+ * A page's Content-Security-Policy. `any_form_target` for pages whose POST redirects to a client:
+ * Chromium applies form-action to the whole redirect chain.
  */
 export function pagePolicy({ any_form_target = false } = {}): string {
   return any_form_target ? ANY_FORM_TARGET : `${ANY_FORM_TARGET}; form-action 'self'`;
@@ -30,7 +30,7 @@ const ANY_FORM_TARGET = [
   ...["base-uri 'none'", "object-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"],
 ].join('; ');
 
-/** Sets the headers first of all, so that every later refusal has them. */
+/** Sets the headers first, so that errors have them, too. */
 export function headersHook(headers: Readonly<Record<string, string>>): onRequestHookHandler {
   return (_request, reply, done) => {
     reply.headers(headers);
@@ -38,11 +38,11 @@ export function headersHook(headers: Readonly<Record<string, string>>): onReques
   };
 }
 
-/** Refuses what no honest client sends: heaps of headers and compressed bodies. */
+/** Refuses excessive headers and compressed bodies. */
 export const boundsHook: onRequestHookHandler = (request, _reply, done) => {
   if (request.raw.rawHeaders.length > 2 * MAX_HEADERS) return done(new AuthError('headers_too_large', 'Too many headers'));
   const { 'content-encoding': encoding, 'content-length': length, 'transfer-encoding': transfer } = request.headers;
-  // A proxy that asks about a request sends its headers without its body.
+  // A proxy sends the headers of the original request without its body.
   const has_body = transfer !== undefined || Number(length ?? 0) > 0;
   if (has_body && encoding !== undefined && encoding !== 'identity')
     return done(new AuthError('unsupported_media_type', 'Content-Encoding is not supported'));
@@ -50,8 +50,8 @@ export const boundsHook: onRequestHookHandler = (request, _reply, done) => {
 };
 
 /**
- * Asks clients to connect elsewhere next time, so that none loses a request to a connection that ends. Not before the server listens no more:
- * a client that is asked earlier connects here again, and what waits to be accepted when the listener closes is reset.
+ * Asks clients to reconnect, so that none loses a request to a closing connection. Only after
+ * listening has ended: earlier, clients would reconnect here, and be reset.
  */
 export function sheddingHook(isShedding: () => boolean): onSendHookHandler {
   return (_request, reply, _payload, done) => {

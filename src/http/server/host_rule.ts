@@ -1,5 +1,5 @@
-// Where an address alone is the credential, the Host of the request must be one that no stranger can point at this
-// server: else DNS rebinding lets any web page act from inside the home network.
+// Checks the Host header. Where an address alone is the credential, an unknown Host could be DNS
+// rebinding, which would let any web page act from inside the home network.
 
 import type { FastifyRequest } from 'fastify';
 import type { AuthProvider } from '../../domain/auth_provider.ts';
@@ -13,16 +13,19 @@ export interface HostRuleDeps {
 }
 
 export interface HostRule {
-  /** The address that failures of the request count against, and by whose ban it is refused. */
+  /** The address that failures of the request count against, and whose ban applies. */
   failureAddressOf(request: FastifyRequest): string;
-  /** The address that providers judge: empty, which no provider trusts, where the Host is not ours. */
+  /** The address that providers check; empty, which none trusts, if the Host is unknown. */
   addressOf(request: FastifyRequest): string;
 }
 
-/** Hosts that are logged, once each. */
+/** Maximum hosts that are logged, once each. */
 const MAX_LOGGED = 20;
 
-/** `public_url`'s host, a loopback or private address, and the configured names are ours, on any port. */
+/**
+ * Known hosts: `public_url`'s, loopback and private addresses, and the configured names, on any
+ * port.
+ */
 export function createHostRule({ public_url, allowed_hosts, providers }: HostRuleDeps): HostRule {
   const names = new Set([new URL(public_url).hostname, ...allowed_hosts].map((name) => name.toLowerCase()));
   const logged = new Set<string>();
@@ -33,7 +36,7 @@ export function createHostRule({ public_url, allowed_hosts, providers }: HostRul
     return names.has(name) || name === 'localhost' || isLocalAddress(name.replace(/^\[|\]$/g, ''));
   }
 
-  /** Only where the Host makes a difference. */
+  /** Logs only where it makes a difference. */
   function log(request: FastifyRequest, host: string): void {
     const matters = [...providers.values()].some(
       (provider) => provider.refusal(request.remote_address) === null && provider.refusal('') !== null,
@@ -73,7 +76,7 @@ export function createHostRule({ public_url, allowed_hosts, providers }: HostRul
   };
 }
 
-/** The names that proxies were asked for, if they say so. */
+/** The host names in X-Forwarded-Host. */
 function forwardedHosts(header: string | string[]): string[] {
   return [header].flat().flatMap((value) => value.split(','));
 }

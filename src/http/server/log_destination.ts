@@ -1,40 +1,45 @@
-// Where the log's lines go. Lines are written beside the work and never waited for: what cannot be written (a full disk, a lost terminal, a
-// pipe that nobody reads) waits in a bounded buffer, then is lost and counted.
+// Writes log lines without blocking. What cannot be written (full disk, closed terminal, stalled
+// pipe) waits in a bounded buffer; beyond that, lines are lost and counted.
 import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
-/** Characters that may wait; further lines are lost. */
+/** Maximum characters in the buffer; further lines are lost. */
 const MOST_WAITING = 1024 * 1024;
-/** Characters of one write, unless a single line is longer. */
+/** Maximum characters per write, unless a single line is longer. */
 const MOST_AT_ONCE = 64 * 1024;
 /** Milliseconds in which lines are collected for one write. */
 const COLLECT_MS = 10;
-/** The other end reads slowly. */
+/** Retry interval in milliseconds while the reader is slow. */
 const BUSY_RETRY_MS = 20;
-/** Nothing can be written for now. */
+/** Retry interval in milliseconds after an error. */
 const RETRY_MS = 1_000;
 
 export interface LogDestination {
-  /** Takes a line with its line end. Never throws, never blocks. */
+  /** Accepts a line including its line end. Never throws or blocks. */
   write(line: string): void;
-  /** How many lines were lost since the start. */
+  /** Lines lost since the start. */
   lost(): number;
-  /** Told, after lines were lost, as soon as lines are written again; `count` since it was told last. */
+  /** Called once writing works again after a loss; `count`: lines lost since the last call. */
   onRecovery(listener: (count: number) => void): void;
-  /** Resolves when everything has been written, at once while nothing can be, or after `ms` milliseconds. */
+  /** Resolves when everything is written, at once if nothing can be, or after `ms` milliseconds. */
   flush(ms: number): Promise<void>;
-  /** Hands over what waits without the event loop, as far as that goes without blocking: for a process that exits right now. */
+  /**
+   * Writes the buffer synchronously as far as possible without blocking, for a process that exits.
+   */
   flushNow(): void;
 }
 
-/** One way to write: `done` is told how many bytes were taken, or why none were. */
+/** A writer: `done` receives the number of bytes written, or an error. */
 interface Sink {
   write(bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void): void;
   writeNow(bytes: Buffer): void;
 }
 
-/** `stream` is Node's own for that descriptor, as `process.stderr` is for 2: it writes pipes and sockets without blocking. */
+/**
+ * `stream` is Node's own for the descriptor, such as `process.stderr` for 2; it writes pipes and
+ * sockets without blocking.
+ */
 export function createLogDestination(fd: number, stream: Writable): LogDestination {
   return overSink(sinkOf(fd, stream));
 }
@@ -42,7 +47,7 @@ export function createLogDestination(fd: number, stream: Writable): LogDestinati
 function overSink(sink: Sink): LogDestination {
   let waiting: string[] = [];
   let size = 0;
-  /** What is being written, as far as it has not been. */
+  /** The unwritten part of the current write. */
   let rest: Buffer | null = null;
   let writing = false;
   let scheduled = false;
@@ -84,7 +89,7 @@ function overSink(sink: Sink): LogDestination {
     if (rest === null && untold > 0) {
       const count = untold;
       untold = 0;
-      // This line always fits, or the count would be lost with it.
+      // This line is always accepted, or the count would be lost with it.
       reporting = true;
       tell(count);
       reporting = false;
@@ -158,7 +163,7 @@ function overSink(sink: Sink): LogDestination {
       try {
         sink.writeNow(left);
       } catch {
-        // There is nobody left to tell.
+        // Nothing else can be done at exit.
       }
     },
   };
@@ -171,11 +176,11 @@ function sinkOf(fd: number, stream: Writable): Sink {
 }
 
 function streamSink(stream: Writable): Sink {
-  // Each write is told by its callback; without a listener the event would end the process.
+  // Errors arrive in the callback; an unhandled event would end the process.
   stream.on('error', () => {});
   return {
     write: (bytes, done) => void stream.write(bytes, (error) => done(error ?? null, error ? 0 : bytes.length)),
-    // What the pipe has room for is taken at once.
+    // The pipe takes what fits.
     writeNow: (bytes) => void stream.write(bytes),
   };
 }
@@ -190,8 +195,8 @@ function descriptorSink(fd: number): Sink {
 }
 
 /**
- * The same terminal, opened so that writing to it never blocks: one whose output is stopped (Ctrl-S) would hold up a thread that the process
- * waits for when it ends. One that cannot be opened any more is gone, and writing to it fails at once.
+ * Reopens a terminal for non-blocking writes: with output stopped (Ctrl-S), a blocked write would
+ * delay the exit. A closed terminal cannot be reopened, and writing to it fails at once.
  */
 function reopened(fd: number): number {
   try {

@@ -1,13 +1,13 @@
-// The address of our own login page, for whatever needs a person to log in first.
+// The URL of the login page, for requests that need a login first.
 
-/** What a login page may be told beside the way on: the username to begin with, and the reader's languages. */
+/** Parameters passed on to the login page: the suggested username and languages. */
 const HINTS = ['login_hint', 'ui_locales'] as const;
-/** Why the person is sent to a login although they have one. */
+/** Why an existing session is not sufficient. */
 export type LoginReason = 'reauth';
 
 type Hints = Partial<Record<(typeof HINTS)[number], string | null>>;
 
-/** The path of a login that returns to `next` afterwards. `reason`: why a session was not enough. */
+/** The path of a login that returns to `next`. `reason`: why a session was not sufficient. */
 export function loginHref(next: string, hints: Hints = {}, reason?: LoginReason): string {
   return `/login?${new URLSearchParams([['next', next], ...(reason ? [['reason', reason]] : []), ...hintParameters(hints)])}`;
 }

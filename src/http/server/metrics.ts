@@ -1,4 +1,4 @@
-// What a scraper sees: requests by route and status, their duration, the process, the database pool. One registry for each server.
+// Prometheus metrics: requests by route and status, durations, process and database pool.
 
 import type { FastifyPluginAsync, onResponseHookHandler } from 'fastify';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
@@ -6,14 +6,14 @@ import { AuthError } from '../../domain/errors.ts';
 import { safeEqual } from '../../domain/secret.ts';
 
 export interface Metrics {
-  /** Times an answer. Labels are route patterns, never paths, so their number is bounded. */
+  /** Measures a response. Labels are route patterns, so their number is bounded. */
   observe: onResponseHookHandler;
   registry: Registry;
 }
 
 export interface MetricsDeps {
   poolCounters(): { total: number; idle: number; waiting: number };
-  /** Lines that the log could not write, since the start. */
+  /** Log lines lost since the start. */
   lost_log_lines(): number;
 }
 
@@ -65,7 +65,7 @@ function methodOf(method: string): string {
   return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].includes(method) ? method : 'other';
 }
 
-/** GET /metrics, with the token as bearer; without one only where it has a listen address of its own. */
+/** GET /metrics, with the token as bearer; without a token only on its own listen address. */
 export function metricsRoute({ registry }: Metrics, token: string | undefined): FastifyPluginAsync {
   return async (app) => {
     app.get('/metrics', { config: { monitoring: true } }, async (request, reply) => {

@@ -1,4 +1,4 @@
-// An error as RFC 6749 section 5.2 writes it: one of its codes, and a description in its alphabet.
+// Error responses of RFC 6749 section 5.2.
 
 import { errorDescription } from '../../domain/error_description.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
@@ -30,23 +30,26 @@ const CODES: readonly ErrorCode[] = [
   'temporarily_unavailable',
 ];
 
-/** The body of an OAuth refusal; an empty description is left out. */
+/** The body of an error response; an empty description is omitted. */
 export function oauthBody({ code, status, description }: ErrorResponse): { error?: string; error_description?: string } {
-  // RFC 6750 section 3.1: who presents no token is told of no error.
+  // RFC 6750 section 3.1: no error code if no token was presented.
   if (code === 'unauthenticated') return {};
   const error = CODES.includes(code) ? oauthErrorCode(code) : codeOf(status);
   const error_description = errorDescription(description);
   return error_description === '' ? { error } : { error, error_description };
 }
 
-/** Words that are answered with another status elsewhere: by Home Assistant than by RFC 7591 section 3.2.2 and RFC 8628 section 3.5, and at a resource. */
+/**
+ * Codes that share a name on the wire but differ in status: Home Assistant's, and those of RFC 7591
+ * section 3.2.2, RFC 8628 section 3.5 and protected resources.
+ */
 const WIRE_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
   unfit_redirect_uri: 'invalid_redirect_uri',
   device_denied: 'access_denied',
   resource_needs_nonce: 'use_dpop_nonce',
 };
 
-/** The word for a refusal. */
+/** The error code on the wire. */
 export function oauthErrorCode(code: ErrorCode): string {
   return WIRE_CODES[code] ?? code;
 }

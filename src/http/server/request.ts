@@ -1,12 +1,12 @@
-// What a request and a route carry beyond Fastify's own: set by the hooks of server.ts, read by routes and by errors.ts.
+// Additional properties of requests and routes, set by the hooks in server.ts.
 
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { Caller } from '../../tokens/bearer.ts';
 
-/** The dialect in which a route's refusals are written. */
+/** The format of a route's error responses. */
 export type ErrorFormat = 'home_assistant' | 'oauth' | 'api' | 'page' | 'plain';
 
-/** A refusal as the client may know it. */
+/** An error as reported to the client. */
 export interface ErrorResponse {
   status: number;
   code: ErrorCode;
@@ -16,35 +16,41 @@ export interface ErrorResponse {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** `plain` when left out. */
+    /** Default: `plain`. */
     answers?: ErrorFormat;
-    /** `any`: every origin may read the answer; otherwise only the configured ones. */
+    /** `any`: every origin may read the response; default: the configured ones. */
     cors?: 'any' | 'never';
-    /** Every refusal of this route counts against the address (HA contract 1.6). */
+    /** Every error of this route counts against the address (HA contract 1.6). */
     counts_refusals?: boolean;
-    /** Waits for nothing but the database, so its time limit is shorter. */
+    /** Depends only on the database, so its time limit is shorter. */
     database_only?: boolean;
-    /** Answers a monitoring system: no ban, no audit event. */
+    /** For monitoring systems: no bans, no audit events. */
     monitoring?: boolean;
   }
   interface FastifyRequest {
-    /** Canonical text of the client's address, IPv4 where it is IPv4-mapped. */
+    /** The client's address in canonical text form, IPv4 where it is IPv4-mapped. */
     remote_address: string;
-    /** How the client reached us or the trusted proxy before us. Never used for a link, an issuer or a cookie. */
+    /**
+     * How the client reached this server or its trusted proxy. Never used for links, issuer or
+     * cookies.
+     */
     scheme: 'http' | 'https';
-    /** Short name of this request, shown with a refusal and kept with its audit event. */
+    /** The request's reference, shown with errors and stored with audit events. */
     readonly error_ref: string;
-    /** Who calls; set by guard.ts. */
+    /** Set by bearer_guard.ts. */
     caller: Caller | null;
     /** Set by errors.ts when the request was refused. */
     refusal: ErrorResponse | null;
-    /** The answer counts against the address, whatever its status. */
+    /** The response counts as a failure of the address, whatever its status. */
     counts_as_failure: boolean;
-    /** The form names a client or carries its credentials; set where forms are read. */
+    /** The form names a client or has its credentials; set while parsing. */
     presents_client: boolean;
-    /** The page of another site made the browser send this, as the request itself says; set by same_origin.ts. */
+    /**
+     * Another site's page made the browser send this, according to its headers; set by
+     * same_origin.ts.
+     */
     is_cross_site: boolean;
-    /** The request is a form of ours, sent by the browser that got it; set by csrf.ts. */
+    /** A form of ours, submitted by the browser that received it; set by csrf.ts. */
     is_our_form: boolean;
   }
 }

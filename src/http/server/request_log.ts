@@ -1,4 +1,4 @@
-// One line for each answered request.
+// Logs a line per request.
 
 import type { onResponseHookHandler } from 'fastify';
 import { loggedPath } from './errors.ts';

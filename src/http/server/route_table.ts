@@ -1,4 +1,4 @@
-// Which paths exist and what may be done to each, collected as routes are registered: for 405 with Allow, and for CORS preflights.
+// The registered paths and methods, for 405 with Allow and for CORS preflights.
 
 import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 
@@ -9,11 +9,11 @@ interface Row {
 }
 
 export interface RouteTable {
-  /** The methods of a path and the settings of its route; null for a path nobody serves. */
+  /** The methods and settings of a path; null for an unknown one. */
   find(url: string): { methods: readonly string[]; config: FastifyContextConfig } | null;
 }
 
-/** Collects every route that is registered on `app` from here on. */
+/** Collects routes registered on `app` from now on. */
 export function createRouteTable(app: FastifyInstance): RouteTable {
   const rows = new Map<string, Row>();
   app.addHook('onRoute', ({ url, method, config }) => {
@@ -24,7 +24,7 @@ export function createRouteTable(app: FastifyInstance): RouteTable {
   return {
     find(url) {
       const path = url.split('?', 1)[0] ?? '';
-      // A word may stand where another route takes any id: then the path has the methods of both.
+      // A path may match both a literal and a parameterized route, and has the methods of both.
       const matching = [...rows.values()].filter(({ pattern }) => pattern.test(path));
       const [first] = matching;
       return first ? { methods: [...new Set(matching.flatMap(({ methods }) => methods))].toSorted(), config: first.config } : null;

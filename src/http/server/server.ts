@@ -1,5 +1,5 @@
-// The HTTP server before any route: limits, the hooks every request passes in order, and what no route answers.
-// It knows no route; app.ts hands them in as plug-ins.
+// The HTTP server without routes: limits, hooks in their order, and answers to unknown paths.
+// Routes are passed in as plug-ins.
 
 import {
   type FastifyBaseLogger,
@@ -32,21 +32,21 @@ import { networksOf } from './trusted_peer.ts';
 import './request.ts';
 
 export interface ServerDeps extends BanDeps {
-  /** The issuer: no path, no slash at the end. */
+  /** The issuer, without path or trailing slash. */
   public_url: string;
   log: FastifyBaseLogger;
   audit: Audit;
   trusted_proxies: readonly string[];
   cors_allowed_origins: readonly string[];
-  /** One line for each request. */
+  /** Logs every request. */
   log_requests: boolean;
-  /** Whether the server is about to end; its answers then ask clients to leave the connection. */
+  /** Whether the server is shutting down; responses then ask clients to close the connection. */
   isDraining(): boolean;
-  /** A promise while the clock looks for the time, after the machine has slept. */
+  /** A promise while the clock is corrected after a suspension. */
   settleClock(): Promise<void> | undefined;
-  /** Times every answer. */
+  /** Measures every response. */
   observe?: onResponseHookHandler;
-  /** Absent: pages answer refusals as plain text. */
+  /** Absent: errors of pages are plain text. */
   renderErrorPage?: RenderErrorPage;
   /** Routes and pages. */
   plugins: readonly FastifyPluginAsync[];
@@ -54,22 +54,22 @@ export interface ServerDeps extends BanDeps {
 
 const LIMITS = {
   bodyLimit: BODY_LIMIT,
-  /** A client's URL, each of its characters written as three, is part of a path. */
+  /** A client's URL in a path, with every character percent-encoded. */
   routerOptions: { maxParamLength: 3 * 2048 },
-  /** For the whole request to arrive. */
+  /** Milliseconds for a complete request to arrive. */
   requestTimeout: 15_000,
-  /** A socket on which nothing moves. */
+  /** Milliseconds without traffic. */
   connectionTimeout: 30_000,
-  /** Longer than any balancer keeps an idle connection, so that it is never us who closes one in use. */
+  /** Longer than the idle timeout of load balancers, so that the balancer closes first. */
   keepAliveTimeout: 72_000,
   http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 16 * 1024 },
-  /** Beyond it Node drops what comes, whoever it is from: never reached by connections that are counted. */
+  /** Beyond this Node drops connections; counted connections never reach it. */
   maxConnections: 10_240,
 };
-/** Of one address: many people behind one router, each with the six connections of a browser. */
+/** Per address: many people behind one router, each with a browser's six connections. */
 const CONNECTIONS: ConnectionLimits = { of_address: 512, total: 8192 };
 
-/** A server that waits to be listened to or injected into. */
+/** Creates a server, to be listened on or injected into. */
 export function createServer(parts: ServerDeps): FastifyInstance {
   const headers = securityHeaders(parts.public_url);
   const errors = { audit: parts.audit, renderErrorPage: parts.renderErrorPage };
@@ -80,7 +80,7 @@ export function createServer(parts: ServerDeps): FastifyInstance {
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: errorRef,
-    // While we drain, a request on a connection that is still open gets its answer.
+    // While draining, requests on open connections are still answered.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => {
@@ -101,7 +101,9 @@ export function createServer(parts: ServerDeps): FastifyInstance {
   return app;
 }
 
-/** The reference of a request: 40 random bits, short enough to be read out. A client's X-Request-Id is not asked. */
+/**
+ * A request's reference: 40 random bits, short enough to be read aloud. X-Request-Id is ignored.
+ */
 function errorRef(): string {
   return randomBuffer(5).toString('hex');
 }
@@ -141,7 +143,7 @@ function addHooks(app: FastifyInstance, parts: ServerDeps, headers: Readonly<Rec
   if (parts.log_requests) app.addHook('onResponse', requestLogHook);
 }
 
-/** After the machine has slept, nothing is judged by a time that is being corrected. */
+/** After a suspension, requests wait until the clock is corrected. */
 function settledClockHook(settleClock: ServerDeps['settleClock']): onRequestHookHandler {
   return (request, _reply, done) => {
     const settling = request.routeOptions.config.monitoring ? undefined : settleClock();
@@ -150,7 +152,7 @@ function settledClockHook(settleClock: ServerDeps['settleClock']): onRequestHook
   };
 }
 
-/** 405 with Allow where the path exists, else the same 404 for all. */
+/** 405 with Allow for an existing path, else 404. */
 function refuseUnknown(routes: RouteTable): (request: FastifyRequest, reply: FastifyReply) => never {
   return (request, reply) => {
     const route = routes.find(request.url);

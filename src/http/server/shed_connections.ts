@@ -1,15 +1,16 @@
-// The end of a server's connections: no request that a balancer has sent already may meet a connection that closes on it.
+// Closes a server's connections so that no request in transit meets a closing one.
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 
-/** A server that is never quiet stops listening all the same. */
+/** The limit for a server that is never idle. */
 const MOST_TURNS = 100;
 
 /**
- * Stops listening. Requests that still come on open connections are answered; resolves when no connection is left, at the latest after `ms`
- * milliseconds. `server.close()` of `node:http` would end idle connections at once, with the requests that lie unread in them.
+ * Stops listening. Requests on open connections are answered; resolves when none is left, or after
+ * `ms` milliseconds. `server.close()` of `node:http` would drop idle connections with unread
+ * requests.
  */
 export async function shedConnections(server: Server, ms: number): Promise<void> {
   if (!server.listening) return;
@@ -25,7 +26,10 @@ export async function shedConnections(server: Server, ms: number): Promise<void>
   }
 }
 
-/** Turns of the event loop until one accepts no connection: what still waits to be accepted when the listener closes is reset. */
+/**
+ * Waits for a turn of the event loop without new connections; those not accepted before the
+ * listener closes would be reset.
+ */
 async function acceptWaiting(server: Server): Promise<void> {
   let accepted = true;
   const onConnection = () => {
@@ -34,7 +38,7 @@ async function acceptWaiting(server: Server): Promise<void> {
   server.on('connection', onConnection);
   for (let turns = 0; accepted && turns < MOST_TURNS; turns += 1) {
     accepted = false;
-    // The first one ends the turn that we are in.
+    // The first one ends the current turn.
     await turn();
     await turn();
   }

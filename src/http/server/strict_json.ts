@@ -1,10 +1,10 @@
-// JSON as everybody reads it the same way: RFC 8259 in UTF-8, every key once, no depth without end, nothing a database cannot hold.
+// Strict JSON: RFC 8259 in UTF-8, unique keys, bounded depth, nothing that PostgreSQL cannot store.
 
 const MAX_DEPTH = 32;
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}[\]]|[^\s"{}[\],:]+/g;
 
-/** Reads one JSON text, or throws a SyntaxError. */
+/** Parses JSON, or throws a SyntaxError. */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   const text = decode(bytes);
   const value: unknown = JSON.parse(text);
@@ -12,7 +12,7 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   return value;
 }
 
-/** A byte order mark stays in the text, where JSON.parse refuses it. */
+/** Keeps a byte order mark, which JSON.parse refuses. */
 function decode(bytes: Uint8Array): string {
   try {
     return UTF8.decode(bytes);
@@ -21,7 +21,7 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** `text` is known to be JSON; this finds what JSON allows and we do not. */
+/** Checks valid JSON for what is additionally refused. */
 function checkTokens(text: string): void {
   const open: Set<string>[] = [];
   for (const [token, colon] of text.matchAll(TOKENS)) {
@@ -38,7 +38,7 @@ function checkLiteral(token: string): void {
   if (/^[-\d]/.test(token) && !Number.isFinite(Number(token))) throw new SyntaxError('a number out of range');
 }
 
-/** Lone surrogates have no UTF-8, and PostgreSQL stores no NUL. */
+/** PostgreSQL can store neither lone surrogates nor NUL. */
 function checkString(token: string): string {
   const value: string = token.includes('\\') ? JSON.parse(token) : token.slice(1, -1);
   if (!value.isWellFormed() || value.includes('\0')) throw new SyntaxError('a string that is no text');

@@ -1,27 +1,27 @@
-// How long a request may take: whoever waits longer is told so, never left to a connection that is closed without an answer.
+// Limits the time of a request: a slow one gets an error, not a closed connection.
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 
 /**
- * Seconds for what the database alone answers (the client has its 503 within 5 s, the way there included), and for what may wait for a provider, a
- * client's server or the hash of a password as well.
+ * In seconds, for routes that depend only on the database (503 within 5 s), and for those that may
+ * also wait for providers, clients' servers or password hashing.
  */
 const LIMITS = { database: 4.5, others: 15 } as const;
-/** One look at all that is under way: cheaper than a timer for each request. */
+/** One check of all running requests is cheaper than a timer for each. */
 const LOOK_MS = 250;
 const RETRY_AFTER = 5;
 
 /**
- * Answers 503 in the route's dialect. The work goes on to its own limits, and what it answers then is dropped. Time in which the whole process stood
- * still is nobody's, and a body may take what the server allows for it.
+ * Answers 503 in the route's format. The work continues to its own limits, and its result is
+ * dropped. Time in which the process was blocked does not count, nor does receiving the body.
  */
 export function limitTime(app: FastifyInstance): void {
-  /** By reply, how often it was looked at. */
+  /** By reply, the number of checks. */
   const under_way = new Map<FastifyReply, number>();
 
   function look(): void {
     for (const [reply, looks] of under_way) {
-      // Its body is still on its way.
+      // Its body is still arriving.
       if (reply.request.raw.complete === false) continue;
       under_way.set(reply, looks + 1);
       const limit = reply.request.routeOptions.config.database_only ? LIMITS.database : LIMITS.others;
@@ -42,7 +42,7 @@ export function limitTime(app: FastifyInstance): void {
     under_way.set(reply, 0);
     done();
   });
-  // From here on the answer is on its way.
+  // The response is being sent.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     under_way.delete(reply);
     done();

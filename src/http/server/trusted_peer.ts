@@ -1,9 +1,9 @@
-// Which peers are reverse proxies of the operator's, so that what they say about a request is believed.
+// Recognizes the operator's reverse proxies, whose headers are trusted.
 
 import type { FastifyRequest } from 'fastify';
 import { type IpAddress, type IpNetwork, networkContains, parseNetwork, peerAddress } from '../../domain/network.ts';
 
-/** The networks, read once; throws for a text that is none. */
+/** Parses the networks; throws for an invalid one. */
 export function networksOf(texts: readonly string[]): readonly IpNetwork[] {
   return texts.map((text) => {
     const network = parseNetwork(text);
@@ -16,7 +16,7 @@ export function isTrustedAddress(address: IpAddress, trusted: readonly IpNetwork
   return trusted.some((network) => networkContains(network, address));
 }
 
-/** Whether the other end of the socket itself is such a proxy, whatever it says. */
+/** Whether the socket's peer is a trusted proxy. */
 export function isTrustedPeer(request: FastifyRequest, trusted: readonly IpNetwork[]): boolean {
   const peer = peerAddress(request.raw.socket.remoteAddress ?? '');
   return peer !== null && isTrustedAddress(peer, trusted);

@@ -1,9 +1,10 @@
-// Input against a schema; the first problem is told in the words of voluptuous, which Home Assistant's clients know (HA contract 1.1).
+// Validates input; the first issue is worded like voluptuous, as Home Assistant's clients expect
+// (HA contract 1.1).
 
 import type { z } from 'zod';
 import { AuthError } from '../../domain/errors.ts';
 
-/** The input as the schema gives it back, or `invalid_format`. */
+/** The parsed input, or `invalid_format`. */
 export function validate<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

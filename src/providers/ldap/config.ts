@@ -1,4 +1,4 @@
-// The settings of a directory, and which of them go together.
+// The settings of a directory and the rules between them.
 import { FilterParser } from 'ldapts';
 import { z } from 'zod';
 import { type SchemaRule, withRules } from '../../domain/schema_rules.ts';
@@ -11,25 +11,28 @@ const has = (place: string) => (template: string) => template.includes(`{${place
 
 const settings = z.object({
   url: z.string().regex(/^ldaps?:\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?\/?$/, 'must be a URL such as ldaps://ldap.example.com'),
-  /** Encrypts the connection to an ldap URL before anything is said. Only an explicit `false` sends passwords in the clear. */
+  /**
+   * Encrypts the connection to an ldap URL with StartTLS. Only an explicit `false` sends passwords
+   * unencrypted.
+   */
   start_tls: z.boolean().optional(),
-  /** The certificate authority; the well-known ones otherwise. */
+  /** The certificate authority; default: the well-known ones. */
   ca_file: z.string().min(1).max(4096).meta({ path: true, holds: 'certificates' }).optional(),
-  /** The name in the certificate, where it is not the host of the URL. */
+  /** The name in the certificate, if it is not the URL's host. */
   server_name: z.string().min(1).max(253).optional(),
-  /** Who searches; nobody: anonymous. */
+  /** The account for searching; default: anonymous. */
   bind_dn: text().optional(),
   bind_password: z.string().min(1).max(4096).meta({ secret: true }).optional(),
   base_dn: text().optional(),
   user_filter: filter().refine(has('username'), 'must have {username} in it').default('(uid={username})'),
-  /** Names the person's entry directly; nobody searches then. */
+  /** The person's DN, instead of a search. */
   user_dn: text()
     .regex(/^[^=,]+=.*\{username\}/, 'must be a name such as uid={username},ou=people,dc=example,dc=com')
     .optional(),
-  /** Where the facts about a person stand in the entry; `dn` is the entry's own name. */
+  /** The attributes of a person; `dn` is the entry's own name. */
   attributes: z
     .strictObject({
-      /** Unique, and the same for ever: what the credential is found by. */
+      /** Unique and permanent; identifies the credential. */
       subject: attribute().default('entryUUID'),
       username: attribute().default('uid'),
       name: attribute().default('cn'),
@@ -41,7 +44,7 @@ const settings = z.object({
   group_filter: filter().default('(member={dn})'),
   group_name: attribute().default('cn'),
   nested_groups: z.boolean().default(false),
-  /** Whether `attributes.email` counts as verified: not where people edit their own entry. */
+  /** Whether `attributes.email` counts as verified; not if people can edit their own entry. */
   trust_email: z.boolean().default(false),
   /** Only its members may log in. */
   required_group: text().optional(),
@@ -76,9 +79,9 @@ const RULES: SchemaRule<LdapConfig>[] = [
 
 export const ldapConfig = withRules(settings, RULES);
 
-/** Whether it can be read, with places for values alone: an escaped value fits nowhere else. */
+/** Whether it parses with placeholders only in values, where an escaped value is safe. */
 function isFilter(template: string): boolean {
-  // The parser forgives one that is missing at the end.
+  // The parser tolerates a missing parenthesis at the end.
   if (template.split('(').length !== template.split(')').length) return false;
   try {
     return FilterParser.parseString(fillTemplate(template, { username: '(', dn: '(' }, escapeFilterValue)) !== null;

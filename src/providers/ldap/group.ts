@@ -1,8 +1,9 @@
-// Names of groups as a directory compares them: distinguished names by distinguishedNameMatch, others by caseIgnoreMatch (RFC 4517 section 4.2),
-// their text prepared as RFC 4518 section 2 says.
+// Normalizes group names as directories compare them: distinguished names by
+// distinguishedNameMatch, others by caseIgnoreMatch (RFC 4517 section 4.2), prepared as in RFC 4518
+// section 2.
 import { foldCase } from '../../domain/text.ts';
 
-/** Attribute types under which the same name may be written (RFC 4519). */
+/** Alternative names of attribute types (RFC 4519). */
 const ALIASES: Readonly<Record<string, string>> = {
   '2.5.4.3': 'cn',
   commonname: 'cn',
@@ -23,13 +24,13 @@ const ALIASES: Readonly<Record<string, string>> = {
 };
 const ATTRIBUTE = /^(?:oid\.)?([a-z][a-z0-9-]*|\d+(?:\.\d+)+)$/i;
 
-/** One text for all spellings of a group's name that a directory takes for the same. */
+/** The same text for all spellings of a group's name. */
 export function normalizeGroupName(name: string): string {
   const parts = distinguishedName(name);
   return JSON.stringify(parts ?? prepared(name));
 }
 
-/** RFC 4518: invisible characters go, blanks are one, case and compatibility forms are folded. */
+/** RFC 4518: removes invisible characters, collapses spaces, folds case and compatibility forms. */
 function prepared(text: string): string {
   const mapped = text.replace(/[\t\n\v\f\r\u0085]/g, ' ').replace(/[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\ufffc]/gu, '');
   return foldCase(foldCase(mapped).normalize('NFKC'))
@@ -38,7 +39,10 @@ function prepared(text: string): string {
     .trim();
 }
 
-/** The relative names, each a list of its attributes in one order; null for what is no distinguished name (RFC 4514 section 3). */
+/**
+ * The relative names, each with sorted attributes; null if it is not a distinguished name (RFC 4514
+ * section 3).
+ */
 function distinguishedName(text: string): string[][] | null {
   const names = split(text, /[,;]/).map((relative) => split(relative, /\+/).map(attributeOf).sort());
   return names.flat().includes(null) ? null : (names as string[][]);
@@ -52,19 +56,22 @@ function attributeOf(text: string): string | null {
   return `${name}=${attributeValue(text.slice(at + 1))}`;
 }
 
-/** Blanks around a value are none of it unless they are escaped; and then the match takes no notice of them (RFC 4518 section 2.6.1). */
+/**
+ * Unescaped spaces around a value do not belong to it; escaped ones are ignored when comparing (RFC
+ * 4518 section 2.6.1).
+ */
 function attributeValue(text: string): string {
   const quoted = /^\s*"((?:[^"\\]|\\.)*)"\s*$/s.exec(text)?.[1];
   return prepared(unescaped(quoted ?? text));
 }
 
-/** `\2c` is a byte of UTF-8, `\,` the character. */
+/** `\2c` is a byte of UTF-8, `\,` a character. */
 function unescaped(text: string): string {
   const bytes = text.replace(/(?:\\[0-9a-f]{2})+/gi, (pairs) => Buffer.from(pairs.replaceAll('\\', ''), 'hex').toString('utf8'));
   return bytes.replace(/\\(.)/gs, '$1');
 }
 
-/** At separators that are neither escaped nor quoted. */
+/** Splits at separators that are neither escaped nor quoted. */
 function split(text: string, separator: RegExp): string[] {
   const parts: string[] = [];
   let part = '';

@@ -1,6 +1,6 @@
-// Directories that speak LDAP (RFC 4511), Active Directory among them: whoever can bind there may log in here.
-// Each login has a connection of its own, bounded in time and in what it reads, and leaves none behind.
-// What goes wrong with the directory is never a wrong password.
+// LDAP directories (RFC 4511), including Active Directory: users log in by binding. Each login has
+// its own connection, bounded in time and data. Errors of the directory never count as a wrong
+// password.
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -29,10 +29,10 @@ import { comparableName, escapeDnValue, escapeFilterValue, fillTemplate } from '
 
 const CONNECT_MS = 3000;
 const LOGIN_MS = 5000;
-/** Most bytes of one connection that are read. */
+/** Maximum bytes read per connection. */
 const MAX_BYTES = 1024 * 1024;
 const BREAKER = { failures: 5, pause: 30, calls: 64 };
-/** What lies beyond is left out: groups above so many groups, groups of one person, names in one question. */
+/** Limits on nesting, groups per person, and names per query; the rest is ignored. */
 const MAX_DEPTH = 10;
 const MAX_GROUPS = 1000;
 const MAX_BATCH = 50;
@@ -55,7 +55,7 @@ export const provider: AuthProviderType<CommonProviderConfig & LdapConfig> = {
     const breaker = createCircuitBreaker({ clock, ...BREAKER });
 
     async function login(username: string, password: string): Promise<Outcome> {
-      // RFC 4513 section 5.1.2: a bind with an empty password succeeds, as nobody.
+      // RFC 4513 section 5.1.2: a bind with an empty password succeeds anonymously.
       if (password === '' || password.includes('\0')) return refused('the password is empty or has a NUL in it');
       const complaint = usernameComplaint(username);
       if (complaint !== null) return refused(complaint);
@@ -78,7 +78,7 @@ export const provider: AuthProviderType<CommonProviderConfig & LdapConfig> = {
       }
     }
 
-    /** As it came, else in Unicode form NFC, which most directories hold. */
+    /** As typed, and then in Unicode form NFC, which most directories store. */
     async function loginAsTyped(username: string, password: string): Promise<Outcome> {
       const outcome = await login(username, password);
       const [name, secret] = [username.normalize('NFC'), password.normalize('NFC')];
@@ -98,7 +98,7 @@ export const provider: AuthProviderType<CommonProviderConfig & LdapConfig> = {
         try {
           await context.attempt(comparableName(username), async () => {
             outcome = await loginAsTyped(username, values.password ?? '');
-            // A guess that nobody judged is not a wrong one: it throws, and is not counted.
+            // A guess without a verdict throws and is not counted.
             if (isUnavailable(outcome)) throw new AuthError('unavailable', 'The directory is not available');
             return 'identity' in outcome;
           });
@@ -131,7 +131,7 @@ function reasonOf(error: unknown): string {
   return cleanText(error.message || ('code' in error ? String(error.code) : error.name));
 }
 
-/** One login's conversation with a directory. What the directory answers is an outcome; what keeps it from answering throws. */
+/** One login at a directory. Its answers are outcomes; failures to answer throw. */
 async function logIn(client: Client, config: LdapConfig, username: string, password: string): Promise<Outcome> {
   try {
     return await (config.user_dn === undefined
@@ -168,8 +168,8 @@ async function bindDirectly(client: Client, config: LdapConfig, template: string
 }
 
 /**
- * Result codes with which servers refuse a person (RFC 4511 appendix A.2): limits, no such entry, a malformed name, no password or a wrong one,
- * no right to bind, a locked entry.
+ * Result codes that mean a refused login (RFC 4511 appendix A.2): limits, no such entry, malformed
+ * name, missing or wrong password, no right to bind, locked entry.
  */
 const REFUSALS = [19, 32, 34, 48, 49, 50, 53];
 
@@ -187,7 +187,7 @@ async function isPassword(client: Client, dn: string, password: string): Promise
 async function identify(client: Client, config: LdapConfig, typed: string, entry: Entry): Promise<Outcome> {
   const { attributes, group_base_dn, required_group, trust_email } = config;
   const [subject, ...others] = attributeValues(entry, attributes.subject);
-  // Never another attribute in its place: who had that name before is not who has it now.
+  // Never another attribute instead: names can be reassigned to another person.
   if (!subject || others.length > 0)
     return unavailable(`${entry.dn} has ${subject ? 'several values' : 'no value'} of ${attributes.subject}`);
   const usernames = attributeValues(entry, attributes.username);
@@ -204,7 +204,7 @@ async function identify(client: Client, config: LdapConfig, typed: string, entry
   return { identity: { subject, data: { username }, name: cleanText(name) || null, ...mail, groups, amr: ['pwd'] } };
 }
 
-/** The groups that name the person as a member, and where `nested_groups` says so those that name such a group, and so on. */
+/** The person's groups and, with `nested_groups`, the groups containing those, and so on. */
 async function searchGroups(client: Client, config: LdapConfig, base: string, person: { dn: string; username: string }) {
   const groups = new Map<string, { dn: string; name: string }>();
   let members = [person.dn];
@@ -226,7 +226,7 @@ async function searchGroups(client: Client, config: LdapConfig, base: string, pe
   return [...groups.values()];
 }
 
-/** References to other servers in the answer are left where they are. */
+/** Referrals to other servers are ignored. */
 async function search(client: Client, base: string, options: SearchOptions): Promise<Entry[]> {
   const explicitBufferAttributes = binaryAttributes(options.attributes ?? []);
   const { searchEntries } = await client.search(base, { timeLimit: LOGIN_MS / 1000, explicitBufferAttributes, ...options });
@@ -237,7 +237,7 @@ function inParentheses(filter: string): string {
   return filter.startsWith('(') ? filter : `(${filter})`;
 }
 
-/** Opens a connection, and closes it when the work is done, failed, or took too long. */
+/** Opens a connection, and closes it after the work, an error or the time limit. */
 async function withDirectory<T>(config: LdapConfig, work: (client: Client) => Promise<T>): Promise<T> {
   const end = new AbortController();
   const timer = setTimeout(() => end.abort(), LOGIN_MS);
@@ -277,7 +277,8 @@ async function connect({ url, start_tls = true, ca_file, server_name }: LdapConf
   const ca = ca_file === undefined ? undefined : await readFile(ca_file, { signal: soon });
   const socket = await opened(net.connect({ host, port: Number(port || (encrypted ? 636 : 389)) }), 'connect');
   if (!encrypted && !start_tls) return socket;
-  // A client of its own: what somebody slipped in behind this answer, in the clear, is not read as part of a later one.
+  // A new client, so that data injected before encryption is never read as part of a later
+  // response.
   if (!encrypted) await clientOver(socket).exop(START_TLS);
   socket.removeAllListeners('data');
   const servername = server_name ?? (net.isIP(host) === 0 ? host : undefined);
@@ -287,11 +288,11 @@ async function connect({ url, start_tls = true, ca_file, server_name }: LdapConf
   );
 }
 
-/** Ends the socket with the signal and when it has said too much. */
+/** Ends the socket with the signal, or when the data limit is exceeded. */
 function bound(socket: net.Socket, end: AbortSignal): void {
   let bytes = 0;
   addAbortSignal(end, socket);
-  // Whoever waits for the socket hears of the error there.
+  // The error reaches the waiting caller.
   socket.on('error', () => {});
   socket.on('data', (chunk: Buffer) => {
     bytes += chunk.length;

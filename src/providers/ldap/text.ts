@@ -1,25 +1,27 @@
-// Text of a stranger inside LDAP's two notations, filters (RFC 4515) and distinguished names (RFC 4514), and names as a directory compares them.
+// Escapes untrusted text in filters (RFC 4515) and distinguished names (RFC 4514), and normalizes
+// usernames.
 import { foldCase } from '../../domain/text.ts';
 
-/** A value for a filter: it matches itself alone (RFC 4515 section 3). */
+/** Escapes a value for a filter (RFC 4515 section 3). */
 export function escapeFilterValue(value: string): string {
   return value.replace(/[\\*()\0]/g, hexPair);
 }
 
-/** A value for a distinguished name: it cannot become another name or a further part of one (RFC 4514 section 2.4). */
+/** Escapes a value for a distinguished name (RFC 4514 section 2.4). */
 export function escapeDnValue(value: string): string {
   return value.replace(/[\\"+,;<=>\0]|^[ #]| $/g, hexPair);
 }
 
-/** Puts each value, escaped, in the place that `{its name}` holds in the template. */
+/** Fills each `{name}` in the template with the escaped value. */
 export function fillTemplate(template: string, values: Readonly<Record<string, string>>, escaped: (value: string) => string): string {
-  // In one pass: a value that reads like a place is a value.
+  // In one pass, so that values are never treated as templates.
   return template.replace(/\{(\w+)\}/g, (place, name: string) => (Object.hasOwn(values, name) ? escaped(values[name] ?? '') : place));
 }
 
 /**
- * One text for all the spellings that a directory may take for the same name: it ignores case, invisible characters, repeated blanks
- * (RFC 4518 section 2) and, in Active Directory, accents. Guesses at a name are counted under it, whatever the spelling.
+ * The same text for all spellings that a directory may treat as one name: case, invisible
+ * characters, repeated spaces (RFC 4518 section 2) and, in Active Directory, accents. Guesses are
+ * counted under it.
  */
 export function comparableName(username: string): string {
   return foldCase(

@@ -1,4 +1,4 @@
-// The settings of another server that people log in at, and which of them go together.
+// The settings of an upstream server and the rules between them.
 import { z } from 'zod';
 import { type SchemaRule, withRules } from '../../domain/schema_rules.ts';
 import { isUpstreamUrl } from '../../domain/upstream_url.ts';
@@ -17,15 +17,15 @@ const claimName = () => z.string().min(1).max(256);
 const claim = () => claimName().exactOptional();
 const ENDPOINTS = ['authorization_endpoint', 'token_endpoint', 'userinfo_endpoint'] as const;
 const presetNames = Object.keys(OIDC_PRESETS).filter((name): name is keyof typeof OIDC_PRESETS => name in OIDC_PRESETS);
-/** These are given to somebody else one day, or are whatever the person likes. */
+/** Claims that can be reassigned, or that people choose themselves. */
 const CHANGES_HANDS = /^(e-?mail|mail|upn|unique_name|preferred_username|nickname|name)$/i;
 
-/** Microsoft's addresses for accounts of any tenant: each tenant has an issuer of its own. */
+/** Microsoft's addresses for any tenant; each tenant has its own issuer. */
 const ANY_TENANT = /^https:\/\/login\.microsoftonline\.[a-z]+\/(common|organizations|consumers)(\/|$)/i;
 
 const settings = z.object({
   preset: z.enum(presetNames).optional(),
-  /** Found at `/.well-known/openid-configuration` below it; with the three endpoints only a name. */
+  /** The base of `/.well-known/openid-configuration`; with the three endpoints just a name. */
   issuer: url().optional(),
   client_id: z.string().min(1).max(1024),
   client_secret: z.string().min(1).max(4096).meta({ secret: true }).optional(),
@@ -35,7 +35,7 @@ const settings = z.object({
     .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'must be a scope: no blanks in it'))
     .max(50)
     .optional(),
-  /** What the facts about a person are called. */
+  /** The names of claims. */
   claims: z
     .strictObject({
       subject: claimName()
@@ -48,13 +48,15 @@ const settings = z.object({
       groups: claim(),
     })
     .prefault({}),
-  /** The three of a server that knows OAuth alone; nothing is discovered then, and no ID token expected. */
+  /**
+   * The endpoints of a server without OpenID Connect; then there is no discovery and no ID token.
+   */
   authorization_endpoint: url().optional(),
   token_endpoint: url().optional(),
   userinfo_endpoint: url().optional(),
-  /** Whether an address counts as verified when the server says so; absent: as the preset says, else not. */
+  /** Whether the server's `email_verified` is trusted; default: the preset's, else no. */
   trust_email: z.boolean().optional(),
-  /** Whether endpoints on other hosts than those named here may lie on this machine or in the home network. */
+  /** Whether endpoints on other hosts may have internal addresses. */
   allow_private_addresses: z.boolean().default(false),
 });
 
@@ -79,9 +81,9 @@ const RULES: SchemaRule<OidcConfig>[] = [
 
 export const oidcConfig = withRules(settings, RULES);
 
-/** The settings with everything filled in that the preset or the standard says. */
+/** The settings with the defaults of preset and standard. */
 export interface OidcSettings {
-  /** What people see where the block has no name. */
+  /** The display name if the block has none. */
   default_name: string | undefined;
   issuer: string;
   client_id: string;
@@ -89,7 +91,7 @@ export interface OidcSettings {
   token_endpoint_auth_method: UpstreamAuthMethod;
   scopes: string[];
   claims: OidcClaims;
-  /** Null: they are discovered. */
+  /** Null: discovered. */
   endpoints: Record<(typeof ENDPOINTS)[number], string> | null;
   allow_private_addresses: boolean;
   trust_email: boolean;
@@ -113,7 +115,7 @@ function merged(config: OidcConfig) {
   return { ...presetOf(config), ...config };
 }
 
-/** One setting, the preset's where the block has none. A rule that reads it so is about this setting alone. */
+/** A setting, or else the preset's. Rules that read it this way are about this setting only. */
 function setting<Key extends 'issuer' | 'token_endpoint_auth_method' | (typeof ENDPOINTS)[number]>(
   config: OidcConfig,
   key: Key,

@@ -1,10 +1,10 @@
-// What another server says of a person, made into an identity. Nothing here is believed beyond that server's own people.
+// Converts an upstream's claims to an identity.
 import type { Identity } from '../../domain/auth_provider.ts';
 import { isLocale, isPicture, isZoneinfo } from '../../domain/profile.ts';
 import { cleanText } from '../../domain/text.ts';
 import type { OidcClaims } from './presets.ts';
 
-/** Claims as they came; of none is known what it is. */
+/** Unvalidated claims. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 const MAX_SUBJECT = 255;
@@ -15,8 +15,8 @@ const PLAIN = /^[^\p{Cc}\p{Cs}]+$/u;
 const METHODS = 'face fpt geo hwk iris kba mca mfa otp pin pop pwd rba retina sc sms swk tel user vbm wia'.split(' ');
 
 /**
- * The identity, or why there is none. `issuer`: who says so; a subject is unique with it only. `trust_email`: whether an address that it calls
- * verified counts as verified here.
+ * The identity, or why there is none. `issuer`: part of the subject, which is unique per issuer.
+ * `trust_email`: whether the upstream's verification counts.
  */
 export function oidcIdentity(
   issuer: string,
@@ -33,7 +33,7 @@ export function oidcIdentity(
   return { subject: `${issuer} ${sub}`, data, name, ...profile, ...(groups && { groups }), amr: methodsOf(claims.amr) };
 }
 
-/** An address that nobody checked is whatever the person typed there. */
+/** An address that was not checked may be anything. */
 function emailOf(claims: Claims, names: OidcClaims, trust_email: boolean): Pick<Identity, 'email' | 'email_verified' | 'unverified_email'> {
   const email = textOf(claimOf(claims, names.email));
   if (isTrue(claimOf(claims, names.email_verified))) return { email, email_verified: trust_email };
@@ -49,7 +49,7 @@ function profileOf({ picture, locale, zoneinfo }: Claims): Pick<Identity, 'pictu
   };
 }
 
-/** The claims that `names` asks for and that are not there. */
+/** The claims named in `names` that are absent. */
 export function missingClaims(claims: Claims, names: OidcClaims): string[] {
   return Object.values(names).filter((name) => claimOf(claims, name) === undefined);
 }
@@ -65,7 +65,9 @@ function isClaims(value: unknown): value is Claims {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** OpenID Connect Core section 2: at most 255 characters, compared exactly. GitHub's kind are numbers. */
+/**
+ * OpenID Connect Core section 2: at most 255 characters, compared exactly. GitHub's are numbers.
+ */
 function subjectOf(value: unknown): string | null {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : null;
   return typeof value === 'string' && PLAIN.test(value) && value.length <= MAX_SUBJECT ? value : null;
@@ -76,8 +78,9 @@ function textOf(value: unknown): string | null {
 }
 
 /**
- * A text, a list of texts, or a list of objects with a name; others are left out. Null where nothing is said of groups, or only where they can
- * be asked for (OpenID Connect Core section 5.6.2; Microsoft Entra for people in very many): that is not the same as none.
+ * A text, a list of texts, or a list of objects with a name. Null if the claim is absent or only
+ * referenced (OpenID Connect Core section 5.6.2; Microsoft Entra for many groups), which differs
+ * from an empty list.
  */
 function groupsOf(claims: Claims, name: string): string[] | null {
   const value = claimOf(claims, name);
@@ -88,12 +91,12 @@ function groupsOf(claims: Claims, name: string): string[] | null {
   return [...new Set(names.filter((name) => typeof name === 'string' && name.length <= MAX_TEXT && PLAIN.test(name)))];
 }
 
-/** There is no value for "somebody else checked". What they checked is carried on only if it was several things. */
+/** The upstream's methods are reduced to whether there was more than one factor. */
 function methodsOf(amr: unknown): string[] {
   return Array.isArray(amr) && amr.includes('mfa') ? METHODS.filter((method) => amr.includes(method)) : [];
 }
 
-/** Some servers write it as text. */
+/** Some servers send it as text. */
 function isTrue(value: unknown): boolean {
   return value === true || value === 'true';
 }

@@ -1,5 +1,5 @@
-// Another server at which people log in: OpenID Connect, or plain OAuth 2 with a URL that tells who somebody is. The person goes there and comes back.
-// That server is asked only while it answers: when it is down, this provider says so and no other one is slower for it.
+// Upstream servers: OpenID Connect, or OAuth 2 with a user info URL. The person is redirected there
+// and returns. A circuit breaker keeps a failing server from slowing others.
 import {
   authorizationCodeGrant,
   buildAuthorizationUrl,
@@ -29,10 +29,12 @@ import { type Claims, missingClaims, oidcIdentity } from './identity.ts';
 import { describeFailure, failureStatus, type OidcOutcome, timeoutError, upstreamOutcome } from './outcome.ts';
 import { createUpstream, type WithConfiguration } from './upstream.ts';
 
-/** What an authorization response is made of (RFC 6749 section 4.1.2, RFC 9207); the rest is left out. */
+/**
+ * Parameters of an authorization response (RFC 6749 section 4.1.2, RFC 9207); others are dropped.
+ */
 const PARAMETERS = ['code', 'state', 'iss', 'error', 'error_description'];
 
-/** What must be known when the person comes back. */
+/** The state needed on return. */
 type Pending = ExternalState & UpstreamLogin & { nonce: string; code_verifier: string };
 
 export const provider: AuthProviderType<CommonProviderConfig & OidcConfig> = {
@@ -105,7 +107,7 @@ async function authorizationUrl(server: Configuration, settings: OidcSettings, p
   }).href;
 }
 
-/** Who came back. Throws only when the server did not answer: whatever it answers is an outcome. */
+/** Identifies the person. Throws only if the server did not answer. */
 async function identify(
   converse: WithConfiguration,
   settings: OidcSettings,
@@ -125,7 +127,7 @@ async function identify(
     );
     const identity = oidcIdentity(found.issuer, found.claims, { names: settings.claims, trust_email: settings.trust_email });
     if ('refused' in identity) return identity;
-    // OAuth alone has no way to ask for a new login, and no word of it.
+    // Plain OAuth can neither request nor confirm a new login.
     const amr = settings.endpoints === null ? verifiedMethods(identity.amr, found.claims.auth_time, pending) : [];
     return { identity: { ...identity, amr } };
   } catch (error) {
@@ -142,25 +144,28 @@ interface Found {
 
 type Checks = Parameters<typeof authorizationCodeGrant>[2];
 
-/** The ID token, verified, and from the userinfo endpoint what it does not say. */
+/** The verified ID token, completed from the userinfo endpoint. */
 async function readIdToken(server: Configuration, settings: OidcSettings, response: URL, checks: Checks): Promise<Found> {
   const tokens = await authorizationCodeGrant(server, response, { ...checks, idTokenExpected: true });
   const claims = tokens.claims();
   if (!claims) throw new ClientError('no ID token');
   const isComplete = missingClaims(claims, settings.claims).length === 0;
   if (isComplete || server.serverMetadata().userinfo_endpoint === undefined) return { issuer: claims.iss, claims };
-  // OpenID Connect Core section 5.3.2: only of the very person that the ID token is about.
+  // OpenID Connect Core section 5.3.2: the subject must match the ID token.
   const more = await fetchUserInfo(server, tokens.access_token, claims.sub).catch(withoutUserinfo);
   return { issuer: claims.iss, claims: { ...more, ...claims } };
 }
 
-/** Some servers have the endpoint for other tokens: then the ID token must do. Any other failure is one. */
+/**
+ * Some servers' userinfo does not accept this token; then the ID token must suffice. Other failures
+ * are errors.
+ */
 function withoutUserinfo(error: unknown): Claims {
   if ([401, 403, 404].includes(failureStatus(error) ?? 0)) return {};
   throw error;
 }
 
-/** What OAuth alone has: whoever the access token is for. */
+/** Plain OAuth: the person whom the access token is for. */
 async function askWho(server: Configuration, endpoint: string, response: URL, checks: Checks): Promise<Found> {
   const { access_token } = await authorizationCodeGrant(server, response, checks);
   const headers = new Headers({ accept: 'application/json' });

@@ -1,16 +1,16 @@
-// What came of asking another server who somebody is: an identity, a refusal, or nothing because that server is not well.
+// Outcomes of an upstream login: an identity, a refusal, or an unavailable server.
 import { AuthorizationResponseError, ResponseBodyError } from 'openid-client';
 import type { Identity } from '../../domain/auth_provider.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { cleanText } from '../../domain/text.ts';
 
-/** `denied`: by the person, or by that server's rules about them. */
+/** `denied`: by the person or by the server's rules. */
 export type OidcOutcome = { identity: Identity } | { refused: string; denied?: boolean } | { unavailable: string };
 
-/** RFC 6749 section 4.1.2.1: the server's own trouble. */
+/** RFC 6749 section 4.1.2.1: temporary problems of the server. */
 const TEMPORARY = ['server_error', 'temporarily_unavailable'];
 
-/** What a failure means that the library tells of. */
+/** Classifies an error of the library. */
 export function upstreamOutcome(error: unknown): OidcOutcome {
   if (error instanceof AuthorizationResponseError) {
     const refused = cleanText(`${error.error}: ${error.error_description ?? ''}`);
@@ -18,24 +18,24 @@ export function upstreamOutcome(error: unknown): OidcOutcome {
   }
   if (!(error instanceof ResponseBodyError)) return { refused: describeFailure(error) };
   const said = cleanText(`the token endpoint answers ${error.error}: ${error.error_description ?? ''}`);
-  // RFC 6749 section 5.2: what is wrong with the code is the person's bad luck, everything else is ours.
+  // RFC 6749 section 5.2: an invalid code ends the login; other errors are configuration problems.
   return error.error === 'invalid_grant' ? { refused: said } : { unavailable: said };
 }
 
-/** What the server's silence became on its way through the library. */
+/** The timeout behind an error of the library. */
 export function timeoutError(error: unknown): AuthError | null {
   if (error instanceof AuthError) return error;
   return error instanceof Error && error.cause !== undefined ? timeoutError(error.cause) : null;
 }
 
-/** The HTTP status that a failure of the library is about; null for any other failure. */
+/** The HTTP status behind an error of the library; null otherwise. */
 export function failureStatus(error: unknown): number | null {
   if (error instanceof Response) return error.status;
   if (!(error instanceof Error)) return null;
   return 'status' in error && typeof error.status === 'number' ? error.status : failureStatus(error.cause);
 }
 
-/** Whether no key that is known made the signature. */
+/** Whether no known key made the signature. */
 export function isUnknownKey(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const is_one =
@@ -43,7 +43,7 @@ export function isUnknownKey(error: unknown): boolean {
   return is_one || isUnknownKey(error.cause);
 }
 
-/** The issuer that a server's metadata names, where that is why they were refused. */
+/** The issuer in a server's metadata, if it does not match; null otherwise. */
 export function mismatchedIssuer(error: unknown): string | null {
   if (typeof error !== 'object' || error === null) return null;
   if ('attribute' in error && error.attribute === 'issuer' && 'body' in error) {
@@ -53,7 +53,7 @@ export function mismatchedIssuer(error: unknown): string | null {
   return 'cause' in error ? mismatchedIssuer(error.cause) : null;
 }
 
-/** A failure in words, for the log. */
+/** Describes a failure for the log. */
 export function describeFailure(error: unknown): string {
   const silence = timeoutError(error);
   if (silence) return silence.detail ?? silence.description;

@@ -1,19 +1,19 @@
-// What is known of the servers that people log in at most: where they are, what to ask for, and what they call the facts about a person.
-// A setting in the configuration takes the place of the same one here.
+// Presets of common upstream servers: endpoints, scopes and claim names. Settings in the
+// configuration override them.
 
 export interface OidcPreset {
-  /** What people see on the button. */
+  /** The text of the button. */
   name: string;
-  /** Absent where everybody has a server, or a tenant, of their own. */
+  /** Absent if every operator or tenant has its own. */
   issuer?: string;
   scopes?: string[];
   claims?: Partial<OidcClaims>;
   token_endpoint_auth_method?: UpstreamAuthMethod;
-  /** Of a server that knows OAuth alone, no discovery and no ID token. */
+  /** For servers without OpenID Connect. */
   authorization_endpoint?: string;
   token_endpoint?: string;
   userinfo_endpoint?: string;
-  /** Whether an address that it calls verified is; see `trust_email` in oidc_config.ts. */
+  /** Whether its `email_verified` is trusted; see `trust_email` in config.ts. */
   trust_email?: boolean;
 }
 
@@ -21,9 +21,9 @@ export const UPSTREAM_AUTH_METHODS = ['client_secret_basic', 'client_secret_post
 
 export type UpstreamAuthMethod = (typeof UPSTREAM_AUTH_METHODS)[number];
 
-/** Where the facts about a person stand among the claims; a name with dots looks into objects. */
+/** Claim names; dots look into nested objects. */
 export interface OidcClaims {
-  /** Unique at the issuer, and never given to anybody else. */
+  /** Unique at the issuer and never reassigned. */
   subject: string;
   username: string;
   name: string;
@@ -34,7 +34,7 @@ export interface OidcClaims {
 
 export const DEFAULT_UPSTREAM_SCOPES = ['openid', 'profile', 'email'];
 
-/** OpenID Connect Core section 5.1; `groups` is what most servers call them. */
+/** OpenID Connect Core section 5.1; `groups` is a common extension. */
 export const STANDARD_CLAIMS: OidcClaims = {
   subject: 'sub',
   username: 'preferred_username',
@@ -69,7 +69,7 @@ export const OIDC_PRESETS = {
   gitlab: { name: 'GitLab', issuer: 'https://gitlab.com' },
   google: { name: 'Google', issuer: 'https://accounts.google.com', trust_email: true },
   keycloak: { name: 'Keycloak' },
-  /** Its issuer names the tenant: anybody can make one and be whoever they like in it. */
+  /** Its issuer depends on the tenant: anybody can create a tenant with arbitrary users. */
   microsoft: { name: 'Microsoft' },
   pocket_id: { name: 'Pocket ID', scopes: [...DEFAULT_UPSTREAM_SCOPES, 'groups'] },
 } satisfies Record<string, OidcPreset>;

@@ -1,4 +1,4 @@
-// Another server that people log in at, as a client of it sees it: what it says of itself, its keys, and conversations with it. Asked by providers/oidc.ts.
+// An upstream server as its client sees it: metadata, keys and requests.
 import {
   allowInsecureRequests,
   type ClientAuth,
@@ -23,25 +23,28 @@ import { isUpstreamUrl } from '../../domain/upstream_url.ts';
 import type { OidcSettings } from './config.ts';
 import { describeFailure, isUnknownKey, mismatchedIssuer } from './outcome.ts';
 
-/** Seconds that one answer may take, and for which what was discovered holds. */
+/** Seconds for a request, and for which discovered metadata is cached. */
 const TIMEOUT = 5;
 const DISCOVERY_LIFETIME = 3600;
-/** Seconds between two looks at the keys for a signature by none of them. */
+/** Minimum seconds between refreshes of the keys for an unknown signature. */
 const LOOK_AGAIN_AFTER = 5;
-/** How userinfo may be signed where the server does not say: by any of its own keys. */
+/** Accepted userinfo algorithms if the server does not advertise any. */
 const USERINFO_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 const BREAKER = { failures: 5, pause: 15, calls: 64 };
 export interface Upstream {
-  /** What is known of the server; asks it when that is old. */
+  /** The server's configuration, refreshed if it is old. */
   meet(): Promise<Configuration>;
-  /** A conversation with it. */
+  /** Runs requests to the server. */
   ask<T>(call: (converse: WithConfiguration) => Promise<T>): Promise<T>;
 }
 
-/** Reads an answer; a second time with its newest keys where none that is known made a signature. */
+/** Reads a response, and once more with refreshed keys if no known key made its signature. */
 export type WithConfiguration = <T>(read: (server: Configuration) => Promise<T>) => Promise<T>;
 
-/** The server while it answers. Discovery says nothing of its other endpoints, so each has a breaker of its own. */
+/**
+ * The server behind circuit breakers. Each endpoint has its own, since discovery says nothing about
+ * the others.
+ */
 export function createUpstream(settings: OidcSettings, deps: Pick<ProviderDeps, 'clock' | 'upstreamFetch' | 'warn'>): Upstream {
   const { clock, upstreamFetch, warn } = deps;
   const { issuer, endpoints, allow_private_addresses } = settings;
@@ -75,8 +78,8 @@ export function createUpstream(settings: OidcSettings, deps: Pick<ProviderDeps, 
 }
 
 /**
- * The keys of a server, kept between conversations. It may change them at any time, and a code cannot be redeemed twice: then its answers from
- * before are read once more with its keys of now, at most every few seconds.
+ * The server's cached keys. They may change at any time, and a code cannot be redeemed twice, so
+ * responses are verified again with refreshed keys, at most every few seconds.
  */
 function createKeys(settings: OidcSettings, fetch: CustomFetch, clock: Clock) {
   let keys: ReturnType<typeof getJwksCache>;
@@ -112,7 +115,7 @@ function createKeys(settings: OidcSettings, fetch: CustomFetch, clock: Clock) {
   };
 }
 
-/** A fetch that throws `unavailable` whatever the reason is that nothing useful came. */
+/** A fetch that throws `unavailable` for every useless response. */
 function loudFetch(fetch: ReturnType<ProviderDeps['upstreamFetch']>): CustomFetch {
   return async (url, { method, headers, body, signal }) => {
     const { host } = new URL(url);
@@ -129,7 +132,7 @@ function silent(detail: string): AuthError {
   return new AuthError('unavailable', 'The other server is not available', { detail });
 }
 
-/** The same answer for everybody until it is old; asked for once at a time. */
+/** Caches a value until it is old, with one concurrent load. */
 function kept(clock: Clock, ask: () => Promise<ServerMetadata>): () => Promise<ServerMetadata> {
   let known: { server: ServerMetadata; expires_at: Date } | null = null;
   let asking: Promise<ServerMetadata> | null = null;
@@ -160,21 +163,21 @@ async function discover({ issuer, client_id, endpoints }: OidcSettings, fetch: C
   for (const endpoint of [authorization_endpoint, token_endpoint])
     if (!isUpstreamUrl(endpoint) || (isInsecure(endpoint) && !isInsecure(issuer)))
       throw silent(`it names ${cleanText(endpoint) || 'no endpoint'}`);
-  // Only what can be copied: the library's own helpers are left out.
+  // Without the library's methods, which cannot be copied.
   const metadata: ServerMetadata = JSON.parse(JSON.stringify(server.serverMetadata()));
   return { userinfo_signing_alg_values_supported: USERINFO_ALGORITHMS, ...metadata };
 }
 
-/** The server as the library wants it. */
+/** The library's configuration. */
 function configured(
   { client_id, client_secret, endpoints, ...settings }: OidcSettings,
   metadata: ServerMetadata,
   fetch: CustomFetch,
 ): Configuration {
   const server = new Configuration(metadata, client_id, {}, clientAuth(settings.token_endpoint_auth_method, client_secret));
-  // Such a URL is of this very machine; what others it names is judged by the fetch.
+  // The configured URL is on loopback; the fetch checks the others.
   if (isInsecure(settings.issuer) || Object.values(endpoints ?? {}).some(isInsecure)) allowInsecureRequests(server);
-  // Otherwise the library would trust TLS for the ID token, and never look at its signature.
+  // Otherwise the library would trust TLS and not verify ID token signatures.
   if (!endpoints) enableNonRepudiationChecks(server);
   server.timeout = TIMEOUT;
   server[customFetch] = fetch;

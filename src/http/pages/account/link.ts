@@ -1,5 +1,6 @@
-// GET /account/link and GET, POST /account/link/{ticket_id}: the page on which a person links another login to their account. An app sent them here with
-// a ticket, which the first browser that opens it keeps. The page names the account before anything is asked.
+// GET /account/link and GET, POST /account/link/{ticket_id}: links another login to an account. An
+// app sends the person here with a ticket, which is bound to the first browser that opens it. The
+// page names the account first.
 
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
@@ -19,7 +20,7 @@ export interface AccountLinkDeps extends LinkReplyDeps {
   csrf: Csrf;
 }
 
-/** What stands before the provider's first step: the page's own button. */
+/** A placeholder step with only a button, before the provider's first step. */
 const DOOR = { flow_id: null, fields: [], values: {} };
 
 export function accountLinkRoute(parts: AccountLinkDeps): FastifyPluginAsync {
@@ -30,12 +31,12 @@ export function accountLinkRoute(parts: AccountLinkDeps): FastifyPluginAsync {
     const found = await linkTickets.find(ticketReference({ request, ticket_id, browser }));
     const cookie = cookies.read(request, 'session');
     const session = cookie === null ? null : await sessions.find(cookie, request.remote_address);
-    // Whoever is sent another one's ticket would give their own login away.
+    // Following another person's ticket would give them one's own login.
     if (session && session.user_id !== found.user.user_id) throw new AuthError('forbidden', 'Logged in as somebody else');
     return { ...found, request, ticket_id, browser };
   }
 
-  /** What the login engine is told, the same for every step. */
+  /** The login engine's parameters, the same for every step. */
   function begin({ request, provider, ticket_id, browser }: LinkPageContext) {
     return {
       client_id: answer.client_id,
@@ -53,7 +54,7 @@ export function accountLinkRoute(parts: AccountLinkDeps): FastifyPluginAsync {
   return async (app) => {
     const config = { answers: 'page' as const };
 
-    // The secret leaves the address bar at once.
+    // Removes the secret from the address bar.
     app.get('/account/link', { config }, async (request, reply) => {
       const { browser_hash } = csrf.meet(request, reply);
       const ticket = new URLSearchParams(queryText(request)).get('ticket') ?? '';

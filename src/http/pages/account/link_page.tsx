@@ -1,4 +1,4 @@
-// The page on which a person links another login to their account: whose account it is, and the form of the provider's step.
+// The page for linking another login: the account, and the form of the provider's step.
 
 import type { FormField } from '../../../domain/form.ts';
 import { cleanText } from '../../../domain/text.ts';

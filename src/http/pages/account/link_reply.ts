@@ -1,5 +1,5 @@
-// What a step of linking a login becomes on its page: a form, a way elsewhere, the end. Shared by the page itself (routes/account_link.ts) and by
-// the way back from elsewhere (routes/callback.ts).
+// Renders the result of a linking step: a form, an external redirect, or the end. Shared by link.ts
+// and callback.ts.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { LinkTicketReference, LinkTickets, OpenTicket } from '../../../accounts/link_tickets.ts';
@@ -17,14 +17,14 @@ export interface LinkReplyDeps {
   public_url: string;
 }
 
-/** One visit of the page. */
+/** The context of a linking page. */
 export interface LinkPageContext extends OpenTicket {
   request: FastifyRequest;
   ticket_id: string;
   browser: Browser;
 }
 
-/** What a form shows. */
+/** The form to show. */
 interface Shown {
   flow_id: string | null;
   fields: Parameters<typeof linkPage>[0]['fields'];
@@ -34,7 +34,7 @@ interface Shown {
 
 export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDeps) {
   const stylesheet = assets.href('style.css');
-  /** Of these flows we are the client ourselves. */
+  /** This server is the client of these flows. */
   const client_id = `${public_url}/`;
 
   function showForm(reply: FastifyReply, { request, user, provider, ticket_id, browser }: LinkPageContext, shown: Shown): FastifyReply {
@@ -84,7 +84,7 @@ export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDe
     showForm,
     send,
 
-    /** On with the page that the person left. */
+    /** Continues with the page that the person left. */
     async comeBack(reply: FastifyReply, request: FastifyRequest, browser: Browser, page: FlowPage, result: LoginResult) {
       const ticket_id = page.query;
       const found = await linkTickets.find(ticketReference({ request, ticket_id, browser }));

@@ -1,4 +1,4 @@
-// The page on which a person enrols a second factor, step by step.
+// The page for enrolling a second factor, step by step.
 
 import type { FormField } from '../../../domain/form.ts';
 import { Layout, render } from '../components/layout.tsx';
@@ -9,7 +9,7 @@ export interface MfaSetupPage {
   language: Language;
   stylesheet: string;
   script: string;
-  /** Copies and prints recovery codes. */
+  /** The script for copying and printing recovery codes. */
   codes_script: string;
   module_name: string;
   action: string;

@@ -1,5 +1,5 @@
-// /account/security: the page on which a person sees, adds, names and removes their second factors. It needs the browser's session, and for
-// every change of what counts a fresh login, which it leads to.
+// /account/security: a person's second factors. Requires a browser session, and for changes a fresh
+// login, to which it redirects.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Mfa } from '../../../accounts/mfa.ts';
@@ -45,7 +45,10 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
     return { user: { id: user_id, name, is_owner, system_generated: false }, auth_time, amr, is_login: true, remote_address };
   }
 
-  /** Runs for whoever is logged in; leads to a login where there is none, or not the one it takes. `resume`: what is chosen then again. */
+  /**
+   * Runs for a logged-in person; redirects to a login without a session, or without a sufficient
+   * one. `resume`: the choice to offer again afterwards.
+   */
   async function withCaller(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -106,7 +109,7 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
       }),
     );
 
-    // Where a refusal's link leads: the steps are no pages of their own.
+    // For reloads and the link of error pages: steps have no page of their own.
     for (const step of [':mfa_module_id/setup', 'enrolments/:enrolment_id/remove', 'enrolments/:enrolment_id/rename'])
       app.get(`${PATH}/${step}`, { config }, (_request, reply) => reply.redirect(PATH, 303));
 
@@ -153,7 +156,7 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
   };
 }
 
-/** What the person entered; an optional field left empty was not entered. */
+/** The input; empty optional fields are left out. */
 function inputOf(form: ReadonlyMap<string, string>): Record<string, string> {
   const controls: readonly string[] = Object.values(CONTROL);
   return Object.fromEntries([...form].filter(([name, value]) => !controls.includes(name) && value !== ''));

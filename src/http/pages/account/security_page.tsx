@@ -1,4 +1,4 @@
-// The page that lists a person's second factors, with a button for everything that can be done to them.
+// The page that lists a person's second factors, with buttons to change them.
 
 import { cleanText } from '../../../domain/text.ts';
 import type { MfaEnrolmentEntry } from '../../../repository/mfa_enrolments.ts';
@@ -21,13 +21,13 @@ export interface SecurityPage {
   path: string;
   modules: readonly Module[];
   enrolments: readonly MfaEnrolmentEntry[];
-  /** The module to add or the device to remove that the person had chosen before they logged in again. */
+  /** The module to add or device to remove that was chosen before the fresh login. */
   resume: string | null;
 }
 
 type Common = Pick<SecurityPage, 'language' | 'csrf' | 'path'>;
 
-/** The name is asked for where a person may have several. */
+/** Names are shown where a module allows several devices. */
 function Rename({ language, csrf, path, id, name }: Common & { id: string; name: string }) {
   const field = `name-${id}`;
   return (
@@ -84,7 +84,7 @@ function Add({ language, csrf, path, module }: Common & { module: Module }) {
   );
 }
 
-/** What the person was about to do, one click away. */
+/** Offers the choice made before the login again. */
 function Resume({ modules, enrolments, resume, ...common }: Common & Pick<SecurityPage, 'modules' | 'enrolments' | 'resume'>) {
   const module = modules.find(({ id }) => id === resume);
   const entry = enrolments.find(({ id }) => id === resume);
@@ -103,7 +103,7 @@ export function securityPage({ stylesheet, script, modules, enrolments, resume, 
   const { language } = common;
   const { t } = language;
   const nameOf = ({ mfa_module_id }: MfaEnrolmentEntry) => modules.find(({ id }) => id === mfa_module_id)?.name ?? mfa_module_id;
-  // Recovery codes are of use beside another factor alone.
+  // Recovery codes are only useful beside another factor.
   const canAdd = ({ type }: Module) => type !== 'recovery_codes' || enrolments.length > 0;
   return render(
     <Layout language={language} title={t('page.security')} stylesheet={stylesheet} script={script}>

@@ -1,5 +1,5 @@
-// /account/sessions: the page on which a person sees the browsers that they are logged in with, and ends those that they do not use any more.
-// It needs the browser's session, which it leads to.
+// /account/sessions: a person's browser sessions, with a button to end each. Requires a browser
+// session.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Actor } from '../../../accounts/actor.ts';
@@ -28,7 +28,7 @@ export function accountSessionsRoute({ userSessions, browserSessions, csrf, asse
 
   async function show(request: FastifyRequest, reply: FastifyReply, { user_id, sid }: BrowserSession): Promise<FastifyReply> {
     const { csrf_token } = csrf.meet(request, reply);
-    // Whoever has more ends some of these first.
+    // The first page only; the rest appears once some are ended.
     const { items } = await userSessions.list(user_id, { limit: MAX_PAGE, cursor: null }, { sid });
     return sendPage(reply, sessionsPage({ language: languageOf(request), stylesheet, csrf: csrf_token, path: PATH, sessions: items }));
   }
@@ -41,7 +41,7 @@ export function accountSessionsRoute({ userSessions, browserSessions, csrf, asse
       return session ? await show(request, reply, session) : reply.redirect(loginHref(PATH), 303);
     });
 
-    // Where a refusal's link leads: the step is no page of its own.
+    // For reloads and the link of error pages: the step has no page of its own.
     app.get(`${PATH}/:session_id/end`, { config }, (_request, reply) => reply.redirect(PATH, 303));
 
     app.post<{ Params: { session_id: string } }>(`${PATH}/:session_id/end`, { config }, async (request, reply) => {
@@ -54,12 +54,12 @@ export function accountSessionsRoute({ userSessions, browserSessions, csrf, asse
   };
 }
 
-/** Empty for a text that can be nobody's id. */
+/** Empty for a text that cannot be an id. */
 function idOf({ session_id }: { session_id: string }): string {
   return /^\w+$/.test(session_id) ? session_id : '';
 }
 
-/** What has ended already is what the person wanted. */
+/** A session that has ended already is no error here. */
 function gone(error: unknown): void {
   if (!(error instanceof AuthError && error.code === 'not_found')) throw error;
 }

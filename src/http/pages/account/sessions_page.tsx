@@ -1,4 +1,4 @@
-// The page that lists the browsers a person is logged in with, with a button to end each.
+// The page that lists a person's browser sessions.
 
 import type { SessionItem } from '../../../accounts/user_sessions.ts';
 import { readUserAgent } from '../../../domain/user_agent.ts';

@@ -1,4 +1,4 @@
-// A client as pages name it: by what it calls itself, and always by where it lives.
+// How pages identify a client: by its name, and always by its host.
 
 import type { Client } from '../../../domain/client.ts';
 import { isOperatorRegistered } from '../../../domain/client_assurance.ts';
@@ -9,7 +9,7 @@ import type { ClientLabel } from './client_label_view.tsx';
 
 type Named = Pick<Client, 'client_id' | 'client_name' | 'kind'>;
 
-/** The host is the client's own where its id is an address, else the one that its answer goes to. */
+/** The host is that of a URL client's id, or else of the redirect URI. */
 export function clientLabel({ client_id, client_name, kind }: Named, redirect_uri: string): ClientLabel {
   const target = redirectHost(redirect_uri);
   const host = displayHost(client_id) ?? target;
@@ -17,7 +17,7 @@ export function clientLabel({ client_id, client_name, kind }: Named, redirect_ur
   return { name, host, redirect_host: target === host ? null : target, is_self_named: hasUnverifiedName({ client_name, kind }) };
 }
 
-/** Whether the client chose its name itself, and nobody looked at it. */
+/** Whether the name was chosen by the client and not reviewed. */
 export function hasUnverifiedName({ client_name, kind }: Pick<Client, 'client_name' | 'kind'>): boolean {
   return client_name !== null && !isOperatorRegistered({ kind });
 }

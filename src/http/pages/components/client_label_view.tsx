@@ -1,18 +1,18 @@
-// Which app a page speaks of, as a person can check it.
+// Shows a client in a way that a person can verify.
 
 import type { Language } from '../language.ts';
 
 export interface ClientLabel {
   name: string;
-  /** In ASCII, look-alike letters as `xn--…`. Empty for an app that has no address. */
+  /** In ASCII, look-alike letters as `xn--…`. Empty without a host. */
   host: string;
-  /** Where the person is sent, if that is elsewhere. */
+  /** The redirect host, if different. */
   redirect_host: string | null;
-  /** Whether nobody but the app says that this is its name. */
+  /** Whether the name is unverified. */
   is_self_named: boolean;
 }
 
-/** Where an app's name is more than its host, both are shown: the host is what the person can check. */
+/** The host is shown beside the name: it is what a person can verify. */
 export function Client({ language, client }: { language: Language; client: ClientLabel }) {
   return (
     <p class="client">

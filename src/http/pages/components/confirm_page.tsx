@@ -1,4 +1,5 @@
-// Asks a person who returns from another server whether they started the login, where no cookie proves it.
+// Asks a person who returns from another server whether they started the login, where no cookie
+// proves it.
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { formatMinutesAgo, type Language } from '../language.ts';
@@ -9,7 +10,7 @@ export interface ConfirmPage {
   stylesheet: string;
   action: string;
   csrf: string;
-  /** Host of the app that would be logged in. */
+  /** Host of the app that the login is for. */
   app: string;
   provider_name: string;
   /** Where and when the login was started. */

@@ -1,4 +1,4 @@
-// The frame of every page: language, title, style sheet and brand. A page is rendered to text here and nowhere else.
+// The layout of every page: language, title, style sheet and brand; and the rendering to text.
 
 import type { ComponentChildren, VNode } from 'preact';
 import { renderToStaticMarkup } from 'preact-render-to-string';
@@ -7,9 +7,9 @@ import type { Language } from '../language.ts';
 interface Frame {
   language: Language;
   title: string;
-  /** Address of the style sheet; it carries a hash of its content. */
+  /** The style sheet's URL, which contains a hash. */
   stylesheet: string;
-  /** Addresses of the scripts that the page needs. */
+  /** The URLs of the page's scripts. */
   script?: string | readonly (string | undefined)[] | undefined;
   children: ComponentChildren;
 }
@@ -22,7 +22,7 @@ function Mark() {
   );
 }
 
-/** What each page is put into. */
+/** Wraps a page's content. */
 export function Layout({ language, title, stylesheet, script, children }: Frame) {
   return (
     <html lang={language.tag}>
@@ -47,7 +47,7 @@ export function Layout({ language, title, stylesheet, script, children }: Frame)
   );
 }
 
-/** A whole HTML document. */
+/** A complete HTML document. */
 export function render(page: VNode): string {
   return `<!doctype html>${renderToStaticMarkup(page)}`;
 }

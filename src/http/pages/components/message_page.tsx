@@ -1,4 +1,4 @@
-// A page that only says something: a refusal, a login that has to wait, a welcome.
+// A page with a message only: an error, a pending approval, a welcome.
 
 import type { Language } from '../language.ts';
 import { Layout, render } from './layout.tsx';
@@ -8,9 +8,9 @@ export interface MessagePage {
   stylesheet: string;
   title: string;
   text: string;
-  /** A quieter second line, e.g. that nothing was sent to the app. */
+  /** A less prominent second line. */
   note?: string;
-  /** The reference under which the audit log holds the decision. */
+  /** The reference of the audit event. */
   error_ref?: string;
   link?: { href: string; text: string };
 }

@@ -1,4 +1,4 @@
-// At which servers an app uses what it gets (RFC 8707), as a person can check them.
+// Lists an app's resource servers (RFC 8707) in a verifiable form.
 
 import { asciiOnly } from '../../../domain/uri.ts';
 import type { Language } from '../language.ts';

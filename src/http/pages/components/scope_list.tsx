@@ -1,4 +1,4 @@
-// What an app would get, in the reader's words.
+// Lists what an app would receive.
 
 import type { Language } from '../language.ts';
 

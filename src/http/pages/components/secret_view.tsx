@@ -1,4 +1,5 @@
-// What a step shows once: the secret of an authenticator app with its QR code, recovery codes, where a message was sent.
+// Shows what a step displays once: an authenticator secret with its QR code, recovery codes, or
+// where a message was sent.
 
 import type { Language } from '../language.ts';
 

@@ -1,4 +1,5 @@
-// The form of one login step, from any provider or second factor: labels, the complaint, and fields that password managers understand.
+// The form of a login step of any provider or second factor, with fields that password managers
+// understand.
 
 import type { FormField } from '../../../domain/form.ts';
 import { cleanText } from '../../../domain/text.ts';
@@ -6,7 +7,7 @@ import { CSRF_FIELD } from '../../server/csrf.ts';
 import type { Language } from '../language.ts';
 import { SecretView } from './secret_view.tsx';
 
-/** Names of the page's own controls, which no step's field has. */
+/** Names of the page's own controls; no step has fields of these names. */
 export const CONTROL = { csrf: CSRF_FIELD, flow_id: '_flow_id', keep: '_keep' } as const;
 
 const AUTOCOMPLETE: Readonly<Record<string, string>> = { username: 'username', password: 'current-password', code: 'one-time-code' };
@@ -14,13 +15,13 @@ const AUTOCOMPLETE: Readonly<Record<string, string>> = { username: 'username', p
 interface FieldProps {
   field: FormField;
   language: Language;
-  /** What was sent before; passwords are never shown again. */
+  /** The submitted value; never a password. */
   value: string | undefined;
   first: boolean;
   complaint: string | undefined;
 }
 
-/** The field into which passkey.js puts the browser's answer. */
+/** The field that passkey.js fills with the browser's response. */
 const PASSKEY = 'credential';
 
 export function isPasskeyForm(fields: readonly FormField[]): boolean {
@@ -78,11 +79,11 @@ interface StepFormProps {
   complaint: string | undefined;
   submit: string;
   keep: { shown: boolean; checked: boolean };
-  /** By which a script finds the form. */
+  /** The element id for scripts. */
   id?: string | undefined;
 }
 
-/** What passkey.js must know, and what is said where it cannot work. */
+/** Data for passkey.js, and the message where it cannot work. */
 function PasskeyHelp({ language }: { language: Language }) {
   return (
     <>

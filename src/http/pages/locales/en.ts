@@ -1,4 +1,4 @@
-// English: the catalogue that the others are measured by. `{word}` is filled in.
+// English, the reference for the other catalogues. `{word}` is a placeholder.
 
 export const en = {
   'page.login': 'Log in',

@@ -1,6 +1,6 @@
-// GET and POST /auth/authorize: the page on which a person logs in for an app. It drives the same login engine as the JSON dialect, works
-// without JavaScript. GET stores nothing, asks no provider and logs nobody in: any other site can make a browser send it. Everything about the
-// app is judged before anyone types a password.
+// GET and POST /auth/authorize: the login page of an app, on the same engine as the JSON dialect,
+// without JavaScript. Any site can make a browser send the GET, so it stores nothing, contacts no
+// provider and logs nobody in. The app is validated before a password is entered.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthProvider, providerKeyText } from '../../../domain/auth_provider.ts';
@@ -36,7 +36,7 @@ import { createStandardAuthorize, isTooLong, type StandardAuthorizeDeps } from '
 export interface AuthorizeRouteDeps extends LoginReplyDeps, StandardAuthorizeDeps {
   login: Login;
   onboarding: { isDone(): Promise<boolean> };
-  /** Whether the redirect URI is the client's own; asks the client's page where the URI alone does not tell. */
+  /** Whether the redirect URI is the client's; fetches its page only if necessary. */
   acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean>;
   providers: ReadonlyMap<string, AuthProvider>;
   csrf: Csrf;
@@ -44,9 +44,9 @@ export interface AuthorizeRouteDeps extends LoginReplyDeps, StandardAuthorizeDep
   public_url: string;
 }
 
-/** Where the page's own button goes on with a request for which nothing more is fetched unasked. */
+/** Where the page's button continues a request that requires a fetch. */
 const CONTINUE = '/auth/authorize/continue';
-/** What stands before a step that leads elsewhere or is stored: the page's own button. */
+/** A placeholder step with only a button, before a step that is external or stored. */
 const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, description_placeholders: null };
 
 export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
@@ -63,7 +63,7 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
     throw refusedRedirect(client, redirect_uri, parts.clientDirectory.whyWithoutDocument(client));
   }
 
-  /** Which dialect a request speaks. A client that publishes a document is never let off what the document says. */
+  /** The dialect of a request. A client with a document always uses the standard profile. */
   async function profileOfRequest(query: URLSearchParams, request: FastifyRequest): Promise<Profile> {
     const profile = profileFor(query);
     const client_id = query.get('client_id') ?? '';
@@ -82,7 +82,7 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
     return { request, query, authorization, provider, others: admitted.filter((other) => other !== provider), browser };
   }
 
-  /** What the login engine is told, the same for every step. */
+  /** The login engine's parameters, the same for every step. */
   function begin({ request, query, authorization, provider, browser }: LoginPageContext, keep: boolean) {
     const { client_id, redirect_uri, code_challenge } = authorization;
     return {
@@ -100,7 +100,7 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
     };
   }
 
-  /** A login by network address alone starts by itself for trusted apps, and never takes the place of a session. */
+  /** A login by network address starts by itself for trusted apps, and never replaces a session. */
   async function mayStartUnasked(visited: LoginPageContext): Promise<boolean> {
     return (await answer.isForTrustedApp(visited)) && (await parts.browserSessions.find(visited.request)) === null;
   }
@@ -117,7 +117,7 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
   async function start(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const query = new URLSearchParams(queryText(request));
     const client_id = query.get('client_id') ?? '';
-    // Nobody shall type a password for what comes to nothing.
+    // Before a password is entered in vain.
     if (await parts.clientDirectory.isRefused(client_id)) throw blockedError('App is not allowed', client_id);
     if ((await profileOfRequest(query, request)) === 'standard') return await standard.answer(reply, request, query, null);
     const visited = await visit(request, csrf.meet(request, reply));
@@ -125,7 +125,7 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
     return continued ?? (await showLogin(reply, visited));
   }
 
-  /** Pages of other sites may have used up what is fetched for requests that nobody pressed a button for. */
+  /** Pages of other sites may have used up the fetches for requests without a click. */
   function askToGoOn(request: FastifyRequest, reply: FastifyReply, { retry_after = 60 }: AuthError): FastifyReply {
     const { csrf_token } = csrf.meet(request, reply);
     const host = displayHost(new URLSearchParams(queryText(request)).get('client_id') ?? '') ?? '';
@@ -165,24 +165,25 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
 
     app.post('/auth/authorize', { config }, async (request, reply) => {
       const form = await formBody(request);
-      // OpenID Connect Core section 3.1.2.1: a request may come as a form, too. It goes on as a GET, which carries this browser's cookies.
+      // OpenID Connect Core section 3.1.2.1: requests may be POSTed. Continues as a GET, which
+      // carries the browser's cookies.
       if (queryText(request) === '' && form.has('client_id')) {
         const query = queryOf(form);
-        // No address is made of what would be refused there for its length.
+        // A query of that length would be refused.
         if (profileFor(query) === 'standard' && isTooLong(query)) return await standard.answer(reply, request, query, null);
         return reply.redirect(`/auth/authorize?${query}`, 303);
       }
       const visited = await visit(request, csrf.check(request, form));
       const { flow_id, keep, input } = readSent(form);
       const started = begin(visited, keep);
-      // The button before a first step sends no field.
+      // The button before a first step submits no field.
       if (flow_id === null && Object.keys(input).length === 0) {
         const result = await login.open(started);
         return await answer.send(reply, visited, result, { flow_id: result.is_stored ? result.step.flow_id : null, keep, input });
       }
       const result = flow_id === null ? await login.submitFirst({ ...started, input }) : await login.submit({ ...started, flow_id, input });
       request.counts_as_failure = result.failed;
-      // A flow exists from the first answer on; before that there is nothing to go on with.
+      // A flow exists from the first answer on.
       return answer.send(reply, visited, result, { flow_id: result.step.flow_id, keep, input });
     });
   };
@@ -194,7 +195,10 @@ function readSent(form: ReadonlyMap<string, string>): SubmittedForm {
   return { flow_id: form.get(CONTROL.flow_id) ?? null, keep: form.has(CONTROL.keep), input };
 }
 
-/** Home Assistant ticks the box for a page of its own origin, opened from the local network. A login of ours stands for another app. */
+/**
+ * Home Assistant preselects this for a page of its own origin opened from the local network. Our
+ * own logins stand for another app.
+ */
 function keepPreselected({ public_url }: AuthorizeRouteDeps, { request, authorization }: LoginPageContext): boolean {
   if (ownLoginTarget(authorization, public_url) !== null) return false;
   return isLocalAddress(request.remote_address) && authorization.client_id.startsWith(`${public_url}/`);

@@ -1,5 +1,6 @@
-// GET and POST /auth/callback/{provider}: where people come back to from another server, on whichever replica. What they bring is judged in
-// login/; then the login page goes on. The way on was stored when they left, and is never read from this URL.
+// GET and POST /auth/callback/{provider}: the return from another server, on any replica. login/
+// validates the parameters; then the login page continues. The target was stored before, and is
+// never read from this URL.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { AuthProvider } from '../../../domain/auth_provider.ts';
@@ -40,7 +41,7 @@ export function callbackRoute(parts: CallbackDeps): FastifyPluginAsync {
   const answer = createLoginReply(parts);
   const linkAnswer = createLinkReply(parts);
 
-  /** On with the page that the person left. */
+  /** Continues with the page that the person left. */
   async function goOn(reply: FastifyReply, request: FastifyRequest, browser: Browser, came_back: ResumeResult & { type: 'page' }) {
     const { flow_type, page, provider, result } = came_back;
     if (flow_type === 'link_user') return await linkAnswer.comeBack(reply, request, browser, page, result);
@@ -63,7 +64,7 @@ export function callbackRoute(parts: CallbackDeps): FastifyPluginAsync {
     return sendPage(reply, confirmPage({ ...page, app, provider_name: provider.name, remote_address, minutes_ago }));
   }
 
-  /** The client that began it asks for itself how it went. */
+  /** The JSON client that started the flow fetches the result itself. */
   function sayDone(reply: FastifyReply, request: FastifyRequest): FastifyReply {
     const language = languageOf(request);
     const { t } = language;
@@ -93,7 +94,7 @@ function readParameters(query: string): FormValues {
   if (query.length > MAX_QUERY_LENGTH) throw new AuthError('invalid_request', 'The answer is too long');
   const parameters = new URLSearchParams(query);
   const values = Object.fromEntries(parameters);
-  // RFC 6749 section 3.1: parameters must not be there more than once.
+  // RFC 6749 section 3.1: parameters must not be repeated.
   if (Object.keys(values).length !== parameters.size) throw new AuthError('invalid_request', 'A parameter is there more than once');
   if (Object.values(values).some((value) => value.includes('\0'))) throw new AuthError('invalid_request', 'A parameter has a NUL in it');
   return values;

@@ -1,4 +1,4 @@
-// Asks a person who is logged in whether an app may have what it asks for: which app, where it sends them, as whom, and what it gets.
+// The consent page: which app, where it redirects, as which user, and what it receives.
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Client, type ClientLabel } from '../components/client_label_view.tsx';
@@ -15,20 +15,20 @@ export interface ConsentPage {
   language: Language;
   stylesheet: string;
   client: ClientLabel;
-  /** Whose session it is. */
+  /** The session's user. */
   account: string;
   sid: string;
-  /** Whether the app gets the whole account (Home Assistant's dialect). */
+  /** Whether the app gets full access to the account (Home Assistant's dialect). */
   full_access: boolean;
-  /** What the app gets, in words. */
+  /** Descriptions of the scopes. */
   scopes: readonly string[];
-  /** Where the app uses it, beside here. */
+  /** Other resource servers. */
   resources: readonly string[];
   action: string;
   csrf: string;
-  /** The way to another account. */
+  /** The link for using another account. */
   other: string;
-  /** Whether the app may be told that the person stays logged in (Home Assistant's dialect). */
+  /** Whether to offer staying logged in (Home Assistant's dialect). */
   keep: boolean;
 }
 

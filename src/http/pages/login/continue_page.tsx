@@ -1,4 +1,4 @@
-// The page on which a person goes on to an app whose document is not fetched without their click.
+// Asks for a click before an app's document is fetched.
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Layout, render } from '../components/layout.tsx';
@@ -7,7 +7,7 @@ import type { Language } from '../language.ts';
 export interface ContinuePage {
   language: Language;
   stylesheet: string;
-  /** Of the app's URL. */
+  /** The host of the app's URL. */
   host: string;
   action: string;
   csrf: string;

@@ -1,6 +1,6 @@
-// GET and POST /device: the page on which a person who is logged in connects a device by the code that it shows. GET
-// stores and counts nothing; the code is looked up when the form is sent, and connecting takes a click on the page that
-// names the app (RFC 8628 section 3.3.1). And /device/qr, the way to that page as an image.
+// GET and POST /device: connects a device by its code. GET stores and counts nothing; the code is
+// looked up when the form is sent, and approved on a page that names the app (RFC 8628 section
+// 3.3.1). /device/qr: that page's URL as an image.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { renderSVG } from 'uqr';
@@ -42,10 +42,10 @@ export interface DeviceRouteDeps {
 }
 
 const PATH = '/device';
-/** What is typed before it is looked at: no address grows without end. */
+/** Maximum length of a typed code. */
 const MAX_TYPED = 64;
 
-/** A visit of a person who is logged in. */
+/** A visit by a logged-in person. */
 interface Visit {
   request: FastifyRequest;
   reply: FastifyReply;
@@ -66,7 +66,7 @@ export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
     return sendPage(reply, messagePage({ ...page, title: t(`device.${what}_title`), text: t(`device.${what}`) }));
   }
 
-  /** The form for the code, with the one of the address in it. */
+  /** The form for the code, prefilled from the URL. */
   function askForCode({ request, reply, query }: Visit, is_wrong: boolean): FastifyReply {
     const { csrf_token } = csrf.meet(request, reply);
     const typed = query.get(DEVICE.user_code) ?? '';
@@ -107,7 +107,7 @@ export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
     return reply.redirect(loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`), 303);
   }
 
-  /** Looks the code up, which is this session's from now on, and shows who asks. */
+  /** Claims the code for this session and shows the request. */
   async function claim(visit: Visit, typed: string): Promise<FastifyReply> {
     const { request, session, query } = visit;
     const asked = await deviceApproval.open(typed, session, request.remote_address);
@@ -141,7 +141,7 @@ export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
       csrf.check(request, form);
       const typed = (form.get(DEVICE.user_code) ?? '').slice(0, MAX_TYPED);
       const query = readQuery(request);
-      // A login in between comes back to the code that was typed.
+      // After an intermediate login, continues with the typed code.
       query.set(DEVICE.user_code, typed);
       const session = await browserSessions.find(request);
       if (!session) return toLogin({ request, reply, query });
@@ -158,7 +158,9 @@ export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
   };
 }
 
-/** Nobody is sent anywhere: the host is the one in the client's name, that the operator wrote down, or that is registered for redirects. */
+/**
+ * There is no redirect; the host is that of the client's id, its client_uri, or its redirect URIs.
+ */
 function shownOf(client: Client): ClientLabel {
   const { client_id, client_name, client_uri, redirect_uris } = client;
   const registered = isOperatorRegistered(client) ? (client_uri ?? redirect_uris[0]) : redirect_uris[0];
@@ -166,7 +168,7 @@ function shownOf(client: Client): ClientLabel {
   return { name: cleanText(client_name ?? client_id), host, redirect_host: null, is_self_named: hasUnverifiedName(client) };
 }
 
-/** What is ours of it: a login comes back to no more than that. */
+/** Only known parameters are kept for the return from a login. */
 function readQuery(request: FastifyRequest): URLSearchParams {
   const sent = new URLSearchParams(queryText(request));
   const typed = sent.get(DEVICE.user_code)?.slice(0, MAX_TYPED);

@@ -1,4 +1,4 @@
-// The two pages on which a person connects a device: one asks for the code that it shows, one names who asks for what and waits for a click.
+// The two pages of the device flow: entering the code, and confirming the request.
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Client, type ClientLabel } from '../components/client_label_view.tsx';
@@ -18,13 +18,13 @@ interface Common {
 }
 
 export interface DeviceCodePage extends Common {
-  /** What stands in the field: the code of the address, or what was typed. */
+  /** The field's value: from the URL, or as typed. */
   typed: string;
-  /** Whether there is no such code. */
+  /** Whether the code was wrong. */
   is_wrong: boolean;
 }
 
-/** The form posts: only a form of ours may look a code up, because each wrong one is counted. */
+/** The form uses POST: only our form may look up a code, because wrong ones are counted. */
 export function deviceCodePage({ language, stylesheet, action, csrf, typed, is_wrong }: DeviceCodePage): string {
   const { t } = language;
   const described = is_wrong ? { 'aria-invalid': true, 'aria-describedby': 'complaint' } : {};
@@ -61,14 +61,14 @@ export function deviceCodePage({ language, stylesheet, action, csrf, typed, is_w
 
 export interface DevicePage extends Common {
   client: ClientLabel;
-  /** Whose session it is. */
+  /** The session's user. */
   account: string;
   user_code: string;
-  /** What the app gets, in words. */
+  /** Descriptions of the scopes. */
   scopes: readonly string[];
-  /** Where the app uses it, beside here. */
+  /** Other resource servers. */
   resources: readonly string[];
-  /** The way to another account. */
+  /** The link for using another account. */
   other: string;
 }
 

@@ -1,5 +1,5 @@
-// GET and POST /auth/end_session: an app sends its user here to be logged out (RP-Initiated Logout 1.0). And /logout, the same for people.
-// Without proof that the session's own app asks, the session lives until the person has said so.
+// GET and POST /auth/end_session (RP-Initiated Logout 1.0), and /logout for people. Unless the
+// session's own app proves the request, the person must confirm.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
@@ -25,10 +25,10 @@ export interface EndSessionRouteDeps {
 }
 
 const PATH = '/auth/end_session';
-/** Longer addresses get lost on their way. */
+/** Longer URLs are truncated on their way. */
 const MAX_QUERY_LENGTH = 12_000;
 
-/** A visit: what it asks for, and whom this browser is logged in with. */
+/** A logout request, and the browser's session. */
 interface Visit {
   request: FastifyRequest;
   reply: FastifyReply;
@@ -54,8 +54,8 @@ export function endSessionRoute({ endSession, browserSessions, cookies, csrf, as
   }
 
   /**
-   * Redirects for the operator's own clients, and for the client whose session has just ended; to anywhere else
-   * a person may go by a click (RFC 9700 section 4.11.2).
+   * Redirects for the operator's clients, and for the client whose session has just ended;
+   * otherwise shows a link (RFC 9700 section 4.11.2).
    */
   function tell({ request, reply, asked }: Visit, ended: BrowserSession | null): FastifyReply {
     const { hint, return_url, is_operators_client } = asked;
@@ -85,12 +85,12 @@ export function endSessionRoute({ endSession, browserSessions, cookies, csrf, as
 
     app.post(PATH, { config }, async (request, reply) => {
       const form = await parameterBody(request);
-      // A browser brings no cookie along with a form of another site, and does once it is sent on.
+      // Browsers send no cookie with another site's form, but do after a redirect.
       if (!form.has(CSRF_FIELD)) return reply.redirect(`${PATH}?${bounded(known(form))}`, 303);
       csrf.check(request, form);
       const visited = await visit(request, reply);
       const { session } = visited;
-      // A page that was shown to somebody else is not this person's answer.
+      // The page was shown for another session.
       return session && session.sid !== form.get(LOGOUT.sid) ? confirm(visited, session) : await end(visited, session);
     });
 

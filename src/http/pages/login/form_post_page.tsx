@@ -1,4 +1,5 @@
-// Carries an authorization response to its client as a form (OAuth 2.0 Form Post Response Mode): sent by a script of ours, or by the button.
+// Sends an authorization response as a form (OAuth 2.0 Form Post Response Mode), by script or by a
+// button.
 
 import type { ResponseParameters } from '../../../domain/authorization_response.ts';
 import { Layout, render } from '../components/layout.tsx';

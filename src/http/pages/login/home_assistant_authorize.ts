@@ -1,5 +1,5 @@
-// Single sign-on in Home Assistant's dialect: a person who is logged in sees which app asks and says yes with one click. Only the apps that the
-// operator trusts get their code without.
+// Single sign-on in Home Assistant's dialect: a logged-in person confirms with one click; only apps
+// trusted by the operator get a code without.
 
 import type { FastifyReply } from 'fastify';
 import { providerKeyText } from '../../../domain/auth_provider.ts';
@@ -27,7 +27,7 @@ export interface HomeAssistantAuthorizeDeps {
 export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeDeps) {
   const { authorize, clientDirectory, browserSessions, assets, public_url } = parts;
 
-  /** A login of our own is asked for because the session is not enough. */
+  /** Our own login was requested because the session is not sufficient. */
   const isOwn = ({ authorization }: LoginPageContext) => ownLoginTarget(authorization, public_url) !== null;
 
   function loginHrefOf({ query, provider }: LoginPageContext): string {
@@ -36,7 +36,7 @@ export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeDeps) 
     return `/auth/authorize?${chosen}`;
   }
 
-  /** The code for the person's act; null where a page must be answered first. */
+  /** The code for the person's action; null if a page must be confirmed first. */
   async function grant(
     reply: FastifyReply,
     visit: LoginPageContext,
@@ -54,7 +54,10 @@ export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeDeps) 
   }
 
   return {
-    /** Asks whoever is logged in, unless the app is trusted; null where nobody is, or a login is what is wanted. */
+    /**
+     * Asks a logged-in person, unless the app is trusted; null if nobody is logged in or a login
+     * was requested.
+     */
     async offer(reply: FastifyReply, visit: LoginPageContext, keep: boolean): Promise<FastifyReply | null> {
       const { request, query, authorization, browser } = visit;
       const session = isOwn(visit) ? null : await browserSessions.find(request);
@@ -79,7 +82,10 @@ export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeDeps) 
       return sendPage(reply, html, { any_form_target: true });
     },
 
-    /** The person's answer; null sends them to the login: they said no to going on as this user, or the page was shown to another one. */
+    /**
+     * The person's answer; null leads to the login: they chose another account, or the page was
+     * shown for another user.
+     */
     async answer(reply: FastifyReply, visit: LoginPageContext, { sid, allowed }: Decision, keep: boolean): Promise<FastifyReply | null> {
       const session = isOwn(visit) ? null : await browserSessions.find(visit.request);
       if (session === null || session.sid !== sid || !allowed) return null;

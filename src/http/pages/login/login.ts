@@ -1,5 +1,5 @@
-// GET /login and /login/done: a login for our own pages. It goes through the same page as an app's login, with us as the app, and ends where
-// `next` says; the browser keeps the session, and no code is made.
+// GET /login and /login/done: logins for our own pages. They use the same page as apps' logins, and
+// end at `next` with a browser session but no code.
 
 import type { FastifyPluginAsync } from 'fastify';
 import { OWN_LOGIN_DONE as DONE, isOwnLogin } from '../../../domain/own_login.ts';
@@ -9,14 +9,14 @@ import { queryText } from '../../server/query_text.ts';
 
 const REASONS: readonly string[] = ['reauth'] satisfies LoginReason[];
 
-/** Why a login of our own was asked for, where a session was not enough; null for any other login. */
+/** Why our own login was requested although there was a session; null for other logins. */
 export function ownLoginReason(request: { client_id: string; redirect_uri: string }, public_url: string): LoginReason | null {
   if (ownLoginTarget(request, public_url) === null) return null;
   const reason = new URL(request.redirect_uri).searchParams.get('reason');
   return reason === 'reauth' ? reason : null;
 }
 
-/** Where a login of our own goes on to; null for a login at any other client. */
+/** The target of our own login; null for other clients' logins. */
 export function ownLoginTarget(request: { client_id: string; redirect_uri: string }, public_url: string): string | null {
   if (!isOwnLogin(request, public_url)) return null;
   const { redirect_uri } = request;

@@ -1,4 +1,4 @@
-// The page on which a person logs in: which app asks, the step's form, and the other ways in.
+// The login page: the app, the step's form, and other login methods.
 
 import type { FormField } from '../../../domain/form.ts';
 import { Client, type ClientLabel } from '../components/client_label_view.tsx';
@@ -9,9 +9,9 @@ import type { Language } from '../language.ts';
 interface OtherWay {
   name: string;
   href: string;
-  /** Of use only to a browser that knows passkeys. */
+  /** Useful only in browsers with passkey support. */
   needs_passkeys: boolean;
-  /** Beginning it is stored, so it takes a form of this page; else a link leads to its form. */
+  /** Whether starting it is stored, which requires a form; otherwise a link suffices. */
   begins_by_post: boolean;
 }
 
@@ -33,22 +33,22 @@ export interface LoginPage {
   placeholders: Readonly<Record<string, string>>;
   keep: boolean;
   others: readonly OtherWay[];
-  /** Whether the login gives the app the whole account. */
+  /** Whether the app gets full access to the account. */
   full_access: boolean;
-  /** What makes passkeys work, or sends the form. */
+  /** The script for passkeys, or for submitting the form. */
   script: string;
-  /** Copies and prints recovery codes. */
+  /** The script for copying and printing recovery codes. */
   codes_script: string;
-  /** Whether the script sends the form as soon as the page is there. */
+  /** Whether the script submits the form at once. */
   auto_submit: boolean;
 }
 
-/** Hides what is of use only with passkeys, until passkey.js knows that the browser has them. */
+/** Hidden until passkey.js has found passkey support. */
 function showOnlyIf(needs_passkeys: boolean) {
   return needs_passkeys ? { hidden: true, 'data-needs-passkeys': '' } : {};
 }
 
-/** Some steps have words of their own for what went wrong. */
+/** Some steps have their own error messages. */
 function complaintOf({ language, step_id, error, provider_name: name }: LoginPage): string | undefined {
   if (error === undefined) return undefined;
   const usual = language.maybe(`error.${error}`, language.t('error.title'), { name });

@@ -1,5 +1,5 @@
-// What a step of a login becomes on the page: a form, a way elsewhere, the end. Shared by the page itself (routes/authorize.ts) and by
-// the way back from elsewhere (routes/callback.ts).
+// Renders the result of a login step: a form, an external redirect, or the end. Shared by
+// authorize.ts and callback.ts.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthProvider, providerKeyText } from '../../../domain/auth_provider.ts';
@@ -23,7 +23,7 @@ import { languageOf, sendPage } from '../html_reply.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
 import { loginPage } from './login_page.tsx';
 
-/** Query parameter of our own: which provider the person chose. */
+/** Query parameter: the chosen provider. */
 export const PROVIDER = 'auth_provider';
 
 const COMPANION_APPS: Readonly<Record<string, 'login.home_assistant_ios' | 'login.home_assistant_android'>> = {
@@ -40,7 +40,7 @@ export interface LoginReplyDeps {
   public_url: string;
 }
 
-/** One visit of the page: who asks for what, through which provider, in which browser. */
+/** The context of a login page: request, provider and browser. */
 export interface LoginPageContext {
   request: FastifyRequest;
   /** Of the authorization request. */
@@ -51,15 +51,15 @@ export interface LoginPageContext {
   browser: Browser;
 }
 
-/** What a person sent with the form. */
+/** The submitted form. */
 export interface SubmittedForm {
-  /** Null: nobody has answered yet, so there may be no flow to go on with. */
+  /** Null for the first submission, before there is a flow. */
   flow_id: string | null;
   keep: boolean;
   input: Record<string, string>;
 }
 
-/** What a form shows. */
+/** The form to show. */
 export type ShownForm = Pick<FlowStep & { type: 'form' }, 'step_id' | 'data_schema' | 'errors' | 'description_placeholders'>;
 
 interface App {
@@ -67,16 +67,16 @@ interface App {
   redirect_uri: string;
 }
 
-/** How the form is drawn where it is more than a step that waits for its fields. */
+/** Options for rendering the form. */
 interface Drawn {
-  /** The page sends the form by itself: the operator lets this app in without a click. */
+  /** Submits the form at once: the operator trusts this app. */
   auto_submit?: boolean;
 }
 
 export function createLoginReply({ sessions, knownDevices, cookies, assets, clientDirectory, public_url }: LoginReplyDeps) {
   const stylesheet = assets.href('style.css');
 
-  /** The app behind a login of our own, and where it sends the person; null where no app asked for it. */
+  /** The app behind our own login, and its redirect host; null if no app requested it. */
   async function appBehind({ request, authorization }: LoginPageContext): Promise<App | null> {
     const asked = new URLSearchParams(/^\/auth\/authorize\?(.*)$/.exec(ownLoginTarget(authorization, public_url) ?? '')?.[1]);
     const client_id = asked.get('client_id');
@@ -84,7 +84,7 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
     return client && { client, redirect_uri: asked.get('redirect_uri') ?? client.redirect_uris[0] ?? '' };
   }
 
-  /** Which app the login is for. */
+  /** The app of the login. */
   async function clientOf(visit: LoginPageContext): Promise<ClientLabel> {
     const { request, authorization } = visit;
     const { client_id, redirect_uri } = authorization;
@@ -148,8 +148,8 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
   }
 
   /**
-   * The browser keeps a session, and the code, if there is one, goes to the app. Without one the authorization
-   * request begins anew: the session leads it to the consent page.
+   * Sets the session cookie and sends the code, if any, to the app. Without a code the
+   * authorization request restarts, and the session leads to the consent page.
    */
   async function finish(reply: FastifyReply, visit: LoginPageContext, result: LoginResult, keep: boolean): Promise<FastifyReply> {
     const { request, query, authorization } = visit;
@@ -161,19 +161,19 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
     cookies.set(reply, 'session', cookie, keep ? sessions.lifetime : undefined);
     const device = await knownDevices.remember(result.login, cookies.read(request, 'device'));
     if (device !== null) cookies.set(reply, 'device', device, knownDevices.lifetime);
-    // A login of our own goes on by path: people may know this server by another name than public_url.
+    // Our own login continues by path, since people may use another host name than public_url.
     const own = ownLoginTarget(authorization, public_url);
     if (own !== null) return reply.redirect(own, 303);
     if (step.type !== 'create_entry') return reply.redirect(hrefOf(withoutProvider(query)), 303);
     const { redirect_uri, state } = authorization;
-    // 303 and never 307, which would post the password on to the app (RFC 9700 section 4.12).
+    // 303, since 307 would repost the password to the app (RFC 9700 section 4.12).
     return reply.redirect(appendCode(redirect_uri, { code: step.result, state, storeToken: keep }), 303);
   }
 
   return {
     showForm,
 
-    /** Whether the operator lets the app that the login is for in without a click. */
+    /** Whether the operator trusts the login's app. */
     async isForTrustedApp(visit: LoginPageContext): Promise<boolean> {
       const { authorization } = visit;
       const own = ownLoginTarget(authorization, public_url) !== null;
@@ -181,7 +181,7 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
       return app !== null && isTrustedClient(app.client, app.redirect_uri);
     },
 
-    /** Answers with what came of a step. */
+    /** Sends the result of a step. */
     async send(reply: FastifyReply, visit: LoginPageContext, result: LoginResult, sent: SubmittedForm): Promise<FastifyReply> {
       const { step } = result;
       if (step.type === 'external') return reply.redirect(step.url, 303);
@@ -198,7 +198,7 @@ function withoutProvider(query: URLSearchParams): URLSearchParams {
   return asked;
 }
 
-/** The page itself, with another provider if one is named. */
+/** The page's URL, optionally with another provider. */
 function hrefOf(query: URLSearchParams, provider?: AuthProvider): string {
   const chosen = new URLSearchParams(query);
   if (provider) chosen.set(PROVIDER, providerKeyText(provider));

@@ -1,4 +1,4 @@
-// Asks a person whether they want to be logged out, where nobody who may say so has said it for them.
+// Asks a person to confirm the logout.
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Layout, render } from '../components/layout.tsx';
@@ -10,7 +10,7 @@ export const LOGOUT = { sid: '_sid' } as const;
 export interface LogoutPage {
   language: Language;
   stylesheet: string;
-  /** Whose session it is. */
+  /** The session's user. */
   account: string;
   sid: string;
   action: string;

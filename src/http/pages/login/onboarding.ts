@@ -1,5 +1,5 @@
-// GET and POST /onboarding: the page that creates the owner, with the setup token of the printed link or
-// pasted into a field. 404 once there is an owner. Visitors sent by an app continue to its login.
+// GET and POST /onboarding: creates the owner with the setup token from the printed link or a
+// field. 404 once there is an owner. People sent by an app continue to its login.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Onboarding } from '../../../accounts/onboarding.ts';
@@ -20,7 +20,7 @@ export interface OnboardingPageDeps {
   public_url: string;
 }
 
-/** The owner's first code would belong to nobody: the page hands out no tokens, the person logs in like everybody else. */
+/** The owner's first code is not redeemable: the person logs in like everybody else. */
 const NO_CLIENT = 'latchkey';
 const NO_VALUES = { name: '', username: '', email: '' };
 
@@ -45,7 +45,7 @@ export function onboardingPageRoute(parts: OnboardingPageDeps): FastifyPluginAsy
     );
   }
 
-  /** On to the app that sent the person here, if one did; else a welcome. */
+  /** Continues to the app that sent the person, or shows a welcome. */
   function welcome(reply: FastifyReply, request: FastifyRequest, name: string): FastifyReply {
     const query = new URLSearchParams(request.url.split('?')[1] ?? '');
     query.delete('token');
@@ -76,7 +76,7 @@ export function onboardingPageRoute(parts: OnboardingPageDeps): FastifyPluginAsy
       const values = { name: field('name'), username: field('username'), email: field('email') };
       const language = languageOf(request);
       if (!onboarding.isSetupToken(token)) {
-        // The link does not count: over plain http a browser does not say that another site's page asked for it.
+        // Prefilled links do not count: over plain http browsers do not reveal cross-site requests.
         request.counts_as_failure = token !== '';
         return form(reply.code(403), request, { csrf: csrf_token, token: null, complaint: language.t('onboarding.token_wrong'), values });
       }

@@ -9,7 +9,7 @@ export interface OnboardingPage {
   stylesheet: string;
   action: string;
   csrf: string;
-  /** The setup token of the printed link; null shows a field to paste it into. */
+  /** The setup token of the printed link; null shows a field for it. */
   token: string | null;
   values: { name: string; username: string; email: string };
   minimum_password_length: number;

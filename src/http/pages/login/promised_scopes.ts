@@ -1,7 +1,7 @@
-// Which of the scopes an app asks for are promised on the page that asks the person: one that has nothing to give for them is not.
+// Which requested scopes the consent page lists: those for which there is something to grant.
 import type { UserFacts } from '../../../repository/user_facts.ts';
 
-/** Looks the person up only where it matters. */
+/** Reads the user only if necessary. */
 export async function grantableScopes(
   scope: readonly string[],
   user_id: string,

@@ -1,4 +1,5 @@
-// Scopes in the reader's words, for the consent page: ours from the catalogues, the operator's own as configured.
+// Descriptions of scopes for the consent page: built-in ones from the catalogues, others from the
+// configuration.
 
 import type { ConfiguredScope } from '../../../domain/scope.ts';
 import type { Language } from '../language.ts';

@@ -1,5 +1,6 @@
-// GET /auth/authorize for clients of the standard profile, and the answer to its consent page: single sign-on, consent, and the response in the
-// mode that was asked for. A login is our own login page's affair: people are led there and come back.
+// GET /auth/authorize for standard clients, and the answer to the consent page: single sign-on,
+// consent, and the response in the requested mode. For a login, people are sent to our login page
+// and return.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Audit } from '../../../domain/audit_event.ts';
@@ -39,13 +40,16 @@ export interface StandardAuthorizeDeps {
   public_url: string;
 }
 
-/** The person's answer to the consent page: for which session it was shown, and what it says. */
+/** The answer to the consent page, and the session it was shown for. */
 export interface Decision {
   sid: string;
   allowed: boolean;
 }
 
-/** Longer queries would not survive the way through the login; whoever has more to say pushes the request (RFC 9126). */
+/**
+ * Longer queries would not survive the redirects of a login; clients can push such requests (RFC
+ * 9126).
+ */
 const MAX_QUERY_LENGTH = 3000;
 const PATH = '/auth/authorize';
 
@@ -64,14 +68,16 @@ export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
     return sendPage(reply, formPostPage({ ...page, action: target.redirect_uri, parameters }), { any_form_target: true });
   }
 
-  /** Whether the client may be sent an error although nobody did anything (RFC 9700 section 4.11.2). */
+  /**
+   * Whether an error may be sent to the client without any interaction (RFC 9700 section 4.11.2).
+   */
   async function mayRedirect(request: FastifyRequest, client: Client): Promise<boolean> {
     if (isOperatorRegistered(client)) return true;
     const session = client.kind === 'self_registered' ? await browserSessions.find(request) : null;
     return session !== null && (await authorize.hasGrant(session, client));
   }
 
-  /** Anybody else gets no redirect that no person asked for: that would lend our name to any address. */
+  /** Other clients get no automatic redirect, which would make this an open redirector. */
   async function refuse(reply: FastifyReply, request: FastifyRequest, opened: ValidatedRequest, error: AuthError, is_asked: boolean) {
     const { client, target } = opened;
     const { code, description, detail } = error;
@@ -88,7 +94,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
     return sendPage(reply.code(400), messagePage({ ...page, note: t('error.nothing_sent') }), { any_form_target: true });
   }
 
-  /** The operator may want to see URL clients first. */
+  /** URL clients may need the operator's approval. */
   async function turnAway(reply: FastifyReply, request: FastifyRequest, { client }: ValidatedRequest): Promise<FastifyReply | null> {
     const admission = await clientDirectory.admission(client);
     if (admission === 'admitted') return null;
@@ -145,12 +151,12 @@ export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
   ) {
     if (opened.request instanceof AuthError) throw opened.request;
     const session = await browserSessions.find(request);
-    // A no is a no, whoever is logged in by now; a yes on a page that was shown to somebody else is not this person's.
+    // A denial counts for any session; an approval only for the one the page was shown for.
     if (decision !== null && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
     const is_answered = decision !== null && session?.sid === decision.sid;
     const interaction = await authorize.next(opened.request, session, { query, browser_hash: csrf.hashOf(request) }, is_answered);
     if (interaction.next === 'login' || session === null) return toLogin(reply, request, query, opened.request);
-    // Only people who are logged in put an app on the owner's list.
+    // Only logged-in people can add an app to the approval list.
     const turned_away = await turnAway(reply, request, opened);
     if (turned_away) return turned_away;
     if (interaction.next !== 'grant') return ask(reply, request, opened.request, session, query);
@@ -162,7 +168,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
   }
 
   return {
-    /** Answers a request, or the consent page that it led to. */
+    /** Handles a request, or the answer to its consent page. */
     async answer(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, decision: Decision | null): Promise<FastifyReply> {
       const is_too_long = isTooLong(query);
       const found = await authorize.open(query, fetchAsker(request));
@@ -178,14 +184,14 @@ export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
   };
 }
 
-/** Whether a request has more to say than goes through a login; our own mark is no part of it. */
+/** Whether a request is too long for the redirects of a login, not counting our marker. */
 export function isTooLong(query: URLSearchParams): boolean {
   const asked = new URLSearchParams(query);
   asked.delete(LOGIN_AFTER);
   return asked.toString().length > MAX_QUERY_LENGTH;
 }
 
-/** The answer to what is too long must not be too long itself: proxies let no header of any length through. */
+/** Proxies limit the length of headers, so the error must not repeat a long state. */
 function withoutLongState(opened: ValidatedRequest): ValidatedRequest {
   const { state } = opened.target;
   if (state === null || new URLSearchParams({ state }).toString().length <= MAX_QUERY_LENGTH) return opened;

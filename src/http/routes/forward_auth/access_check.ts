@@ -1,4 +1,5 @@
-// What both questions of reverse proxies have in common: the request they ask about, who sends it, and where a browser logs in for it.
+// The common part of both forward-auth endpoints: the original request, its user, and the login
+// URL.
 
 import { METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -10,7 +11,7 @@ import { type Cookies, hostCookie } from '../../server/cookies.ts';
 import { identityHeaders } from './identity_headers.ts';
 import { type OriginalRequest, originalRequest } from './original_request.ts';
 
-/** Where a protected host lets us answer; see routes/host_session.ts. */
+/** The path on a protected host that its proxy routes here; see host_session.ts. */
 export const HOST_LOGIN = '/.latchkey/login';
 
 const MAX_LOGIN_QUERY = 2500;
@@ -21,8 +22,8 @@ export interface AccessCheckDeps {
 }
 
 /**
- * The methods and settings of a route that proxies ask by the method of the request in question (Traefik's `preserveRequestMethod`, Envoy).
- * A preflight among them asks the app behind the proxy, not us.
+ * Methods and settings of a route that proxies call with the original method (Traefik's
+ * `preserveRequestMethod`, Envoy). Preflights are answered by the app, not here.
  */
 export function anyMethodOptions(app: FastifyInstance): { method: string[]; config: { cors: 'never'; database_only: true } } {
   const method = METHODS.filter((name) => name !== 'CONNECT');
@@ -32,9 +33,9 @@ export function anyMethodOptions(app: FastifyInstance): { method: string[]; conf
 
 export interface AccessCheck {
   verdict: ForwardAuthDecision;
-  /** Null for a request that we cannot be sure of. */
+  /** Null for an ambiguous request. */
   original: OriginalRequest | null;
-  /** Null where no rule names the host. */
+  /** Null if no rule covers the host. */
   login_url: string | null;
 }
 
@@ -54,22 +55,25 @@ export async function checkAccess(
   return { verdict, original, login_url: `${forwardAuth.originOf(host)}${HOST_LOGIN}?${loginQuery(uri)}` };
 }
 
-/** With these some frameworks take a request for one of another method. */
+/** Some frameworks let these headers override the method. */
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];
 
-/** The question of a browser whether it may send a request to another origin (Fetch, section 4.8). */
+/** A browser's preflight for a cross-origin request (Fetch, section 4.8). */
 function isPreflight({ headers }: FastifyRequest, { method }: OriginalRequest): boolean {
   if (method !== 'OPTIONS' || headers.origin === undefined || headers['access-control-request-method'] === undefined) return false;
   return METHOD_OVERRIDES.every((name) => headers[name] === undefined);
 }
 
-/** A proxy takes all headers of an answer together in 4 kB; from an address that is too long for them the browser comes back to the start. */
+/**
+ * Proxies buffer response headers in 4 kB; if the address is too long for that, the browser returns
+ * to the host's root.
+ */
 function loginQuery(uri: string): string {
   const query = new URLSearchParams({ to: uri }).toString();
   return query.length > MAX_LOGIN_QUERY ? 'to=%2F' : query;
 }
 
-/** An Authorization header may as well be for the app at that host, in whatever form. */
+/** The Authorization header may be meant for the app. */
 function bearerOf(request: FastifyRequest): string | null {
   const presented = presentedAccessToken(request);
   return presented?.scheme === 'Bearer' ? presented.access_token : null;
@@ -79,13 +83,13 @@ export function allowAccess(reply: FastifyReply, verdict: ForwardAuthDecision & 
   return reply.headers(identityHeaders(verdict.visitor)).type('text/plain; charset=utf-8').send('200: OK');
 }
 
-/** Nothing is remembered or counted: every page begins without a login. */
+/** Neither stored nor counted: every first visit starts without a login. */
 export function denyAccess(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.code(401).header('www-authenticate', 'Bearer').header('error-ref', request.error_ref);
   return reply.type('text/plain; charset=utf-8').send('401: Unauthorized');
 }
 
-/** A request refused before it was looked at is refused alike; only an outage is told as what it is. */
+/** All refusals look the same, except an outage. */
 export function denyOnError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const status =
     error instanceof AuthError ? error.status : error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;

@@ -1,5 +1,5 @@
-// /auth/forward: Traefik and Caddy ask whether they may let a request through, and give a refusal to the browser as it is. So a page
-// leads to the login, and anything else gets 401.
+// /auth/forward, for Traefik and Caddy, which pass a refusal to the browser unchanged: pages
+// redirect to the login, other requests get 401.
 
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { isOwnPath } from '../../../domain/forward_auth_rule.ts';
@@ -17,7 +17,7 @@ export function forwardRoute(parts: AccessCheckDeps, trusted_proxies: readonly s
         const { verdict, original, login_url } = await checkAccess(request, trusted, parts);
         if (verdict.allowed) return allowAccess(reply, verdict);
         if (login_url === null || original === null) return denyAccess(request, reply);
-        // The login itself, where the proxy asks about every path: sending it to the login would be a loop.
+        // The login path itself, if the proxy asks about every path; redirecting it would loop.
         if (isOwnPath(original.uri)) return allowAccess(reply, { allowed: true, visitor: null });
         if (original.method === 'GET' && wantsPage(request)) return reply.redirect(login_url, 302);
         return denyAccess(request, reply);

@@ -1,6 +1,6 @@
-// How a browser gets a protected host's own cookie. At that host, whose proxy sends /.latchkey/ here: GET /.latchkey/login marks the browser and
-// leads to us. With us: GET /auth/forward/login, after a login where there was none, gives it a code. At the host again: GET /.latchkey/callback
-// trades the code for the cookie, and the browser is back where it began.
+// Gives a browser a protected host's own cookie. GET /.latchkey/login on the host marks the browser
+// and redirects here; GET /auth/forward/login issues a code after a login; GET /.latchkey/callback
+// on the host redeems it for the cookie and redirects back.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
@@ -32,7 +32,7 @@ export function hostSessionRoute(parts: HostSessionDeps, trusted_proxies: readon
   const { forwardAuth, cookies, browserSessions, public_url } = parts;
   const trusted = networksOf(trusted_proxies);
 
-  /** Marks the browser at the host; the code that comes back is good in this browser alone. */
+  /** Marks the browser at the host; the returned code is valid in this browser only. */
   function begin(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const host = protectedHost(request, trusted, forwardAuth);
     const to = pathAt(host, new URLSearchParams(queryText(request)).get('to'), forwardAuth);
@@ -82,7 +82,7 @@ function protectedHost(request: FastifyRequest, trusted: readonly IpNetwork[], f
   return host;
 }
 
-/** A path of the host and of no other, and not one of these pages. */
+/** A path on this host, but not one of these pages. */
 function pathAt(host: string, wish: string | null, forwardAuth: ForwardAuth): string {
   const path = localPath(wish, forwardAuth.originOf(host));
   return path === null || path.startsWith('/.latchkey/') ? '/' : path;

@@ -1,5 +1,5 @@
-// /auth/verify: nginx asks by auth_request whether it may let a request through. 200 or 401, never a redirect; the login, which the
-// request's browser can be sent to, is in X-Latchkey-Login.
+// /auth/verify, for nginx's auth_request: 200 or 401, never a redirect; X-Latchkey-Login has the
+// login URL.
 
 import type { FastifyPluginAsync } from 'fastify';
 import { networksOf } from '../../server/trusted_peer.ts';
