@@ -1,25 +1,25 @@
 #!/usr/bin/env node
-// The program: what is typed goes to the command of that name; nothing typed means serve. Commands are handed the wiring, and what a command
-// does not need is not loaded.
+// The program: runs the named command, by default serve. Code that a command does not need is not
+// loaded.
 import { closeSync, fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import type { CliWiring, Io } from './cli/command.ts';
 import { runCli } from './cli/run.ts';
 
-// Loading a program leaves much behind at once; V8 would grow its young generation for that and, while idle, keep those 20 MB for ever.
-// It may grow as usual once the server's own work begins.
+// Loading leaves much garbage; V8 would grow its young generation and keep those 20 MB. It may grow
+// normally once the server works.
 growYoungGenerationBy(1);
 
-/** For a log whose reader is slow. */
+/** For a log with a slow reader. */
 const LAST_LINES_MS = 1_000;
 
 let flushLog = async () => {};
 let serves = false;
 let unprinted: Error | undefined;
-// Without listeners, a full disk or a terminal that is gone would end the process.
+// Without listeners, a full disk or closed terminal would end the process.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever reads no further (`| head`) has seen enough.
+  // The reader has seen enough (`| head`).
   if (error.code !== 'EPIPE') unprinted ??= error;
 });
 process.stderr.on('error', () => {});
@@ -47,7 +47,7 @@ const wiring: CliWiring = {
   },
   async openParts(config, { create }) {
     const { createContainer } = await import('./wiring/app.ts');
-    // What goes well is told by the command itself.
+    // Commands report success themselves.
     return await createContainer({ config, ...(await openLog('warn')), join: true, create });
   },
   async createApp(config) {
@@ -67,7 +67,7 @@ function schemas<Schema>(types: ReadonlyMap<string, { config: Schema }>): Readon
   return new Map(Array.from(types, ([type, { config }]) => [type, config]));
 }
 
-/** The log on standard error; what still waits there is written at the end, as far as that goes. */
+/** The log on standard error; flushed at the end as far as possible. */
 async function openLog(level: string) {
   const [{ createLossyLog }, { createLogDestination }] = await Promise.all([
     import('./http/server/log.ts'),
@@ -79,13 +79,16 @@ async function openLog(level: string) {
   return { log: createLossyLog(level, destination), lost_log_lines: destination.lost };
 }
 
-/** Node puts the settings of its terminals back at the end, and aborts where one is gone; it leaves alone what is closed. */
+/**
+ * Node restores its terminals' settings at exit, and aborts if one is gone; closed ones are
+ * skipped.
+ */
 function closeLostTerminals(): void {
   for (const fd of [0, 1, 2]) {
     try {
       if (fstatSync(fd).isCharacterDevice() && !isatty(fd)) closeSync(fd);
     } catch {
-      // Closed already.
+      // Already closed.
     }
   }
 }
@@ -93,7 +96,7 @@ function closeLostTerminals(): void {
 process.once('exit', closeLostTerminals);
 const code = await runCli(process.argv.slice(2), { io, wiring });
 await flushLog();
-// What a command prints is its result; what a server prints at its start is not worth its end.
+// A command's output is its result; a server's start messages may be lost.
 if (code === 0 && unprinted && !serves) {
   io.err(`Standard output cannot be written: ${unprinted.message}\n`);
   process.exit(1);

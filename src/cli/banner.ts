@@ -1,4 +1,4 @@
-// What `serve` tells whoever started it, in plain words: where the server is, what to do next, what to look out for.
+// What `serve` prints at start: the server's URL, the next step, and warnings.
 
 import type { Config } from '../config/load.ts';
 import { isLoopback } from '../domain/network.ts';
@@ -7,11 +7,11 @@ export interface BannerOptions {
   config: Pick<Config, 'public_url' | 'listen' | 'data_dir' | 'database_url'>;
   /** The port it listens on. */
   port: number;
-  /** Null when there is an owner. */
+  /** Null if there is an owner. */
   setup_token: string | null;
 }
 
-/** The lines, each one thing. */
+/** One line per fact. */
 export function banner({ config, port, setup_token }: BannerOptions): string[] {
   const url = config.public_url ?? `http://${ownHost(config.listen.host)}:${port}`;
   return [
@@ -24,7 +24,7 @@ export function banner({ config, port, setup_token }: BannerOptions): string[] {
   ];
 }
 
-/** The name under which this machine reaches a server that listens there. */
+/** The host name by which this machine reaches the server. */
 function ownHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;

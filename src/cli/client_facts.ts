@@ -1,13 +1,13 @@
-// What whoever sets up an app needs to type into it, and how that is printed.
+// The settings to enter in an app, and how they are printed.
 import { stripVTControlCharacters } from 'node:util';
 import { cleanText } from '../domain/text.ts';
 import { DEVICE_CODE_GRANT } from '../domain/user_code.ts';
 import type { RegisteredClient } from '../repository/clients.ts';
 
-/** A list is printed with blanks between. */
+/** Lists are joined by spaces. */
 type Facts = Record<string, string | string[]>;
 
-/** The facts of one client by what apps mostly call them: those it has a use for. */
+/** A client's settings under the names that most apps use. */
 export function connectionFacts(client: RegisteredClient, public_url: string, client_secret: string | null = null): Facts {
   const { client_id, redirect_uris, scope, token_endpoint_auth_method, grant_types } = client;
   const sends_people = grant_types.includes('authorization_code');
@@ -35,7 +35,7 @@ export function factLines(facts: Facts): string {
     .join('');
 }
 
-/** A client_id that can be read out: `My Grafana` becomes `my-grafana`. It never looks like a URL. */
+/** A readable client_id: `My Grafana` becomes `my-grafana`. It never looks like a URL. */
 export function clientIdFrom(name: string): string {
   const word = name
     .normalize('NFKD')

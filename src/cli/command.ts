@@ -1,34 +1,37 @@
-// The contract of a CLI command. A file in commands/ exports one CliCommand as `command`; its name is the command's.
-// A command says things through `io` and reaches the server's parts through `wiring`; it knows neither the process nor how parts are built.
+// The contract of a CLI command. A file in commands/ exports one CliCommand as `command`, with the
+// command's name. Commands write through `io` and reach the server through `wiring`.
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { type Config, findConfigFile } from '../config/load.ts';
 import type { CliParts, RunningApp } from './parts.ts';
 
 export interface CliCommand {
-  /** Adds the command, with its options and what it does, to the program. */
+  /** Declares the command and its options. */
   declare(program: Command, context: CliContext): void;
 }
 
-/** The world around a command. */
+/** A command's environment. */
 export interface Io {
-  /** What was asked for. */
+  /** Results. */
   out(text: string): void;
-  /** What went wrong, questions, and what is told by the way. */
+  /** Errors, questions and progress. */
   err(text: string): void;
   stdin: Readable & { isTTY?: boolean };
   env: Record<string, string | undefined>;
-  /** Where a service manager, a container or Ctrl-C asks to stop. */
+  /** Signals that ask to stop. */
   signals: Pick<NodeJS.EventEmitter, 'on' | 'once' | 'off'>;
 }
 
-/** How the roof builds things; main.ts hands it in. */
+/** How the composition root builds things; passed in by main.ts. */
 export interface CliWiring {
-  /** Throws a `ConfigError` with all complaints. */
+  /** Throws a `ConfigError` with all issues. */
   loadConfig(file: string | undefined): Promise<Config>;
-  /** Everything but the HTTP server, beside a running one or alone. Without `create` it fails where there is no database yet. */
+  /**
+   * Everything but the HTTP server, beside a running one or alone. Without `create` it fails if
+   * there is no database.
+   */
   openParts(config: Config, options: { create: boolean }): Promise<CliParts>;
-  /** The whole server, not listening yet. */
+  /** The whole server, before listening. */
   createApp(config: Config): Promise<RunningApp>;
 }
 
@@ -37,7 +40,7 @@ export interface CliContext {
   wiring: CliWiring;
 }
 
-/** What every command that reads the configuration is asked for. */
+/** The options of every command that reads the configuration. */
 export interface ConfigOption {
   config?: string;
 }
@@ -47,19 +50,20 @@ export const CONFIG_OPTION = [
   'configuration file (default: $LATCHKEY_CONFIG, else config.yaml where there is one)',
 ] as const;
 
-/** Gives a command its `--config`. */
+/** Adds `--config` to a command. */
 export function withConfig(command: Command): Command {
   return command.option(...CONFIG_OPTION);
 }
 
-/** The configuration that `--config`, the environment or the working directory names. */
+/** The configuration named by `--config`, the environment or the working directory. */
 export function loadCommandConfig({ io, wiring }: CliContext, { config }: ConfigOption): Promise<Config> {
   return wiring.loadConfig(config ?? findConfigFile(io.env));
 }
 
 /**
- * Opens the configured server's parts, works with them, and closes them whatever happens. `create`: makes the embedded database where there is
- * none; otherwise a command in the wrong folder is refused and leaves nothing there.
+ * Opens the configured container, runs the command, and closes it. `create`: creates an embedded
+ * database if there is none; otherwise a command in the wrong directory fails without leaving
+ * anything there.
  */
 export async function withParts<T>(
   context: CliContext,

@@ -1,19 +1,19 @@
-// Asks before what cannot be undone.
+// Asks for confirmation before destructive commands.
 import type { Command } from 'commander';
 import type { Io } from './command.ts';
 import { commandError, usageError } from './exit.ts';
 
-/** An option of a command that destroys something. */
+/** The option of destructive commands. */
 export interface YesOption {
   yes?: boolean;
 }
 
-/** Adds `--yes`, for where nobody can be asked. */
+/** Adds `--yes`, for use without a terminal. */
 export function withYes(command: Command): Command {
   return command.option('--yes', 'do not ask');
 }
 
-/** Returns after a yes; throws after anything else, and a usage error where nobody can be asked. */
+/** Returns after a yes; throws otherwise, with a usage error without a terminal. */
 export async function confirm(io: Io, message: string, { yes }: YesOption = {}): Promise<void> {
   if (yes === true) return;
   if (io.stdin.isTTY !== true) throw usageError('stdin is not a terminal; pass --yes');

@@ -1,24 +1,24 @@
-// How a command ends: the exit codes, and a failure in the words of whoever runs it. Called by run.ts.
+// Exit codes and error messages.
 import { isConfigError } from '../config/issues.ts';
 import { AuthError } from '../domain/errors.ts';
 
-/** What the shell is told. 78 is EX_CONFIG of sysexits.h: starting again changes nothing. */
+/** 78 is EX_CONFIG of sysexits.h: restarting does not help. */
 export const EXIT = { done: 0, failed: 1, usage: 2, configuration: 78 } as const;
 
-/** Open files with which it starts and has room for as many connections as one address may hold. */
+/** Open files required for the start and one address's maximum of connections. */
 const FILES_NEEDED = 1024;
 
-/** A command that cannot be carried out as it was typed. */
+/** An error in how the command was typed. */
 export function usageError(message: string): Error {
   return Object.assign(new Error(message), { name: 'UsageError' });
 }
 
-/** A command that was understood and is refused. */
+/** A valid command that is refused. */
 export function commandError(message: string): Error {
   return Object.assign(new Error(message), { name: 'Refusal' });
 }
 
-/** The exit code that goes with an error, and the lines that tell what is wrong: one, but for a configuration with several faults. */
+/** An error's exit code and message: one line, or one per configuration issue. */
 export function exitFailure(error: unknown): { code: number; lines: string[] } {
   if (isConfigError(error)) return { code: EXIT.configuration, lines: error.complaints };
   const code = error instanceof Error && error.name === 'UsageError' ? EXIT.usage : EXIT.failed;
@@ -31,7 +31,7 @@ function sentence(error: unknown): string {
   return listenFailure(error) ?? tooManyFiles(error) ?? error.message;
 }
 
-/** Of a connection each, and of each file that is loaded. */
+/** Sockets and loaded files need descriptors. */
 function tooManyFiles({ code, message }: Error & { code?: string }): string | undefined {
   if (code !== 'EMFILE' && !message.startsWith('EMFILE')) return undefined;
   return `This process may not open enough files: raise the limit to ${FILES_NEEDED} at least (ulimit -n, or LimitNOFILE= of systemd)`;

@@ -1,11 +1,11 @@
-// Whom a word on the command line means: an id, a username, or a name that only one user has.
+// Finds a user by id, username, or a name that only one user has.
 import { pythonStrip } from '../domain/text.ts';
 import type { UserListEntry } from '../repository/users.ts';
 import { commandError } from './exit.ts';
 import type { CliParts } from './parts.ts';
 import { fetchAllPages } from './table.ts';
 
-/** Throws when nobody is meant, and when several may be: a guess could delete the wrong one. */
+/** Throws for no match and for several: a guess could delete the wrong user. */
 export async function findUser({ users }: Pick<CliParts, 'users'>, word: string): Promise<UserListEntry> {
   const name = pythonStrip(word);
   const matches = (await fetchAllPages(users.list)).filter((user) => user.id === word || user.username === name || user.name === name);
@@ -15,7 +15,7 @@ export async function findUser({ users }: Pick<CliParts, 'users'>, word: string)
   return match;
 }
 
-/** How a user is told of: `Paula (paula, 4f3a…)`. */
+/** A user's label: `Paula (paula, 4f3a…)`. */
 export function userLabel({ id, name, username }: Pick<UserListEntry, 'id' | 'name' | 'username'>): string {
   return `${name ?? 'User'} (${[username, id].filter((text) => text !== null).join(', ')})`;
 }

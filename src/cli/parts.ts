@@ -1,4 +1,4 @@
-// What commands use of the server's parts. app.ts builds them; these are the few functions that the command line calls.
+// The parts of the container that commands use.
 import type { Approvals } from '../accounts/approvals.ts';
 import type { Clients } from '../accounts/clients.ts';
 import type { Groups } from '../accounts/groups.ts';
@@ -20,7 +20,7 @@ export interface CliParts {
   config: Config;
   /** The issuer. */
   public_url: string;
-  /** The names of the migrations that opening these parts has run. */
+  /** Migrations applied while opening. */
   applied_migrations: readonly string[];
   users: Pick<Users, 'list' | 'create' | 'createSystem' | 'update' | 'approve' | 'delete' | 'handOverOwnership'>;
   mergeUsers: Pick<MergeUsers, 'approveInto'>;
@@ -35,25 +35,28 @@ export interface CliParts {
   tryProvider: ProviderTest;
   throttle: Pick<Throttle, 'listBans' | 'lift'>;
   audit: Pick<AuditEvents, 'find'>;
-  /** Seals with the current secret_key what a previous one sealed; answers how many values. */
+  /** Seals with the current secret_key what an earlier one sealed; returns the number of values. */
   resealSecrets(): Promise<number>;
-  /** Writes what is left to write, and stops what was started for this command. */
+  /** Writes pending data and stops what was started for this command. */
   close(): Promise<void>;
 }
 
-/** The whole server as `serve` sees it. */
+/** The server as `serve` uses it. */
 export interface RunningApp {
   parts: {
     onboarding: Pick<Onboarding, 'isDone' | 'setupToken'>;
-    /** Resolves if the embedded database ends without being asked to. */
+    /** Resolves if the embedded database ends unexpectedly. */
     database_gone: Promise<void>;
   };
-  /** Starts listening; answers the address. */
+  /** Starts listening; returns the address. */
   listen(): Promise<string>;
-  /** From here on balancers are told to send nobody any more; everybody is still served. */
+  /** Reports "not ready" to load balancers; requests are still served. */
   drain(): void;
-  /** Stops listening and answers what still comes on open connections, for 1.5 s at the most. */
+  /** Stops listening and answers requests on open connections, for at most 1.5 s. */
   shed(): Promise<void>;
-  /** Stops listening, answers what is under way within 10 seconds, then ends every part. Idempotent. */
+  /**
+   * Stops listening, finishes running requests within 10 seconds, then closes everything.
+   * Idempotent.
+   */
   close(): Promise<void>;
 }

@@ -1,24 +1,24 @@
-// Asks for a new password: twice without showing it at a terminal, or from standard input where a program gives it.
+// Reads a new password: twice at a terminal without echo, or from standard input.
 import type { Command } from 'commander';
 import type { Io } from './command.ts';
 import { commandError, usageError } from './exit.ts';
 
-/** What every command that sets a password is asked for. */
+/** The options of commands that set a password. */
 export interface PasswordOption {
   passwordStdin?: boolean;
 }
 
 const MAX_BYTES = 64 * 1024;
 
-/** Gives a command its `--password-stdin`. */
+/** Adds `--password-stdin` to a command. */
 export function addPasswordOption(command: Command): Command {
   return command.option('--password-stdin', 'read the password from standard input');
 }
 
-/** The new password. Throws a usage error where nobody can be asked. */
+/** The new password. Throws a usage error without a terminal. */
 export async function readNewPassword(io: Io, { passwordStdin }: PasswordOption): Promise<string> {
   if (passwordStdin === true) return await readSecretLine(io);
-  // The prompt would end at once, without an answer and without an error.
+  // The prompt would end without an answer or error.
   if (io.stdin.isTTY !== true) throw usageError('There is no terminal to ask for the password at: give it by --password-stdin');
   const { isCancel, password } = await import('@clack/prompts');
   const ask = async (message: string) => {
@@ -31,7 +31,7 @@ export async function readNewPassword(io: Io, { passwordStdin }: PasswordOption)
   return given;
 }
 
-/** All of standard input but the line end that `echo` adds. */
+/** Standard input without the line end that `echo` adds. */
 export async function readSecretLine(io: Io): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;

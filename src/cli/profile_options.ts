@@ -1,4 +1,4 @@
-// The options by which commands change a person's profile.
+// Options that change a person's profile.
 import type { Command } from 'commander';
 import type { ProfilePatch } from '../domain/profile.ts';
 import type { UserListEntry } from '../repository/users.ts';
@@ -14,7 +14,7 @@ export interface ProfileOptions {
   reuseUsername?: boolean;
 }
 
-/** Gives a command the options of a profile. */
+/** Adds the profile options to a command. */
 export function withProfile(command: Command): Command {
   return command
     .option('--email <address>', 'e-mail address; it counts as verified unless --email-unverified is given')
@@ -26,7 +26,7 @@ export function withProfile(command: Command): Command {
     .option('--reuse-username', 'take a username that belonged to another person; apps may take the two for one');
 }
 
-/** What the options change; an empty text removes a value. */
+/** The changes; an empty text removes a value. */
 export function profileOf({ email, emailVerified, emailUnverified, picture, locale, zoneinfo }: ProfileOptions): ProfilePatch {
   const texts = Object.entries({ email, picture, locale, zoneinfo }).filter(([, text]) => text !== undefined);
   return {
@@ -35,7 +35,7 @@ export function profileOf({ email, emailVerified, emailUnverified, picture, loca
   };
 }
 
-/** Says so where an address was meant to count as verified and does not. */
+/** Warns if the address could not be marked as verified. */
 export function warnUnverifiedEmail({ io }: CliContext, asked: ProfilePatch, { email, email_verified }: UserListEntry): void {
   if (email === null || email_verified || asked.email_verified === false) return;
   if (asked.email !== undefined || asked.email_verified) io.err(`${email} stays unverified: it is verified for somebody else\n`);

@@ -1,4 +1,4 @@
-// Runs one command line and answers its exit code. The commands are the files in commands/; one that is named is the only one that is loaded.
+// Runs a command line and returns its exit code. Only the named command's file is loaded.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
@@ -8,10 +8,10 @@ import { type CliCommand, type CliContext, CONFIG_OPTION } from './command.ts';
 import { EXIT, exitFailure } from './exit.ts';
 
 const FOLDER = new URL('./commands/', import.meta.url);
-/** `.ts` where this runs from its source, `.js` where it was built. */
+/** `.ts` from source, `.js` when built. */
 const EXTENSION = extname(import.meta.url);
 
-/** `argv` is what was typed after `latchkey`; nothing, or options alone, means `serve`. */
+/** `argv`: the arguments after `latchkey`; without a command, `serve`. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   const moved = configLast(argv);
   const words = moved[0] === undefined || /^-(?!h$|-help$|V$|-version$)/.test(moved[0]) ? ['serve', ...moved] : moved;
@@ -25,7 +25,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   }
 }
 
-/** `--config` may stand anywhere; commander reads it where the command that uses it declares it, behind the command's name. */
+/** `--config` may be anywhere; commander expects it after the command that declares it. */
 function configLast(argv: readonly string[]): string[] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
   const before: string[] = [];
@@ -44,7 +44,7 @@ async function createProgram({ io }: CliContext): Promise<Command> {
     new Command('latchkey')
       .description(`${description}. Without a command it serves.`)
       .version(version)
-      // For the help alone: each command reads it; see configLast.
+      // For the help only; commands parse it, see configLast.
       .option(...CONFIG_OPTION)
       .enablePositionalOptions()
       .exitOverride()
@@ -64,7 +64,7 @@ async function loadCommand(name: string): Promise<CliCommand> {
   return command;
 }
 
-/** Commander has written what it has to say. A stack is for those who ask: NODE_DEBUG=latchkey. */
+/** Commander has printed its message. NODE_DEBUG=latchkey prints a stack. */
 function exitCode(error: unknown, { io }: CliContext): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   debuglog('latchkey')('%O', error);

@@ -1,4 +1,4 @@
-// Answers to the steps of a login at the command line: given beforehand, or asked for at the terminal.
+// Answers login steps at the command line, from options or by asking.
 import { createInterface } from 'node:readline';
 import type { FormField } from '../domain/form.ts';
 import type { ProviderTestStep } from '../login/provider_test.ts';
@@ -6,13 +6,13 @@ import type { Io } from './command.ts';
 import { commandError, usageError } from './exit.ts';
 import { type PasswordOption, readSecretLine } from './password.ts';
 
-/** What needs no asking. */
+/** Answers from options. */
 export interface PromptAnswers {
   username?: string;
   password?: string;
 }
 
-/** What the options say, the password from standard input included. */
+/** Reads the options, including a password from standard input. */
 export async function readPromptAnswers(
   io: Io,
   { username, passwordStdin }: PasswordOption & { username?: string },
@@ -21,7 +21,7 @@ export async function readPromptAnswers(
   return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
 }
 
-/** The values of a form. Throws where something must be asked for and nobody is there, and when the answer given was wrong. */
+/** The values of a form. Throws if a question cannot be asked, or the given answer was wrong. */
 export async function answerForm(
   io: Io,
   step: ProviderTestStep & { type: 'form' },
@@ -55,7 +55,7 @@ async function ask(io: Io, field: FormField, { errors, detail }: ProviderTestSte
   return answer ?? '';
 }
 
-/** The parameters of the URL that a browser came back to. */
+/** The query parameters of the URL that the browser returned to. */
 export async function answerReturn(io: Io): Promise<Record<string, string>> {
   io.err(
     'Open that URL in a browser and log in. The page it comes back to will say that it knows nothing of this login; paste its URL here.\n',

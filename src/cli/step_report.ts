@@ -1,10 +1,10 @@
-// A step of a provider's test in words for the operator. What a stranger's server says can move no cursor.
+// Describes a step of a provider test. Control characters from servers are removed.
 import { stripVTControlCharacters } from 'node:util';
 import { cleanText } from '../domain/text.ts';
 import type { PreviewedUser } from '../login/login_preview.ts';
 import type { ProviderTestStep } from '../login/provider_test.ts';
 
-/** Lines without their ends. */
+/** Lines without line ends. */
 export function stepLines(step: ProviderTestStep): string[] {
   if (step.type === 'abort') return [];
   if (step.type === 'external') return [`Step ${step.step_id}: leads to`, step.url];

@@ -1,20 +1,20 @@
-// How a server is asked to stop, and how long its stopping may take. Called by serve.
+// Stop signals of a server.
 import type { Io } from './command.ts';
 
 export interface StopRequests {
-  /** The first request. */
+  /** The first signal. */
   first: Promise<NodeJS.Signals>;
-  /** Somebody asks again and will not wait. */
+  /** A repeated signal, which forces the exit. */
   again: Promise<void>;
-  /** Stops listening to signals. */
+  /** Removes the signal handlers. */
   release(): void;
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** npm and some service managers pass on a signal that has reached us already: that is not somebody asking again. */
+/** npm and some service managers repeat a signal that this process already got. */
 const SAME_REQUEST_MS = 500;
 
-/** Listens to what a service manager, a container or Ctrl-C asks. */
+/** Handles stop signals. */
 export function listenForStop(signals: Io['signals']): StopRequests {
   let asked_at: number | undefined;
   let release = () => {};

@@ -1,24 +1,24 @@
-// What lists print: JSON for programs, columns for people.
+// Prints lists: JSON for programs, columns for people.
 import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
 import { MAX_PAGE, type Page, type PageRequest } from '../domain/pagination.ts';
 import { cleanText } from '../domain/text.ts';
 import type { Io } from './command.ts';
 
-/** What every list is asked for. */
+/** The options of every list. */
 export interface ListOption {
   json?: boolean;
 }
 
-/** A column's head, and what it says of an item; null leaves the cell empty. */
+/** A column's title and value; null leaves the cell empty. */
 export type Columns<Item> = Record<string, (item: Item) => string | Date | boolean | null | undefined>;
 
-/** Gives a list its `--json`. */
+/** Adds `--json` to a list. */
 export function withJson(command: Command): Command {
   return command.option('--json', 'print JSON');
 }
 
-/** Prints a list as it was asked for. */
+/** Prints a list in the requested format. */
 export function printList<Item>(io: Io, { json }: ListOption, items: readonly Item[], columns: Columns<Item>): void {
   io.out(json === true ? `${JSON.stringify(items, null, 2)}\n` : tableOf(items, columns));
 }
@@ -35,7 +35,7 @@ function tableOf<Item>(items: readonly Item[], columns: Columns<Item>): string {
   return `${rows.map(line).join('\n')}\n`;
 }
 
-/** Every item of a list that comes in pages. */
+/** All items of a paginated list. */
 export async function fetchAllPages<Item>(page: (request: PageRequest) => Promise<Page<Item>>): Promise<Item[]> {
   const items: Item[] = [];
   let cursor: string | null = null;
@@ -47,7 +47,7 @@ export async function fetchAllPages<Item>(page: (request: PageRequest) => Promis
   return items;
 }
 
-/** Names are the texts of strangers: none may move the cursor or colour the terminal. */
+/** Untrusted text: no control characters. */
 function cell(value: string | Date | boolean | null | undefined): string {
   if (value instanceof Date) return value.toISOString().replace('.000', '');
   if (typeof value === 'boolean') return value ? 'yes' : '';

@@ -1,4 +1,4 @@
-// The whole server: the parts, the routes over them, and how it all starts and ends.
+// The whole server: container, routes, start and shutdown.
 
 import type { FastifyInstance } from 'fastify';
 import { configWarnings } from '../config/warnings.ts';
@@ -10,25 +10,28 @@ import { createPlugins } from './http.ts';
 
 export { createContainer } from './container.ts';
 
-/** For connections on which nothing is asked any more. */
+/** For idle connections. */
 const IDLE_MS = 1_500;
-/** For requests under way when the server closes. */
+/** For running requests at shutdown. */
 const IN_FLIGHT_MS = 10_000;
 
 export interface App {
   server: FastifyInstance;
   parts: Container;
-  /** Starts listening; answers the address. If that fails, everything has ended. */
+  /** Starts listening; returns the address. On failure everything is closed. */
   listen(): Promise<string>;
-  /** From here on balancers are told to send nobody any more; everybody is still served. */
+  /** Reports "not ready" to load balancers; requests are still served. */
   drain(): void;
-  /** Stops listening and answers what still comes on open connections, for as long as balancers need to leave them: 1.5 s at the most. */
+  /** Stops listening and answers requests on open connections, for at most 1.5 s. */
   shed(): Promise<void>;
-  /** Stops listening, answers what is under way within ten seconds, then ends every part. Idempotent. */
+  /**
+   * Stops listening, finishes running requests within ten seconds, then closes everything.
+   * Idempotent.
+   */
   close(): Promise<void>;
 }
 
-/** Not listening yet. If it fails, nothing that was started is left. */
+/** Creates the server without listening. On failure everything is closed. */
 export async function createApp(options: AppOptions): Promise<App> {
   for (const warning of configWarnings(options.config)) options.log.warn(warning);
   const parts = await createContainer(options);
@@ -53,9 +56,9 @@ function createAppOver(parts: Container, { lost_log_lines = () => 0 }: Pick<AppO
   const metricsServer = enabled && metrics_address ? createServer({ ...shared, plugins: http.metricsRoutes }) : undefined;
 
   async function listen(): Promise<string> {
-    // A first key signs at once. So nobody is served by a process that does not know it: the JWKS of every replica has it before any token does.
+    // A first key signs at once, so it must exist before any replica serves requests.
     for (const algorithm of SIGNING_ALGORITHMS) await parts.keyring.ready(algorithm);
-    // No request waits for the first list of banned addresses.
+    // Loads the list of bans before the first request.
     await parts.throttle.isBanned('');
     if (metricsServer) parts.log.info(`metrics at ${await metricsServer.listen(metrics_address)}/metrics`);
     const address = await server.listen(config.listen);

@@ -1,4 +1,4 @@
-// The wiring of the standard authorization endpoint and of pushed requests. Called by parts.ts.
+// Wires the standard authorization endpoint and pushed requests.
 import type { Config } from '../config/load.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';

@@ -1,4 +1,4 @@
-// The wiring of clients: those that were registered, those that name themselves by a URL, and how each proves who it is. Called by parts.ts.
+// Wires clients: registered ones, URL clients, and client authentication.
 import { createApprovals } from '../accounts/approvals.ts';
 import { createClients } from '../accounts/clients.ts';
 import type { FreshLogin } from '../accounts/fresh_login.ts';
@@ -62,7 +62,7 @@ export function createClientParts(ground: ClientPartsDeps) {
   });
   const clientAssertions = createClientAssertions({ ...fetching, issuer: public_url, usedProofs: createUsedProofRepository(database) });
   const deps = { ...ground, ...rows, clients, clientSecrets, clientSecretHash, urlClients };
-  // Who registers a client by hand knows where its servers are.
+  // An operator who registers a client may use internal addresses.
   const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes, grant_types };
   const { enabled, initial_access_token = '' } = config.registration;
   const rules = { allow_http_redirect_uris, allow_private_addresses, scopes, grant_types };
@@ -71,7 +71,7 @@ export function createClientParts(ground: ClientPartsDeps) {
     clientDirectory,
     clientAuthentication: createClientAuthentication({ ...deps, clientDirectory, clientAssertions }),
     clients: createClients({ ...deps, client_rules }),
-    /** Null: apps may not register themselves. */
+    /** Null: registration is disabled. */
     registration: enabled
       ? createRegistration({ ...deps, initial_access_token, rules, isSharedAddress: exemptAddresses(config.http.trusted_proxies) })
       : null,

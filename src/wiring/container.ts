@@ -1,5 +1,5 @@
-// The wiring below HTTP: builds every part once, top to bottom, over a migrated database. It decides nothing itself.
-// app.ts puts the server on top; the CLI uses the parts as they are.
+// The composition root below HTTP: builds everything once, in order, over a migrated database.
+// app.ts adds the HTTP server; the CLI uses it without.
 import type { FastifyBaseLogger } from 'fastify';
 import { createConsents } from '../accounts/consents.ts';
 import { createCredentials } from '../accounts/credentials.ts';
@@ -61,23 +61,23 @@ import { createTokenParts } from './tokens.ts';
 export interface AppOptions {
   config: Config;
   log: FastifyBaseLogger;
-  /** How many lines the log has lost. */
+  /** Log lines lost so far. */
   lost_log_lines?: () => number;
-  /** Absent: the one that the configuration names. Whoever hands one in closes it. */
+  /** Default: the configured one. The caller closes it. */
   database?: Database;
-  /** Absent: the time of the database. */
+  /** Default: the database's time. */
   clock?: Clock;
-  /** Provider types that are no file of ours. */
+  /** Provider types that are not in the folder. */
   extra_provider_types?: readonly AuthProviderType[];
-  /** Whether to join an embedded PostgreSQL that already runs. */
+  /** Whether to join a running embedded PostgreSQL. */
   join?: boolean;
-  /** Whether an embedded PostgreSQL that is not there yet is made; default: true. */
+  /** Whether to create an embedded PostgreSQL if there is none; default: true. */
   create?: boolean;
 }
 
 export type Container = Awaited<ReturnType<typeof createContainer>>;
 
-/** What must end, the last one first, and each whatever became of the others. */
+/** Cleanup functions, run in reverse order regardless of failures. */
 function createClosers() {
   const closers: (() => unknown)[] = [];
   async function close(): Promise<void> {
@@ -94,7 +94,7 @@ function createClosers() {
 
 type Closers = ReturnType<typeof createClosers>;
 
-/** Every part below HTTP, over a migrated database whose secrets this key opens. */
+/** Builds everything below HTTP, over a migrated database whose secrets the key opens. */
 export async function createContainer(options: AppOptions) {
   const closers = createClosers();
   try {
@@ -125,7 +125,7 @@ async function build(options: AppOptions, closers: Closers) {
   const rowQuotas = createRowQuotas(config.http);
   const ground = { config, log, database, clock, sealer, audit, public_url, registry, mail, rowQuotas, rows: createRepositories(database) };
   const accounts = createAccounts(ground);
-  // A command that runs with another configuration than the server must not switch groups off.
+  // A command with another configuration than the server's must not disable groups.
   if (!join) await accounts.groups.reconcile(config.groups);
   const clients = createClientParts({ ...ground, freshLogin: accounts.freshLogin });
   if (!join) await clients.clients.reconcile(config.clients);
@@ -161,15 +161,15 @@ async function build(options: AppOptions, closers: Closers) {
     janitor,
     settleClock: settling,
     applied_migrations: applied,
-    /** Resolves if the embedded database ends without being asked to. */
+    /** Resolves if the embedded database ends unexpectedly. */
     database_gone: gone,
     resealSecrets: () => resealSecrets({ database, sealer }),
-    /** Writes what is left to write, then ends everything that was started. Idempotent. */
+    /** Writes pending data, then closes everything. Idempotent. */
     close: closers.close,
   };
 }
 
-/** What all parts stand on. */
+/** The base dependencies. */
 interface Ground {
   config: Config;
   log: FastifyBaseLogger;
@@ -219,7 +219,7 @@ function createAccounts(ground: Ground) {
   };
 }
 
-/** One that cannot work at this address is told of: people who have it are not asked for it. */
+/** Warns about modules that cannot work at this address and are skipped. */
 function createConfiguredModules({ registry, config, public_url, log, mail }: Ground) {
   const modules = createMfaModules(registry, config.auth_mfa_modules, { public_url, mail });
   for (const { id } of config.auth_mfa_modules)
@@ -228,7 +228,7 @@ function createConfiguredModules({ registry, config, public_url, log, mail }: Gr
   return modules;
 }
 
-/** The local provider's setting; with no such provider there are no new passwords to speak of. */
+/** The local provider's setting; without that provider no passwords are set. */
 function minimumPasswordLength({ auth_providers }: Config): number {
   const length = auth_providers.find(({ type }) => type === 'homeassistant')?.minimum_password_length;
   return typeof length === 'number' ? length : 8;

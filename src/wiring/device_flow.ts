@@ -1,4 +1,4 @@
-// The wiring of device authorization (RFC 8628): the endpoint for devices, and what people do with their codes. Called by parts.ts.
+// Wires device authorization (RFC 8628): the endpoint and approvals.
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { RowQuotas } from '../domain/row_quota.ts';

@@ -1,4 +1,4 @@
-// The wiring of protected hosts. Called by parts.ts.
+// Wires protected hosts.
 import type { Config } from '../config/load.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';

@@ -1,4 +1,4 @@
-// Every route and page of the server, built from the parts below. The one list of what there is.
+// Builds every route and page of the server.
 
 import type { FastifyPluginAsync, FastifyRequest, onResponseHookHandler } from 'fastify';
 import type { LinkUser } from '../accounts/link_user.ts';
@@ -88,7 +88,7 @@ export interface HttpParts extends Omit<ApiDeps, 'approvals_by'>, ParRouteDeps {
   admissions: AdmissionChecks;
   tokenEndpoint: TokenEndpoint;
   revocation: Revocation;
-  /** Null: apps may not register themselves. */
+  /** Null: registration is disabled. */
   registration: Registration | null;
   introspection: Introspection;
   userinfo: Userinfo;
@@ -112,7 +112,7 @@ export interface HttpParts extends Omit<ApiDeps, 'approvals_by'>, ParRouteDeps {
 
 export interface HttpPlugins {
   plugins: FastifyPluginAsync[];
-  /** What is served where metrics have an address of their own; empty where they are off. */
+  /** The routes of a separate metrics address; empty if metrics are off. */
   metricsRoutes: FastifyPluginAsync[];
   observe: onResponseHookHandler;
   renderErrorPage: RenderErrorPage;
@@ -185,7 +185,7 @@ export function createPlugins(parts: HttpParts): HttpPlugins {
   };
 }
 
-/** What clients are told that there is. */
+/** The facts published in metadata. */
 function serverFacts({ config, grants, registration }: HttpParts): MetadataDeps {
   return {
     grant_types: grants.keys(),

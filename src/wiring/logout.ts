@@ -1,4 +1,4 @@
-// The wiring of logout: the end of sessions, and word of it to the clients. Called by parts.ts.
+// Wires logout: the end of sessions, and notifications to clients.
 import type { Config } from '../config/load.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';

@@ -1,14 +1,14 @@
-// The wiring of mail: one bounded queue for everything that is mailed, whichever server it leaves through. Called by parts.ts.
+// Wires mail: one bounded queue for all messages and servers.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Mailer, MailMessage, SmtpConfig } from '../domain/smtp_config.ts';
 import { createWorkQueue } from '../secrets/work_queue.ts';
 
-/** Messages under way, messages that may wait, and for how long; one that finds no place is refused, and its sender is told so. */
+/** Concurrent messages, queue length and maximum wait; excess messages are refused. */
 const QUEUE = { slots: 4, queue_limit: 100, wait_ms: 10_000 };
-/** For each wait for the mail server; one that trickles is given up after twice that. */
+/** For each wait for the mail server; a slow one is given up after twice that. */
 const STEP_MS = 5_000;
 
-/** `smtp`: the settings `mail.smtp`, where there are any. */
+/** `smtp`: the settings `mail.smtp`, if present. */
 export function createMailer({ smtp }: { smtp?: SmtpConfig | undefined }): Mailer {
   const inTurn = createWorkQueue(QUEUE);
   return {
@@ -34,7 +34,7 @@ async function deliver({ host, port, security, username, password, from }: SmtpC
 async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   const timeout = new AbortController();
   const late = pause(ms, undefined, { signal: timeout.signal }).then(() => Promise.reject(new Error(`no answer within ${ms} ms`)));
-  // The one that comes second has nobody who waits for it.
+  // The slower promise has no other handler.
   late.catch(() => {});
   work.catch(() => {});
   return await Promise.race([work, late]).finally(() => timeout.abort());

@@ -1,4 +1,4 @@
-// The wiring of second factors: what people enrol, what a login asks for, and the ways in that need no other factor. Called by parts.ts.
+// Wires second factors: enrolment, verification, and passwordless providers.
 import { createEnrol } from '../accounts/enrol.ts';
 import { createFactors } from '../accounts/factors.ts';
 import { createFreshLogin } from '../accounts/fresh_login.ts';
@@ -26,7 +26,7 @@ export interface MfaPartsDeps {
   users: Pick<UserRepository, 'lock'>;
   credentials: Pick<CredentialRepository, 'ofUser' | 'remove'>;
   modules: readonly MfaModule[];
-  /** The configured ones. */
+  /** The configured providers. */
   providers: ReadonlyMap<string, AuthProvider>;
 }
 
@@ -43,7 +43,7 @@ export function createMfaParts(deps: MfaPartsDeps) {
   const freshLogin = createFreshLogin({ ...ground, factors });
   const enrol = createEnrol(ground);
   return {
-    /** The configured ones, and the factors that can be the only one. */
+    /** The configured providers and passwordless ones. */
     providers,
     factors,
     freshLogin,

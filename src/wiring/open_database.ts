@@ -1,4 +1,4 @@
-// Finds the database: the server that `database_url` names, else our own in `data_dir`. Part of the wiring; parts.ts calls it.
+// Opens the database: the server of `database_url`, or the embedded one in `data_dir`.
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -12,19 +12,19 @@ import { secretKeyPath } from '../secrets/secret_key_file.ts';
 
 export interface OpenDatabase {
   database: Database;
-  /** Resolves if the embedded server ends without being asked to. */
+  /** Resolves if the embedded server ends unexpectedly. */
   gone: Promise<void>;
-  /** Ends every connection, then the server, if it was started here. */
+  /** Closes every connection, then stops the server if it was started here. */
   close(): Promise<void>;
 }
 
 export interface OpenDatabaseOptions {
   log: { info(message: string): void; warn(message: string): void };
-  /** Whether to join an embedded server that already runs. */
+  /** Whether to join a running embedded server. */
   join: boolean;
-  /** Whether an embedded server is made where there is none yet. */
+  /** Whether to create an embedded server if there is none. */
   create: boolean;
-  /** Told of connections that died while nobody used them. */
+  /** Called when an idle connection is lost. */
   on_error: (error: unknown) => void;
 }
 
@@ -50,7 +50,7 @@ export async function openDatabase(config: Config, { log, join: joins, create, o
   return { database, gone: server.exited, close };
 }
 
-/** A key without the database it was made for: an empty server would look as if it had never been set up. */
+/** A key without its database: an empty one would look like a fresh installation. */
 function databaseLost(data_dir: string, folder: string): string {
   return (
     `${secretKeyPath(data_dir)} is there but ${folder} held no database, so this server starts EMPTY and its setup link makes a new owner. ` +

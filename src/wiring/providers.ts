@@ -1,4 +1,4 @@
-// The wiring of auth providers: those that are configured, and the same once more for trying them, without what they would write. Called by parts.ts.
+// Wires auth providers, and copies for testing that write nothing.
 import type { AuthProviderBlock } from '../config/block.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import { type AuthProvider, type PasswordHashing, type ProviderDeps, providerPath } from '../domain/auth_provider.ts';

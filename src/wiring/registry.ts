@@ -1,5 +1,5 @@
-// The plug-ins: every file of providers/, mfa_modules/ and grants/ is one, named by its type. Nothing else lists them.
-// And what becomes of them: configured blocks turned into providers and MFA modules, grants by their grant_type.
+// Loads plug-ins: every file of providers/, mfa_modules/ and grants/, named by its type. Creates
+// providers and modules from configured blocks, and grants by grant_type.
 
 import { readdir } from 'node:fs/promises';
 import { extname } from 'node:path';
@@ -14,7 +14,7 @@ export interface Registry {
   grants: ReadonlyMap<string, GrantType>;
 }
 
-/** Reads the folders; `extra` are provider types that are no file of ours. */
+/** Reads the folders; `extra`: provider types from elsewhere. */
 export async function readRegistry(extra: readonly AuthProviderType[] = []): Promise<Registry> {
   const [providers, mfa_modules, grants] = await Promise.all([
     readFolder<AuthProviderType>('providers', 'provider', ({ type }) => type),
@@ -25,12 +25,12 @@ export async function readRegistry(extra: readonly AuthProviderType[] = []): Pro
   return { providers, mfa_modules, grants: new Map(Array.from(grants.values(), (type) => [type.grant_type, type])) };
 }
 
-/** A grant type that is a URN has its last word for a file name (RFC 8628 section 3.4). */
+/** The file of a URN grant type is named by its last part (RFC 8628 section 3.4). */
 function fileOfGrant(grant_type: string): string {
   return grant_type.slice(grant_type.lastIndexOf(':') + 1).replaceAll('-', '_');
 }
 
-/** What each file exports under `name`, by the word it is known by. */
+/** What each file exports as `name`, by its type. */
 async function readFolder<Plugin>(folder: string, name: string, wordOf: (plugin: Plugin) => string): Promise<Map<string, Plugin>> {
   const plugins = new Map<string, Plugin>();
   for (const { word, file } of await filesOf(folder)) {
@@ -42,7 +42,7 @@ async function readFolder<Plugin>(folder: string, name: string, wordOf: (plugin:
   return plugins;
 }
 
-/** The entries of a folder: `totp.ts`, or a folder `ldap` whose index.ts is the plug-in. */
+/** The entries of a folder: `totp.ts`, or a folder `ldap` with an index.ts. */
 async function filesOf(folder: string): Promise<{ word: string; file: string }[]> {
   const entries = await readdir(new URL(`../${folder}/`, import.meta.url), { withFileTypes: true });
   const extension = extname(import.meta.url);
@@ -54,7 +54,7 @@ async function filesOf(folder: string): Promise<{ word: string; file: string }[]
   return files.sort((a, b) => (a.word < b.word ? -1 : 1));
 }
 
-/** The configured providers in their order, by `providerKeyText`. */
+/** The configured providers in order, by `providerKeyText`. */
 export function createProviders(
   registry: Registry,
   blocks: readonly AuthProviderBlock[],
@@ -70,12 +70,12 @@ export function createProviders(
   return providers;
 }
 
-/** The configured MFA modules in their order, without those that cannot work under this address. */
+/** The configured MFA modules in order, without those that cannot work at this address. */
 export function createMfaModules(registry: Registry, blocks: readonly MfaModuleBlock[], deps: MfaModuleDeps): MfaModule[] {
   return blocks.flatMap((block) => registry.mfa_modules.get(block.type)?.create(block, deps) ?? []);
 }
 
-/** The grants that this server offers, by grant_type. */
+/** The supported grants by grant_type. */
 export function createGrants(registry: Registry, deps: GrantDeps): ReadonlyMap<string, Grant> {
   const grants = new Map<string, Grant>();
   for (const { grant_type, create } of registry.grants.values()) {

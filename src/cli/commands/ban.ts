@@ -1,10 +1,10 @@
-// latchkey ban: addresses that failed too often, and how one is let in again before its time.
+// latchkey ban: lists and lifts bans of addresses.
 import { parseAddress, parseNetwork } from '../../domain/network.ts';
 import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
 import { commandError, usageError } from '../exit.ts';
 import { type Columns, type ListOption, printList, withJson } from '../table.ts';
 
-/** The newest of them; no list is without end. */
+/** The newest; lists are bounded. */
 const LIMIT = 1000;
 
 const COLUMNS: Columns<{ address: string; is_foreign_host: boolean; banned_at: Date; expires_at: Date }> = {

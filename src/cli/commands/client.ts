@@ -1,4 +1,4 @@
-// latchkey client: the apps that log people in here, registered in one line, and those that wait to be let in.
+// latchkey client: registers and manages clients, and decides about waiting ones.
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { RegisteredClientEntry } from '../../accounts/clients.ts';
@@ -54,7 +54,7 @@ const PENDING_COLUMNS: Columns<UrlClient> = {
 };
 
 const WHICH = ['<client_id>', 'as the list shows it'] as const;
-/** In which the app is given its new secret. */
+/** Time for configuring the new secret in the app. */
 const DEFAULT_OVERLAP = '1d';
 
 export const command: CliCommand = {
@@ -208,7 +208,7 @@ function stateOf(client: RegisteredClientEntry): Record<string, string> {
   };
 }
 
-/** In words that tell the way out. */
+/** With a hint at the solution. */
 function explained(client_id: string) {
   return (error: unknown): never => {
     if (error instanceof AuthError && error.code === 'conflict')

@@ -1,4 +1,4 @@
-// latchkey config: whether a configuration would start, without starting anything.
+// latchkey config: validates a configuration without starting anything.
 import { findConfigFile } from '../../config/load.ts';
 import { configWarnings } from '../../config/warnings.ts';
 import type { CliCommand } from '../command.ts';

@@ -1,4 +1,4 @@
-// latchkey explain: what stands behind the reference that a person was shown with a refusal.
+// latchkey explain: shows the decision behind the reference of an error.
 import { stripVTControlCharacters } from 'node:util';
 import type { KeptAuditEvent } from '../../repository/audit_events.ts';
 import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
@@ -24,7 +24,7 @@ export const command: CliCommand = {
 const NOTHING =
   'Nothing is kept under this reference: it is mistyped, older than audit.retention, or one of many refusals of one address, which are only counted';
 
-/** One line a fact; whatever is not known is left out. */
+/** One line per known fact. */
 function textOf({ at, type, outcome, detail, ...rest }: KeptAuditEvent): string {
   const { actor_user_id, target_user_id, client_id, remote_address } = rest;
   const facts = { at: at.toISOString(), what: `${type} (${outcome})`, actor_user_id, target_user_id, client_id, remote_address, ...detail };

@@ -1,9 +1,10 @@
-// latchkey healthcheck: whether the server of this configuration answers on this machine, for containers and service managers.
+// latchkey healthcheck: whether the server of this configuration answers on this machine, for
+// containers and service managers.
 import { get } from 'node:http';
 import { type CliCommand, type ConfigOption, loadCommandConfig, withConfig } from '../command.ts';
 import { commandError } from '../exit.ts';
 
-/** Below the 3 seconds that containers usually wait. */
+/** Below the usual container timeout of 3 seconds. */
 const TIMEOUT_MS = 2_000;
 
 export const command: CliCommand = {
@@ -22,7 +23,7 @@ export const command: CliCommand = {
   },
 };
 
-/** A server that listens on every address is asked on the loopback one. */
+/** The loopback address, if the server listens on all. */
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';

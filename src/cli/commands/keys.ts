@@ -1,4 +1,4 @@
-// latchkey keys: the keys that sign access tokens, and the secret_key that seals them in the database.
+// latchkey keys: token signing keys, and the secret_key that seals them.
 import type { SigningKeyRow } from '../../repository/signing_keys.ts';
 import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
 import { type Columns, type ListOption, printList, withJson } from '../table.ts';

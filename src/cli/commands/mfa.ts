@@ -1,4 +1,4 @@
-// latchkey mfa: the second factors of people, for the day when somebody has lost theirs.
+// latchkey mfa: second factors of users, including resetting lost ones.
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { MfaEnrolmentEntry } from '../../repository/mfa_enrolments.ts';

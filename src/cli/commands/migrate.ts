@@ -1,4 +1,4 @@
-// latchkey migrate: makes the database ready for this version, for whoever wants that apart from the start of a server.
+// latchkey migrate: applies migrations separately from the server's start.
 import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
 
 export const command: CliCommand = {

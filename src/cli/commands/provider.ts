@@ -1,4 +1,5 @@
-// latchkey provider: tries an auth provider as it is configured. Nobody is logged in, and nothing is written but that it was tried.
+// latchkey provider: tests a configured auth provider. Logs nobody in and writes only an audit
+// event.
 import { OPERATOR } from '../../accounts/actor.ts';
 import { parseAddress } from '../../domain/network.ts';
 import type { ProviderTestStep } from '../../login/provider_test.ts';
@@ -40,7 +41,7 @@ async function test(context: CliContext, provider: string, options: TestOptions)
       if (step.type === 'identity') return;
       if (step.type === 'abort')
         throw commandError(`The login ended: ${step.reason}${step.detail === undefined ? '' : ` (${step.detail})`}`);
-      // What was given is good for one answer: the same again would be as wrong.
+      // An answer given by options is used once; repeating it would be wrong again.
       const values = step.type === 'form' ? await answerForm(io, step, given_now) : await answerReturn(io);
       if (step.type === 'form') given_now = null;
       step = await ask(values, step.flow_state);

@@ -1,4 +1,5 @@
-// latchkey serve: the server, from its start to its end. What it tells people goes to standard output, its log to standard error.
+// latchkey serve: runs the server. Messages for people go to standard output, the log to standard
+// error.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../../config/load.ts';
 import { banner } from '../banner.ts';
@@ -7,7 +8,7 @@ import { commandError } from '../exit.ts';
 import type { RunningApp } from '../parts.ts';
 import { listenForStop, type StopRequests } from '../stop.ts';
 
-/** For everything that follows the wait for balancers; a server that takes longer hangs. */
+/** For everything after the load balancers' delay; a slower server hangs. */
 const CLOSE_TIMEOUT_MS = 15_000;
 
 export const command: CliCommand = {
@@ -41,7 +42,7 @@ async function serveUntilAsked({ io, wiring }: CliContext, config: Config, stop:
     const signal = await Promise.race([stop.first, database_gone]);
     if (signal === undefined) throw commandError('The embedded database ended by itself; its last words are in the log');
     app.drain();
-    // Whoever presses Ctrl-C has no balancer that must notice first.
+    // Ctrl-C needs no delay for load balancers.
     if (signal === 'SIGTERM') {
       await pause(config.http.shutdown_delay * 1000);
       await app.shed();

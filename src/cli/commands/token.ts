@@ -1,4 +1,5 @@
-// latchkey token: grants of users, and access tokens for programs: long-lived ones of people, short-lived ones of machines.
+// latchkey token: grants of users, and access tokens for programs: long-lived ones of people,
+// short-lived ones of machines.
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { OPERATOR } from '../../accounts/actor.ts';
@@ -27,7 +28,7 @@ const COLUMNS: Columns<RefreshTokenItem> = {
 };
 
 const USER = ['<user>', 'id, username, or a name that only one has'] as const;
-/** A lifespan nobody chose (HA contract 11.3). */
+/** The default lifespan (HA contract 11.3). */
 const DEFAULT_DAYS = 3650;
 const isoTime = z.iso.datetime({ offset: true });
 
@@ -109,7 +110,7 @@ function declareRevokeAll(token: Command, context: CliContext): void {
     });
 }
 
-/** In words that tell which of the two is wrong. */
+/** Says which of the two is wrong. */
 function explained(user: string, id: string) {
   return (error: unknown): never => {
     if (error instanceof AuthError && error.code === 'invalid_token_id') throw commandError(`${user} has no token ${id}`);

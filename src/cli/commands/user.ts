@@ -1,4 +1,4 @@
-// latchkey user: people and machines, from the operator's side. Whoever can run this may do what the owner may.
+// latchkey user: manages people and machines with the owner's permissions.
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import { suggestUsername } from '../../accounts/profiles.ts';
@@ -21,7 +21,7 @@ interface AddOptions extends ConfigOption, PasswordOption, ProfileOptions {
 
 const COLUMNS: Columns<UserListEntry> = {
   id: ({ id }) => id,
-  // Of somebody who waits, what they will be called.
+  // For a waiting user, the suggested username.
   username: (user) => (user.is_pending ? suggestUsername(user) : user.username),
   name: ({ name }) => name,
   'e-mail': ({ email, email_verified }) => (email === null || email_verified ? email : `${email} (unverified)`),
@@ -87,7 +87,7 @@ async function addPerson(context: CliContext, name: string, options: AddOptions)
       const stored = await parts.localLogins.add(id, login, OPERATOR);
       context.io.out(`Made ${userLabel({ id, name, username: stored })}\n`);
     } catch (error) {
-      // Without a login nobody would miss this user.
+      // A user without a login would be useless.
       await parts.users.delete(id, OPERATOR);
       throw error;
     }
@@ -135,7 +135,7 @@ function declareApprove(user: Command, context: CliContext): void {
     );
 }
 
-/** The commands that do one thing to one user. */
+/** Commands that change one property of a user. */
 function declareChanges(user: Command, context: CliContext): void {
   const declare = (name: string, description: string, done: string, change: (parts: CliParts, user: UserListEntry) => Promise<unknown>) =>
     withConfig(user.command(name))
@@ -194,7 +194,7 @@ function stateOf({ is_active, is_pending }: UserListEntry): string {
   return is_active ? 'active' : 'disabled';
 }
 
-/** `ldap:office (olivia)`: a login, and what its provider calls the person. */
+/** `ldap:office (olivia)`: a login, and its name at the provider. */
 function loginOf({ type, id, data }: UserListEntry['credentials'][number]): string {
   const called = data.username ?? data.preferred_username ?? data.sub;
   return `${id === null ? type : `${type}:${id}`}${typeof called === 'string' ? ` (${called})` : ''}`;
