@@ -1,5 +1,7 @@
-// Two projects: `unit` needs nothing but Node, `browser` needs Chromium. Files share one worker's modules: nothing in src/ keeps state in a module.
+// The project `unit` needs Node only, `browser` needs Chromium, and `pure` is the part of `unit` that needs no database.
+// Files share a worker's modules, because no module of src/ keeps state.
 import { defineConfig } from 'vitest/config';
+import { pureTests } from './test/support/pure_tests.ts';
 
 export default defineConfig({
   test: {
@@ -15,6 +17,9 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
+      },
+      {
+        test: { name: 'pure', include: pureTests(), pool: 'threads', isolate: false, maxWorkers: 2 },
       },
       {
         test: {

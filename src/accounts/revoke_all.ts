@@ -22,10 +22,9 @@ export interface RevokedAll extends CutCounts {
 export type RevokeAll = ReturnType<typeof createRevokeAll>;
 
 /**
- * Revokes everything issued before a time, default now, in one transaction; throws `invalid_format`
- * for a future time. Ends sessions (apps are notified), grants of all kinds, client tokens, link
- * tickets, codes and logins in progress. Passwords, factors, client secrets, consents, pushed
- * requests and ID tokens stay.
+ * Revokes sessions, grants, tokens, codes and logins in progress from before a time (default: now) in
+ * one transaction; throws `invalid_format` for a future time. Passwords, factors, client secrets,
+ * consents, pushed requests and ID tokens stay. Apps are notified of ended sessions.
  */
 export function createRevokeAll({ database, audit, clock }: RevokeAllDeps) {
   return async ({ before = null }: { before?: Date | null | undefined }, actor: Actor): Promise<RevokedAll> => {

@@ -209,7 +209,7 @@ function refuseUpdate(user: User, { is_active }: UserPatch): void {
 function noHeir({ is_active, system_generated }: User): AuthError {
   if (system_generated) return new AuthError('system_generated', 'A system generated user cannot be the owner');
   if (!is_active) return new AuthError('conflict', 'Only an active user can be the owner');
-  return new AuthError('conflict', 'There is no owner to hand over from');
+  return new AuthError('conflict', 'There is no owner');
 }
 
 function notFound(): never {

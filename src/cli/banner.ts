@@ -18,7 +18,7 @@ export function banner({ config, port, setup_token }: BannerOptions): string[] {
     `Latchkey is running at ${url}`,
     ...(setup_token === null
       ? []
-      : [`Open this link to make the owner (it works until there is one): ${url}/onboarding?token=${setup_token}`]),
+      : [`Open this link to create the owner (valid until there is one): ${url}/onboarding?token=${setup_token}`]),
     `Data: ${config.database_url === undefined ? `${config.data_dir} (back up this folder)` : 'the PostgreSQL server of database_url'}`,
     ...(isPlainHttp(url) ? [`Warning: ${url} is plain http, so passwords cross the network readable; put https in front of it`] : []),
   ];

@@ -38,5 +38,5 @@ export function profileOf({ email, emailVerified, emailUnverified, picture, loca
 /** Warns if the address could not be marked as verified. */
 export function warnUnverifiedEmail({ io }: CliContext, asked: ProfilePatch, { email, email_verified }: UserListEntry): void {
   if (email === null || email_verified || asked.email_verified === false) return;
-  if (asked.email !== undefined || asked.email_verified) io.err(`${email} stays unverified: it is verified for somebody else\n`);
+  if (asked.email !== undefined || asked.email_verified) io.err(`${email} stays unverified: it is verified for another user\n`);
 }

@@ -116,8 +116,7 @@ function readClient(given: z.output<typeof clientSchema>, index: number, rules: 
   if (needs_secret && client_secret === undefined) complain(['client_secret'], `is required by ${client.token_endpoint_auth_method}`);
   if (!needs_secret && client_secret !== undefined)
     complain(['client_secret'], `is not used by token_endpoint_auth_method ${client.token_endpoint_auth_method}`);
-  if (client_secret === undefined && previous_client_secret !== undefined)
-    complain(['previous_client_secret'], 'is used beside client_secret only');
+  if (client_secret === undefined && previous_client_secret !== undefined) complain(['previous_client_secret'], 'requires client_secret');
   for (const { path, message } of clientMetadataIssues(client, rules)) complain(path, message);
   for (const [place, id] of (client.allowed_group_ids ?? []).entries())
     if (!rules.groups.includes(id)) complain(['allowed_group_ids', place], `there is no such group${didYouMean(id, rules.groups)}`);

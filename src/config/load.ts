@@ -80,7 +80,7 @@ async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'en
   for (const index of findDuplicates(groups)) ground.complain(['groups', index, 'id'], 'another group has this id');
   if (block.database_url !== undefined && block.secret_key === undefined) ground.complain(['secret_key'], SECRET_KEY_MISSING);
   if (isBlock(block.database) && block.database.direct_url !== undefined && block.database_url === undefined)
-    ground.complain(['database', 'direct_url'], 'is used beside database_url only');
+    ground.complain(['database', 'direct_url'], 'requires database_url');
   if (isBlock(block.listen) && block.listen.port === 0 && block.public_url === undefined) ground.complain(['listen', 'port'], PORT_UNKNOWN);
   const config = check(configSchema, settled, [], ground.complain);
   const auth_providers = await readAuthProviders(block.auth_providers, types.provider_types, groups, ground);

@@ -103,10 +103,9 @@ export interface StepContext {
   /** Requires a new authentication, even if the person has a session at the provider. */
   reauthenticate?: boolean;
   /**
-   * Runs one guess at a secret within the rate limits: refuses without running it after too many
-   * failures, counts a false result against the address and `name`, and never runs two at once for
-   * an address. A guess that throws is not counted; throw `unavailable` when it could not be
-   * checked.
+   * Runs one guess at a secret within the rate limits, which count a false result. Refuses without
+   * running it after too many failures; one guess per address at a time. A guess that throws is not
+   * counted: throw `unavailable` if it could not be checked.
    */
   attempt(name: string, guess: () => Promise<boolean>): Promise<boolean>;
 }

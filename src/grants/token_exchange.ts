@@ -29,7 +29,7 @@ export const grant: GrantType = {
 function create({ tokenExchanges, accessTokens, clock, lifetimes, audit, public_url }: GrantDeps): Grant {
   function readSubject(parameters: Parameters, client: ExchangingClient): UserClaims {
     const claims = accessTokens.read(parameters.get('subject_token') ?? '', { for_anyone: true });
-    if (!claims) throw refused('not an access token of ours, or expired');
+    if (!claims) throw refused('not an access token of this server, or expired');
     const { refresh_token_id, client_id, aud } = claims;
     if (refresh_token_id === undefined) throw refused('no user is behind it');
     // A token meant for another client cannot be exchanged.

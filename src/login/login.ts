@@ -173,7 +173,7 @@ export function createLogin(deps: LoginDeps) {
       return { step: formStep(outcome.flow, outcome.form), failed: outcome.failed, is_stored: true };
     }
     const { flow, mfa_missing } = outcome;
-    if (flow.identity === null) throw new Error('a login cannot end before somebody is known');
+    if (flow.identity === null) throw new Error('a login cannot end without an identity');
     const { stored, provider, from } = visit;
     const { client_id, remote_address, error_ref = null } = from;
     const ending = { flow, stored, provider, identity: flow.identity, act, mfa_missing, client_id, remote_address, error_ref };

@@ -44,7 +44,8 @@ export function createDeviceApproval({ deviceCodes, clientDirectory, guesses, lo
       await guesses.failed({ user_id, remote_address });
       return null;
     }
-    if (!found.is_claimed) throw new AuthError('forbidden', 'Somebody else opened this code', { detail: 'claimed by another session' });
+    if (!found.is_claimed)
+      throw new AuthError('forbidden', 'This code was opened in another session', { detail: 'claimed by another session' });
     const { is_claimed, client_id, ...asked } = found;
     return { ...asked, user_code, client, admission: await clientDirectory.admission(client) };
   }

@@ -50,7 +50,7 @@ export function createUserinfo({ accessTokens, refreshTokens, dpop, clock }: Use
      */
     async answer(request: UserinfoRequest): Promise<JsonObject> {
       const claims = accessTokens.read(request.access_token);
-      if (!claims?.refresh_token_id) throw invalidToken('not ours, expired, or for somebody else');
+      if (!claims?.refresh_token_id) throw invalidToken('not issued here, expired, or for another audience');
       const jkt = await provenKey(request);
       if ((claims.cnf?.jkt ?? null) !== jkt) throw invalidToken('bound to another key, or to none');
       const [found] = await refreshTokens.findForUserinfo({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });

@@ -37,7 +37,7 @@ function gaps<Values extends object>(): Values {
 /** A placeholder must become a parameter unchanged; as text or JSON it would become a constant. */
 function gap(name: string | symbol) {
   const misuse = () => {
-    throw new Error(`p.${String(name)} stands for a value that comes later: hand it on as a parameter`);
+    throw new Error(`p.${String(name)} is a placeholder: use it as a parameter only`);
   };
   return { [GAP]: true, name, toJSON: misuse, [Symbol.toPrimitive]: misuse };
 }

@@ -95,10 +95,10 @@ export function createAuthorizationCodeRepository(database: Database) {
      * code is also used up if its user may not have tokens, as in Home Assistant, or its session
      * has ended.
      */
-    // Locks the user's row before the code's, in the order that deleting a user does. Ending a
-    // session holds that row, so a code is either deleted with it or finds the session gone.
     redeem: database.prepareBatched(
       'authorization_codes_redeem',
+      // Locks the user's row before the code's, in the order that deleting a user does. Ending a
+      // session holds that row, so a code is either deleted with it or finds the session gone.
       (_, p: Redemption) => sql<RedeemedCode>`
         with holder as (
           select u.id, u.is_active, u.local_only from authorization_codes c join users u on u.id = c.user_id

@@ -19,7 +19,7 @@ export async function readOrCreateSecretKey(data_dir: string, isSealed: () => Pr
   const made = await readSecretKey(path);
   if (made !== undefined) return made;
   throw new Error(
-    `${path} is missing and the database beside it was written with it: restore that file from a backup, or set secret_key to what was in it`,
+    `${path} is missing, but the database was written with it: restore the file from a backup, or set secret_key to its content`,
   );
 }
 

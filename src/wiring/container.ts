@@ -223,8 +223,7 @@ function createAccounts(ground: Ground) {
 function createConfiguredModules({ registry, config, public_url, log, mail }: Ground) {
   const modules = createMfaModules(registry, config.auth_mfa_modules, { public_url, mail });
   for (const { id } of config.auth_mfa_modules)
-    if (!modules.some((module) => module.id === id))
-      log.warn(`The second factor ${id} cannot work at ${public_url}: nobody is asked for it`);
+    if (!modules.some((module) => module.id === id)) log.warn(`The second factor ${id} cannot work at ${public_url} and is skipped`);
   return modules;
 }
 

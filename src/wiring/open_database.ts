@@ -53,7 +53,7 @@ export async function openDatabase(config: Config, { log, join: joins, create, o
 /** A key without its database: an empty one would look like a fresh installation. */
 function databaseLost(data_dir: string, folder: string): string {
   return (
-    `${secretKeyPath(data_dir)} is there but ${folder} held no database, so this server starts EMPTY and its setup link makes a new owner. ` +
+    `${secretKeyPath(data_dir)} exists but ${folder} has no database, so this server starts EMPTY and its setup link creates a new owner. ` +
     'If there should be data, stop it now and restore that folder from a backup'
   );
 }

@@ -1,4 +1,4 @@
-// The wiring of tokens: the keys, what is signed with them, the grants that earn tokens and the endpoints that answer for them. Called by parts.ts.
+// Wires tokens: signing keys, token formats, grants and their endpoints.
 import type { Config } from '../config/load.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import type { AuthProvider } from '../domain/auth_provider.ts';

@@ -123,7 +123,7 @@ describe.skipIf(noChromium || slapdMissing() !== null)('every way in, in Chromiu
       await tab.goto(authorize(`oidc:${id}`));
       await tab.getByRole('button', { name: `Log in with The ${id}` }).click();
       await atTheOther(tab, `ada@${id}`);
-      await tab.getByText('The app gets full access to your account.').waitFor();
+      await tab.getByText('This app will receive full access to your account.').waitFor();
       await tab.getByRole('button', { name: 'Continue', exact: true }).click();
       return await userAt(tab);
     });

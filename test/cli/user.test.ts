@@ -148,7 +148,7 @@ test('an address that is verified for somebody else stays unverified, and the op
   const add = (name: string) =>
     cli.run(['user', 'add', name, '--username', name, '--email', 'same@example.com', '--password-stdin'], { stdin: PASSWORD });
   expect(await add('paula')).toMatchObject({ code: 0, err: '' });
-  expect(await add('pia')).toMatchObject({ code: 0, err: 'same@example.com stays unverified: it is verified for somebody else\n' });
+  expect(await add('pia')).toMatchObject({ code: 0, err: 'same@example.com stays unverified: it is verified for another user\n' });
 });
 
 // U5

@@ -78,7 +78,7 @@ test('all complaints come at once, in the order of the file, with line and colum
 
 test('a way past the pooler needs a pooler', async () => {
   const database = 'database: { direct_url: postgres://db.example.com/latchkey }';
-  expect(await complaints(database)).toEqual(['config.yaml:1:13 database.direct_url: is used beside database_url only']);
+  expect(await complaints(database)).toEqual(['config.yaml:1:13 database.direct_url: requires database_url']);
   const { database: settings } = await load(`${database}\ndatabase_url: postgres://pooler.example.com/latchkey\nsecret_key: ${KEY}`);
   expect(settings.direct_url).toBe('postgres://db.example.com/latchkey');
 });

@@ -1,4 +1,4 @@
-// Protected hosts behind the programs that the README names, with its own blocks: Caddy, and nginx before an Express app.
+// Protected hosts behind the programs that docs/forward-auth.md names, with its blocks: Caddy, and nginx before an Express app.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import express from 'express';
@@ -45,7 +45,7 @@ const no_caddy = caddyMissing();
 if (no_caddy) console.log(`skipped: ${no_caddy}`);
 
 // W16
-describe.skipIf(no_caddy !== null)('the Caddy block of the README', () => {
+describe.skipIf(no_caddy !== null)('the Caddy block of docs/forward-auth.md', () => {
   let caddy: Nginx;
   beforeAll(async () => {
     caddy = await startCaddy(await server.origin(), HOST);
@@ -72,7 +72,7 @@ const no_nginx = nginxMissing();
 if (no_nginx) console.log(`skipped: ${no_nginx}`);
 
 // S6
-describe.skipIf(no_nginx !== null)('an Express app behind the nginx block of the README', () => {
+describe.skipIf(no_nginx !== null)('an Express app behind the nginx block of docs/forward-auth.md', () => {
   let nginx: Nginx;
   beforeAll(async () => {
     const app = express();

@@ -81,7 +81,7 @@ describe('a secret_key without its database', () => {
     expect(warnings).toEqual([]);
     await rm(join(folder, 'postgres'), { recursive: true });
     await open();
-    expect(warnings).toEqual([expect.stringContaining(`${join(folder, 'postgres')} held no database, so this server starts EMPTY`)]);
+    expect(warnings).toEqual([expect.stringContaining(`${join(folder, 'postgres')} has no database, so this server starts EMPTY`)]);
   });
 });
 

@@ -47,7 +47,7 @@ it('is refused when it is short', async () => {
 
 // R6
 it('is never made for a database that was written with a lost one', async () => {
-  await expect(readOrCreateSecretKey(data_dir, async () => true)).rejects.toThrow(`${path} is missing and the database`);
+  await expect(readOrCreateSecretKey(data_dir, async () => true)).rejects.toThrow(`${path} is missing, but the database`);
   expect(await readdir(data_dir)).toEqual([]);
 });
 

@@ -315,7 +315,7 @@ test('looking at a login page stores nothing, sends nobody away and logs nobody 
 
 // S14
 test('a page of Home Assistant’s dialect says that the app gets the whole account, others list what it gets', async () => {
-  const says = 'The app gets full access to your account.';
+  const says = 'This app will receive full access to your account.';
   const browser = visitor(server, { 'x-forwarded-for': ABROAD });
   const plain = apps.find(({ name }) => name === 'a URL client')!;
   expect(await (await browser.get(urlOf(plain))).text()).toContain(says);
@@ -323,7 +323,7 @@ test('a page of Home Assistant’s dialect says that the app gets the whole acco
   expect(await (await browser.get(urlOf(plain))).text()).toContain(says);
   const standard = await (await browser.get(urlOf(apps.find(({ name }) => name === 'a URL client with scopes')!))).text();
   expect(standard).not.toContain(says);
-  expect(standard).toContain('The app gets');
+  expect(standard).toContain('This app will receive');
   expect(await (await visitor(server).get('/login')).text()).not.toContain(says);
 });
 
@@ -392,7 +392,7 @@ describe('connecting a device', () => {
       expect((await browser.get(path)).headers.get('location')).toContain('/login?');
       await pass(browser, '/login?next=/account/sessions', 'password');
       const html = await (await browser.press(path)).text();
-      expect(html.includes('The app chose this name itself; nobody has checked it.')).toBe(kind !== 'registered');
+      expect(html.includes('The app chose this name itself; it has not been verified.')).toBe(kind !== 'registered');
       expect(html).not.toMatch(/[\u202e\u2066]/);
       const host = { registered: 'bank.example.com', document: new URL(site.url).host }[kind] ?? 'app.example.com';
       expect(html).toContain(`<span class="quiet">${host}</span>`);

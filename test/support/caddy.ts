@@ -1,4 +1,4 @@
-// A real Caddy for tests, on a free loopback port, with the block of the README in front of an app that tells what reached it.
+// A real Caddy for tests, on a free loopback port, with the block of docs/forward-auth.md in front of an app that tells what reached it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ export function caddyMissing(): string | null {
   return `${BINARY} is not installed (Debian and Ubuntu: apt install caddy)`;
 }
 
-/** Protects the host as the README tells; `latchkey` is our server's origin. */
+/** Protects the host as docs/forward-auth.md shows; `latchkey` is our server's origin. */
 export async function startCaddy(latchkey: string, host: string): Promise<Nginx> {
   const app = createServer(tell);
   const app_port = await listening(app);

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const BINARY = '/usr/sbin/nginx';
 
-/** The one block of the README in that language. */
+/** The one block of docs/forward-auth.md in that language. */
 export function readmeBlock(language: string): string {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const [block, ...others] = [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
@@ -34,7 +34,7 @@ export interface LoggingNginx extends Nginx {
   errors(): string;
 }
 
-/** Protects the hosts as the README tells; `latchkey` is our server's origin. */
+/** Protects the hosts as docs/forward-auth.md shows; `latchkey` is our server's origin. */
 export async function startNginx(latchkey: string, hosts: readonly string[], handler: RequestListener = tell): Promise<Nginx> {
   const app = createServer(handler);
   const app_url = `http://127.0.0.1:${await listening(app)}`;
@@ -110,7 +110,7 @@ ${servers}
 `;
 }
 
-/** The block of the README, in the clear and with the names of this machine. */
+/** The block of docs/forward-auth.md, in the clear and with the names of this machine. */
 function protectedHost({ host, port, app, latchkey }: { host: string; port: number; app: string; latchkey: string }): string {
   return readmeBlock('nginx')
     .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)

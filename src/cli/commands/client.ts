@@ -161,7 +161,7 @@ function declareChanges(client: Command, context: CliContext): void {
       }),
     );
   withConfig(client.command('rotate-secret'))
-    .description('print a new secret, this once; the one from before is good for a while')
+    .description('create a new secret (shown only once); the old one stays valid for a while')
     .argument(...WHICH)
     .option('--overlap <duration>', 'for how long: 0s to 90d', DEFAULT_OVERLAP)
     .action((client_id: string, options: ConfigOption & { overlap: string }) => {
@@ -187,7 +187,7 @@ function declareDecisions(client: Command, context: CliContext): void {
         }),
       );
   declare('approve', 'let in an app that waits', 'Approved', 'approved');
-  declare('refuse', 'keep an app out for good; what it was granted is dead at once', 'Refused', 'refused');
+  declare('refuse', 'block an app permanently and revoke all its tokens', 'Refused', 'refused');
 }
 
 function stateOf(client: RegisteredClientEntry): Record<string, string> {

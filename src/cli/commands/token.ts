@@ -80,7 +80,7 @@ function declareList(token: Command, context: CliContext): void {
 
 function declareRevoke(token: Command, context: CliContext): void {
   withConfig(token.command('revoke'))
-    .description('end a grant of a user; its access tokens are dead at once')
+    .description('revoke a grant of a user and its access tokens')
     .argument(...USER)
     .argument('[id]', 'the id that the list shows')
     .option('--all', 'every grant of the user')
@@ -102,7 +102,7 @@ function declareRevokeAll(token: Command, context: CliContext): void {
     .action(async (options: ConfigOption & YesOption & { before?: Date }) => {
       const { before } = options;
       const which = before === undefined ? '' : ` from before ${before.toISOString()}`;
-      await confirm(context.io, `This ends all sessions and tokens of everybody${which}. Go on?`, options);
+      await confirm(context.io, `This revokes the sessions and tokens of all users${which}. Continue?`, options);
       await withParts(context, options, async ({ revokeAll }) => {
         const { sessions, refresh_tokens } = await revokeAll({ before }, OPERATOR);
         context.io.out(`Ended: ${sessions} sessions, ${refresh_tokens} grants\n`);

@@ -124,7 +124,7 @@ function json(value: object): Body {
 function asAuthError(error: unknown): AuthError {
   if (error instanceof AuthError) return error;
   const status = statusOf(error);
-  if (status === 414) return new AuthError('not_found', 'Not Found'); // no path of ours has a part of that length
+  if (status === 414) return new AuthError('not_found', 'Not Found'); // no path has a segment of that length
   if (status === 413) return new AuthError('payload_too_large', 'Body is too large');
   if (status >= 400 && status < 500) return new AuthError('invalid_request', 'Bad Request', { cause: error });
   return new AuthError('server_error', '', { cause: error });

@@ -50,7 +50,7 @@ declare module 'fastify' {
      * same_origin.ts.
      */
     is_cross_site: boolean;
-    /** A form of ours, submitted by the browser that received it; set by csrf.ts. */
+    /** The form was drawn by this server for the same browser; set by csrf.ts. */
     is_our_form: boolean;
   }
 }

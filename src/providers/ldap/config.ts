@@ -67,7 +67,7 @@ const RULES: SchemaRule<LdapConfig>[] = [
   ],
   [
     'bind_dn',
-    'is for searching with base_dn; with user_dn nobody searches',
+    'is used for searching with base_dn; user_dn needs no search',
     ({ bind_dn, base_dn }) => bind_dn === undefined || base_dn !== undefined,
   ],
   [

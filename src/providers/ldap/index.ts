@@ -164,7 +164,7 @@ async function bindDirectly(client: Client, config: LdapConfig, template: string
   const dn = fillTemplate(template, { username }, escapeDnValue);
   if (!(await isPassword(client, dn, password))) return refused('the directory refused the name or the password');
   const [entry] = await search(client, dn, { scope: 'base', sizeLimit: 1, attributes: attributesOf(Object.values(config.attributes)) });
-  return entry ? await identify(client, config, username, entry) : unavailable(`nobody may read the entry ${dn}, its owner neither`);
+  return entry ? await identify(client, config, username, entry) : unavailable(`the entry ${dn} is not readable, not even by its owner`);
 }
 
 /**

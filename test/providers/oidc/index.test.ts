@@ -102,7 +102,7 @@ const userOf = async (code: string) => {
   return (await here.inject({ url: '/api/me', token: access_token })).json();
 };
 const codeIn = (location: string | null) => new URL(location ?? '').searchParams.get('code') ?? '';
-const startAgain = 'This login is over or was started in another browser. Start again.';
+const startAgain = 'This login has ended or was started in another browser. Start again.';
 
 describe('a login at a real OpenID Provider', () => {
   it('goes away from one replica and comes back to another, with the app’s own state', async () => {

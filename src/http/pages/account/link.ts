@@ -32,7 +32,7 @@ export function accountLinkRoute(parts: AccountLinkDeps): FastifyPluginAsync {
     const cookie = cookies.read(request, 'session');
     const session = cookie === null ? null : await sessions.find(cookie, request.remote_address);
     // Following another person's ticket would give them one's own login.
-    if (session && session.user_id !== found.user.user_id) throw new AuthError('forbidden', 'Logged in as somebody else');
+    if (session && session.user_id !== found.user.user_id) throw new AuthError('forbidden', 'Logged in as another user');
     return { ...found, request, ticket_id, browser };
   }
 

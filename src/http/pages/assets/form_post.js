@@ -1,2 +1,2 @@
-// Sends the answer to the app as soon as the page is there; the button does the same where no script runs.
+// Submits the response to the app when the page has loaded; without scripts the button does.
 document.getElementById('answer').submit();

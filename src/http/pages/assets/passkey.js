@@ -1,4 +1,4 @@
-// Answers the forms that ask for a passkey, and shows the links that need one. Nothing here decides anything: the server judges the answer.
+// Answers passkey forms and shows passkey links. The server verifies the answer.
 const FIELDS = ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle'];
 
 const bytes = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0));

@@ -1,4 +1,5 @@
-// Copies or prints the recovery codes on the page. Its buttons are hidden where no script runs; the download needs none.
+// Copies or prints the page's recovery codes. Without scripts its buttons are hidden; the
+// download still works.
 const codes = [...document.querySelectorAll('[data-recovery-codes] code')].map((code) => code.textContent).join('\n');
 
 function show(selector, act) {

@@ -48,7 +48,7 @@ export function hostSessionRoute(parts: HostSessionDeps, trusted_proxies: readon
     const query = new URLSearchParams(queryText(request));
     const host = query.get('host') ?? '';
     const state = query.get('state') ?? '';
-    if (!forwardAuth.protects(host) || !STATE.test(state)) throw invalid('no host of ours, or no browser of its');
+    if (!forwardAuth.protects(host) || !STATE.test(state)) throw invalid('an unknown host, or an invalid state');
     const to = pathAt(host, query.get('to'), forwardAuth);
     const session = await browserSessions.find(request);
     if (!session) return reply.redirect(loginHref(`${OUR_LOGIN}?${new URLSearchParams({ host, to, state })}`), 303);
@@ -63,7 +63,7 @@ export function hostSessionRoute(parts: HostSessionDeps, trusted_proxies: readon
     const mark = cookies.read(request, hostCookie('login', host));
     if (!CODE.test(code) || mark === null) throw invalid('no code, or not in the browser that began');
     const cookie = await forwardAuth.redeem({ code, host, browser_hash: sha256(mark), remote_address: request.remote_address });
-    if (cookie === null) throw invalid('a code that is spent, late, or of another host or browser');
+    if (cookie === null) throw invalid('a code that is used, expired, or for another host or browser');
     cookies.set(reply, hostCookie('session', host), cookie);
     return reply.redirect(pathAt(host, query.get('to'), forwardAuth), 303);
   }

@@ -35,7 +35,7 @@ it('asks for the token without the link, and takes it pasted, as a link too', as
     expect(refused.status).toBe(403);
     const again = await refused.text();
     expect(again).toMatch(FIELD);
-    expect(again).toContain('That setup token is not the one this server printed.');
+    expect(again).toContain('The setup token is wrong.');
     expect(again).toContain(`value="${OWNER.username}"`);
   }
   expect(await server.parts.onboarding.isDone()).toBe(false);
@@ -62,7 +62,7 @@ it('counts a wrong pasted token against the address, as the JSON route does; no 
 it('says that a link with a wrong token is wrong', async () => {
   const { status, html } = await open('/onboarding?token=lk_st_wrong');
   expect([status, html]).toEqual([403, expect.stringMatching(FIELD)]);
-  expect(html).toContain('That setup token is not the one this server printed.');
+  expect(html).toContain('The setup token is wrong.');
 });
 
 it('keeps the token when something else is to be corrected', async () => {
