@@ -1,5 +1,6 @@
 // The settings to enter in an app, and how they are printed.
 import { stripVTControlCharacters } from 'node:util';
+import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
 import { cleanText } from '../domain/text.ts';
 import { DEVICE_CODE_GRANT } from '../domain/user_code.ts';
 import type { RegisteredClient } from '../repository/clients.ts';
@@ -10,6 +11,7 @@ type Facts = Record<string, string | string[]>;
 /** A client's settings under the names that most apps use. */
 export function connectionFacts(client: RegisteredClient, public_url: string, client_secret: string | null = null): Facts {
   const { client_id, redirect_uris, scope, token_endpoint_auth_method, grant_types } = client;
+  const { require_pkce, id_token_signed_response_alg } = client;
   const sends_people = grant_types.includes('authorization_code');
   const has_device = grant_types.includes(DEVICE_CODE_GRANT);
   return {
@@ -24,8 +26,18 @@ export function connectionFacts(client: RegisteredClient, public_url: string, cl
     token_endpoint_auth_method,
     ...(redirect_uris.length > 0 && { redirect_uris }),
     scope: scope.join(' '),
-    ...(sends_people && { code_challenge_method: 'S256 (PKCE)' }),
+    ...((sends_people || has_device) && { claims: claimNames(scope) }),
+    id_token_signed_response_alg,
+    ...(sends_people && { code_challenge_method: require_pkce ? 'S256 (PKCE)' : 'S256 (PKCE), not required' }),
+    jwks_uri: `${public_url}/.well-known/jwks.json`,
+    ...(sends_people && { end_session_endpoint: `${public_url}/auth/end_session` }),
   };
+}
+
+/** The claims about a person that the scopes give, as apps' forms ask for them. */
+function claimNames(scope: readonly string[]): string {
+  const names = Object.entries(CLAIMS_OF_SCOPE).flatMap(([name, claims]) => (scope.includes(name) ? claims : []));
+  return ['sub', ...names].join(' ');
 }
 
 export function factLines(facts: Facts): string {

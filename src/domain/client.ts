@@ -46,6 +46,10 @@ export interface Client {
   id_token_signed_response_alg: IdTokenAlgorithm;
   dpop_bound_access_tokens: boolean;
   require_pushed_authorization_requests: boolean;
+  /** False only for confidential clients; the operator decides. */
+  require_pkce: boolean;
+  /** Whether the ID token contains the claims of granted scopes, besides userinfo. */
+  id_token_claims: boolean;
   backchannel_logout_uri: string | null;
   /** Null: no additional requirements. */
   profile: ClientProfile | null;

@@ -78,6 +78,8 @@ export const operatorFields = {
   resources: uris,
   trusted: z.boolean(),
   profile: z.enum(CLIENT_PROFILES).nullable(),
+  require_pkce: z.boolean(),
+  id_token_claims: z.boolean(),
   allowed_group_ids: z.array(z.string().max(64)).max(100).nullable(),
 };
 
@@ -100,6 +102,8 @@ export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_
   id_token_signed_response_alg: 'RS256',
   dpop_bound_access_tokens: false,
   require_pushed_authorization_requests: false,
+  require_pkce: true,
+  id_token_claims: false,
   backchannel_logout_uri: null,
   profile: null,
   trusted: false,
@@ -161,6 +165,11 @@ function grantComplaints(client: ClientFields, { grant_types, scopes }: ClientRu
       client.token_endpoint_auth_method === 'none' && client.grant_types.includes('client_credentials'),
       'grant_types',
       'client_credentials needs a client that proves who it is',
+    ),
+    ...complainIf(
+      client.token_endpoint_auth_method === 'none' && !client.require_pkce,
+      'require_pkce',
+      'must be true for a public client: nothing else protects its codes',
     ),
   ];
 }

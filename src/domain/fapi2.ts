@@ -23,6 +23,7 @@ export function fapi2Faults(client: ClientFields): [field: keyof ClientFields, m
     ['token_endpoint_auth_method', 'must be private_key_jwt with profile fapi2', client.token_endpoint_auth_method !== 'private_key_jwt'],
     ['require_pushed_authorization_requests', 'must be true with profile fapi2', !client.require_pushed_authorization_requests],
     ['dpop_bound_access_tokens', 'must be true with profile fapi2', !client.dpop_bound_access_tokens],
+    ['require_pkce', 'must be true with profile fapi2', !client.require_pkce],
     ['id_token_signed_response_alg', 'must be ES256 or EdDSA with profile fapi2', client.id_token_signed_response_alg === 'RS256'],
   ];
   return faults.flatMap(([field, message, is_wrong]) => (is_wrong ? [[field, message]] : []));

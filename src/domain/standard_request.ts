@@ -2,7 +2,7 @@
 // section 3.1.2.1). Errors of `readResponseTarget` are shown on a page; those of
 // `readStandardRequest` may be sent to the client.
 
-import { type Client, RESPONSE_MODES, type ResponseMode } from './client.ts';
+import { type Client, isConfidential, RESPONSE_MODES, type ResponseMode } from './client.ts';
 import { AuthError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import { isCodeChallenge } from './pkce.ts';
@@ -33,7 +33,8 @@ export interface StandardRequest extends ResponseTarget {
   claims: JsonObject | null;
   /** Conditions from `claims`. */
   conditions: ClaimConditions;
-  code_challenge: string;
+  /** Null only for a client that is exempt from PKCE. */
+  code_challenge: string | null;
   prompt: Prompt[];
   /** Maximum age of the login in seconds; null: any. */
   max_age: number | null;
@@ -125,7 +126,7 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
     nonce: bounded(query, 'nonce'),
     claims,
     conditions: claimConditions(claims),
-    code_challenge: readChallenge(query),
+    code_challenge: readChallenge(query, client),
     prompt,
     max_age: readMaxAge(query),
     acr_values: bounded(query, 'acr_values')?.split(' ') ?? [],
@@ -175,11 +176,17 @@ function readResource(query: URLSearchParams, client: Client, issuer: string): s
   return resources;
 }
 
-/** S256 for every client, public or not (OAuth 2.1 section 4.1.1). */
-function readChallenge(query: URLSearchParams): string {
+/** S256 only, and required unless the operator exempts a confidential client (OAuth 2.1 section 4.1.1). */
+function readChallenge(query: URLSearchParams, client: Client): string | null {
   const challenge = only(query, 'code_challenge');
-  if (challenge === null) throw new AuthError('invalid_request', 'code_challenge is missing');
-  if (only(query, 'code_challenge_method') !== 'S256') throw new AuthError('invalid_request', 'code_challenge_method must be S256');
+  const method = only(query, 'code_challenge_method');
+  if (challenge === null) {
+    if (!client.require_pkce && isConfidential(client) && method === null) return null;
+    const may_be_exempt = client.kind === 'registered' && isConfidential(client);
+    const detail = may_be_exempt ? 'no PKCE; require_pkce: false on the client would allow it' : 'no PKCE';
+    throw new AuthError('invalid_request', 'code_challenge is missing', { detail });
+  }
+  if (method !== 'S256') throw new AuthError('invalid_request', 'code_challenge_method must be S256');
   if (!isCodeChallenge(challenge)) throw new AuthError('invalid_request', 'code_challenge is not one of S256');
   return challenge;
 }

@@ -15,6 +15,9 @@ const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
   ...refusedUnless([], 'authorization_signed_response_alg', 'authorization_encrypted_response_alg', 'authorization_encrypted_response_enc'),
   ...refusedUnless([], 'token_endpoint_auth_signing_alg', 'default_max_age', 'frontchannel_logout_uri'),
   introspection_signed_response_alg: ['ES256'],
+  // The operator alone may relax these.
+  ...refusedUnless([true], 'require_pkce'),
+  ...refusedUnless([false], 'id_token_claims'),
   ...refusedUnless([[]], 'request_uris', 'default_acr_values', 'authorization_details_types'),
   ...refusedUnless(
     [false],

@@ -236,6 +236,8 @@ export interface Schema {
     is_enabled: Generated<boolean>;
     registration_token_hash: Buffer | null;
     /** Fields set by an operator. */
+    require_pkce: Generated<boolean>;
+    id_token_claims: Generated<boolean>;
     operator_fields: Generated<string[]>;
     /** The network of a self-registered client. */
     registered_from: string | null;

@@ -109,6 +109,7 @@ export function createAuthorizationCodeRepository(database: Database) {
           where c.code_hash = ${p.code_hash} and c.user_id = holder.id and c.client_id = ${p.client_id} and c.purpose = 'authorize'
             and c.profile = ${p.profile} and c.code_challenge is not distinct from ${p.code_challenge}
             and (${p.redirect_uri}::text is null or c.redirect_uri = ${p.redirect_uri})
+            and (c.code_challenge is not null or c.profile <> 'standard' or c.redirect_uri = ${p.redirect_uri})
             and (c.dpop_jkt is null or c.dpop_jkt is not distinct from ${p.dpop_jkt}) and ${fitsResource('c.resource', p)}
             and c.wrong_verifiers < ${sql.lit(MAX_WRONG_VERIFIERS)}
             and c.spent_at is null and c.expires_at > ${p.now}
@@ -203,12 +204,14 @@ function missReason(code: Judged, proof: Proof, now: Date): RedemptionFailure['r
   return code.wrong_verifiers >= MAX_WRONG_VERIFIERS ? 'killed' : 'unknown';
 }
 
-function wrongProof(code: Judged, { code_challenge, redirect_uri, dpop_jkt }: Proof): WrongProof | null {
+function wrongProof(code: Judged, { profile, code_challenge, redirect_uri, dpop_jkt }: Proof): WrongProof | null {
   if (code.code_challenge !== code_challenge) {
     if (code_challenge === null) return 'verifier_missing';
     return code.code_challenge === null ? 'verifier_unexpected' : 'verifier_wrong';
   }
-  if (redirect_uri !== null && code.redirect_uri !== redirect_uri) return 'redirect_uri';
+  // Without PKCE, naming the redirect URI again is required (RFC 6749 section 4.1.3).
+  const needs_redirect_uri = profile === 'standard' && code.code_challenge === null;
+  if ((redirect_uri !== null || needs_redirect_uri) && code.redirect_uri !== redirect_uri) return 'redirect_uri';
   if (code.dpop_jkt !== null && code.dpop_jkt !== dpop_jkt) return 'other_key';
   return code.fits_resource ? null : 'resource';
 }

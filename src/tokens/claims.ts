@@ -10,14 +10,19 @@ type ClaimName = (typeof CLAIMS_OF_SCOPE)[keyof typeof CLAIMS_OF_SCOPE][number];
 /** Where a claim was requested by name. */
 export type ClaimsTarget = 'id_token' | 'userinfo';
 
-/** The claims of these scopes and those requested for the target. */
-export function userClaims(scope: readonly string[], claims: JsonObject | null, place: ClaimsTarget, facts: UserFacts): JsonObject {
+/** The claims requested for the target, and with `with_scopes` those of the scopes. */
+export function userClaims(
+  scope: readonly string[],
+  claims: JsonObject | null,
+  place: ClaimsTarget,
+  facts: UserFacts,
+  // OpenID Connect Core section 5.4: if an access token is issued, scope claims are userinfo's.
+  with_scopes = place === 'userinfo',
+): JsonObject {
   const named = namedClaims(claims, place);
   const told: JsonObject = {};
   for (const [name, value] of Object.entries(known(facts))) {
-    // OpenID Connect Core section 5.4: if an access token is issued, scope claims are returned by
-    // userinfo.
-    const is_asked = named.includes(name) || (place === 'userinfo' && scope.includes(scopeOfClaim(name) ?? ''));
+    const is_asked = named.includes(name) || (with_scopes && scope.includes(scopeOfClaim(name) ?? ''));
     if (is_asked && value !== null) told[name] = value;
   }
   return told;
@@ -33,6 +38,11 @@ function namedClaims(claims: JsonObject | null, place: ClaimsTarget): string[] {
 export function namesUserClaims(claims: JsonObject | null, place: ClaimsTarget): boolean {
   const all: readonly string[] = Object.values(CLAIMS_OF_SCOPE).flat();
   return namedClaims(claims, place).some((name) => all.includes(name));
+}
+
+/** Whether one of the scopes has claims about the person. */
+export function namesClaimsOfUser(scope: readonly string[]): boolean {
+  return scope.some((name) => name in CLAIMS_OF_SCOPE);
 }
 
 function known({ name, username, picture, zoneinfo, locale, ...facts }: UserFacts): Record<ClaimName, JsonValue> {

@@ -1,5 +1,5 @@
-// ID tokens (OpenID Connect Core section 2). Claims about the person are included only when
-// requested by name.
+// ID tokens (OpenID Connect Core section 2). Claims about the person are included when requested by
+// name, and for clients with `id_token_claims` those of the granted scopes.
 import { createHash } from 'node:crypto';
 import { authenticationClass } from '../domain/authentication_class.ts';
 import type { IdTokenAlgorithm } from '../domain/client.ts';
@@ -7,7 +7,7 @@ import { type Clock, epochSeconds } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Authorization } from '../domain/token.ts';
 import type { UserFactsRepository } from '../repository/user_facts.ts';
-import { namesUserClaims, userClaims } from './claims.ts';
+import { namesClaimsOfUser, namesUserClaims, userClaims } from './claims.ts';
 import type { Keyring } from './keyring.ts';
 
 export interface IdTokenDeps {
@@ -20,10 +20,11 @@ export interface IdTokenDeps {
 export type IdTokens = ReturnType<typeof createIdTokens>;
 
 export function createIdTokens({ keyring, userFacts, issuer, clock }: IdTokenDeps) {
-  async function namedClaims({ claims, scope }: Authorization, user_id: string): Promise<JsonObject> {
-    if (!namesUserClaims(claims, 'id_token')) return {};
+  async function aboutUser({ claims, scope, client }: Authorization, user_id: string): Promise<JsonObject> {
+    const with_scopes = client?.id_token_claims === true && namesClaimsOfUser(scope);
+    if (!with_scopes && !namesUserClaims(claims, 'id_token')) return {};
     const facts = await userFacts.find(user_id);
-    return facts ? userClaims(scope, claims, 'id_token', facts) : {};
+    return facts ? userClaims(scope, claims, 'id_token', facts, with_scopes) : {};
   }
 
   return {
@@ -35,7 +36,7 @@ export function createIdTokens({ keyring, userFacts, issuer, clock }: IdTokenDep
       await keyring.ready(algorithm);
       const iat = epochSeconds(clock());
       const claims = {
-        ...(await namedClaims(authorization, user_id)),
+        ...(await aboutUser(authorization, user_id)),
         iss: issuer,
         sub: user_id,
         aud: client.client_id,

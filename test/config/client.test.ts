@@ -28,6 +28,8 @@ test('a client needs little more than its name and where people go', async () =>
       id_token_signed_response_alg: 'RS256',
       dpop_bound_access_tokens: false,
       require_pushed_authorization_requests: false,
+      require_pkce: true,
+      id_token_claims: false,
       backchannel_logout_uri: null,
       profile: null,
       trusted: false,

@@ -142,7 +142,9 @@ describe('a code is refused, and stays good,', () => {
   test('when a verifier comes to a code that has no challenge', async () => {
     const code = await newCode(CONFIDENTIAL, { login: { code_challenge: null } });
     expect(await trade(code, CONFIDENTIAL)).toBe('invalid_grant: The code verifier does not fit');
-    expect(await trade(code, CONFIDENTIAL, { code_verifier: undefined })).toBeTypeOf('object');
+    const without = { code_verifier: undefined };
+    expect(await trade(code, CONFIDENTIAL, without)).toMatch(/^invalid_grant/);
+    expect(await trade(code, CONFIDENTIAL, { ...without, redirect_uri: `${CLIENT}/callback` })).toBeTypeOf('object');
   });
 
   test('until its fifth wrong verifier', async () => {

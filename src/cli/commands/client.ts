@@ -33,6 +33,8 @@ interface AddOptions extends ConfigOption, ListOption {
   resource?: string[];
   jwksUri?: string;
   profile?: string;
+  pkce: boolean;
+  idTokenClaims?: boolean;
 }
 
 const COLUMNS: Columns<RegisteredClient> = {
@@ -87,6 +89,8 @@ function declareAdd(client: Command, context: CliContext): void {
     .option('--post-logout-redirect-uri <uri>', 'where people may go after they logged out', several)
     .option('--jwks-uri <uri>', 'where it publishes the keys that it proves itself with, instead of a secret')
     .option('--profile <profile>', `demands beyond those on every app: ${CLIENT_PROFILES.join(', ')} (needs --jwks-uri)`)
+    .option('--no-pkce', 'a confidential app that does not support PKCE')
+    .option('--id-token-claims', 'an app that reads name, e-mail and groups from the ID token only')
     .option('--resource <uri>', 'another server that it may ask tokens for', several)
     .action((name: string, options: AddOptions) => add(context, name, options));
 }
@@ -107,6 +111,8 @@ async function add(context: CliContext, client_name: string, options: AddOptions
     response_modes: options.responseMode?.map(responseMode),
     allowed_group_ids: options.group ?? null,
     trusted: options.trusted === true,
+    require_pkce: options.pkce,
+    id_token_claims: options.idTokenClaims === true,
     token_endpoint_auth_method: authMethod(options),
     jwks_uri: options.jwksUri ?? null,
     profile: options.profile === undefined ? null : clientProfile(options.profile),
@@ -191,11 +197,24 @@ function declareDecisions(client: Command, context: CliContext): void {
 }
 
 function stateOf(client: RegisteredClientEntry): Record<string, string> {
-  const { managed_by, is_enabled, trusted, profile, response_modes, allowed_group_ids, secrets } = client;
+  const {
+    managed_by,
+    is_enabled,
+    trusted,
+    grant_types,
+    require_pkce,
+    id_token_claims,
+    profile,
+    response_modes,
+    allowed_group_ids,
+    secrets,
+  } = client;
   return {
     'managed by': managed_by,
     state: is_enabled ? 'active' : 'disabled',
     trusted: trusted ? 'yes' : 'no',
+    ...(grant_types.includes('authorization_code') && { PKCE: require_pkce ? 'required' : 'not required' }),
+    'claims in the ID token': id_token_claims ? 'yes' : 'no',
     ...(profile !== null && { profile }),
     'response modes': response_modes.join(', '),
     'open to': allowed_group_ids?.join(', ') ?? 'everybody',
