@@ -7,7 +7,7 @@ import { parseUri, type Uri } from './uri.ts';
 /** RFC 3986 section 2 without the asterisk, which would look like a pattern; there are none. */
 const URI_CHARACTERS = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()+,;=%]+$/;
 const HOST_AND_PORT = /^(?:([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i;
-const LOOPBACK_REDIRECT = /^http:\/\/(127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?((?:\/|\?|$).*)$/s;
+const LOOPBACK_REDIRECT = /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(?::(\d{1,5}))?((?:\/|\?|$).*)$/s;
 
 /**
  * Why a redirect URI cannot be registered; null if it can. `allow_http`: unencrypted to hosts other
@@ -44,8 +44,8 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /**
- * Whether the URI matches a registered one: equal, or a loopback address with another port (RFC
- * 8252 section 7.3).
+ * Whether the URI matches a registered one: equal, or loopback with another port (RFC 8252 section
+ * 7.3). `localhost` counts as well, as many tools register it.
  */
 export function isRegisteredRedirectUri(registered: readonly string[], redirect_uri: string): boolean {
   if (registered.includes(redirect_uri)) return true;

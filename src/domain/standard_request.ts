@@ -126,7 +126,7 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
     nonce: bounded(query, 'nonce'),
     claims,
     conditions: claimConditions(claims),
-    code_challenge: readChallenge(query, client),
+    code_challenge: readChallenge(query, client, target),
     prompt,
     max_age: readMaxAge(query),
     acr_values: bounded(query, 'acr_values')?.split(' ') ?? [],
@@ -177,11 +177,13 @@ function readResource(query: URLSearchParams, client: Client, issuer: string): s
 }
 
 /** S256 only, and required unless the operator exempts a confidential client (OAuth 2.1 section 4.1.1). */
-function readChallenge(query: URLSearchParams, client: Client): string | null {
+function readChallenge(query: URLSearchParams, client: Client, { redirect_uri }: ResponseTarget): string | null {
   const challenge = only(query, 'code_challenge');
   const method = only(query, 'code_challenge_method');
   if (challenge === null) {
-    if (!client.require_pkce && isConfidential(client) && method === null) return null;
+    // Not for a loopback URI with another port, where another program may listen.
+    const is_exempt = !client.require_pkce && isConfidential(client) && client.redirect_uris.includes(redirect_uri);
+    if (is_exempt && method === null) return null;
     const may_be_exempt = client.kind === 'registered' && isConfidential(client);
     const detail = may_be_exempt ? 'no PKCE; require_pkce: false on the client would allow it' : 'no PKCE';
     throw new AuthError('invalid_request', 'code_challenge is missing', { detail });

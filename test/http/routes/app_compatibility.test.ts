@@ -15,7 +15,7 @@ beforeAll(async () => {
   const client = (client_id: string, more: object = {}) => ({
     client_id,
     client_secret: SECRET,
-    redirect_uris: [CALLBACK],
+    redirect_uris: [CALLBACK, 'http://localhost/callback'],
     trusted: true,
     ...more,
   });
@@ -65,6 +65,13 @@ describe('a confidential client with require_pkce: false', () => {
       error: 'invalid_grant',
     });
     expect(await redeem('old', await codeFor('old', PKCE), { code_verifier: VERIFIER })).toMatchObject({ status: 200 });
+  });
+
+  it('needs a challenge for a loopback redirect URI with another port', async () => {
+    const refused = await standardBrowser(server).authorize(authorizeUrl('old', { redirect_uri: 'http://localhost:4711/callback' }));
+    expect([refused.port, refused.searchParams.get('error')]).toEqual(['4711', 'invalid_request']);
+    const exact = await standardBrowser(server).authorize(authorizeUrl('old', { redirect_uri: 'http://localhost/callback' }));
+    expect(exact.searchParams.get('code')).not.toBeNull();
   });
 
   it('is refused a challenge method without a challenge', async () => {
