@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The program: runs the named command, by default serve. Code that a command does not need is not
 // loaded.
-import { closeSync, fstatSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import type { CliWiring, Io } from './cli/command.ts';
@@ -44,6 +45,12 @@ const wiring: CliWiring = {
       mfa_module_types: schemas(mfa_modules),
       grant_types,
     });
+  },
+  async configSchema() {
+    const [{ configJsonSchema }, { readRegistry }] = await Promise.all([import('./config/json_schema.ts'), import('./wiring/registry.ts')]);
+    const { providers, mfa_modules } = await readRegistry();
+    const example = readFileSync(join(import.meta.dirname, '..', 'config.example.yaml'), 'utf8');
+    return configJsonSchema({ provider_types: schemas(providers), mfa_module_types: schemas(mfa_modules), example });
   },
   async openParts(config, { create }) {
     const { createContainer } = await import('./wiring/app.ts');

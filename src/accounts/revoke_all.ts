@@ -22,9 +22,9 @@ export interface RevokedAll extends CutCounts {
 export type RevokeAll = ReturnType<typeof createRevokeAll>;
 
 /**
- * Revokes sessions, grants, tokens, codes and logins in progress from before a time, default now,
- * in one transaction; throws `invalid_format` for a future time. Passwords, factors, client secrets,
- * consents, pushed requests and ID tokens stay. Apps are notified of ended sessions.
+ * Revokes sessions, grants, tokens, codes and pending logins from before a time, default now, in one
+ * transaction; throws `invalid_format` for a future time. Passwords, factors, secrets, consents,
+ * pushed requests and ID tokens stay. Apps are notified of ended sessions.
  */
 export function createRevokeAll({ database, audit, clock }: RevokeAllDeps) {
   return async ({ before = null }: { before?: Date | null | undefined }, actor: Actor): Promise<RevokedAll> => {

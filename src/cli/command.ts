@@ -24,6 +24,8 @@ export interface Io {
 
 /** How the composition root builds things; passed in by main.ts. */
 export interface CliWiring {
+  /** The JSON Schema of the configuration file. */
+  configSchema(): Promise<Record<string, unknown>>;
   /** Throws a `ConfigError` with all issues. */
   loadConfig(file: string | undefined): Promise<Config>;
   /**

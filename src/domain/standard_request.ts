@@ -176,7 +176,7 @@ function readResource(query: URLSearchParams, client: Client, issuer: string): s
   return resources;
 }
 
-/** S256 only, and required unless the operator exempts a confidential client (OAuth 2.1 section 4.1.1). */
+/** S256 only; required unless the client is exempt (OAuth 2.1 section 4.1.1). */
 function readChallenge(query: URLSearchParams, client: Client, { redirect_uri }: ResponseTarget): string | null {
   const challenge = only(query, 'code_challenge');
   const method = only(query, 'code_challenge_method');

@@ -64,6 +64,7 @@ export type Cli = Awaited<ReturnType<typeof createCli>>;
 function wiringOf(env: Io['env']): CliWiring {
   const log = pino({ level: 'silent' });
   return {
+    configSchema: async () => ({}),
     async loadConfig(file) {
       const { providers, mfa_modules } = await readRegistry();
       const schemas = <Schema>(types: ReadonlyMap<string, { config: Schema }>) =>

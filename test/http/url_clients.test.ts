@@ -90,7 +90,7 @@ describe('whoever comes to an app that is kept out is told before they log in', 
       const answer = await standardBrowser(server).get(urlOf(client_id, more));
       const html = await answer.text();
       expect([answer.status, answer.headers.get('location')]).toEqual([403, null]);
-      expect(html).toContain('does not let people log in to that app');
+      expect(html).toContain('Logins to this app are not allowed');
       expect(html).toContain(answer.headers.get('error-ref'));
       expect(html).not.toContain('name="password"');
     }

@@ -86,7 +86,8 @@ describe.skipIf(missing !== null)('every way in', () => {
       const linked = await post('/auth/link_user', { client_id: CLIENT_ID, code: await flow(handler, input, { type: 'link_user' }) });
       expect([handler, linked.json()]).toEqual([handler, { message: 'User linked' }]);
     }
-    for (const id of ['work', 'club'] as const) expect(await linkInBrowser(id)).toContain(`The ${id} now leads to this account.`);
+    for (const id of ['work', 'club'] as const)
+      expect(await linkInBrowser(id)).toContain(`You can now log in to this account with The ${id}.`);
     // The home network knows its people: the first login there is the link.
     await flow(['trusted_networks', null], { user: user_id }, { from: TABLET });
     const { items } = (await server.inject({ url: '/api/me/credentials', token: access_token })).json();

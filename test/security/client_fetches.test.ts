@@ -59,7 +59,7 @@ describe.each<[string, Record<string, string>]>([
     const asked = await browser.get(url);
     const html = await asked.text();
     expect([asked.status, asked.headers.get('retry-after')]).toEqual([429, '60']);
-    expect(html).toContain(`Go on to ${new URL(site.url).host}?`);
+    expect(html).toContain(`Continue to ${new URL(site.url).host}?`);
     expect((await browser.submit(url, html, { csrf_token: 'forged' })).status).toBe(403);
     const gone_on = await browser.submit(url, html, {});
     if (more.scope !== undefined) return expect(gone_on.headers.get('location')).toMatch(/^\/login\?/);

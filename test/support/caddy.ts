@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, listening, type Nginx, readmeBlock, started, tell } from './nginx.ts';
+import { docsBlock, freePort, listening, type Nginx, started, tell } from './nginx.ts';
 
 const BINARY = '/usr/bin/caddy';
 
@@ -22,7 +22,7 @@ export async function startCaddy(latchkey: string, host: string): Promise<Nginx>
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-caddy-'));
   const port = await freePort();
   const file = join(folder, 'Caddyfile');
-  const site = readmeBlock('caddy')
+  const site = docsBlock('caddy')
     .replace('wiki.example.com {', `http://${host}:${port} {\n  bind 127.0.0.1`)
     .replaceAll('latchkey:8420', new URL(latchkey).host)
     .replaceAll('wiki:3000', `127.0.0.1:${app_port}`);

@@ -11,10 +11,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const BINARY = '/usr/sbin/nginx';
 
 /** The one block of docs/forward-auth.md in that language. */
-export function readmeBlock(language: string): string {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const [block, ...others] = [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
-  if (block === undefined || others.length > 0) throw new Error(`README.md has not one block of ${language}`);
+export function docsBlock(language: string): string {
+  const page = readFileSync(new URL('../../docs/forward-auth.md', import.meta.url), 'utf8');
+  const [block, ...others] = [...page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
+  if (block === undefined || others.length > 0) throw new Error(`docs/forward-auth.md must have one block of ${language}`);
   return block;
 }
 
@@ -112,7 +112,7 @@ ${servers}
 
 /** The block of docs/forward-auth.md, in the clear and with the names of this machine. */
 function protectedHost({ host, port, app, latchkey }: { host: string; port: number; app: string; latchkey: string }): string {
-  return readmeBlock('nginx')
+  return docsBlock('nginx')
     .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
     .replace('wiki.example.com', host)
     .replaceAll('http://latchkey:8420', latchkey)

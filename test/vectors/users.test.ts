@@ -16,6 +16,7 @@ let server: TestServer;
 /** Access tokens of who calls. */
 const tokens: Record<string, string> = {};
 let owner_id: string;
+let admin_id: string;
 beforeAll(async () => {
   const local = { type: 'homeassistant', minimum_password_length: 1 };
   const people = example('reader', 'admin', 'plain', 'changing', 'newcomer');
@@ -27,6 +28,7 @@ beforeAll(async () => {
   const admin = await addSomeone(server, 'admin', { group_ids: ['system-admin'] });
   tokens.admin = tokens['admin, not owner'] = admin.access_token;
   owner_id = (await call('GET', '/api/me', undefined, 'owner')).json().id;
+  admin_id = (await call('GET', '/api/me')).json().id;
 });
 afterAll(() => server.close());
 
@@ -169,6 +171,8 @@ beforeEach(async () => {
   await kysely().deleteFrom('local_logins').where('username', '!=', OWNER.username).execute();
   await kysely().deleteFrom('users').where('name', '=', 'Paulus').execute();
   user_id = await person();
+  // An administrator adds a login only to a person whom they made.
+  await kysely().updateTable('users').set({ created_by: admin_id }).where('id', '=', user_id).execute();
 });
 const store = async ({ username, password } = USER) => {
   expect((await call('POST', `/api/users/${user_id}/login`, { username, password })).statusCode).toBe(201);
@@ -199,7 +203,7 @@ runArea(
     'local-provider-006': login,
     'local-provider-009': async ({ request: { add }, expect: want }) => {
       await store();
-      const refusal = await call('POST', `/api/users/${await person()}/login`, { username: add[0], password: add[1] });
+      const refusal = await call('POST', `/api/users/${await person()}/login`, { username: add[0], password: add[1] }, 'owner');
       expectRefusal(refusal, want.error);
     },
     'local-provider-010': async ({ request: { add } }) => {

@@ -8,7 +8,7 @@ export const command: CliCommand = {
     const config = program.command('config').description('the configuration');
     config
       .command('check')
-      .description('tell everything that is wrong with a configuration')
+      .description('report everything that is wrong with a configuration')
       .argument('[file]', 'configuration file (default: $LATCHKEY_CONFIG, else config.yaml where there is one)')
       .option('--config <file>', 'the same as the argument')
       .action(async (argument: string | undefined, options: { config?: string }) => {
@@ -17,5 +17,9 @@ export const command: CliCommand = {
         for (const warning of configWarnings(loaded)) io.err(`Warning: ${warning}\n`);
         io.out(`${file ?? 'The configuration without a file'} is valid\n`);
       });
+    config
+      .command('schema')
+      .description('print the JSON Schema of the configuration, for editors')
+      .action(async () => io.out(`${JSON.stringify(await wiring.configSchema(), null, 2)}\n`));
   },
 };

@@ -64,7 +64,8 @@ export function createHostRule({ public_url, allowed_hosts, providers }: HostRul
 
   return {
     failureAddressOf(request) {
-      return foreignHost(request) === undefined ? request.remote_address : foreignHostAddress(request.remote_address);
+      const is_foreign = !request.routeOptions.config.any_host && foreignHost(request) !== undefined;
+      return is_foreign ? foreignHostAddress(request.remote_address) : request.remote_address;
     },
 
     addressOf(request) {

@@ -114,7 +114,7 @@ describe('the page of a linking', () => {
     const form = await wrong.text();
     expect(form).toContain('Username or password is wrong.');
     const done = await browser.submit(location, form, { username: 'second', password: PASSWORD });
-    expect([done.status, await done.text()]).toEqual([200, expect.stringContaining('Second now leads to this account.')]);
+    expect([done.status, await done.text()]).toEqual([200, expect.stringContaining('You can now log in to this account with Second.')]);
     expect(await subjects()).toEqual(['ann', 'second']);
     // The way is gone.
     expect((await browser.get(location)).status).toBe(404);
@@ -130,7 +130,7 @@ describe('the page of a linking', () => {
     expect(back).toMatch(/^\/auth\/callback\/elsewhere\?state=/);
     expect((await visitor(server).get(back)).status).toBe(404);
     const done = await browser.get(back);
-    expect([done.status, await done.text()]).toEqual([200, expect.stringContaining('Elsewhere now leads to this account.')]);
+    expect([done.status, await done.text()]).toEqual([200, expect.stringContaining('You can now log in to this account with Elsewhere.')]);
     expect(await subjects()).toEqual(['ann', 'ann elsewhere']);
     expect((await browser.get(back)).status).toBe(404);
   });
@@ -149,7 +149,7 @@ describe('the page of a linking', () => {
     await taken.browser.submit(taken.location, await taken.step.text(), { username: 'second', password: PASSWORD });
     const { browser, location, step } = await begin(await ticket());
     const refused = await browser.submit(location, await step.text(), { username: 'second', password: PASSWORD });
-    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('This login belongs to another account')]);
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('This login is linked to another account')]);
     expect((await browser.get(location)).status).toBe(404);
     expect(await subjects()).toEqual(['ann']);
   });

@@ -167,7 +167,7 @@ describe('a login at a real OpenID Provider', () => {
     const back = await op.person('ann')(url, { declines: true });
     expect(new URL(back).searchParams.get('error')).toBe('access_denied');
     const html = await (await browser.get(back)).text();
-    expect(html).toContain('The login there was declined.');
+    expect(html).toContain('The login was declined.');
     expect(html).toContain('href="/auth/authorize?client_id=');
     expect(await (await browser.get(back)).text()).toContain(startAgain);
   });

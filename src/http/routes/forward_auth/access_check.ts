@@ -2,7 +2,7 @@
 // URL.
 
 import { METHODS } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
 import type { IpNetwork } from '../../../domain/network.ts';
 import type { ForwardAuth, ForwardAuthDecision } from '../../../forward_auth/forward_auth.ts';
@@ -25,10 +25,10 @@ export interface AccessCheckDeps {
  * Methods and settings of a route that proxies call with the original method (Traefik's
  * `preserveRequestMethod`, Envoy). Preflights are answered by the app, not here.
  */
-export function anyMethodOptions(app: FastifyInstance): { method: string[]; config: { cors: 'never'; database_only: true } } {
+export function anyMethodOptions(app: FastifyInstance): { method: string[]; config: FastifyContextConfig } {
   const method = METHODS.filter((name) => name !== 'CONNECT');
   for (const name of method) if (!app.supportedMethods.includes(name)) app.addHttpMethod(name, { hasBody: true });
-  return { method, config: { cors: 'never', database_only: true } };
+  return { method, config: { cors: 'never', database_only: true, any_host: true } };
 }
 
 export interface AccessCheck {

@@ -70,9 +70,10 @@ export function hostSessionRoute(parts: HostSessionDeps, trusted_proxies: readon
 
   return async (app) => {
     const config = { answers: 'page' as const };
-    app.get(HOST_LOGIN, { config }, begin);
+    const at_host = { ...config, any_host: true };
+    app.get(HOST_LOGIN, { config: at_host }, begin);
     app.get(OUR_LOGIN, { config }, login);
-    app.get(CALLBACK, { config }, callback);
+    app.get(CALLBACK, { config: at_host }, callback);
   };
 }
 

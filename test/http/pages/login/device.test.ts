@@ -347,7 +347,7 @@ describe('a wrong code', () => {
       const answer = await ada.submit('/device', form, { user_code: typed });
       const html = await answer.text();
       expect(answer.status).toBe(400);
-      expect(html).toContain('There is no such code');
+      expect(html).toContain('This code is wrong');
       expect(html).not.toContain('<svg onload');
       expect(html.length).toBeLessThan(5000);
     },

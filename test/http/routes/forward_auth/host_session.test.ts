@@ -100,7 +100,7 @@ describe('with us', () => {
   it('who may not see the page is told so', async () => {
     const answer = await login({ host: HOST, to: '/admin', state: STATE });
     expect([answer.statusCode, answer.headers.location]).toEqual([403, undefined]);
-    expect(answer.body).toContain('has no access');
+    expect(answer.body).toContain('Access denied');
   });
 
   // K12
