@@ -22,7 +22,7 @@ export interface RevokedAll extends CutCounts {
 export type RevokeAll = ReturnType<typeof createRevokeAll>;
 
 /**
- * Revokes sessions, grants, tokens, codes and pending logins from before a time, default now, in one
+ * Revokes sessions, grants, tokens, codes and pending logins of before a time, default now, in one
  * transaction; throws `invalid_format` for a future time. Passwords, factors, secrets, consents,
  * pushed requests and ID tokens stay. Apps are notified of ended sessions.
  */
