@@ -47,7 +47,7 @@ function createAppOver(parts: Container, { lost_log_lines = () => 0 }: Pick<AppO
   const { config } = parts;
   let draining = false;
   const isDraining = () => draining;
-  const http = createPlugins({ ...parts, lost_log_lines, isDraining });
+  const http = createPlugins({ ...parts, userFacts: parts.repositories.userFacts, lost_log_lines, isDraining });
   const { trusted_proxies, cors_allowed_origins } = config.http;
   const log_requests = config.log.requests;
   const shared = { ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining };

@@ -8,13 +8,11 @@ import type { ClientAuthentication } from '../oauth/client_authentication.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
 import type { LoginMarker } from '../oauth/login_marker.ts';
 import { createPar } from '../oauth/par.ts';
-import type { Database } from '../postgres/database.ts';
-import { createConsentRepository } from '../repository/consents.ts';
-import { createPushedRequestRepository } from '../repository/pushed_authorization_requests.ts';
+import type { Repositories } from './repositories.ts';
 
-export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'users' | 'authorizationCodes' | 'sessions' | 'keyring'> {
+export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'keyring'> {
   config: Config;
-  database: Database;
+  repositories: Repositories;
   rowQuotas: RowQuotas;
   clock: Clock;
   audit: Audit;
@@ -25,10 +23,21 @@ export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'users' | 'autho
 }
 
 export function createAuthorizeParts(deps: AuthorizePartsDeps) {
-  const { config, database } = deps;
+  const { config, repositories } = deps;
+  const { authorizationCodes, consents, pushedRequests, sessions, users } = repositories;
   const { authorization_code_lifetime } = config.tokens;
-  const pushedRequests = createPushedRequestRepository(database);
   const par = createPar({ ...deps, pushedRequests, issuer: deps.public_url });
-  const consents = createConsentRepository(database);
-  return { par, authorize: createAuthorize({ ...deps, par, pushedRequests, consents, authorization_code_lifetime }) };
+  return {
+    par,
+    authorize: createAuthorize({
+      ...deps,
+      par,
+      authorizationCodes,
+      pushedRequests,
+      consents,
+      sessions,
+      users,
+      authorization_code_lifetime,
+    }),
+  };
 }

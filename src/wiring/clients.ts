@@ -14,15 +14,10 @@ import { createClientPages } from '../oauth/client_page.ts';
 import { createRegistration } from '../oauth/registration.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import { createClientSecretRepository } from '../repository/client_secrets.ts';
-import { createClientRepository as createClientRows } from '../repository/clients.ts';
-import type { GroupRepository } from '../repository/groups.ts';
-import { createUrlClientRepository } from '../repository/url_clients.ts';
-import { createUsedProofRepository } from '../repository/used_proofs.ts';
-import type { UserRepository } from '../repository/users.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { createClientSecretHash } from '../tokens/client_secret.ts';
 import type { Registry } from './registry.ts';
+import type { Repositories } from './repositories.ts';
 
 export interface ClientPartsDeps {
   config: Config;
@@ -32,19 +27,17 @@ export interface ClientPartsDeps {
   audit: AuditEvents;
   public_url: string;
   registry: Registry;
-  rows: { users: UserRepository; groups: GroupRepository };
+  repositories: Repositories;
   freshLogin: FreshLogin;
 }
 
 export function createClientParts(ground: ClientPartsDeps) {
-  const { config, database, clock, public_url, registry, sealer, rows } = ground;
+  const { config, clock, public_url, registry, sealer, repositories } = ground;
+  const { clients, clientSecrets, groups, urlClients, usedProofs, users } = repositories;
   const { policy, allow_private_addresses, resources, trusted } = config.url_clients;
   const { allow_http_redirect_uris } = config;
   const scopes = [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)];
   const grant_types = Array.from(registry.grants.values(), ({ grant_type }) => grant_type);
-  const clients = createClientRows(database);
-  const clientSecrets = createClientSecretRepository(database);
-  const urlClients = createUrlClientRepository(database);
   const clientSecretHash = createClientSecretHash(sealer);
   const clientPages = createClientPages({ allow_private_addresses, clock });
   const fetching = { ...ground, allow_private_addresses, allow_http_redirect_uris, scopes };
@@ -60,8 +53,8 @@ export function createClientParts(ground: ClientPartsDeps) {
     resources,
     scopes,
   });
-  const clientAssertions = createClientAssertions({ ...fetching, issuer: public_url, usedProofs: createUsedProofRepository(database) });
-  const deps = { ...ground, ...rows, clients, clientSecrets, clientSecretHash, urlClients };
+  const clientAssertions = createClientAssertions({ ...fetching, issuer: public_url, usedProofs });
+  const deps = { ...ground, users, groups, clients, clientSecrets, clientSecretHash, urlClients };
   // An operator who registers a client may use internal addresses.
   const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes, grant_types };
   const { enabled, initial_access_token = '' } = config.registration;

@@ -36,9 +36,6 @@ import type { Database } from '../postgres/database.ts';
 import { createDatabaseClock, type DatabaseClock } from '../postgres/database_clock.ts';
 import { migrate } from '../postgres/migrations/migrate.ts';
 import { createAuditEvents } from '../repository/audit_events.ts';
-import { createDeviceCookies } from '../repository/device_cookies.ts';
-import { createFailedLoginRepository } from '../repository/failed_logins.ts';
-import { createIpBanRepository } from '../repository/ip_bans.ts';
 import { createJanitor } from '../repository/janitor.ts';
 import { resealSecrets } from '../repository/reseal.ts';
 import { checkSecretKey, hasSecretKeyCanary } from '../repository/secret_key_canary.ts';
@@ -123,16 +120,28 @@ async function build(options: AppOptions, closers: Closers) {
   closers.add(() => audit.close().catch(on_error));
   const mail = createMailer(config.mail);
   const rowQuotas = createRowQuotas(config.http);
-  const ground = { config, log, database, clock, sealer, audit, public_url, registry, mail, rowQuotas, rows: createRepositories(database) };
+  const ground = {
+    config,
+    log,
+    database,
+    clock,
+    sealer,
+    audit,
+    public_url,
+    registry,
+    mail,
+    rowQuotas,
+    repositories: createRepositories(database, sealer),
+  };
   const accounts = createAccounts(ground);
   // A command with another configuration than the server's must not disable groups.
   if (!join) await accounts.groups.reconcile(config.groups);
   const clients = createClientParts({ ...ground, freshLogin: accounts.freshLogin });
   if (!join) await clients.clients.reconcile(config.clients);
-  const tokens = await createTokenParts({ ...ground, ...ground.rows, ...accounts, ...clients }, closers);
+  const tokens = await createTokenParts({ ...ground, ...ground.repositories, ...accounts, ...clients }, closers);
   const device = createDeviceParts({ ...ground, ...clients, ...tokens });
-  const authorizing = createAuthorizeParts({ ...ground, ...ground.rows, ...clients, ...tokens, ...device });
-  const logout = createLogoutParts({ ...ground, ...ground.rows, ...clients, ...tokens }, closers);
+  const authorizing = createAuthorizeParts({ ...ground, ...ground.repositories, ...clients, ...tokens, ...device });
+  const logout = createLogoutParts({ ...ground, ...ground.repositories, ...clients, ...tokens }, closers);
   const login = createLoginParts({ ...ground, ...clients, ...logout }, accounts);
   const forward = createForwardAuthParts({ ...ground, ...tokens });
   const janitor = createJanitor({
@@ -145,7 +154,7 @@ async function build(options: AppOptions, closers: Closers) {
     failure_lifetime: config.http.ip_ban_duration,
   });
   closers.add(() => janitor.close());
-  const refreshTokens = createRefreshTokens({ ...accounts, ...ground.rows, ...ground, ...tokens });
+  const refreshTokens = createRefreshTokens({ ...accounts, ...ground.repositories, ...ground, ...tokens });
   return {
     ...ground,
     ...accounts,
@@ -181,18 +190,18 @@ interface Ground {
   registry: Registry;
   mail: Mailer;
   rowQuotas: RowQuotas;
-  rows: Repositories;
+  repositories: Repositories;
 }
 
 function createAccounts(ground: Ground) {
-  const { config, rows } = ground;
+  const { config, repositories } = ground;
   const hasher = createPasswordHasher();
-  const { configured, tryProvider } = createProviderParts({ ...ground, ...rows, hasher });
+  const { configured, tryProvider } = createProviderParts({ ...ground, ...repositories, hasher });
   const modules = createConfiguredModules(ground);
-  const mfa = createMfaParts({ ...ground, ...rows, providers: configured, modules });
+  const mfa = createMfaParts({ ...ground, ...repositories, providers: configured, modules });
   const { authorization_code_lifetime } = config.tokens;
   const minimum_password_length = minimumPasswordLength(config);
-  const deps = { ...ground, ...rows, hasher, minimum_password_length, authorization_code_lifetime };
+  const deps = { ...ground, ...repositories, hasher, minimum_password_length, authorization_code_lifetime };
   const { providers, freshLogin } = mfa;
   const signOut = createSignOut(deps);
   const credentials = createCredentials({ ...deps, providers, signOut, freshLogin });
@@ -214,8 +223,8 @@ function createAccounts(ground: Ground) {
     linkTickets: createLinkTickets({ ...deps, providers, freshLogin, linkUser }),
     localLogins: createLocalLogins({ ...deps, signOut, freshLogin, unlink: credentials.unlink }),
     groups: createGroups(deps),
-    permissions: createPermissions(rows),
-    me: createMe({ ...rows, update: users.update, mfa: mfa.mfa }),
+    permissions: createPermissions(repositories),
+    me: createMe({ ...repositories, update: users.update, mfa: mfa.mfa }),
   };
 }
 
@@ -239,12 +248,12 @@ function createLoginParts(
     Pick<ReturnType<typeof createLogoutParts>, 'endSession'>,
   accounts: ReturnType<typeof createAccounts>,
 ) {
-  const { config, database, clock, audit, public_url, rows, sealer, clientPages, clientDirectory } = ground;
+  const { config, database, clock, audit, public_url, repositories, sealer, clientPages, clientDirectory } = ground;
   const { providers, credentials, newUsers } = accounts;
   const { login_attempts_threshold, ip_ban_enabled, ip_ban_duration, trusted_proxies } = config.http;
   const throttle = createThrottle({
-    failedLogins: createFailedLoginRepository(database),
-    ipBans: createIpBanRepository(database),
+    failedLogins: repositories.failedLogins,
+    ipBans: repositories.ipBans,
     clock,
     audit,
     threshold: ip_ban_enabled ? login_attempts_threshold : -1,
@@ -253,17 +262,17 @@ function createLoginParts(
   });
   const resolveUser = createResolveUser({
     credentials,
-    users: rows.users,
+    users: repositories.users,
     newUsers,
-    syncGroups: createSyncGroups({ ...ground, ...rows }),
-    profiles: createProfiles({ ...ground, ...rows }),
+    syncGroups: createSyncGroups({ ...ground, ...repositories }),
+    profiles: createProfiles({ ...ground, ...repositories }),
     clock,
   });
   const { authorization_code_lifetime } = config.tokens;
   const code_issuing = { authorization_code_lifetime, public_url };
-  const finish = createFinish({ ...rows, resolveUser, clientPages, clientDirectory, clock, audit, ...code_issuing });
+  const finish = createFinish({ ...repositories, resolveUser, clientPages, clientDirectory, clock, audit, ...code_issuing });
   const mfaStep = createMfaStep({ ...accounts, resolveUser, sealer, clock });
-  const knownDevices = createKnownDevices({ deviceCookies: createDeviceCookies(database), clock });
+  const knownDevices = createKnownDevices({ deviceCookies: repositories.deviceCookies, clock });
   const callback_url = `${public_url}/auth/callback`;
   return {
     throttle,
@@ -272,7 +281,7 @@ function createLoginParts(
       ...ground,
       isSharedAddress: exemptAddresses(trusted_proxies),
       providers,
-      loginFlows: rows.loginFlows,
+      loginFlows: repositories.loginFlows,
       finish,
       mfaStep,
       throttle,
@@ -281,7 +290,7 @@ function createLoginParts(
     }),
     sessions: createSessions({
       ...ground,
-      sessions: rows.sessions,
+      sessions: repositories.sessions,
       idle: config.sessions.idle_lifetime,
       lifetime: config.sessions.lifetime,
     }),

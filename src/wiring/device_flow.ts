@@ -8,13 +8,11 @@ import { createDeviceApproval } from '../oauth/device_approval.ts';
 import { createDeviceAuthorization } from '../oauth/device_authorization.ts';
 import { createLoginMarker } from '../oauth/login_marker.ts';
 import { createUserCodeGuesses } from '../oauth/user_code_guesses.ts';
-import type { Database } from '../postgres/database.ts';
-import type { DeviceCodeRepository } from '../repository/device_codes.ts';
-import { createFailedLoginRepository } from '../repository/failed_logins.ts';
 import type { Sealer } from '../secrets/sealer.ts';
+import type { Repositories } from './repositories.ts';
 
 export interface DevicePartsDeps {
-  database: Database;
+  repositories: Pick<Repositories, 'deviceCodes' | 'failedLogins'>;
   rowQuotas: RowQuotas;
   clock: Clock;
   audit: Audit;
@@ -22,15 +20,15 @@ export interface DevicePartsDeps {
   public_url: string;
   clientAuthentication: ClientAuthentication;
   clientDirectory: ClientDirectory;
-  deviceCodes: DeviceCodeRepository;
 }
 
 export function createDeviceParts(deps: DevicePartsDeps) {
+  const { deviceCodes, failedLogins } = deps.repositories;
   const loginMarker = createLoginMarker(deps);
-  const guesses = createUserCodeGuesses({ ...deps, failedLogins: createFailedLoginRepository(deps.database) });
+  const guesses = createUserCodeGuesses({ ...deps, failedLogins });
   return {
     loginMarker,
-    deviceAuthorization: createDeviceAuthorization(deps),
-    deviceApproval: createDeviceApproval({ ...deps, guesses, loginMarker }),
+    deviceAuthorization: createDeviceAuthorization({ ...deps, deviceCodes }),
+    deviceApproval: createDeviceApproval({ ...deps, deviceCodes, guesses, loginMarker }),
   };
 }

@@ -3,15 +3,13 @@ import type { Config } from '../config/load.ts';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
 import { createForwardAuth } from '../forward_auth/forward_auth.ts';
-import type { Database } from '../postgres/database.ts';
-import { createHostSessionRepository } from '../repository/host_sessions.ts';
-import { createUserFactsRepository } from '../repository/user_facts.ts';
 import type { AccessTokens } from '../tokens/access_token.ts';
+import type { Repositories } from './repositories.ts';
 
 export interface ForwardAuthPartsDeps {
   config: Pick<Config, 'forward_auth' | 'sessions' | 'http'>;
   log: { warn(text: string): void };
-  database: Database;
+  repositories: Pick<Repositories, 'hostSessions' | 'userFacts'>;
   clock: Clock;
   audit: Audit;
   public_url: string;
@@ -19,10 +17,10 @@ export interface ForwardAuthPartsDeps {
 }
 
 export function createForwardAuthParts(deps: ForwardAuthPartsDeps) {
-  const { config, database } = deps;
+  const { config } = deps;
   const { rules } = config.forward_auth;
   if (rules.length > 0 && config.http.trusted_proxies.length === 0)
     deps.log.warn('forward_auth has rules, but http.trusted_proxies names no proxy that may ask: everything is refused');
-  const rows = { hostSessions: createHostSessionRepository(database), userFacts: createUserFactsRepository(database) };
-  return { forwardAuth: createForwardAuth({ ...deps, ...rows, rules, idle: config.sessions.idle_lifetime }) };
+  const { hostSessions, userFacts } = deps.repositories;
+  return { forwardAuth: createForwardAuth({ ...deps, hostSessions, userFacts, rules, idle: config.sessions.idle_lifetime }) };
 }

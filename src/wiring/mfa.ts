@@ -11,20 +11,13 @@ import { passwordlessProviders } from '../login/passwordless_provider.ts';
 import { createSecondFactor } from '../login/second_factor.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { CredentialRepository } from '../repository/credentials.ts';
-import { createMfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
-import { createMfaFailureRepository } from '../repository/mfa_failures.ts';
-import { createMfaSetupFlowRepository } from '../repository/mfa_setup_flows.ts';
-import type { UserRepository } from '../repository/users.ts';
-import type { Sealer } from '../secrets/sealer.ts';
+import type { Repositories } from './repositories.ts';
 
 export interface MfaPartsDeps {
   database: Database;
-  sealer: Sealer;
+  repositories: Pick<Repositories, 'credentials' | 'mfaEnrolments' | 'mfaFailures' | 'mfaSetupFlows' | 'users'>;
   clock: Clock;
   audit: Pick<AuditEvents, 'insert' | 'record'>;
-  users: Pick<UserRepository, 'lock'>;
-  credentials: Pick<CredentialRepository, 'ofUser' | 'remove'>;
   modules: readonly MfaModule[];
   /** The configured providers. */
   providers: ReadonlyMap<string, AuthProvider>;
@@ -33,12 +26,11 @@ export interface MfaPartsDeps {
 export type MfaParts = ReturnType<typeof createMfaParts>;
 
 export function createMfaParts(deps: MfaPartsDeps) {
-  const { database, sealer, modules } = deps;
-  const mfaEnrolments = createMfaEnrolmentRepository(database, sealer);
-  const mfaFailures = createMfaFailureRepository(database);
+  const { modules, repositories } = deps;
+  const { users, credentials, mfaEnrolments, mfaFailures, mfaSetupFlows } = repositories;
   const ways_in = passwordlessProviders(modules, { ...deps, mfaEnrolments });
   const providers = new Map([...deps.providers, ...ways_in.map((provider) => [providerKeyText(provider), provider] as const)]);
-  const ground = { ...deps, providers, mfaEnrolments, mfaFailures };
+  const ground = { ...deps, providers, users, credentials, mfaEnrolments, mfaFailures };
   const factors = createFactors(ground);
   const freshLogin = createFreshLogin({ ...ground, factors });
   const enrol = createEnrol(ground);
@@ -50,6 +42,6 @@ export function createMfaParts(deps: MfaPartsDeps) {
     enrol,
     secondFactor: createSecondFactor({ ...ground, factors }),
     mfa: createMfa({ ...ground, factors, freshLogin }),
-    mfaSetup: createMfaSetup({ ...ground, factors, freshLogin, enrol, mfaSetupFlows: createMfaSetupFlowRepository(database, sealer) }),
+    mfaSetup: createMfaSetup({ ...ground, factors, freshLogin, enrol, mfaSetupFlows }),
   };
 }

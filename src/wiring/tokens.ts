@@ -9,16 +9,6 @@ import { createIntrospection } from '../oauth/introspection.ts';
 import { createRevocation } from '../oauth/revocation.ts';
 import { createTokenEndpoint } from '../oauth/token_endpoint.ts';
 import { createUserinfo } from '../oauth/userinfo.ts';
-import type { Database } from '../postgres/database.ts';
-import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
-import { createDeviceCodeRepository } from '../repository/device_codes.ts';
-import { createRefreshTokenRotationRepository } from '../repository/refresh_token_rotation.ts';
-import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
-import { createRevokedAccessTokenRepository } from '../repository/revoked_access_tokens.ts';
-import { createSigningKeyRepository } from '../repository/signing_keys.ts';
-import { createTokenExchangeRepository } from '../repository/token_exchange.ts';
-import { createUsedProofRepository } from '../repository/used_proofs.ts';
-import { createUserFactsRepository } from '../repository/user_facts.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { createAccessTokens } from '../tokens/access_token.ts';
 import { createAdmission } from '../tokens/admission.ts';
@@ -31,58 +21,53 @@ import { createKeyring } from '../tokens/keyring.ts';
 import { createLastUsed } from '../tokens/last_used.ts';
 import { createRotatingTokens } from '../tokens/refresh_token.ts';
 import { createGrants, type Registry } from './registry.ts';
+import type { Repositories } from './repositories.ts';
 
 export interface TokenPartsDeps {
   config: Config;
   log: { error(fields: object, text: string): void };
-  database: Database;
   sealer: Sealer;
   clock: Clock;
   audit: Audit;
   public_url: string;
   registry: Registry;
-  authorizationCodes: AuthorizationCodeRepository;
-  refreshTokens: RefreshTokenRepository;
+  repositories: Repositories;
   providers: ReadonlyMap<string, AuthProvider>;
   clientAuthentication: ClientAuthentication;
   clientDirectory: ClientDirectory;
 }
 
 export async function createTokenParts(deps: TokenPartsDeps, closers: { add(closer: () => unknown): void }) {
-  const { config, database, clock, audit, public_url, registry, sealer, refreshTokens, clientAuthentication } = deps;
+  const { config, clock, audit, public_url, registry, sealer, repositories, clientAuthentication } = deps;
+  const { authorizationCodes, deviceCodes, refreshTokens, revokedAccessTokens, rotation } = repositories;
+  const { signingKeys, tokenExchanges, usedProofs, userFacts } = repositories;
   const lifetimes = lifetimesOf(config);
   const { refresh_token_grace, signing_key_lifetime } = config.tokens;
-  const signingKeys = createSigningKeyRepository(database);
   const keyring = await createKeyring({ signingKeys, sealer, clock, audit, signing_key_lifetime });
   closers.add(() => keyring.close());
   const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
-  const userFacts = createUserFactsRepository(database);
   const idTokens = createIdTokens({ keyring, userFacts, issuer: public_url, clock });
   const issuer = createIssuer({ accessTokens, idTokens });
   const lastUsed = createLastUsed({ refreshTokens, clock });
   closers.add(() => lastUsed.close().catch((err: unknown) => deps.log.error({ err }, 'the last uses were not written')));
-  const rotation = createRefreshTokenRotationRepository(database);
   const rotatingTokens = createRotatingTokens({ sealer });
-  const revokedAccessTokens = createRevokedAccessTokenRepository(database);
-  const deviceCodes = createDeviceCodeRepository(database);
   const grants = createGrants(registry, {
     ...deps,
-    ...{ rotation, rotatingTokens, lastUsed, lifetimes, refresh_token_grace, accessTokens },
+    ...{ authorizationCodes, refreshTokens, rotation, rotatingTokens, lastUsed, lifetimes, refresh_token_grace, accessTokens },
     deviceCodes,
-    tokenExchanges: createTokenExchangeRepository(database),
+    tokenExchanges,
     token_exchange_enabled: config.token_exchange.enabled,
   });
   const nonces = config.dpop.require_nonce ? createDpopNonces({ sealer, clock }) : null;
-  const dpop = createDpop({ usedProofs: createUsedProofRepository(database), clock, public_url, nonces });
-  const revocation = createRevocation({ ...deps, rotation, rotatingTokens, accessTokens, revokedAccessTokens });
+  const dpop = createDpop({ usedProofs, clock, public_url, nonces });
+  const revocation = createRevocation({ ...deps, refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens });
   const introspection = createIntrospection({
     ...deps,
-    ...{ rotation, rotatingTokens, accessTokens, revokedAccessTokens, keyring, refresh_token_grace },
+    ...{ refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens, keyring, refresh_token_grace },
   });
   return {
     accessTokens,
     grants,
-    deviceCodes,
     lifetimes,
     keyring,
     issuer,
@@ -90,7 +75,6 @@ export async function createTokenParts(deps: TokenPartsDeps, closers: { add(clos
     revocation,
     dpop,
     introspection,
-    userFacts,
     userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     admissions: createAdmission(deps.providers.values()),

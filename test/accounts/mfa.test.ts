@@ -8,9 +8,8 @@ import { mfa_module as passkeyType } from '../../src/mfa_modules/passkey.ts';
 import { mfa_module as recoveryType } from '../../src/mfa_modules/recovery_codes.ts';
 import { mfa_module as totpType } from '../../src/mfa_modules/totp.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
-import { createCredentialRepository as createCredentialRows } from '../../src/repository/credentials.ts';
-import { createUserRepository } from '../../src/repository/users.ts';
 import { createMfaParts, type MfaParts } from '../../src/wiring/mfa.ts';
+import { createRepositories } from '../../src/wiring/repositories.ts';
 import { createAuthenticator } from '../support/authenticator.ts';
 import { createTestClock } from '../support/clock.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -48,8 +47,8 @@ function partsWith(modules: MfaModule[], require_mfa = false): MfaParts {
   const { clock } = time;
   const audit = createAuditEvents({ database, clock, on_error: () => {} });
   const provider = { require_mfa } as Parameters<typeof createMfaParts>[0]['providers'] extends ReadonlyMap<string, infer P> ? P : never;
-  const rows = { users: createUserRepository(database), credentials: createCredentialRows(database) };
-  return createMfaParts({ database, clock, audit, sealer: SEALER, ...rows, modules, providers: new Map([['homeassistant:', provider]]) });
+  const repositories = createRepositories(database, SEALER);
+  return createMfaParts({ database, repositories, clock, audit, modules, providers: new Map([['homeassistant:', provider]]) });
 }
 
 async function newCaller(username: string, differs: Partial<MfaCaller> = {}): Promise<MfaCaller> {

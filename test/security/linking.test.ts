@@ -75,7 +75,7 @@ it('whoever is disabled proves nothing, by either kind of flow', async () => {
 it('no address and no name links a login to anybody', async () => {
   says({ subject: 'stranger', data: {}, name: 'ann', email: 'ann@example.com', amr: ['pwd'] });
   expect(await answer(['speaking', null], {})).toEqual({ message: 'Login blocked: User is not active' });
-  const rows = await server.parts.rows.credentials.ofUser(ann.user_id);
+  const rows = await server.parts.repositories.credentials.ofUser(ann.user_id);
   expect(rows.map(({ subject }) => subject)).toEqual(['ann']);
 });
 

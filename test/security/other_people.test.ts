@@ -29,7 +29,7 @@ beforeAll(async () => {
   ids = {
     refresh_token_id: await items('/api/me/refresh_tokens'),
     session_id: await items('/api/me/sessions'),
-    credential_id: (await server.parts.rows.credentials.ofUser(ben.id)).map(({ id }) => id),
+    credential_id: (await server.parts.repositories.credentials.ofUser(ben.id)).map(({ id }) => id),
     enrolment_id: (await me('GET', '/api/me/mfa')).json().enrolments.map(({ id }: { id: string }) => id),
     client_id: ['app'],
   };

@@ -126,10 +126,10 @@ const KINDS: Record<string, () => Promise<() => Promise<boolean>>> = {
     const { device_code, user_code } = (await post('/auth/device_authorization', { ...APP, scope: 'openid' })).json();
     const { sid, ...login } = (await server.parts.sessions.find(await startSession(), REMOTE_ADDRESS))!;
     const answering = { user_code: user_code.replaceAll('-', ''), sid, user_id: login.user_id, now: server.clock() };
-    await server.parts.deviceCodes.claim(answering);
+    await server.parts.repositories.deviceCodes.claim(answering);
     const { credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = login;
     const how = { credential_id: credential_id!, auth_provider_type, auth_provider_id, auth_time, amr, allowed_group_ids: null };
-    expect(await server.parts.deviceCodes.approve({ ...answering, ...how }, RELEASE)).toBe(true);
+    expect(await server.parts.repositories.deviceCodes.approve({ ...answering, ...how }, RELEASE)).toBe(true);
     return async () => (await token(DEVICE, { device_code })).statusCode === 200;
   },
   async "a browser's session"() {

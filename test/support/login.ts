@@ -33,6 +33,7 @@ import { createSessionEndRepository } from '../../src/repository/session_ends.ts
 import { createUsernames } from '../../src/repository/usernames.ts';
 import { createUserRepository } from '../../src/repository/users.ts';
 import { createMfaParts } from '../../src/wiring/mfa.ts';
+import { createRepositories } from '../../src/wiring/repositories.ts';
 import { createTestClock } from './clock.ts';
 import { freshLoginOver } from './fresh_login.ts';
 import { newClient, SEALER } from './grants.ts';
@@ -112,7 +113,7 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const all = [exampleProvider(example), ...(options.providers ?? [])];
   const configured = new Map(all.map((provider) => [providerKeyText(provider), provider]));
   const tellAudit = { record: audit.record, insert: auditEvents.insert };
-  const ground = { database, sealer: SEALER, clock, audit: tellAudit, users, credentials: rows };
+  const ground = { database, repositories: createRepositories(database, SEALER), clock, audit: tellAudit };
   const mfa = createMfaParts({ ...ground, modules: options.mfa_modules ?? [], providers: configured });
   const { providers } = mfa;
   const mfaStep = createMfaStep({ ...mfa, resolveUser, sealer: SEALER, clock });

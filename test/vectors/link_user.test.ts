@@ -30,7 +30,7 @@ async function run({ given, request, expect: want }: Vector): Promise<void> {
   expectAnswer(await send(server, request, { words, json }), want);
   // Beside the login that the caller came with.
   if (want.caller_credentials !== undefined)
-    expect(await server.parts.rows.credentials.ofUser(user_id)).toHaveLength(1 + want.caller_credentials);
+    expect(await server.parts.repositories.credentials.ofUser(user_id)).toHaveLength(1 + want.caller_credentials);
 }
 
 runArea('link-user', run);

@@ -64,7 +64,7 @@ it('are taken back with everything that the app got by them, and are asked for a
 it('to an app of a URL are taken back by that URL, however long', async () => {
   const client_id = `https://app.example.com/${'ü'.repeat(300)}/`;
   const facts = { user_id: person.id, client_id, scope: ['openid'], redirect_uris: [CALLBACK], resources: [] };
-  await server.parts.rows.consents.grant(facts, server.clock());
+  await server.parts.repositories.consents.grant(facts, server.clock());
   expect((await consents()).items).toMatchObject([{ client_id, client_name: null }]);
   expect((await me('DELETE', `/api/me/consents/${encodeURIComponent(client_id)}`)).statusCode).toBe(204);
   expect((await consents()).items).toEqual([]);

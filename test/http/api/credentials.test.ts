@@ -35,7 +35,7 @@ beforeEach(async () => {
 
 const summary = ({ statusCode, json }: Awaited<ReturnType<Call>>) => [statusCode, json().code];
 const items = async () => (await call('GET', '/api/me/credentials')).json().items;
-const subjects = async () => (await server.parts.rows.credentials.ofUser(user_id)).map(({ subject }) => subject).sort();
+const subjects = async () => (await server.parts.repositories.credentials.ofUser(user_id)).map(({ subject }) => subject).sort();
 /** Asks for a way to the page; answers its path. */
 async function ticket(key: object = SECOND, by = call): Promise<string> {
   const answer = await by('POST', '/api/me/credentials/link', key);
@@ -99,7 +99,7 @@ describe('unlinking', () => {
 
   it("never reaches another's", async () => {
     const ben = await addSomeone(server, 'ben');
-    const [credential] = await server.parts.rows.credentials.ofUser(ben.user_id);
+    const [credential] = await server.parts.repositories.credentials.ofUser(ben.user_id);
     expect(summary(await call('DELETE', `/api/me/credentials/${credential!.id}`))).toEqual([404, 'credentials_not_found']);
   });
 });

@@ -29,7 +29,7 @@ async function answerTo(token: string, code: string, client_id?: string) {
   return [answer.statusCode, answer.json()];
 }
 async function credentialsOf(user_id: string): Promise<string[]> {
-  const rows = await server.parts.rows.credentials.ofUser(user_id);
+  const rows = await server.parts.repositories.credentials.ofUser(user_id);
   return rows.map(({ auth_provider_id, subject }) => `${auth_provider_id ?? ''}:${subject}`).sort();
 }
 async function redeem(code: string) {
