@@ -52,7 +52,7 @@ const wiring: CliWiring = {
     const example = readFileSync(join(import.meta.dirname, '..', 'config.example.yaml'), 'utf8');
     return configJsonSchema({ provider_types: schemas(providers), mfa_module_types: schemas(mfa_modules), example });
   },
-  async openParts(config, { create }) {
+  async openContainer(config, { create }) {
     const { createContainer } = await import('./wiring/app.ts');
     // Commands report success themselves.
     return await createContainer({ config, ...(await openLog('warn')), join: true, create });

@@ -3,8 +3,8 @@
 import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { refusalToAuthenticate } from '../domain/login_block.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
-import { refusalToAuthenticate } from '../domain/user.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
 import type { LinkTicket, LinkTicketRepository as LinkTicketRows } from '../repository/link_tickets.ts';
 import type { Caller } from '../tokens/bearer.ts';

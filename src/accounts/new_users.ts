@@ -2,8 +2,8 @@
 // mapping written by the operator makes an administrator. Used by login/resolve_user.ts.
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
-import { AuthError } from '../domain/errors.ts';
 import { newUserGroups } from '../domain/group_mapping.ts';
+import { loginBlocked } from '../domain/login_block.ts';
 import { suggestedUsername, usernameCandidates } from '../domain/profile.ts';
 import { randomId } from '../domain/secret.ts';
 import { cleanText } from '../domain/text.ts';
@@ -60,7 +60,7 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
     const origin = { auth_provider_type, auth_provider_id };
     const credential = { id: randomId(), user_id: user.id, ...origin, subject: identity.subject, data: identity.data };
     return await inTransaction(async (trx) => {
-      if (person.is_pending && (await users.countPending(trx)) >= max_pending) throw blocked('Too many users are waiting for approval');
+      if (person.is_pending && (await users.countPending(trx)) >= max_pending) throw loginBlocked('too_many_waiting');
       if (!(await credentials.insertWithUser(trx, { ...credential, created_at: clock() }, person, group_ids))) return undefined;
       const profile = profileUpdateFromLogin(NO_PROFILE, identity, credential.id);
       await users.updateProfile(trx, user.id, profile);
@@ -84,9 +84,9 @@ export function createNewUsers({ database, users, usernames, credentials, audit,
      * The identity's user, created now unless a parallel login was first; throws `login_blocked`.
      */
     async admit(provider: Origin, identity: Identity, remote_address: string): Promise<CreatedUser> {
-      if (provider.new_users === 'refuse') throw blocked('New users are not allowed');
+      if (provider.new_users === 'refuse') throw loginBlocked('new_users_refused');
       const admitted = (await make(provider, identity, remote_address)) ?? (await find(provider, identity.subject));
-      if (!admitted) throw blocked('User is not active');
+      if (!admitted) throw loginBlocked('inactive');
       return admitted;
     },
   };
@@ -101,8 +101,4 @@ export function newPersonFrom(provider: Origin, identity: Identity): NewPerson &
 
 function nameOf({ name }: Identity): string | null {
   return cleanText(name ?? '', MAX_NAME_LENGTH) || null;
-}
-
-function blocked(reason: string): AuthError {
-  return new AuthError('login_blocked', `Login blocked: ${reason}`);
 }

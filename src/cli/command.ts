@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { type Config, findConfigFile } from '../config/load.ts';
-import type { CliParts, RunningApp } from './parts.ts';
+import type { CliContainer, RunningApp } from './container.ts';
 
 export interface CliCommand {
   /** Declares the command and its options. */
@@ -32,7 +32,7 @@ export interface CliWiring {
    * Everything but the HTTP server, beside a running one or alone. Without `create` it fails if
    * there is no database.
    */
-  openParts(config: Config, options: { create: boolean }): Promise<CliParts>;
+  openContainer(config: Config, options: { create: boolean }): Promise<CliContainer>;
   /** The whole server, before listening. */
   createApp(config: Config): Promise<RunningApp>;
 }
@@ -67,16 +67,16 @@ export function loadCommandConfig({ io, wiring }: CliContext, { config }: Config
  * database if there is none; otherwise a command in the wrong directory fails without leaving
  * anything there.
  */
-export async function withParts<T>(
+export async function withContainer<T>(
   context: CliContext,
   options: ConfigOption,
-  work: (parts: CliParts) => Promise<T>,
+  work: (container: CliContainer) => Promise<T>,
   { create = false }: { create?: boolean } = {},
 ): Promise<T> {
-  const parts = await context.wiring.openParts(await loadCommandConfig(context, options), { create });
+  const container = await context.wiring.openContainer(await loadCommandConfig(context, options), { create });
   try {
-    return await work(parts);
+    return await work(container);
   } finally {
-    await parts.close();
+    await container.close();
   }
 }

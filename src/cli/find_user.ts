@@ -1,12 +1,12 @@
 // Finds a user by id, username, or a name that only one user has.
 import { pythonStrip } from '../domain/text.ts';
 import type { UserListEntry } from '../repository/users.ts';
+import type { CliContainer } from './container.ts';
 import { commandError } from './exit.ts';
-import type { CliParts } from './parts.ts';
 import { fetchAllPages } from './table.ts';
 
 /** Throws for no match and for several: a guess could delete the wrong user. */
-export async function findUser({ users }: Pick<CliParts, 'users'>, word: string): Promise<UserListEntry> {
+export async function findUser({ users }: Pick<CliContainer, 'users'>, word: string): Promise<UserListEntry> {
   const name = pythonStrip(word);
   const matches = (await fetchAllPages(users.list)).filter((user) => user.id === word || user.username === name || user.name === name);
   const [match, another] = matches;

@@ -108,20 +108,22 @@ export type ErrorCode = keyof typeof ERROR_STATUS;
 export interface AuthErrorOptions {
   /** For the log and the audit event only. */
   detail?: string;
+  /** A more specific reason within the code, for pages. */
+  reason?: string;
   /** Seconds until a retry makes sense; sent as `Retry-After`. */
   retry_after?: number;
   cause?: unknown;
 }
 
 /**
- * An expected refusal: `code` for programs, `description` for the client, `detail` for the log and
- * the audit event. Anything else that is thrown becomes `server_error`, and its text appears only
- * in the log.
+ * An expected refusal: `code` and `reason` for programs, `description` for the client, `detail` for
+ * the log and the audit event. Other errors become `server_error`; their text is only logged.
  */
 export class AuthError extends Error {
   readonly code: ErrorCode;
   readonly description: string;
   readonly detail: string | undefined;
+  readonly reason: string | undefined;
   readonly retry_after: number | undefined;
 
   constructor(code: ErrorCode, description: string, options: AuthErrorOptions = {}) {
@@ -130,6 +132,7 @@ export class AuthError extends Error {
     this.code = code;
     this.description = description;
     this.detail = options.detail;
+    this.reason = options.reason;
     this.retry_after = options.retry_after;
   }
 

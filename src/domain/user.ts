@@ -1,6 +1,5 @@
 // Users: people and machines; who is an administrator, who may authenticate, and how usernames
 // compare.
-import { isLocalAddress, parseAddress } from './network.ts';
 import { foldCase, hasInvisible, pythonStrip } from './text.ts';
 
 /** A user as stored. */
@@ -28,18 +27,6 @@ export const ADMIN_GROUP = 'system-admin';
  */
 export function isAdmin(user: Pick<User, 'is_owner' | 'is_active'>, group_ids: readonly string[]): boolean {
   return user.is_owner || (user.is_active && group_ids.includes(ADMIN_GROUP));
-}
-
-/**
- * Why this user may not authenticate from this address (null: no request), in Home Assistant's
- * words; null: they may (HA contract 10).
- */
-export function refusalToAuthenticate(user: Pick<User, 'is_active' | 'local_only'>, address: string | null): string | null {
-  if (!user.is_active) return 'User is not active';
-  if (!user.local_only) return null;
-  if (address === null) return 'No request available to validate local access';
-  if (!parseAddress(address)) return 'Invalid remote IP';
-  return isLocalAddress(address) ? null : 'User cannot authenticate remotely';
 }
 
 /** Maximum length of a username. */

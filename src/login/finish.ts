@@ -6,9 +6,9 @@ import { type AuthProvider, type Identity, type ProviderKey, providerKeyText } f
 import type { Clock } from '../domain/clock.ts';
 import { type CodeRelease, releaseCode, type UserAction } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
+import { blockReason, loginBlocked } from '../domain/login_block.ts';
 import type { FlowStep, LoginFlow } from '../domain/login_flow.ts';
 import { isOwnLogin } from '../domain/own_login.ts';
-import { refusalToAuthenticate } from '../domain/user.ts';
 import type { ClientDirectory } from '../oauth/client_directory.ts';
 import type { AuthorizationCodeRepository, NewAuthorizationCode } from '../repository/authorization_codes.ts';
 import type { FinishedLoginRepository } from '../repository/finish_login.ts';
@@ -16,7 +16,7 @@ import type { LoginFlowRepository } from '../repository/login_flows.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
 import { entryStep, sessionStep } from './flow_step.ts';
 import { unknownFlow } from './flow_store.ts';
-import { blockedError, type ResolvedUser, type ResolveUser } from './resolve_user.ts';
+import type { ResolvedUser, ResolveUser } from './resolve_user.ts';
 
 /** A finished flow and the request that finished it. */
 interface Ending {
@@ -86,8 +86,7 @@ export function createFinish(deps: FinishDeps): FinishLogin {
    */
   async function judgeClient({ client_id, remote_address }: Ending): Promise<void> {
     const admission = await clientDirectory.admissionOfUrl(client_id, remote_address);
-    if (admission !== 'admitted')
-      throw blockedError(admission === 'pending' ? 'App is waiting for approval' : 'App is not allowed', client_id);
+    if (admission !== 'admitted') throw loginBlocked(admission === 'pending' ? 'app_pending' : 'app_refused', client_id);
   }
 
   /** The user of the code. */
@@ -162,7 +161,7 @@ export function createFinish(deps: FinishDeps): FinishLogin {
 }
 
 function judgeUser({ flow, remote_address, mfa_missing }: Ending, user: ResolvedUser['user']): void {
-  const refusal = refusalToAuthenticate(user, remote_address);
-  if (refusal !== null) throw blockedError(refusal, `user ${user.id}`);
-  if (mfa_missing && flow.flow_type !== 'link_user') throw blockedError('A second factor is required');
+  const reason = blockReason(user, remote_address);
+  if (reason !== null) throw loginBlocked(reason, `user ${user.id}`);
+  if (mfa_missing && flow.flow_type !== 'link_user') throw loginBlocked('second_factor_missing');
 }

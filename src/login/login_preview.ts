@@ -3,7 +3,7 @@
 import { newPersonFrom } from '../accounts/new_users.ts';
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import { managedGroups, mappedGroups } from '../domain/group_mapping.ts';
-import { refusalToAuthenticate } from '../domain/user.ts';
+import { refusalToAuthenticate } from '../domain/login_block.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
 import type { UserListEntry, UserRepository } from '../repository/users.ts';
 

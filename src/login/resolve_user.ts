@@ -3,7 +3,7 @@
 import type { Profiles } from '../accounts/profiles.ts';
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
-import { AuthError } from '../domain/errors.ts';
+import { loginBlocked } from '../domain/login_block.ts';
 import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
 import type { Credential } from '../repository/credentials.ts';
@@ -52,7 +52,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     const user_id = credential?.user_id ?? identity.user_id;
     const user = user_id === undefined ? undefined : await users.find(user_id);
     // A machine account never has a login.
-    if (user?.system_generated) throw blockedError('User is not active');
+    if (user?.system_generated) throw loginBlocked('inactive');
     return user ? { user, credential_id: credential?.id ?? null } : null;
   }
 
@@ -63,7 +63,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     await credentials.link({ id, user_id: user.id, auth_provider_type, auth_provider_id, subject, data, created_at: clock() });
     // Of two parallel first logins one created the credential, and both find it.
     const credential = await credentials.findIdentity(provider, subject);
-    if (credential?.user_id !== user.id) throw blockedError('Credential already linked');
+    if (credential?.user_id !== user.id) throw loginBlocked('credential_linked');
     return { user, credential_id: credential.id };
   }
 
@@ -77,7 +77,7 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
       return settled;
     }
     // A provider that picks users creates none (HA contract 6.3); this user has been deleted.
-    if (identity.user_id !== undefined) throw blockedError('User is not active');
+    if (identity.user_id !== undefined) throw loginBlocked('inactive');
     return await newUsers.admit(provider, identity, remote_address);
   }
 
@@ -96,9 +96,4 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
       return settled;
     },
   };
-}
-
-/** HA contract 3.6b. `detail` is for the audit event. */
-export function blockedError(reason: string, detail?: string): AuthError {
-  return new AuthError('login_blocked', `Login blocked: ${reason}`, detail === undefined ? {} : { detail });
 }

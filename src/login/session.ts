@@ -2,8 +2,8 @@
 // which defeats session fixation.
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
+import { refusalToAuthenticate } from '../domain/login_block.ts';
 import { randomId, randomToken, sha256 } from '../domain/secret.ts';
-import { refusalToAuthenticate } from '../domain/user.ts';
 import type { EndSession } from '../oauth/end_session.ts';
 import type { SessionRepository as SessionRows } from '../repository/sessions.ts';
 import type { LoggedIn } from './finish.ts';

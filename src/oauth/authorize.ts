@@ -8,6 +8,7 @@ import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { CodeRelease } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
+import { loginBlocked } from '../domain/login_block.ts';
 import { type Interaction, nextInteraction } from '../domain/next_interaction.ts';
 import {
   type ResponseTarget,
@@ -192,8 +193,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
     ): Promise<string> {
       const { client_id, redirect_uri, code_challenge } = request;
       const admission = await clientDirectory.admissionOfUrl(client_id, remote_address);
-      if (admission !== 'admitted')
-        throw new AuthError('login_blocked', `Login blocked: App is ${admission === 'pending' ? 'waiting for approval' : 'not allowed'}`);
+      if (admission !== 'admitted') throw loginBlocked(admission === 'pending' ? 'app_pending' : 'app_refused');
       return await issue({ client_id, redirect_uri, code_challenge }, session, remote_address, release);
     },
 

@@ -3,7 +3,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { refusalToAuthenticate } from '../domain/user.ts';
+import { refusalToAuthenticate } from '../domain/login_block.ts';
 import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { AccessTokens } from '../tokens/access_token.ts';
 import { userClaims } from '../tokens/claims.ts';

@@ -2,8 +2,9 @@
 // inactive users and users at a disallowed address fail from the next request on.
 import type { Profile } from '../domain/authorization_request.ts';
 import type { Clock } from '../domain/clock.ts';
+import { refusalToAuthenticate } from '../domain/login_block.ts';
 import type { TokenType } from '../domain/token.ts';
-import { refusalToAuthenticate, type User } from '../domain/user.ts';
+import type { User } from '../domain/user.ts';
 import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { AccessTokens } from './access_token.ts';
 

@@ -17,7 +17,7 @@ const IN_FLIGHT_MS = 10_000;
 
 export interface App {
   server: FastifyInstance;
-  parts: Container;
+  container: Container;
   /** Starts listening; returns the address. On failure everything is closed. */
   listen(): Promise<string>;
   /** Reports "not ready" to load balancers; requests are still served. */
@@ -34,36 +34,36 @@ export interface App {
 /** Creates the server without listening. On failure everything is closed. */
 export async function createApp(options: AppOptions): Promise<App> {
   for (const warning of configWarnings(options.config)) options.log.warn(warning);
-  const parts = await createContainer(options);
+  const container = await createContainer(options);
   try {
-    return createAppOver(parts, options);
+    return createAppOver(container, options);
   } catch (error) {
-    await parts.close();
+    await container.close();
     throw error;
   }
 }
 
-function createAppOver(parts: Container, { lost_log_lines = () => 0 }: Pick<AppOptions, 'lost_log_lines'>): App {
-  const { config } = parts;
+function createAppOver(container: Container, { lost_log_lines = () => 0 }: Pick<AppOptions, 'lost_log_lines'>): App {
+  const { config } = container;
   let draining = false;
   const isDraining = () => draining;
-  const http = createPlugins({ ...parts, userFacts: parts.repositories.userFacts, lost_log_lines, isDraining });
+  const http = createPlugins({ ...container, userFacts: container.repositories.userFacts, lost_log_lines, isDraining });
   const { trusted_proxies, cors_allowed_origins } = config.http;
   const log_requests = config.log.requests;
-  const shared = { ...parts, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining };
+  const shared = { ...container, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining };
   const server = createServer(shared);
   const { enabled, listen: metrics_address } = config.metrics;
   const metricsServer = enabled && metrics_address ? createServer({ ...shared, plugins: http.metricsRoutes }) : undefined;
 
   async function listen(): Promise<string> {
     // A first key signs at once, so it must exist before any replica serves requests.
-    for (const algorithm of SIGNING_ALGORITHMS) await parts.keyring.ready(algorithm);
+    for (const algorithm of SIGNING_ALGORITHMS) await container.keyring.ready(algorithm);
     // Loads the list of bans before the first request.
-    await parts.throttle.isBanned('');
-    if (metricsServer) parts.log.info(`metrics at ${await metricsServer.listen(metrics_address)}/metrics`);
+    await container.throttle.isBanned('');
+    if (metricsServer) container.log.info(`metrics at ${await metricsServer.listen(metrics_address)}/metrics`);
     const address = await server.listen(config.listen);
-    parts.janitor.start();
-    parts.backchannelLogout.start();
+    container.janitor.start();
+    container.backchannelLogout.start();
     return address;
   }
 
@@ -77,16 +77,16 @@ function createAppOver(parts: Container, { lost_log_lines = () => 0 }: Pick<AppO
       await Promise.all(servers.map((each) => each.close()));
     } finally {
       clearTimeout(cut);
-      await parts.close();
+      await container.close();
     }
   }
 
   return {
     server,
-    parts,
+    container,
     listen: () =>
       listen().catch(async (error) => {
-        await close().catch((err: unknown) => parts.log.error({ err }, 'not all has ended'));
+        await close().catch((err: unknown) => container.log.error({ err }, 'not all has ended'));
         throw error;
       }),
     drain() {

@@ -10,7 +10,7 @@ import type { LoginMarker } from '../oauth/login_marker.ts';
 import { createPar } from '../oauth/par.ts';
 import type { Repositories } from './repositories.ts';
 
-export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'keyring'> {
+export interface AuthorizationWiringDeps extends Pick<AuthorizeDeps, 'keyring'> {
   config: Config;
   repositories: Repositories;
   rowQuotas: RowQuotas;
@@ -22,7 +22,7 @@ export interface AuthorizePartsDeps extends Pick<AuthorizeDeps, 'keyring'> {
   loginMarker: LoginMarker;
 }
 
-export function createAuthorizeParts(deps: AuthorizePartsDeps) {
+export function wireAuthorization(deps: AuthorizationWiringDeps) {
   const { config, repositories } = deps;
   const { authorizationCodes, consents, pushedRequests, sessions, users } = repositories;
   const { authorization_code_lifetime } = config.tokens;

@@ -19,7 +19,7 @@ import { createClientSecretHash } from '../tokens/client_secret.ts';
 import type { Registry } from './registry.ts';
 import type { Repositories } from './repositories.ts';
 
-export interface ClientPartsDeps {
+export interface ClientWiringDeps {
   config: Config;
   database: Database;
   sealer: Sealer;
@@ -31,8 +31,8 @@ export interface ClientPartsDeps {
   freshLogin: FreshLogin;
 }
 
-export function createClientParts(ground: ClientPartsDeps) {
-  const { config, clock, public_url, registry, sealer, repositories } = ground;
+export function wireClients(base: ClientWiringDeps) {
+  const { config, clock, public_url, registry, sealer, repositories } = base;
   const { clients, clientSecrets, groups, urlClients, usedProofs, users } = repositories;
   const { policy, allow_private_addresses, resources, trusted } = config.url_clients;
   const { allow_http_redirect_uris } = config;
@@ -40,10 +40,10 @@ export function createClientParts(ground: ClientPartsDeps) {
   const grant_types = Array.from(registry.grants.values(), ({ grant_type }) => grant_type);
   const clientSecretHash = createClientSecretHash(sealer);
   const clientPages = createClientPages({ allow_private_addresses, clock });
-  const fetching = { ...ground, allow_private_addresses, allow_http_redirect_uris, scopes };
+  const fetching = { ...base, allow_private_addresses, allow_http_redirect_uris, scopes };
   const metadataDocuments = createMetadataDocuments(fetching);
   const clientDirectory = createClientDirectory({
-    ...ground,
+    ...base,
     clients,
     urlClients,
     metadataDocuments,
@@ -54,7 +54,7 @@ export function createClientParts(ground: ClientPartsDeps) {
     scopes,
   });
   const clientAssertions = createClientAssertions({ ...fetching, issuer: public_url, usedProofs });
-  const deps = { ...ground, users, groups, clients, clientSecrets, clientSecretHash, urlClients };
+  const deps = { ...base, users, groups, clients, clientSecrets, clientSecretHash, urlClients };
   // An operator who registers a client may use internal addresses.
   const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes, grant_types };
   const { enabled, initial_access_token = '' } = config.registration;

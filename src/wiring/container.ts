@@ -42,18 +42,18 @@ import { checkSecretKey, hasSecretKeyCanary } from '../repository/secret_key_can
 import { createPasswordHasher } from '../secrets/password_hasher.ts';
 import { createSealer, type Sealer } from '../secrets/sealer.ts';
 import { readOrCreateSecretKey } from '../secrets/secret_key_file.ts';
-import { createAuthorizeParts } from './authorization.ts';
-import { createClientParts } from './clients.ts';
-import { createDeviceParts } from './device_flow.ts';
-import { createForwardAuthParts } from './forward_auth.ts';
-import { createLogoutParts } from './logout.ts';
+import { wireAuthorization } from './authorization.ts';
+import { wireClients } from './clients.ts';
+import { wireDeviceFlow } from './device_flow.ts';
+import { wireForwardAuth } from './forward_auth.ts';
+import { wireLogout } from './logout.ts';
 import { createMailer } from './mail.ts';
-import { createMfaParts } from './mfa.ts';
+import { wireMfa } from './mfa.ts';
 import { openDatabase } from './open_database.ts';
-import { createProviderParts } from './providers.ts';
+import { wireProviders } from './providers.ts';
 import { createMfaModules, type Registry, readRegistry } from './registry.ts';
 import { createRepositories, type Repositories } from './repositories.ts';
-import { createTokenParts } from './tokens.ts';
+import { wireTokens } from './tokens.ts';
 
 export interface AppOptions {
   config: Config;
@@ -120,7 +120,7 @@ async function build(options: AppOptions, closers: Closers) {
   closers.add(() => audit.close().catch(on_error));
   const mail = createMailer(config.mail);
   const rowQuotas = createRowQuotas(config.http);
-  const ground = {
+  const base = {
     config,
     log,
     database,
@@ -133,17 +133,17 @@ async function build(options: AppOptions, closers: Closers) {
     rowQuotas,
     repositories: createRepositories(database, sealer),
   };
-  const accounts = createAccounts(ground);
+  const accounts = createAccounts(base);
   // A command with another configuration than the server's must not disable groups.
   if (!join) await accounts.groups.reconcile(config.groups);
-  const clients = createClientParts({ ...ground, freshLogin: accounts.freshLogin });
+  const clients = wireClients({ ...base, freshLogin: accounts.freshLogin });
   if (!join) await clients.clients.reconcile(config.clients);
-  const tokens = await createTokenParts({ ...ground, ...ground.repositories, ...accounts, ...clients }, closers);
-  const device = createDeviceParts({ ...ground, ...clients, ...tokens });
-  const authorizing = createAuthorizeParts({ ...ground, ...ground.repositories, ...clients, ...tokens, ...device });
-  const logout = createLogoutParts({ ...ground, ...ground.repositories, ...clients, ...tokens }, closers);
-  const login = createLoginParts({ ...ground, ...clients, ...logout }, accounts);
-  const forward = createForwardAuthParts({ ...ground, ...tokens });
+  const tokens = await wireTokens({ ...base, ...base.repositories, ...accounts, ...clients }, closers);
+  const device = wireDeviceFlow({ ...base, ...clients, ...tokens });
+  const authorizing = wireAuthorization({ ...base, ...base.repositories, ...clients, ...tokens, ...device });
+  const logout = wireLogout({ ...base, ...base.repositories, ...clients, ...tokens }, closers);
+  const login = wireLogin({ ...base, ...clients, ...logout }, accounts);
+  const forward = wireForwardAuth({ ...base, ...tokens });
   const janitor = createJanitor({
     database,
     clock,
@@ -154,9 +154,9 @@ async function build(options: AppOptions, closers: Closers) {
     failure_lifetime: config.http.ip_ban_duration,
   });
   closers.add(() => janitor.close());
-  const refreshTokens = createRefreshTokens({ ...accounts, ...ground.repositories, ...ground, ...tokens });
+  const refreshTokens = createRefreshTokens({ ...accounts, ...base.repositories, ...base, ...tokens });
   return {
-    ...ground,
+    ...base,
     ...accounts,
     ...clients,
     ...tokens,
@@ -166,7 +166,7 @@ async function build(options: AppOptions, closers: Closers) {
     ...forward,
     ...logout,
     refreshTokens,
-    revokeAll: createRevokeAll(ground),
+    revokeAll: createRevokeAll(base),
     janitor,
     settleClock: settling,
     applied_migrations: applied,
@@ -179,7 +179,7 @@ async function build(options: AppOptions, closers: Closers) {
 }
 
 /** The base dependencies. */
-interface Ground {
+interface BaseDeps {
   config: Config;
   log: FastifyBaseLogger;
   database: Database;
@@ -193,15 +193,15 @@ interface Ground {
   repositories: Repositories;
 }
 
-function createAccounts(ground: Ground) {
-  const { config, repositories } = ground;
+function createAccounts(base: BaseDeps) {
+  const { config, repositories } = base;
   const hasher = createPasswordHasher();
-  const { configured, tryProvider } = createProviderParts({ ...ground, ...repositories, hasher });
-  const modules = createConfiguredModules(ground);
-  const mfa = createMfaParts({ ...ground, ...repositories, providers: configured, modules });
+  const { configured, tryProvider } = wireProviders({ ...base, ...repositories, hasher });
+  const modules = createConfiguredModules(base);
+  const mfa = wireMfa({ ...base, ...repositories, providers: configured, modules });
   const { authorization_code_lifetime } = config.tokens;
   const minimum_password_length = minimumPasswordLength(config);
-  const deps = { ...ground, ...repositories, hasher, minimum_password_length, authorization_code_lifetime };
+  const deps = { ...base, ...repositories, hasher, minimum_password_length, authorization_code_lifetime };
   const { providers, freshLogin } = mfa;
   const signOut = createSignOut(deps);
   const credentials = createCredentials({ ...deps, providers, signOut, freshLogin });
@@ -229,7 +229,7 @@ function createAccounts(ground: Ground) {
 }
 
 /** Warns about modules that cannot work at this address and are skipped. */
-function createConfiguredModules({ registry, config, public_url, log, mail }: Ground) {
+function createConfiguredModules({ registry, config, public_url, log, mail }: BaseDeps) {
   const modules = createMfaModules(registry, config.auth_mfa_modules, { public_url, mail });
   for (const { id } of config.auth_mfa_modules)
     if (!modules.some((module) => module.id === id)) log.warn(`The second factor ${id} cannot work at ${public_url} and is skipped`);
@@ -242,13 +242,13 @@ function minimumPasswordLength({ auth_providers }: Config): number {
   return typeof length === 'number' ? length : 8;
 }
 
-function createLoginParts(
-  ground: Ground &
-    Pick<ReturnType<typeof createClientParts>, 'clientPages' | 'clientDirectory'> &
-    Pick<ReturnType<typeof createLogoutParts>, 'endSession'>,
+function wireLogin(
+  base: BaseDeps &
+    Pick<ReturnType<typeof wireClients>, 'clientPages' | 'clientDirectory'> &
+    Pick<ReturnType<typeof wireLogout>, 'endSession'>,
   accounts: ReturnType<typeof createAccounts>,
 ) {
-  const { config, database, clock, audit, public_url, repositories, sealer, clientPages, clientDirectory } = ground;
+  const { config, clock, audit, public_url, repositories, sealer, clientPages, clientDirectory } = base;
   const { providers, credentials, newUsers } = accounts;
   const { login_attempts_threshold, ip_ban_enabled, ip_ban_duration, trusted_proxies } = config.http;
   const throttle = createThrottle({
@@ -264,8 +264,8 @@ function createLoginParts(
     credentials,
     users: repositories.users,
     newUsers,
-    syncGroups: createSyncGroups({ ...ground, ...repositories }),
-    profiles: createProfiles({ ...ground, ...repositories }),
+    syncGroups: createSyncGroups({ ...base, ...repositories }),
+    profiles: createProfiles({ ...base, ...repositories }),
     clock,
   });
   const { authorization_code_lifetime } = config.tokens;
@@ -278,7 +278,7 @@ function createLoginParts(
     throttle,
     knownDevices,
     login: createLogin({
-      ...ground,
+      ...base,
       isSharedAddress: exemptAddresses(trusted_proxies),
       providers,
       loginFlows: repositories.loginFlows,
@@ -289,7 +289,7 @@ function createLoginParts(
       callback_url,
     }),
     sessions: createSessions({
-      ...ground,
+      ...base,
       sessions: repositories.sessions,
       idle: config.sessions.idle_lifetime,
       lifetime: config.sessions.lifetime,

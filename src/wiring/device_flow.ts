@@ -11,7 +11,7 @@ import { createUserCodeGuesses } from '../oauth/user_code_guesses.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import type { Repositories } from './repositories.ts';
 
-export interface DevicePartsDeps {
+export interface DeviceFlowWiringDeps {
   repositories: Pick<Repositories, 'deviceCodes' | 'failedLogins'>;
   rowQuotas: RowQuotas;
   clock: Clock;
@@ -22,7 +22,7 @@ export interface DevicePartsDeps {
   clientDirectory: ClientDirectory;
 }
 
-export function createDeviceParts(deps: DevicePartsDeps) {
+export function wireDeviceFlow(deps: DeviceFlowWiringDeps) {
   const { deviceCodes, failedLogins } = deps.repositories;
   const loginMarker = createLoginMarker(deps);
   const guesses = createUserCodeGuesses({ ...deps, failedLogins });

@@ -6,7 +6,7 @@ import { createForwardAuth } from '../forward_auth/forward_auth.ts';
 import type { AccessTokens } from '../tokens/access_token.ts';
 import type { Repositories } from './repositories.ts';
 
-export interface ForwardAuthPartsDeps {
+export interface ForwardAuthWiringDeps {
   config: Pick<Config, 'forward_auth' | 'sessions' | 'http'>;
   log: { warn(text: string): void };
   repositories: Pick<Repositories, 'hostSessions' | 'userFacts'>;
@@ -16,7 +16,7 @@ export interface ForwardAuthPartsDeps {
   accessTokens: AccessTokens;
 }
 
-export function createForwardAuthParts(deps: ForwardAuthPartsDeps) {
+export function wireForwardAuth(deps: ForwardAuthWiringDeps) {
   const { config } = deps;
   const { rules } = config.forward_auth;
   if (rules.length > 0 && config.http.trusted_proxies.length === 0)

@@ -72,7 +72,7 @@ import type { AdmissionChecks } from '../tokens/admission.ts';
 import type { BearerTokens } from '../tokens/bearer.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 
-export interface HttpParts extends Omit<ApiDeps, 'approvals_by'>, ParRouteDeps {
+export interface HttpDeps extends Omit<ApiDeps, 'approvals_by'>, ParRouteDeps {
   authorize: Authorize;
   clientDirectory: ClientDirectory;
   audit: Audit;
@@ -120,48 +120,48 @@ export interface HttpPlugins {
   isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
 }
 
-export function createPlugins(parts: HttpParts): HttpPlugins {
-  const { config, public_url, sessions } = parts;
+export function createPlugins(deps: HttpDeps): HttpPlugins {
+  const { config, public_url, sessions } = deps;
   const cookies = createCookies(public_url);
-  const guard = createBearerGuard(parts);
+  const guard = createBearerGuard(deps);
   const assets = loadAssets();
-  const hostRule = createHostRule({ ...parts, allowed_hosts: config.http.allowed_hosts });
+  const hostRule = createHostRule({ ...deps, allowed_hosts: config.http.allowed_hosts });
   const pages = {
-    ...parts,
+    ...deps,
     hostRule,
-    ...parts.clientPages,
+    ...deps.clientPages,
     cookies,
-    csrf: createCsrf({ ...parts, cookies }),
+    csrf: createCsrf({ ...deps, cookies }),
     assets,
     browserSessions: createBrowserSessions({ sessions, cookies }),
     scopes: config.scopes,
   };
   const rules = { public_url, allowed: config.http.cors_allowed_origins };
-  const facts = serverFacts(parts);
-  const metrics = createMetrics({ ...parts.database, lost_log_lines: parts.lost_log_lines });
+  const facts = serverFacts(deps);
+  const metrics = createMetrics({ ...deps.database, lost_log_lines: deps.lost_log_lines });
   const metricsRoutes = config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : [];
-  const ready = { ping: parts.database.ping, isDraining: parts.isDraining };
+  const ready = { ping: deps.database.ping, isDraining: deps.isDraining };
   return {
     plugins: [
       healthRoute(ready),
       ...(config.metrics.listen ? [] : metricsRoutes),
-      wellKnownRoute({ ...parts, facts }),
-      tokenRoute({ ...parts, hostRule }),
-      parRoute(parts),
-      deviceAuthorizationRoute(parts),
-      revokeRoute(parts.revocation),
-      introspectRoute(parts.introspection),
-      userinfoRoute(parts),
+      wellKnownRoute({ ...deps, facts }),
+      tokenRoute({ ...deps, hostRule }),
+      parRoute(deps),
+      deviceAuthorizationRoute(deps),
+      revokeRoute(deps.revocation),
+      introspectRoute(deps.introspection),
+      userinfoRoute(deps),
       verifyRoute(pages, config.http.trusted_proxies),
       forwardRoute(pages, config.http.trusted_proxies),
       hostSessionRoute(pages, config.http.trusted_proxies),
-      ...(parts.registration ? [registerRoute(parts.registration)] : []),
-      providersRoute({ ...parts, hostRule }),
-      loginFlowRoute(parts, rules, hostRule),
-      linkUserRoute(parts, guard),
-      onboardingRoute(parts.onboarding, rules),
+      ...(deps.registration ? [registerRoute(deps.registration)] : []),
+      providersRoute({ ...deps, hostRule }),
+      loginFlowRoute(deps, rules, hostRule),
+      linkUserRoute(deps, guard),
+      onboardingRoute(deps.onboarding, rules),
       apiRootRoute(guard),
-      apiPlugin({ ...parts, approvals_by: config.approvals.by }, guard),
+      apiPlugin({ ...deps, approvals_by: config.approvals.by }, guard),
       homeRoute(pages),
       authorizeRoute(pages),
       callbackRoute(pages),
@@ -186,7 +186,7 @@ export function createPlugins(parts: HttpParts): HttpPlugins {
 }
 
 /** The facts published in metadata. */
-function serverFacts({ config, grants, registration }: HttpParts): MetadataDeps {
+function serverFacts({ config, grants, registration }: HttpDeps): MetadataDeps {
   return {
     grant_types: grants.keys(),
     scopes: [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)],

@@ -8,7 +8,7 @@ import { createEndSession } from '../oauth/end_session.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import type { Repositories } from './repositories.ts';
 
-export interface LogoutPartsDeps {
+export interface LogoutWiringDeps {
   config: Config;
   log: { error(fields: object, text: string): void };
   clock: Clock;
@@ -19,7 +19,7 @@ export interface LogoutPartsDeps {
   clientDirectory: ClientDirectory;
 }
 
-export function createLogoutParts(deps: LogoutPartsDeps, closers: { add(closer: () => unknown): void }) {
+export function wireLogout(deps: LogoutWiringDeps, closers: { add(closer: () => unknown): void }) {
   const { config, log, repositories, public_url: issuer } = deps;
   const { clients, logoutDeliveries, sessionEnds } = repositories;
   const backchannelLogout = createBackchannelLogout({

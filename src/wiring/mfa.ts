@@ -13,7 +13,7 @@ import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Repositories } from './repositories.ts';
 
-export interface MfaPartsDeps {
+export interface MfaWiringDeps {
   database: Database;
   repositories: Pick<Repositories, 'credentials' | 'mfaEnrolments' | 'mfaFailures' | 'mfaSetupFlows' | 'users'>;
   clock: Clock;
@@ -23,25 +23,25 @@ export interface MfaPartsDeps {
   providers: ReadonlyMap<string, AuthProvider>;
 }
 
-export type MfaParts = ReturnType<typeof createMfaParts>;
+export type WiredMfa = ReturnType<typeof wireMfa>;
 
-export function createMfaParts(deps: MfaPartsDeps) {
+export function wireMfa(deps: MfaWiringDeps) {
   const { modules, repositories } = deps;
   const { users, credentials, mfaEnrolments, mfaFailures, mfaSetupFlows } = repositories;
   const ways_in = passwordlessProviders(modules, { ...deps, mfaEnrolments });
   const providers = new Map([...deps.providers, ...ways_in.map((provider) => [providerKeyText(provider), provider] as const)]);
-  const ground = { ...deps, providers, users, credentials, mfaEnrolments, mfaFailures };
-  const factors = createFactors(ground);
-  const freshLogin = createFreshLogin({ ...ground, factors });
-  const enrol = createEnrol(ground);
+  const base = { ...deps, providers, users, credentials, mfaEnrolments, mfaFailures };
+  const factors = createFactors(base);
+  const freshLogin = createFreshLogin({ ...base, factors });
+  const enrol = createEnrol(base);
   return {
     /** The configured providers and passwordless ones. */
     providers,
     factors,
     freshLogin,
     enrol,
-    secondFactor: createSecondFactor({ ...ground, factors }),
-    mfa: createMfa({ ...ground, factors, freshLogin }),
-    mfaSetup: createMfaSetup({ ...ground, factors, freshLogin, enrol, mfaSetupFlows }),
+    secondFactor: createSecondFactor({ ...base, factors }),
+    mfa: createMfa({ ...base, factors, freshLogin }),
+    mfaSetup: createMfaSetup({ ...base, factors, freshLogin, enrol, mfaSetupFlows }),
   };
 }

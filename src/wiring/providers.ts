@@ -13,7 +13,7 @@ import type { Sealer } from '../secrets/sealer.ts';
 import { createWorkQueue } from '../secrets/work_queue.ts';
 import { createProviders, type Registry } from './registry.ts';
 
-export interface ProviderPartsDeps {
+export interface ProviderWiringDeps {
   config: { auth_providers: readonly AuthProviderBlock[]; http: { trusted_proxies: readonly string[] } };
   registry: Registry;
   log: { warn(message: string): void };
@@ -27,8 +27,8 @@ export interface ProviderPartsDeps {
   public_url: string;
 }
 
-export function createProviderParts(parts: ProviderPartsDeps) {
-  const { config, registry, log, clock, hasher, localLogins, users, public_url } = parts;
+export function wireProviders(wired: ProviderWiringDeps) {
+  const { config, registry, log, clock, hasher, localLogins, users, public_url } = wired;
   const deps: ProviderDeps = {
     clock,
     hasher,
@@ -51,8 +51,8 @@ export function createProviderParts(parts: ProviderPartsDeps) {
     /** By `providerKeyText`. */
     configured: createProviders(registry, config.auth_providers, deps),
     tryProvider: createProviderTest({
-      ...parts,
-      foresight: createLoginPreview(parts),
+      ...wired,
+      foresight: createLoginPreview(wired),
       callback_url: `${public_url}/auth/callback`,
       providers() {
         to_try ??= makeToTry();

@@ -23,7 +23,7 @@ import { createRotatingTokens } from '../tokens/refresh_token.ts';
 import { createGrants, type Registry } from './registry.ts';
 import type { Repositories } from './repositories.ts';
 
-export interface TokenPartsDeps {
+export interface TokenWiringDeps {
   config: Config;
   log: { error(fields: object, text: string): void };
   sealer: Sealer;
@@ -37,7 +37,7 @@ export interface TokenPartsDeps {
   clientDirectory: ClientDirectory;
 }
 
-export async function createTokenParts(deps: TokenPartsDeps, closers: { add(closer: () => unknown): void }) {
+export async function wireTokens(deps: TokenWiringDeps, closers: { add(closer: () => unknown): void }) {
   const { config, clock, audit, public_url, registry, sealer, repositories, clientAuthentication } = deps;
   const { authorizationCodes, deviceCodes, refreshTokens, revokedAccessTokens, rotation } = repositories;
   const { signingKeys, tokenExchanges, usedProofs, userFacts } = repositories;

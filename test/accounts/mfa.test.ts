@@ -8,7 +8,7 @@ import { mfa_module as passkeyType } from '../../src/mfa_modules/passkey.ts';
 import { mfa_module as recoveryType } from '../../src/mfa_modules/recovery_codes.ts';
 import { mfa_module as totpType } from '../../src/mfa_modules/totp.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
-import { createMfaParts, type MfaParts } from '../../src/wiring/mfa.ts';
+import { type WiredMfa, wireMfa } from '../../src/wiring/mfa.ts';
 import { createRepositories } from '../../src/wiring/repositories.ts';
 import { createAuthenticator } from '../support/authenticator.ts';
 import { createTestClock } from '../support/clock.ts';
@@ -27,7 +27,7 @@ const example = insecureMfa('example_module');
 
 let db: TestDatabase;
 let time: ReturnType<typeof createTestClock>;
-let parts: MfaParts;
+let parts: WiredMfa;
 let caller: MfaCaller;
 
 beforeAll(async () => {
@@ -42,13 +42,13 @@ beforeEach(async () => {
   caller = await newCaller('paulus');
 });
 
-function partsWith(modules: MfaModule[], require_mfa = false): MfaParts {
+function partsWith(modules: MfaModule[], require_mfa = false): WiredMfa {
   const { database } = db;
   const { clock } = time;
   const audit = createAuditEvents({ database, clock, on_error: () => {} });
-  const provider = { require_mfa } as Parameters<typeof createMfaParts>[0]['providers'] extends ReadonlyMap<string, infer P> ? P : never;
+  const provider = { require_mfa } as Parameters<typeof wireMfa>[0]['providers'] extends ReadonlyMap<string, infer P> ? P : never;
   const repositories = createRepositories(database, SEALER);
-  return createMfaParts({ database, repositories, clock, audit, modules, providers: new Map([['homeassistant:', provider]]) });
+  return wireMfa({ database, repositories, clock, audit, modules, providers: new Map([['homeassistant:', provider]]) });
 }
 
 async function newCaller(username: string, differs: Partial<MfaCaller> = {}): Promise<MfaCaller> {

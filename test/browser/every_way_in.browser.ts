@@ -106,7 +106,7 @@ describe.skipIf(noChromium || slapdMissing() !== null)('every way in, in Chromiu
   test('every login is linked on our page', async () => {
     for (const [provider, typed] of FORMS.slice(1)) await link(provider, (tab) => fillIn(tab, typed, 'Link'));
     for (const id of ELSEWHERE) await link(`oidc:${id}`, (tab) => atTheOther(tab, `ada@${id}`));
-    expect(await server.parts.repositories.credentials.ofUser(user_id)).toHaveLength(6);
+    expect(await server.container.repositories.credentials.ofUser(user_id)).toHaveLength(6);
   });
 
   test.each(FORMS)('%s leads in', async (provider, typed) => {
@@ -138,6 +138,6 @@ describe.skipIf(noChromium || slapdMissing() !== null)('every way in, in Chromiu
       return await userAt(tab);
     });
     expect(who).toBe(user_id);
-    expect(await server.parts.repositories.credentials.ofUser(user_id)).toHaveLength(7);
+    expect(await server.container.repositories.credentials.ofUser(user_id)).toHaveLength(7);
   });
 });

@@ -307,7 +307,7 @@ describe.skipIf(noChromium)('a foreign page', () => {
         },
       });
       await server.createOwner();
-      const { kysely } = server.parts.database;
+      const { kysely } = server.container.database;
       await kysely
         .insertInto('users')
         .values({ id: 'c'.repeat(32), name: 'Kiosk', is_active: true, created_at: server.clock() })
@@ -330,7 +330,7 @@ describe.skipIf(noChromium)('a foreign page', () => {
       const json = { redirect_uris: [`${evil_origin}/cb`], token_endpoint_auth_method: 'none', client_name: 'Bank' };
       const registered = (await server.inject({ method: 'POST', url: '/auth/register', token: INITIAL, json })).json().client_id as string;
       const document = `${evil_origin.replace('evil.test', '127.0.0.1')}/doc.json`;
-      const { issuer, clientDirectory, database } = server.parts;
+      const { issuer, clientDirectory, database } = server.container;
       const { id: user_id } = await database.kysely.selectFrom('users').select('id').where('is_owner', '=', true).executeTakeFirstOrThrow();
       const client = (await clientDirectory.find(document, VISITOR))!;
       const facts = { user_id, client_id: document, client, scope: ['openid'], sid: 'd'.repeat(32), auth_time: new Date(), amr: ['pwd'] };
@@ -357,7 +357,7 @@ describe.skipIf(noChromium)('a foreign page', () => {
     }
 
     const rows = async () => {
-      const { kysely } = server.parts.database;
+      const { kysely } = server.container.database;
       const codes = await kysely.selectFrom('authorization_codes').select('client_id').execute();
       const grants = await kysely.selectFrom('refresh_tokens').select('client_id').execute();
       const sids = await kysely.selectFrom('sessions').select('sid').orderBy('sid').execute();
@@ -445,7 +445,7 @@ describe.skipIf(noChromium)('a foreign page', () => {
 
     // S9
     test('gets the visitor’s address neither banned nor refused', async () => {
-      expect(await server.parts.throttle.listBans(10)).toEqual([]);
+      expect(await server.container.throttle.listBans(10)).toEqual([]);
       // An app on the visitor's own machine meets no limit of its own.
       const token_request = { method: 'POST' as const, url: '/auth/token', form: unknownToken(evil_origin), remote_address: VISITOR };
       expect((await server.inject(token_request)).json()).toMatchObject({ error: 'invalid_grant' });

@@ -64,7 +64,7 @@ describe.skipIf(noChromium)('logout', () => {
   /** An ID token of the app for the session of this browser, or another one. */
   async function idToken(differs: { sid?: string } = {}): Promise<string> {
     const cookie = (await context.cookies(origin)).find(({ name }) => name === 'latchkey_session')!;
-    const session = await server.parts.sessions.find(cookie.value, '127.0.0.1');
+    const session = await server.container.sessions.find(cookie.value, '127.0.0.1');
     return (await tokensOf(server, { cookie: '', sid: session!.sid, user_id: session!.user_id, ...differs }, 'wiki')).id_token;
   }
 

@@ -17,7 +17,7 @@ interface Shown {
 }
 
 const PAGES: Shown[] = [
-  { name: 'onboarding', path: (server) => `/onboarding?token=${server.parts.onboarding.setupToken()}`, owner: false },
+  { name: 'onboarding', path: (server) => `/onboarding?token=${server.container.onboarding.setupToken()}`, owner: false },
   { name: 'onboarding without the link', path: () => '/onboarding', owner: false },
   { name: 'home', path: () => '/', owner: true },
   { name: 'login', path: () => AUTHORIZE, owner: true },

@@ -62,7 +62,7 @@ describe.skipIf(noChromium)('a passkey', () => {
   }
 
   async function lastLogin(): Promise<string[]> {
-    const codes = await server.parts.database.kysely.selectFrom('authorization_codes').selectAll().orderBy('code_hash').execute();
+    const codes = await server.container.database.kysely.selectFrom('authorization_codes').selectAll().orderBy('code_hash').execute();
     return codes.filter(({ redirect_uri }) => redirect_uri === `${origin}/app`).map(({ amr }) => amr.join(' '));
   }
 

@@ -71,7 +71,7 @@ function wiringOf(env: Io['env']): CliWiring {
         new Map([...types].map(([type, { config }]) => [type, config]));
       return await loadConfig({ file, env, provider_types: schemas(providers), mfa_module_types: schemas(mfa_modules) });
     },
-    openParts: (config, { create }) => createContainer({ config, log, join: true, create }),
+    openContainer: (config, { create }) => createContainer({ config, log, join: true, create }),
     createApp: (config) => createApp({ config, log }),
   };
 }

@@ -31,7 +31,7 @@ describe('oidcc-backchannel-rp-initiated-logout-certification-test-plan', () => 
     const sent = { id_token_hint: tokens.id_token, post_logout_redirect_uri: BYE_URI, state: 'of the logout' };
     const answer = await rp.browser.get(`/auth/end_session?${new URLSearchParams(sent)}`);
     expect(answer.headers.get('location')).toBe(`${BYE_URI}?state=of+the+logout`);
-    await server.parts.backchannelLogout.run();
+    await server.container.backchannelLogout.run();
 
     const [request, ...others] = listener.requests;
     expect(others).toEqual([]);

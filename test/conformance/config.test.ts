@@ -67,7 +67,7 @@ describe('oidcc-config-certification-test-plan', () => {
 
   test('its keys are public, and each can be told from the others', async () => {
     // Made a moment after the first start.
-    await server.parts.keyring.ready('RS256');
+    await server.container.keyring.ready('RS256');
     const { keys } = (await server.inject({ url: '/.well-known/jwks.json' })).json<{ keys: Record<string, string>[] }>();
     expect(keys.map(({ alg }) => alg)).toContain('RS256');
     expect(new Set(keys.map(({ kid }) => kid)).size).toBe(keys.length);

@@ -58,8 +58,8 @@ describe('a client that signs who it is', () => {
   test('ensure-signed-client-assertion-with-RS256-fails', async () => {
     const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
     const rsa = { ...(await exportJWK(publicKey)), kid: 'one' };
-    const row = f.server.parts.database.kysely.updateTable('clients').where('client_id', '=', 'one');
-    const { jwks } = await f.server.parts.clients.get('one');
+    const row = f.server.container.database.kysely.updateTable('clients').where('client_id', '=', 'one');
+    const { jwks } = await f.server.container.clients.get('one');
     await row.set({ jwks: JSON.stringify({ keys: [rsa] }) }).execute();
     const signed = async (alg: string) => {
       const claims = { iss: 'one', sub: 'one', aud: ISSUER, jti: alg, iat: now(), exp: now() + 60 };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isAdmin, isNormalisedUsername, normaliseUsername, refusalToAuthenticate, usernameComplaint } from '../../src/domain/user.ts';
+import { refusalToAuthenticate } from '../../src/domain/login_block.ts';
+import { isAdmin, isNormalisedUsername, normaliseUsername, usernameComplaint } from '../../src/domain/user.ts';
 import { vectors } from '../support/vectors.ts';
 
 for (const { id, given, expect: want } of vectors('may-auth')) {

@@ -35,20 +35,20 @@ it.each<[unknown, unknown[]]>([
 
 test('an app waits until it is approved, and is put on the list only by those who may log in', async () => {
   const server = await startServer({ config: { url_clients: { policy: 'approve' } } });
-  const { parts } = server;
+  const { container } = server;
   await server.createOwner();
   await tryLogin(server, 'wrong');
   expect(await waiting(server)).toEqual([]);
   expect(await tryLogin(server)).toEqual([403, 'Login blocked: App is waiting for approval']);
   expect(await waiting(server)).toEqual([CLIENT_ID]);
   const operator = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
-  await parts.approvals.decide({ client_id: CLIENT_ID, status: 'approved', metadata_hash: null }, operator);
+  await container.approvals.decide({ client_id: CLIENT_ID, status: 'approved', metadata_hash: null }, operator);
   expect(await tryLogin(server)).toEqual([200, 'create_entry']);
   await server.close();
 });
 
-const waiting = async ({ parts }: TestServer) => (await parts.approvals.pending()).url_clients.map(({ client_id }) => client_id);
-const codesFor = async ({ parts: { database } }: TestServer, client_id: string) =>
+const waiting = async ({ container }: TestServer) => (await container.approvals.pending()).url_clients.map(({ client_id }) => client_id);
+const codesFor = async ({ container: { database } }: TestServer, client_id: string) =>
   (await database.kysely.selectFrom('authorization_codes').selectAll().where('client_id', '=', client_id).execute()).length;
 
 it.each([
@@ -123,7 +123,7 @@ describe('whoever comes to an app that is kept out is told before they log in', 
     await tryLogin(server);
     await opens();
     const operator = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
-    await server.parts.approvals.decide({ client_id: CLIENT_ID, status: 'refused', metadata_hash: null }, operator);
+    await server.container.approvals.decide({ client_id: CLIENT_ID, status: 'refused', metadata_hash: null }, operator);
     await expectRefused(server, CLIENT_ID);
     await server.close();
   });
@@ -156,7 +156,7 @@ describe('where nothing of an app can be fetched, its redirect URI is refused fo
       expect(html).not.toContain('does not belong to it');
       const reference = answer.headers.get('error-ref')!;
       expect(server.lines.filter((line) => line.includes(reference)).join()).toContain('client_document_missing');
-      await server.parts.audit.flush();
+      await server.container.audit.flush();
       const { out } = await cli.run(['explain', reference]);
       expect(out).toContain('code: client_document_missing');
       expect(out).toContain(`without it ${redirect_uri} is not known to be the client's`);

@@ -102,7 +102,7 @@ describe.skipIf(missing !== null)('every way in', () => {
     for (const id of ['work', 'club'] as const) seen.push([id, await userOf(await pages(id))]);
     seen.push(['trusted_networks', await userOf(await flow(['trusted_networks', null], { user: user_id }, { from: TABLET }), TABLET)]);
     expect(seen).toEqual(seen.map(([way]) => [way, user_id]));
-    expect(await server.parts.repositories.credentials.ofUser(user_id)).toHaveLength(7);
+    expect(await server.container.repositories.credentials.ofUser(user_id)).toHaveLength(7);
   });
 
   // The same name in two directories is two people.

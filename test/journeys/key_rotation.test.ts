@@ -119,7 +119,7 @@ describe('as often as they can, with apps that keep the keys for as long as open
     const options = { database: db.database, clock: () => now, config: { clients, http: { ip_ban_enabled: false } } };
     replicas = [await startServer(options), await startServer(options)];
     await replicas[0]!.createOwner();
-    for (const algorithm of ALGORITHMS) for (const { parts } of replicas) await parts.keyring.ready(algorithm);
+    for (const algorithm of ALGORITHMS) for (const { container } of replicas) await container.keyring.ready(algorithm);
     const [asking, publishing] = replicas.map((server) => fetchFrom(server)) as [Ask, Ask];
     const ask: Ask = (url, init) => (url.includes('/jwks') ? publishing : asking)(url, init);
     vi.useFakeTimers({ toFake: ['Date'], now });
@@ -136,13 +136,13 @@ describe('as often as they can, with apps that keep the keys for as long as open
       now = new Date(now.getTime() + 60_000);
       vi.setSystemTime(now);
       // Every process looks for news every few seconds; here the one that publishes is the last to hear of it.
-      if (minute % 10 === 0) for (const algorithm of ALGORITHMS) await replicas[0]!.parts.keyring.rotate({ algorithm });
+      if (minute % 10 === 0) for (const algorithm of ALGORITHMS) await replicas[0]!.container.keyring.rotate({ algorithm });
       for (const app of apps) {
         const { id_token = '', refresh_token = '' } = await client.refreshTokenGrant(app.rp, app.refresh_token);
         kids.add(kidOf(id_token));
         app.refresh_token = refresh_token;
       }
-      await replicas[1]!.parts.keyring.refresh();
+      await replicas[1]!.container.keyring.refresh();
     }
     expect(kids.size).toBeGreaterThanOrEqual(22);
   }, 90_000);

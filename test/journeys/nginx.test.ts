@@ -114,7 +114,7 @@ describe.skipIf(missing !== null)('two hosts behind nginx', () => {
       'remote-user': 'j%C3%BCrgen',
       'remote-name': 'J%C3%BCrgen "J" M%C3%BCller, 100%25',
     });
-    await server.parts.database.kysely.insertInto('user_groups').values({ user_id, group_id: 'family' }).execute();
+    await server.container.database.kysely.insertInto('user_groups').values({ user_id, group_id: 'family' }).execute();
     expect(told(await browser.follow(`${A}/`)).headers).toMatchObject({ 'remote-groups': 'family' });
     // M19
     for (const path of [
@@ -129,7 +129,7 @@ describe.skipIf(missing !== null)('two hosts behind nginx', () => {
     ])
       expect([path, (await browser.get(A + path)).status]).toEqual([path, 302]);
     expect((await browser.follow(`${A}/admin`)).status).toBe(403);
-    await server.parts.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', user_id).execute();
+    await server.container.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', user_id).execute();
     expect((await browser.get(`${A}/`)).status).toBe(302);
   });
 

@@ -32,11 +32,11 @@ describe.skipIf(missing !== null)('onboarding through a one-line nginx', () => {
     const body = new URLSearchParams({ ...OWNER, password_again: OWNER.password });
     const page = await fetch(`${nginx.origin}/onboarding`, { method: 'POST', body, redirect: 'manual' });
     expect(page.status).toBe(403);
-    expect(await server.parts.onboarding.isDone()).toBe(false);
+    expect(await server.container.onboarding.isDone()).toBe(false);
   });
 
   it('accepts the setup token', async () => {
-    const created = await createOwner({ 'x-setup-token': server.parts.onboarding.setupToken() });
+    const created = await createOwner({ 'x-setup-token': server.container.onboarding.setupToken() });
     expect([created.status, await created.json()]).toEqual([200, { auth_code: expect.stringMatching(/^lk_ac_/) }]);
   });
 });

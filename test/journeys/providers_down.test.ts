@@ -142,7 +142,7 @@ describe.skipIf(missing !== null)('providers that are down', () => {
       expect(quantile(during, 0.5), what).toBeLessThan(3 * quantile(before, 0.5) + MARGIN.p50);
       expect(quantile(during, 0.99), what).toBeLessThan(3 * quantile(before, 0.99) + MARGIN.p99);
     }
-    const { kysely } = server.parts.database;
+    const { kysely } = server.container.database;
     expect(await kysely.selectFrom('failed_logins').selectAll().execute()).toEqual([]);
     expect(await kysely.selectFrom('ip_bans').selectAll().execute()).toEqual([]);
   });

@@ -18,7 +18,7 @@ test('the README leads from nothing to a first token in under a minute', async (
   const transcript = /<!-- transcript: begin -->\n```sh\n(.*?)```/s.exec(readme)?.[1] ?? '';
   const given = transcript
     .replace('URL=http://localhost:8420', `URL=${await server.origin()}`)
-    .replace('SETUP_TOKEN=lk_st_...', `SETUP_TOKEN=${server.parts.onboarding.setupToken()}`);
+    .replace('SETUP_TOKEN=lk_st_...', `SETUP_TOKEN=${server.container.onboarding.setupToken()}`);
   expect(given).not.toBe(transcript);
   const started = performance.now();
   const { stdout } = await promisify(execFile)('bash', [

@@ -71,7 +71,7 @@ test('what its logins left unfinished leads to nothing', async () => {
 test('the only way in of a person is kept, though it leads nowhere now', async () => {
   const dora = (await before.redeem(await login(before, 'cid'))).access_token;
   const { id: user_id } = (await before.inject({ url: '/api/me', token: dora })).json();
-  const [credential] = await before.parts.repositories.credentials.ofUser(user_id);
+  const [credential] = await before.container.repositories.credentials.ofUser(user_id);
   // The only one, if a dead one: it may be back.
   const refused = await after.inject({ method: 'DELETE', url: `/api/me/credentials/${credential!.id}`, token: dora });
   expect([refused.statusCode, refused.json().code]).toEqual([409, 'last_credential']);

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  for (const table of ['users', 'audit_events'] as const) await server.parts.database.kysely.deleteFrom(table).execute();
+  for (const table of ['users', 'audit_events'] as const) await server.container.database.kysely.deleteFrom(table).execute();
 });
 
 /** Logs in as somebody who the provider says is in these groups; answers the groups that they are in then. */
@@ -30,12 +30,12 @@ async function logIn(groups: string[] | undefined, id: 'synced' | 'once' = 'sync
   const { id: user_id } = (await server.inject({ url: '/api/me', token: access_token })).json();
   return { user_id, group_ids: await groupsOf(user_id) };
 }
-const groupsOf = async (user_id: string) => (await server.parts.users.get(user_id)).group_ids;
+const groupsOf = async (user_id: string) => (await server.container.users.get(user_id)).group_ids;
 const join = (user_id: string, group_id: string) =>
-  server.parts.database.kysely.insertInto('user_groups').values({ user_id, group_id }).execute();
+  server.container.database.kysely.insertInto('user_groups').values({ user_id, group_id }).execute();
 async function changes() {
-  await server.parts.audit.flush();
-  const query = server.parts.database.kysely.selectFrom('audit_events').select('detail').where('type', '=', 'user.updated');
+  await server.container.audit.flush();
+  const query = server.container.database.kysely.selectFrom('audit_events').select('detail').where('type', '=', 'user.updated');
   return (await query.execute()).map(({ detail }) => detail);
 }
 
@@ -71,14 +71,14 @@ it('where groups are not synced, only the first login counts', async () => {
 
 it('the owner is untouched', async () => {
   const { user_id } = await logIn(['staff']);
-  await server.parts.database.kysely.updateTable('users').set({ is_owner: true }).where('id', '=', user_id).execute();
+  await server.container.database.kysely.updateTable('users').set({ is_owner: true }).where('id', '=', user_id).execute();
   expect((await logIn(['guests'])).group_ids).toEqual(['office', 'system-users']);
   expect(await changes()).toEqual([]);
 });
 
 it('a login that is refused changes no group', async () => {
   const { user_id } = await logIn(['staff']);
-  await server.parts.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', user_id).execute();
+  await server.container.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', user_id).execute();
   await expect(logIn(['bosses'])).rejects.toThrow('User is not active');
   expect(await groupsOf(user_id)).toEqual(['office', 'system-users']);
 });

@@ -53,7 +53,7 @@ const claimsOf = (token: string) => token.split('.', 2).map((part) => JSON.parse
 
 /** A worker of its own, impatient; the server's has the time that the standard gives. */
 function worker(clock = server.clock) {
-  const { keyring, clientDirectory, audit } = server.parts;
+  const { keyring, clientDirectory, audit } = server.container;
   const rows = { logoutDeliveries: createLogoutDeliveryRepository(database), clients: createClientRepository(database) };
   const facts = { issuer: 'https://auth.example.com', allow_private_addresses: false, deadline_ms: 150 };
   return createBackchannelLogout({
@@ -78,7 +78,7 @@ test.each(['RS256', 'ES256', 'EdDSA'] as const)('the client gets a logout token,
   await register('wiki', { id_token_signed_response_alg: alg });
   const { id_token } = await tokensOf(server, browser, 'wiki');
   await endSession(id_token);
-  await server.parts.backchannelLogout.run();
+  await server.container.backchannelLogout.run();
   expect(listener.requests).toHaveLength(1);
   const [{ method, type, body }] = listener.requests as [(typeof listener.requests)[0]];
   expect([method, type, [...body.keys()]]).toEqual(['POST', 'application/x-www-form-urlencoded', ['logout_token']]);
@@ -88,7 +88,7 @@ test.each(['RS256', 'ES256', 'EdDSA'] as const)('the client gets a logout token,
   expect(header).toEqual({ alg, typ: 'logout+jwt', kid: expect.any(String) });
   const now = Math.floor(server.clock().getTime() / 1000);
   expect(claims).toEqual({ iss, aud, sub, sid, iat: now, exp: now + 120, jti: expect.any(String), events: { [EVENT]: {} } });
-  expect(server.parts.keyring.verify(logout_token)).toMatchObject({ claims });
+  expect(server.container.keyring.verify(logout_token)).toMatchObject({ claims });
   expect(await deliveries()).toEqual([]);
 });
 
@@ -137,8 +137,8 @@ describe('a client that does not answer', () => {
     expect(new Set(tokens.map(({ jti }) => jti)).size).toBe(1);
     expect(new Set(tokens.map(({ exp }) => exp)).size).toBe(4);
     expect(await deliveries()).toEqual([]);
-    await server.parts.audit.flush();
-    const { items } = await server.parts.audit.list({ limit: 1, cursor: null });
+    await server.container.audit.flush();
+    const { items } = await server.container.audit.list({ limit: 1, cursor: null });
     expect(items[0]).toMatchObject({ type: 'logout.undelivered', client_id: 'wiki', detail: { attempts: 4, reason: 'status 500' } });
   });
 
@@ -205,7 +205,7 @@ test('a client that nobody registered is told where its document says', async ()
   const client_id = 'https://app.example/client.json';
   await tokensOf(server, browser, client_id);
   await createSessionEndRepository(database).end({ sid: browser.sid, now: server.clock() });
-  const { keyring, clientDirectory, audit } = server.parts;
+  const { keyring, clientDirectory, audit } = server.container;
   const rows = { logoutDeliveries: createLogoutDeliveryRepository(database), clients: createClientRepository(database) };
   const find = async (id: string) => ({
     ...(await clientDirectory.find('https://app.example/', id))!,

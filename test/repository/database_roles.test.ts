@@ -64,7 +64,7 @@ afterAll(async () => {
 test('the running role serves logins and writes what happens down', async () => {
   const { access_token } = await server.ownerTokens();
   expect((await server.inject({ url: '/api/me', token: access_token })).statusCode).toBe(200);
-  await server.parts.audit.flush();
+  await server.container.audit.flush();
   const { rows } = await asRunning(`select type from audit_events where outcome = 'done'`);
   expect(rows).not.toEqual([]);
 });
@@ -90,7 +90,7 @@ test('what is past its retention is deleted all the same, and nothing of the las
   for (const days of [40, 20, 2, 0.9]) await asRunning(add, [ago(days)]);
   const left = async () => Number((await asRunning(`select count(*) from audit_events where type = 'roles.test'`)).rows[0].count);
   server.set(new Date());
-  expect((await server.parts.janitor.run()).audit_events).toBeGreaterThanOrEqual(1);
+  expect((await server.container.janitor.run()).audit_events).toBeGreaterThanOrEqual(1);
   expect(await left()).toBe(3);
   await asRunning(`select expire_audit_events('infinity')`);
   expect(await left()).toBe(1);

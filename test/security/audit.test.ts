@@ -63,8 +63,8 @@ const ACTIONS: Action[] = [
 ];
 
 async function events() {
-  await server.parts.audit.flush();
-  return (await server.parts.audit.list({ limit: 200, cursor: null })).items;
+  await server.container.audit.flush();
+  return (await server.container.audit.list({ limit: 200, cursor: null })).items;
 }
 
 // M17

@@ -38,7 +38,7 @@ async function expectRefused(redirect_uri: string, query: Record<string, string>
   expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');
   expect(answer.body).not.toMatch(/<script|http-equiv|<form/i);
   for (const table of ['authorization_codes', 'login_flows'] as const) {
-    expect(await server.parts.database.kysely.selectFrom(table).where('client_id', '=', site.url).selectAll().execute()).toEqual([]);
+    expect(await server.container.database.kysely.selectFrom(table).where('client_id', '=', site.url).selectAll().execute()).toEqual([]);
   }
 }
 

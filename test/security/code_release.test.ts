@@ -151,7 +151,7 @@ async function everyApp(): Promise<App[]> {
 
 /** The one person who is offered in the hall. */
 async function addKiosk(): Promise<void> {
-  const { kysely } = server.parts.database;
+  const { kysely } = server.container.database;
   const kiosk = { id: 'c'.repeat(32), name: 'Kiosk', is_active: true, created_at: server.clock() };
   await kysely.insertInto('users').values(kiosk).execute();
   await kysely.insertInto('user_groups').values({ user_id: kiosk.id, group_id: 'hall' }).execute();
@@ -281,11 +281,11 @@ test('with a session, who agreed before is passed through by clients of assured 
 }, 300_000);
 
 const sessions = async () =>
-  (await server.parts.database.kysely.selectFrom('sessions').select('sid').orderBy('sid').execute()).map(({ sid }) => sid);
+  (await server.container.database.kysely.selectFrom('sessions').select('sid').orderBy('sid').execute()).map(({ sid }) => sid);
 
 /** Nobody has agreed to anything, and no browser is logged in. */
 async function forget(): Promise<void> {
-  const { kysely } = server.parts.database;
+  const { kysely } = server.container.database;
   for (const table of ['consents', 'sessions', 'login_flows'] as const) await kysely.deleteFrom(table).execute();
 }
 
@@ -294,7 +294,9 @@ test('looking at a login page stores nothing, sends nobody away and logs nobody 
   const tables = ['login_flows', 'authorization_codes', 'sessions', 'failed_logins', 'refresh_tokens'] as const;
   const count = async () => {
     const counts = tables.map(async (table) => {
-      const { rows } = await sql<{ n: number }>`select count(*)::int as n from ${sql.table(table)}`.execute(server.parts.database.kysely);
+      const { rows } = await sql<{ n: number }>`select count(*)::int as n from ${sql.table(table)}`.execute(
+        server.container.database.kysely,
+      );
       return rows[0]?.n;
     });
     return await Promise.all(counts);
@@ -398,11 +400,11 @@ describe('connecting a device', () => {
       expect(html).toContain(`<span class="quiet">${host}</span>`);
       expect(html.includes('bank.example.com')).toBe(kind === 'registered');
       const approved = async () =>
-        (await server.parts.database.kysely.selectFrom('device_codes').select('status').execute()).map(({ status }) => status);
+        (await server.container.database.kysely.selectFrom('device_codes').select('status').execute()).map(({ status }) => status);
       expect(await approved()).not.toContain('approved');
       await browser.submit(path, html, { _decision: 'allow' });
       expect(await approved()).toContain('approved');
-      await server.parts.database.kysely.deleteFrom('device_codes').execute();
+      await server.container.database.kysely.deleteFrom('device_codes').execute();
     },
   );
 });
@@ -413,7 +415,7 @@ test('a name that turns the text around it is shown without what turns it', asyn
   const browser = visitor(server, { 'x-forwarded-for': ABROAD });
   await pass(browser, '/login?next=/account/sessions', 'password');
   const url = urlOf({ name: '', client_id: `${site.url}device.json`, redirect_uri: HTTPS, plain: false, expected: ASKS });
-  const { kysely } = server.parts.database;
+  const { kysely } = server.container.database;
   await kysely.updateTable('users').set({ name: 'Ben \u202etnuocca' }).where('name', '=', 'Ben').execute();
   const html = await (await browser.get(url)).text();
   await kysely.updateTable('users').set({ name: 'Ben' }).where('name', 'like', 'Ben%').execute();
@@ -440,7 +442,7 @@ test('linking a login gives no code to anybody, and shows whose account it is', 
 
 /** An ID token as the attacker's own browser gets it. */
 async function idTokenOf(client_id: string): Promise<{ id_token: string; client_id: string }> {
-  const { issuer, clientDirectory, database } = server.parts;
+  const { issuer, clientDirectory, database } = server.container;
   const { id: user_id } = await database.kysely.selectFrom('users').select('id').where('is_owner', '=', true).executeTakeFirstOrThrow();
   const client = (await clientDirectory.find(client_id, ABROAD))!;
   const facts = { user_id, client_id, client, scope: ['openid'], sid: 'd'.repeat(32), auth_time: server.clock(), amr: ['pwd'] };

@@ -23,7 +23,7 @@ afterAll(() => server.close());
 beforeEach(async () => {
   // Beyond what any bucket remembers.
   server.advance(7200);
-  await server.parts.database.kysely.deleteFrom('failed_logins').execute();
+  await server.container.database.kysely.deleteFrom('failed_logins').execute();
 });
 
 const post = (url: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
@@ -60,7 +60,7 @@ describe.each(EVIL)('a page of another site %s', (_how, headers) => {
       ]);
     }
     expect(await visit()).toBe(200);
-    expect(await server.parts.database.kysely.selectFrom('failed_logins').select('address').execute()).toEqual([]);
+    expect(await server.container.database.kysely.selectFrom('failed_logins').select('address').execute()).toEqual([]);
   });
 });
 

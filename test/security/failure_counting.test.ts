@@ -182,7 +182,7 @@ async function failuresOf(request: TestRequest): Promise<number> {
   asked += 1;
   const remote_address = `198.18.${asked >> 8}.${asked & 255}`;
   await server.inject({ ...request, remote_address });
-  const query = server.parts.database.kysely.selectFrom('failed_logins').select('failures').where('address', '=', remote_address);
+  const query = server.container.database.kysely.selectFrom('failed_logins').select('failures').where('address', '=', remote_address);
   return (await query.execute()).reduce((sum, { failures }) => sum + failures, 0);
 }
 

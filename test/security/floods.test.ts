@@ -48,27 +48,27 @@ const FLOODS: Record<Kind, Flood> = {
   login_flows: {
     request: { method: 'POST', url: '/auth/login_flow', json: LOGIN },
     call: (remote_address) =>
-      server.parts.login.begin({ ...LOGIN, flow_type: 'authorize', code_challenge: null, browser_hash: null, remote_address }),
+      server.container.login.begin({ ...LOGIN, flow_type: 'authorize', code_challenge: null, browser_hash: null, remote_address }),
   },
   pushed_authorization_requests: {
     request: { method: 'POST', url: '/auth/par', form: PUSHED },
     async call(remote_address) {
       const parameters = new Map(Object.entries(PUSHED));
       const from = { authorization: undefined, parameters, remote_address, endpoint: '/auth/par' };
-      const client = await server.parts.clientAuthentication.authenticate(from);
-      return await server.parts.par.push(client, parameters, { remote_address, asker: remote_address, dpop_jkt: null });
+      const client = await server.container.clientAuthentication.authenticate(from);
+      return await server.container.par.push(client, parameters, { remote_address, asker: remote_address, dpop_jkt: null });
     },
   },
   device_codes: {
     request: { method: 'POST', url: '/auth/device_authorization', form: { client_id: 'tv' } },
     call: (remote_address) =>
-      server.parts.deviceAuthorization.start(new Map([['client_id', 'tv']]), { authorization: undefined, remote_address }),
+      server.container.deviceAuthorization.start(new Map([['client_id', 'tv']]), { authorization: undefined, remote_address }),
   },
   clients: {
     request: { method: 'POST', url: '/auth/register', token: INITIAL, json: METADATA },
-    call: (remote_address) => server.parts.registration!.register(METADATA, INITIAL, remote_address),
+    call: (remote_address) => server.container.registration!.register(METADATA, INITIAL, remote_address),
   },
-  failed_logins: { request: null, call: (remote_address, n) => server.parts.throttle.failed(remote_address, `name ${n}`) },
+  failed_logins: { request: null, call: (remote_address, n) => server.container.throttle.failed(remote_address, `name ${n}`) },
 };
 
 /** One request; answers what came of it. */
@@ -105,7 +105,7 @@ async function byKind<T>(kinds: readonly Kind[], work: (kind: Kind) => Promise<T
 async function rows(kind: Kind): Promise<number> {
   const which = kind === 'clients' ? sql`managed_by = 'registration'` : sql`true`;
   const counted = await sql<{ count: number }>`select count(*)::int as count from ${sql.table(kind)} where ${which}`.execute(
-    server.parts.database.kysely,
+    server.container.database.kysely,
   );
   return counted.rows[0]?.count ?? 0;
 }
@@ -140,6 +140,6 @@ it('a flood of each kind from as many addresses is answered whole, and leaves no
   const clients = Math.min(1000, REQUESTS + 100);
   expect(await byKind(KINDS, rows)).toEqual({ ...OF_THREE(REQUESTS + 100), clients, failed_logins: REQUESTS });
   server.advance(DAY);
-  await server.parts.janitor.run();
+  await server.container.janitor.run();
   expect(await byKind(KINDS, rows)).toEqual({ ...OF_THREE(0), clients, failed_logins: 0 });
 }, 600_000);

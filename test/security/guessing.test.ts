@@ -41,7 +41,7 @@ function quantile(part: number, times: readonly number[]): number {
 it('a wrong password looks and lasts the same, whoever it is tried at', async () => {
   const server = await start({ config: { http: { ip_ban_enabled: false } } });
   await server.createOwner();
-  const { database, users, localLogins } = server.parts;
+  const { database, users, localLogins } = server.container;
   const owner = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
   for (const name of ['disabled', 'pending']) {
     const { id } = await users.create({ name }, owner);
@@ -212,7 +212,7 @@ it('a right password with a bad redirect URI leaves no code and no session behin
   const { flow_id } = (await server.inject({ method: 'POST', url: '/auth/login_flow', json })).json();
   const refused = await guess(server, flow_id, OWNER.username, OWNER.password);
   expect([refused.statusCode, refused.json()]).toEqual([403, { message: 'Invalid redirect URI' }]);
-  const { kysely } = server.parts.database;
+  const { kysely } = server.container.database;
   expect(await kysely.selectFrom('authorization_codes').select('client_id').where('redirect_uri', 'is not', null).execute()).toEqual([]);
   expect(await kysely.selectFrom('sessions').select('user_id').execute()).toEqual([]);
 });
@@ -220,7 +220,7 @@ it('a right password with a bad redirect URI leaves no code and no session behin
 // H21
 it('of 20 owners made at once one is made, and the page is gone afterwards', async () => {
   const server = await start();
-  const token = server.parts.onboarding.setupToken();
+  const token = server.container.onboarding.setupToken();
   const make = (n: number) =>
     server.inject({
       method: 'POST',
@@ -233,7 +233,7 @@ it('of 20 owners made at once one is made, and the page is gone afterwards', asy
   expect(first).toBe(200);
   // 503: it waited for its password to be hashed for too long.
   for (const status of others) expect([403, 503]).toContain(status);
-  const { kysely } = server.parts.database;
+  const { kysely } = server.container.database;
   expect(await kysely.selectFrom('users').select('is_owner').execute()).toEqual([{ is_owner: true }]);
   expect(await kysely.selectFrom('local_logins').select('username').execute()).toHaveLength(1);
   expect((await server.inject({ url: `/onboarding?token=${token}` })).statusCode).toBe(404);
@@ -255,8 +255,8 @@ it('a new person gets no code until the owner lets them in; of two who decide on
   ]);
   expect(decisions.map(({ statusCode }) => statusCode).sort()).toEqual([200, 409]);
   expect((await guess(server, await begin(server, undefined, 'insecure_example'), 'new', 'pw')).json().type).toBe('create_entry');
-  await server.parts.audit.flush();
-  const events = await server.parts.database.kysely
+  await server.container.audit.flush();
+  const events = await server.container.database.kysely
     .selectFrom('audit_events')
     .select('type')
     .where('target_user_id', '=', pending.id)

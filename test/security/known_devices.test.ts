@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(async () => {
   for (const table of ['failed_logins', 'ip_bans', 'device_cookies'] as const)
-    await server.parts.database.kysely.deleteFrom(table).execute();
+    await server.container.database.kysely.deleteFrom(table).execute();
   server.advance(7200);
 });
 
@@ -32,9 +32,9 @@ async function logIn(from: Browser, password = OWNER.password, username = OWNER.
 /** Guesses at the owner's name from four addresses, more often than it may be guessed at. */
 async function attack(): Promise<void> {
   for (let n = 0; n < 36; n += 1)
-    await server.parts.throttle.attempt(`203.0.113.${n % 4}`, `homeassistant::${OWNER.username}`, async () => false).catch(() => {});
+    await server.container.throttle.attempt(`203.0.113.${n % 4}`, `homeassistant::${OWNER.username}`, async () => false).catch(() => {});
 }
-const cookies = () => server.parts.database.kysely.selectFrom('device_cookies').select(['cookie_hash', 'guesses']).execute();
+const cookies = () => server.container.database.kysely.selectFrom('device_cookies').select(['cookie_hash', 'guesses']).execute();
 
 // S10, H2
 it('the right password gets in there during the block, and nowhere else', async () => {
@@ -87,7 +87,7 @@ it('the cookie is the person’s alone: 256 bits, stored as a hash, worth nothin
   const cookie = known.jar.get(COOKIE)!;
   expect(Buffer.from(cookie.replace('lk_dv_', ''), 'base64url')).toHaveLength(32);
   expect((await cookies()).map(({ cookie_hash }) => cookie_hash)).toEqual([sha256(cookie)]);
-  const { knownDevices } = server.parts;
+  const { knownDevices } = server.container;
   const local = { auth_provider_type: 'homeassistant', auth_provider_id: null };
   expect(await knownDevices.mayGuess(cookie, local, 'somebody else')).toBe(false);
   expect(await knownDevices.mayGuess(cookie, { ...local, auth_provider_type: 'ldap' }, OWNER.username)).toBe(false);
@@ -99,7 +99,7 @@ it('the cookie is the person’s alone: 256 bits, stored as a hash, worth nothin
 // S10
 it('a person has ten at most when they log in from many browsers at once', async () => {
   const cookie = { created_at: server.clock(), expires_at: new Date(server.clock().getTime() + 1000) };
-  const { users, database } = server.parts;
+  const { users, database } = server.container;
   const [owner] = (await users.list({ limit: 1, cursor: null })).items;
   const rows = createDeviceCookies(database);
   await Promise.all(Array.from({ length: 30 }, () => rows.store({ ...cookie, cookie_hash: sha256(randomId()), user_id: owner!.id }, null)));
@@ -114,7 +114,7 @@ it('a person has ten at most, a browser one, and a new password ends them all', 
   const known = browser();
   for (const _ of [1, 2]) await logIn(known);
   expect(await cookies()).toHaveLength(10);
-  const { users, localLogins } = server.parts;
+  const { users, localLogins } = server.container;
   const [owner] = (await users.list({ limit: 1, cursor: null })).items;
   const actor = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
   await localLogins.setPassword(owner!.id, { password: OWNER.password }, actor);

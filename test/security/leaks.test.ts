@@ -33,12 +33,12 @@ describe('what is kept of a day', () => {
     await server.inject({ url: `/SECRET-path-is-no-secret/${'x'.repeat(64 * 1024)}` });
     await server.inject({ method: 'POST', url: '/auth/token', form: { grant_type: 'authorization_code', client_id: CLIENT_ID, code } });
     await server.inject({ method: 'POST', url: '/auth/token', form: { grant_type: 'refresh_token', client_id: 'SECRET', refresh_token } });
-    await server.parts.audit.flush();
-    const events = await server.parts.database.kysely.selectFrom('audit_events').selectAll().execute();
+    await server.container.audit.flush();
+    const events = await server.container.database.kysely.selectFrom('audit_events').selectAll().execute();
     const kept = server.lines.join('') + JSON.stringify(events);
     const cookies = [...person.jar.values()];
     expect(cookies.length).toBeGreaterThanOrEqual(2);
-    const secrets = [code, token, refresh_token, long_lived, OWNER.password, server.parts.onboarding.setupToken(), ...cookies];
+    const secrets = [code, token, refresh_token, long_lived, OWNER.password, server.container.onboarding.setupToken(), ...cookies];
     for (const secret of [...secrets, ...['state', 'wrong', 'current', 'new'].map((word) => `SECRET-${word}`)])
       expect(kept).not.toContain(secret);
     for (const line of server.lines) {

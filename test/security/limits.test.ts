@@ -105,7 +105,7 @@ describe('a request that is too much', () => {
     const statuses = [];
     for (let n = 0; n < 120; n += 1) statuses.push((await begin()).statusCode);
     expect([statuses.filter((status) => status === 200).length, statuses.at(-1)]).toEqual([100, 429]);
-    const rows = server.parts.database.kysely.selectFrom('login_flows').select('id').where('remote_address', '=', '198.51.100.77');
+    const rows = server.container.database.kysely.selectFrom('login_flows').select('id').where('remote_address', '=', '198.51.100.77');
     expect(await rows.execute()).toHaveLength(100);
     server.advance(601);
     expect((await begin()).statusCode).toBe(200);

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  for (const table of ['users', 'mfa_failures'] as const) await server.parts.database.kysely.deleteFrom(table).execute();
+  for (const table of ['users', 'mfa_failures'] as const) await server.container.database.kysely.deleteFrom(table).execute();
   [ann, mallory] = [await addSomeone(server, 'ann'), await addSomeone(server, 'mallory')];
   call = callerWith(server, ann.access_token);
 });
@@ -64,7 +64,7 @@ it('a way to the page of linking takes the second factor too', async () => {
 
 // H5
 it('whoever is disabled proves nothing, by either kind of flow', async () => {
-  await server.parts.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', ann.user_id).execute();
+  await server.container.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', ann.user_id).execute();
   for (const flow_type of ['authorize', 'link_user'])
     expect(await answer(['insecure_example', null], { username: 'ann', password: PASSWORD }, flow_type)).toEqual({
       message: 'Login blocked: User is not active',
@@ -75,7 +75,7 @@ it('whoever is disabled proves nothing, by either kind of flow', async () => {
 it('no address and no name links a login to anybody', async () => {
   says({ subject: 'stranger', data: {}, name: 'ann', email: 'ann@example.com', amr: ['pwd'] });
   expect(await answer(['speaking', null], {})).toEqual({ message: 'Login blocked: User is not active' });
-  const rows = await server.parts.repositories.credentials.ofUser(ann.user_id);
+  const rows = await server.container.repositories.credentials.ofUser(ann.user_id);
   expect(rows.map(({ subject }) => subject)).toEqual(['ann']);
 });
 

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const kysely = () => server.parts.database.kysely;
+const kysely = () => server.container.database.kysely;
 async function newUser(): Promise<string> {
   const answer = await server.inject({ method: 'POST', url: '/api/users', json: { name: 'Somebody' }, token });
   expect(answer.statusCode).toBe(201);

@@ -29,7 +29,7 @@ beforeAll(async () => {
   ids = {
     refresh_token_id: await items('/api/me/refresh_tokens'),
     session_id: await items('/api/me/sessions'),
-    credential_id: (await server.parts.repositories.credentials.ofUser(ben.id)).map(({ id }) => id),
+    credential_id: (await server.container.repositories.credentials.ofUser(ben.id)).map(({ id }) => id),
     enrolment_id: (await me('GET', '/api/me/mfa')).json().enrolments.map(({ id }: { id: string }) => id),
     client_id: ['app'],
   };
@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 async function rows(): Promise<string[]> {
-  const { kysely } = server.parts.database;
+  const { kysely } = server.container.database;
   const tables = ['credentials', 'sessions', 'refresh_tokens', 'consents', 'mfa_enrolments'] as const;
   const all = tables.map((table) => kysely.selectFrom(table).selectAll().where('user_id', '=', user_id).execute());
   return (await Promise.all(all)).flatMap((list) => (list as object[]).map((row) => JSON.stringify({ ...row, last_used_at: null })).sort());
@@ -52,7 +52,9 @@ const BODIES: Record<string, object> = {
   'PATCH /api/me/mfa/enrolments/:enrolment_id': { name: 'mine now' },
 };
 const routes = () =>
-  apiRoutes({ ...server.parts, approvals_by: 'owner' }).filter(({ url }) => /^\/api\/me\/.*:/.test(url) && !url.includes(':mfa_module_id'));
+  apiRoutes({ ...server.container, approvals_by: 'owner' }).filter(
+    ({ url }) => /^\/api\/me\/.*:/.test(url) && !url.includes(':mfa_module_id'),
+  );
 
 // M4
 describe('rows of somebody else', () => {

@@ -58,12 +58,12 @@ beforeAll(async () => {
   admin = callerWith(server, (await addApiPerson(server, owner, 'admin', ['system-admin'])).access_token);
   for (const client_id of ['app', 'trusted'])
     expect((await owner('POST', '/api/clients', { ...app, client_id, trusted: client_id === 'trusted' })).statusCode).toBe(201);
-  const { kysely } = server.parts.database;
+  const { kysely } = server.container.database;
   const { id } = await kysely.selectFrom('credentials').select('id').where('user_id', '=', owner_id).executeTakeFirstOrThrow();
   const login = { user_id: owner_id, credential_id: id, auth_provider_type: 'homeassistant', auth_provider_id: null };
-  await server.parts.sessions.start({ ...login, auth_time: server.clock(), amr: ['pwd'] }, { remote_address: '::1', user_agent: null });
+  await server.container.sessions.start({ ...login, auth_time: server.clock(), amr: ['pwd'] }, { remote_address: '::1', user_agent: null });
   session_id = (await owner('GET', '/api/me/sessions')).json().items[0].id;
-  await server.parts.refreshTokens.create(
+  await server.container.refreshTokens.create(
     owner_id,
     { client_id: 'app' },
     { user_id: null, is_owner: true, is_admin: true, remote_address: null },
@@ -84,11 +84,11 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const routes = () => apiRoutes({ ...server.parts, approvals_by: 'administrators' });
+const routes = () => apiRoutes({ ...server.container, approvals_by: 'administrators' });
 
 /** Everything of the owner that an administrator could wish to change. */
 async function ownersRows(): Promise<unknown> {
-  const { kysely } = server.parts.database;
+  const { kysely } = server.container.database;
   const tables = ['user_groups', 'credentials', 'sessions', 'refresh_tokens', 'consents', 'mfa_enrolments'] as const;
   const rows = tables.map((table) => kysely.selectFrom(table).selectAll().where('user_id', '=', owner_id).orderBy('user_id').execute());
   return [await kysely.selectFrom('users').selectAll().where('id', '=', owner_id).execute(), ...(await Promise.all(rows))].map((list) =>
@@ -131,10 +131,12 @@ describe('an administrator', () => {
     const session = { user_id: owner_id, auth_time: server.clock(), amr: ['pwd'], credential_id: null, sid: 'x' };
     const asked = { response_type: 'code', client_id: 'open', redirect_uri: 'https://open.example.com/cb', scope: 'openid' };
     const query = new URLSearchParams({ ...asked, code_challenge: CHALLENGE, code_challenge_method: 'S256' });
-    const { request } = await server.parts.authorize.open(query, '::1');
+    const { request } = await server.container.authorize.open(query, '::1');
     if (request instanceof Error) throw request;
     const key = { auth_provider_type: 'homeassistant', auth_provider_id: null };
-    expect(await server.parts.authorize.next(request, { ...session, ...key }, { query, browser_hash: null })).toEqual({ next: 'consent' });
+    expect(await server.container.authorize.next(request, { ...session, ...key }, { query, browser_hash: null })).toEqual({
+      next: 'consent',
+    });
     expect((await admin('DELETE', url)).statusCode).toBe(204);
   });
 
@@ -143,17 +145,17 @@ describe('an administrator', () => {
     const rename = (name: string) => admin('PATCH', `/api/users/${heir.id}`, { name });
     const [renamed] = await Promise.all([
       rename('Before or after'),
-      server.parts.users.handOverOwnership(heir.id, { user_id: null, is_owner: true, is_admin: true, remote_address: null }),
+      server.container.users.handOverOwnership(heir.id, { user_id: null, is_owner: true, is_admin: true, remote_address: null }),
     ]);
     expect([200, 409]).toContain(renamed.statusCode);
     expect((await rename('After')).statusCode).toBe(409);
-    const owners = await server.parts.database.kysely
+    const owners = await server.container.database.kysely
       .selectFrom('users')
       .select(['id', 'is_active'])
       .where('is_owner', '=', true)
       .execute();
     expect(owners).toEqual([{ id: heir.id, is_active: true }]);
-    await server.parts.users.handOverOwnership(owner_id, { user_id: null, is_owner: true, is_admin: true, remote_address: null });
+    await server.container.users.handOverOwnership(owner_id, { user_id: null, is_owner: true, is_admin: true, remote_address: null });
   });
 });
 
@@ -163,7 +165,7 @@ describe('of another administrator, an administrator', () => {
   beforeAll(async () => {
     other = await addApiPerson(server, owner, 'colleague', ['system-users', 'system-admin']);
   });
-  const groupsOf = async () => (await server.parts.users.get(other.id)).group_ids;
+  const groupsOf = async () => (await server.container.users.get(other.id)).group_ids;
 
   it.each<[string, object]>([
     ['does not take the rights, which would open the way to a merge', { group_ids: ['system-users'] }],
@@ -197,6 +199,6 @@ it('two administrators who demote each other at once leave the active owner', as
   ];
   const demote = (by: string, id: string) => callerWith(server, by)('PATCH', `/api/users/${id}`, { group_ids: [], is_active: false });
   await Promise.all([demote(one.access_token, two.id), demote(two.access_token, one.id)]);
-  const owners = await server.parts.database.kysely.selectFrom('users').select('is_active').where('is_owner', '=', true).execute();
+  const owners = await server.container.database.kysely.selectFrom('users').select('is_active').where('is_owner', '=', true).execute();
   expect(owners).toEqual([{ is_active: true }]);
 });

@@ -16,7 +16,7 @@ afterAll(() => server.close());
 beforeEach(async () => {
   // Beyond the time that any failure is remembered.
   server.advance(7200);
-  await server.parts.database.kysely.deleteFrom('failed_logins').execute();
+  await server.container.database.kysely.deleteFrom('failed_logins').execute();
 });
 
 const status = async (url: string, headers: Record<string, string> = {}) =>
@@ -63,7 +63,7 @@ describe('a page under a name that is not this server’s', () => {
 
   it('is listed and lifted with the bans of its address', async () => {
     for (let n = 0; n < 11; n += 1) await refresh(ORIGIN);
-    const { throttle } = server.parts;
+    const { throttle } = server.container;
     expect((await throttle.listBans(10)).map(({ address, is_foreign_host }) => [address, is_foreign_host])).toEqual([[VISITOR, true]]);
     expect(await throttle.lift(VISITOR)).toBe(true);
     expect(await status('/auth/providers', REBOUND)).toBe(200);

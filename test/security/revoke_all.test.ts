@@ -47,7 +47,7 @@ const token = (grant_type: string, form: Record<string, string>) => post('/auth/
 const isActive = async (text: string) => (await post('/auth/introspect', { ...APP, token: text })).json().active as boolean;
 const opens = async (url: string, text: string) => (await server.inject({ url, token: text })).statusCode === 200;
 const rows = async (table: 'refresh_tokens' | 'sessions' | 'logout_deliveries') =>
-  (await server.parts.database.kysely.selectFrom(table).selectAll().execute()).length;
+  (await server.container.database.kysely.selectFrom(table).selectAll().execute()).length;
 
 async function standardTokens(scope = 'openid') {
   const code = (await standardBrowser(server).authorize(authorizeUrl({ scope }), person)).searchParams.get('code')!;
@@ -56,14 +56,14 @@ async function standardTokens(scope = 'openid') {
 
 /** Somebody's session, as its cookie. */
 async function startSession(): Promise<string> {
-  const { id: credential_id } = await server.parts.database.kysely
+  const { id: credential_id } = await server.container.database.kysely
     .selectFrom('credentials')
     .select('id')
     .where('user_id', '=', person.id)
     .executeTakeFirstOrThrow();
   const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
   const login = { user_id: person.id, credential_id, ...provider, auth_time: server.clock(), amr: ['pwd'] };
-  return await server.parts.sessions.start(login, { remote_address: REMOTE_ADDRESS, user_agent: null });
+  return await server.container.sessions.start(login, { remote_address: REMOTE_ADDRESS, user_agent: null });
 }
 
 /** What is issued, and how one sees that it is good. A code is good once: it is looked at at the end alone. */
@@ -86,8 +86,8 @@ const KINDS: Record<string, () => Promise<() => Promise<boolean>>> = {
     return () => opens('/api/me', made.json().token);
   },
   async "a machine's access token"() {
-    const { id } = await server.parts.users.createSystem({ name: 'Backup' }, OPERATOR);
-    const { access_token } = await server.parts.refreshTokens.createSystem(id, OPERATOR);
+    const { id } = await server.container.users.createSystem({ name: 'Backup' }, OPERATOR);
+    const { access_token } = await server.container.refreshTokens.createSystem(id, OPERATOR);
     return () => opens('/api/', access_token);
   },
   async 'an access token of the standard profile'() {
@@ -124,12 +124,12 @@ const KINDS: Record<string, () => Promise<() => Promise<boolean>>> = {
   },
   async 'a device code that was answered'() {
     const { device_code, user_code } = (await post('/auth/device_authorization', { ...APP, scope: 'openid' })).json();
-    const { sid, ...login } = (await server.parts.sessions.find(await startSession(), REMOTE_ADDRESS))!;
+    const { sid, ...login } = (await server.container.sessions.find(await startSession(), REMOTE_ADDRESS))!;
     const answering = { user_code: user_code.replaceAll('-', ''), sid, user_id: login.user_id, now: server.clock() };
-    await server.parts.repositories.deviceCodes.claim(answering);
+    await server.container.repositories.deviceCodes.claim(answering);
     const { credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = login;
     const how = { credential_id: credential_id!, auth_provider_type, auth_provider_id, auth_time, amr, allowed_group_ids: null };
-    expect(await server.parts.repositories.deviceCodes.approve({ ...answering, ...how }, RELEASE)).toBe(true);
+    expect(await server.container.repositories.deviceCodes.approve({ ...answering, ...how }, RELEASE)).toBe(true);
     return async () => (await token(DEVICE, { device_code })).statusCode === 200;
   },
   async "a browser's session"() {
@@ -137,7 +137,7 @@ const KINDS: Record<string, () => Promise<() => Promise<boolean>>> = {
     return async () => (await server.inject({ url: '/account/security', headers: { cookie } })).statusCode === 200;
   },
   async "a protected host's"() {
-    const { forwardAuth, sessions } = server.parts;
+    const { forwardAuth, sessions } = server.container;
     const session = await sessions.find(await startSession(), REMOTE_ADDRESS);
     const browser_hash = sha256('a browser');
     const code = await forwardAuth.issueCode(session!, { host: HOST, uri: '/', browser_hash });
@@ -188,7 +188,7 @@ describe('after everything was revoked', () => {
     const code = (await browser.authorize(authorizeUrl({ scope: 'openid offline_access' }))).searchParams.get('code')!;
     const { access_token } = (await token('authorization_code', { code, code_verifier: VERIFIER })).json();
     expect(await isActive(access_token)).toBe(true);
-    await server.parts.revokeAll({ before }, OPERATOR);
+    await server.container.revokeAll({ before }, OPERATOR);
     expect(await isActive(access_token)).toBe(false);
   });
 
@@ -200,7 +200,7 @@ describe('after everything was revoked', () => {
     expect(answer.json()).toMatchObject({ sessions, refresh_tokens });
     expect(await rows('logout_deliveries')).toBeGreaterThan(told);
     expect([await rows('sessions'), await rows('refresh_tokens')]).toEqual([0, 0]);
-    const { items } = await server.parts.audit.list({ limit: 200, cursor: null });
+    const { items } = await server.container.audit.list({ limit: 200, cursor: null });
     const events = items.filter(({ type, at }) => type === 'tokens.revoked' && at.getTime() === server.clock().getTime());
     expect(events).toMatchObject([
       { actor_user_id: expect.any(String), detail: { sessions, refresh_tokens, before: server.clock().toISOString() } },
@@ -209,8 +209,8 @@ describe('after everything was revoked', () => {
 
   it('nothing is taken back by an earlier time', async () => {
     const { access_token } = (await token('client_credentials', { scope: 'read' })).json();
-    await server.parts.revokeAll({}, OPERATOR);
-    await server.parts.revokeAll({ before: new Date(0) }, OPERATOR);
+    await server.container.revokeAll({}, OPERATOR);
+    await server.container.revokeAll({ before: new Date(0) }, OPERATOR);
     expect(await isActive(access_token)).toBe(false);
     server.advance(1);
   });
@@ -221,7 +221,7 @@ test('a code that is redeemed at the same moment leaves no grant behind', async 
     const code = await server.login(person);
     await Promise.all([
       post('/auth/token', { grant_type: 'authorization_code', client_id: CLIENT_ID, code }),
-      server.parts.revokeAll({}, OPERATOR),
+      server.container.revokeAll({}, OPERATOR),
     ]);
     expect(await rows('refresh_tokens')).toBe(0);
   }

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  for (const table of LIMITED_TABLES) await server.parts.database.kysely.deleteFrom(table).execute();
+  for (const table of LIMITED_TABLES) await server.container.database.kysely.deleteFrom(table).execute();
 });
 
 const PUSHED = {
@@ -44,7 +44,7 @@ async function flood(request: TestRequest, times: number): Promise<Record<number
 }
 
 async function count(table: LimitedTable): Promise<number> {
-  const { rows } = await sql<{ n: number }>`select count(*)::int n from ${sql.table(table)}`.execute(server.parts.database.kysely);
+  const { rows } = await sql<{ n: number }>`select count(*)::int n from ${sql.table(table)}`.execute(server.container.database.kysely);
   return rows[0]!.n;
 }
 
@@ -90,7 +90,7 @@ it('a login that somebody has typed into stays, whatever comes from the same sha
 it('used requests do not count', async () => {
   const request = { ...REQUESTS.pushed_authorization_requests, remote_address: VISITOR };
   await flood(request, 100);
-  await server.parts.database.kysely.updateTable('pushed_authorization_requests').set({ used_at: server.clock() }).execute();
+  await server.container.database.kysely.updateTable('pushed_authorization_requests').set({ used_at: server.clock() }).execute();
   expect(await flood(request, 1)).toEqual({ 201: 1 });
 });
 
@@ -103,7 +103,7 @@ it.each(['pushed_authorization_requests', 'device_codes'] as const)(
     expect(await flood({ ...request, remote_address: VISITOR }, 101)).toMatchObject({ 429: 1 });
     expect(await flood({ ...request, form, remote_address: VISITOR }, 101)).toEqual({ [OK[table]]: 101 });
     expect(await count(table)).toBe(201);
-    await sql`update ${sql.table(table)} set created_at = created_at - interval '1 s'`.execute(server.parts.database.kysely);
+    await sql`update ${sql.table(table)} set created_at = created_at - interval '1 s'`.execute(server.container.database.kysely);
     expect(await flood({ ...request, form, remote_address: '198.51.100.2' }, 920)).toEqual({ [OK[table]]: 920 });
     expect(await count(table)).toBe(1100);
   },

@@ -69,7 +69,7 @@ describe('the next person at a browser', () => {
     const answer = await browser.submit(url, open, { _decision: 'allow' });
     expect(answer.headers.get('location') ?? '').not.toContain('code=');
     for (const { id } of [first, second]) {
-      const { kysely } = server.parts.database;
+      const { kysely } = server.container.database;
       expect(await kysely.selectFrom('consents').selectAll().where('user_id', '=', id).where('client_id', '=', 'asks').execute()).toEqual(
         [],
       );

@@ -39,7 +39,7 @@ beforeEach(async () => {
   apps = [await appTokens(browsers[0]!), await appTokens(browsers[1]!, 'openid offline_access')];
   phone = (await server.redeem(await server.login(person))).access_token;
   script = (await here('POST', '/api/me/long_lived_access_tokens', { client_name: 'script' })).json().token;
-  await server.parts.database.kysely.deleteFrom('logout_deliveries').execute();
+  await server.container.database.kysely.deleteFrom('logout_deliveries').execute();
 });
 
 const post = (url: string, form: Record<string, string>) => server.inject({ method: 'POST', url, form: { ...APP, ...form } });
@@ -77,7 +77,7 @@ async function living() {
 }
 
 async function told(): Promise<number> {
-  return (await server.parts.database.kysely.selectFrom('logout_deliveries').select('jti').execute()).length;
+  return (await server.container.database.kysely.selectFrom('logout_deliveries').select('jti').execute()).length;
 }
 
 const OFFLINE = ['app with offline access', 'app with offline access, refreshed'];
@@ -88,7 +88,7 @@ const change = (fields: object = {}) =>
 
 /** As the operator, since in some of these stories the person has a second factor that they did not log in with. */
 const changePassword = () =>
-  server.parts.localLogins.changeOwnPassword(
+  server.container.localLogins.changeOwnPassword(
     person.id,
     { current_password: person.password, new_password: NEW_PASSWORD, sign_out_others: true },
     OPERATOR,
@@ -140,7 +140,7 @@ describe('whoever ends their tokens', () => {
 
   it('is remembered with what ended', async () => {
     await here('POST', '/api/me/refresh_tokens/delete_all', {});
-    const { items } = await server.parts.audit.list({ limit: 200, cursor: null });
+    const { items } = await server.container.audit.list({ limit: 200, cursor: null });
     const types = items.filter(({ actor_user_id, outcome }) => actor_user_id === person.id && outcome === 'done').map(({ type }) => type);
     // The grant that ended with its session is told of there.
     expect(types.filter((type) => type === 'session.ended')).toHaveLength(2);

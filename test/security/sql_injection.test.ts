@@ -53,7 +53,7 @@ const all = (value: string) => Object.fromEntries(FIELDS.map((name) => [name, va
 // N10
 describe('SQL', () => {
   it.each(SQL)('in path, query, form, JSON, headers and cookies is a value like any other: %s', { timeout: 120_000 }, async (text) => {
-    const before = await tableChecksums(server.parts.database, NOISE);
+    const before = await tableChecksums(server.container.database, NOISE);
     for (const { url, methods } of routesOf(server)) {
       await renewToken();
       const path = url.replaceAll(/:\w+/g, encodeURIComponent(text));
@@ -74,7 +74,7 @@ describe('SQL', () => {
         }
       }
     }
-    expect(await tableChecksums(server.parts.database, NOISE)).toEqual(before);
+    expect(await tableChecksums(server.container.database, NOISE)).toEqual(before);
   });
 
   it('gets no order of its own: lists with pages refuse a sort or filter that they do not know', async () => {

@@ -36,7 +36,7 @@ beforeEach(async () => {
   await browser.authorize(authorizeUrl());
 });
 
-const codes = async () => (await server.parts.database.kysely.selectFrom('authorization_codes').selectAll().execute()).length;
+const codes = async () => (await server.container.database.kysely.selectFrom('authorization_codes').selectAll().execute()).length;
 
 /** What the client is told, without a code and without any HTML on the way. */
 async function told(fields: Fields, who = browser): Promise<Record<string, string>> {
@@ -262,7 +262,7 @@ describe('a response_mode that the client may not use', () => {
     expect(await push('in-query', 'fragment')).toEqual([400, 'invalid_request']);
     expect(await push('in-form', 'query')).toEqual([400, 'invalid_request']);
     const [, request_uri] = await push('in-form', 'fragment');
-    const { kysely } = server.parts.database;
+    const { kysely } = server.container.database;
     const allow = (response_modes: ('query' | 'fragment' | 'form_post')[]) =>
       kysely.updateTable('clients').set({ response_modes }).where('client_id', '=', 'in-form').execute();
     await allow(['query']);

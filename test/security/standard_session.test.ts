@@ -31,7 +31,7 @@ beforeEach(async () => {
   await browser.authorize(authorizeUrl());
 });
 
-const codes = async () => (await server.parts.database.kysely.selectFrom('authorization_codes').selectAll().execute()).length;
+const codes = async () => (await server.container.database.kysely.selectFrom('authorization_codes').selectAll().execute()).length;
 
 /** What a silent request is told. */
 async function silent(fields: Fields, who: StandardBrowser): Promise<string | null> {
@@ -124,7 +124,7 @@ describe('a fresh login', () => {
 describe('consent', () => {
   const consenting = (fields: Fields = {}) => authorizeUrl({ client_id: 'consenting', ...fields });
   beforeEach(async () => {
-    await server.parts.database.kysely.deleteFrom('consents').where('client_id', '=', 'consenting').execute();
+    await server.container.database.kysely.deleteFrom('consents').where('client_id', '=', 'consenting').execute();
     await browser.authorize(consenting());
   });
 
@@ -224,7 +224,7 @@ describe('a pushed request', () => {
     const { request_uri } = (await answer.json()) as { request_uri: string };
     const at = `${ISSUER}/auth/authorize?${new URLSearchParams({ client_id: 'app', request_uri })}`;
     expect((await browser.authorize(at)).searchParams.has('code')).toBe(true);
-    const stored = await server.parts.database.kysely.selectFrom('authorization_codes').select('resource').execute();
+    const stored = await server.container.database.kysely.selectFrom('authorization_codes').select('resource').execute();
     expect(stored).toContainEqual({ resource: [ISSUER, API] });
   });
 

@@ -66,7 +66,7 @@ test('what was ended all at once is inactive, and stays so', async () => {
   const { id, username, password } = await addApiPerson(server, owner, 'edith');
   const tokens = [await tokensOf({ username, password }), await tokensOf({ username, password })];
   for (const { access_token } of tokens) expect(await isActive(access_token)).toBe(true);
-  await server.parts.refreshTokens.revokeAll(id, { current_id: null }, OPERATOR);
+  await server.container.refreshTokens.revokeAll(id, { current_id: null }, OPERATOR);
   for (const { access_token, refresh_token } of tokens) {
     expect([await isActive(access_token), await isActive(refresh_token)]).toEqual([false, false]);
   }

@@ -49,7 +49,7 @@ describe('a code', () => {
     expect([again.statusCode, again.json()]).toEqual([400, { error: 'invalid_request', error_description: 'Invalid code' }]);
     expect([await call(access_token), await call(access_token, replica)]).toEqual([401, 401]);
     expect((await refresh(refresh_token)).json()).toEqual({ error: 'invalid_grant' });
-    await replica.parts.audit.flush();
+    await replica.container.audit.flush();
     const events = await db.database.kysely.selectFrom('audit_events').select('type').where('type', 'like', '%replay%').execute();
     expect(events).toHaveLength(1);
   });
@@ -89,7 +89,7 @@ describe('a code', () => {
     const { access_token, refresh_token } = await logInAs(server, 'someone');
     const start = { client_id: CLIENT_ID, redirect_uri: CLIENT_ID, handler: ['insecure_example', null] };
     const { flow_id } = (await server.inject({ method: 'POST', url: '/auth/login_flow', json: start })).json();
-    for (const other of [access_token, refresh_token, flow_id, server.parts.onboarding.setupToken()]) {
+    for (const other of [access_token, refresh_token, flow_id, server.container.onboarding.setupToken()]) {
       expect((await redeem(other)).json()).toEqual({ error: 'invalid_request', error_description: 'Invalid code' });
     }
     const code = await newCode();
@@ -158,7 +158,7 @@ describe('a forged bearer', () => {
   // E1, E2, E3, E5, E6
   it('is 401, whatever it calls itself', async () => {
     const { access_token, refresh_token } = await logInAs(server, 'someone');
-    const [jwk] = server.parts.keyring.jwks().keys;
+    const [jwk] = server.container.keyring.jwks().keys;
     const pem = createPublicKey({ key: jwk as never, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
     const own = (text: string) => (text ? access_token.split('.')[2]! : '');
     const hmac = (key: string | Buffer) => (text: string) => createHmac('sha256', key).update(text).digest('base64url');

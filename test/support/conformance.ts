@@ -33,7 +33,7 @@ export async function startConformanceServer(fields: Record<string, unknown> = {
   ];
   const server = await startServer({ config: { clients } });
   await server.createOwner();
-  await server.parts.database.kysely.updateTable('users').set({ email: 'ada@example.com', email_verified: true }).execute();
+  await server.container.database.kysely.updateTable('users').set({ email: 'ada@example.com', email_verified: true }).execute();
   return server;
 }
 

@@ -32,7 +32,7 @@ import { createRefreshTokenRepository } from '../../src/repository/refresh_token
 import { createSessionEndRepository } from '../../src/repository/session_ends.ts';
 import { createUsernames } from '../../src/repository/usernames.ts';
 import { createUserRepository } from '../../src/repository/users.ts';
-import { createMfaParts } from '../../src/wiring/mfa.ts';
+import { wireMfa } from '../../src/wiring/mfa.ts';
 import { createRepositories } from '../../src/wiring/repositories.ts';
 import { createTestClock } from './clock.ts';
 import { freshLoginOver } from './fresh_login.ts';
@@ -114,7 +114,7 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const configured = new Map(all.map((provider) => [providerKeyText(provider), provider]));
   const tellAudit = { record: audit.record, insert: auditEvents.insert };
   const ground = { database, repositories: createRepositories(database, SEALER), clock, audit: tellAudit };
-  const mfa = createMfaParts({ ...ground, modules: options.mfa_modules ?? [], providers: configured });
+  const mfa = wireMfa({ ...ground, modules: options.mfa_modules ?? [], providers: configured });
   const { providers } = mfa;
   const mfaStep = createMfaStep({ ...mfa, resolveUser, sealer: SEALER, clock });
   const knownDevices = createKnownDevices({ deviceCookies: createDeviceCookies(database), clock });

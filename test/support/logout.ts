@@ -14,8 +14,8 @@ export interface LoggedIn {
 
 /** The owner's browser, with a session of its own. */
 export async function loggedInBrowser(server: TestServer): Promise<LoggedIn> {
-  const { database, sessions } = server.parts;
-  if (!(await server.parts.onboarding.isDone())) await server.createOwner();
+  const { database, sessions } = server.container;
+  if (!(await server.container.onboarding.isDone())) await server.createOwner();
   const { id: credential_id, user_id } = await database.kysely
     .selectFrom('credentials')
     .select(['id', 'user_id'])
@@ -30,7 +30,7 @@ export async function loggedInBrowser(server: TestServer): Promise<LoggedIn> {
 
 /** Tokens of a client that the person went to with this session; its grant is there too. */
 export async function tokensOf(server: TestServer, { sid, user_id }: LoggedIn, client_id: string, scope = ['openid']) {
-  const { database, clientDirectory, issuer } = server.parts;
+  const { database, clientDirectory, issuer } = server.container;
   const client = await clientDirectory.find(client_id, REMOTE_ADDRESS);
   const refresh_token_id = randomId();
   const now = server.clock();

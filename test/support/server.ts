@@ -57,7 +57,7 @@ export async function startServer({ config, clock, extra_provider_types = [insec
     clock: clock ?? test_clock.clock,
     extra_provider_types,
   });
-  const { server, parts } = app;
+  const { server, container } = app;
   let url: Promise<string> | undefined;
 
   async function inject(request: TestRequest): Promise<LightMyRequestResponse> {
@@ -70,7 +70,7 @@ export async function startServer({ config, clock, extra_provider_types = [insec
     const answer = await inject({
       method: 'POST',
       url: '/api/onboarding/users',
-      headers: { 'x-setup-token': parts.onboarding.setupToken() },
+      headers: { 'x-setup-token': container.onboarding.setupToken() },
       json,
     });
     if (answer.statusCode !== 200) throw new Error(`no owner: ${answer.body}`);
@@ -99,7 +99,7 @@ export async function startServer({ config, clock, extra_provider_types = [insec
   return {
     app,
     server,
-    parts,
+    container,
     lines,
     ...test_clock,
     inject,

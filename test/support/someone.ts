@@ -16,7 +16,7 @@ export async function addSomeone(
   username: string,
   { group_ids = [], ...user }: Partial<User> & { group_ids?: string[] } = {},
 ) {
-  const { database } = server.parts;
+  const { database } = server.container;
   const { user_id } = await addUser(database, username, user);
   for (const group_id of group_ids) await database.kysely.insertInto('user_groups').values({ user_id, group_id }).execute();
   return { user_id, ...(await logInAs(server, username)) };

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  await server.parts.database.kysely.deleteFrom('users').execute();
+  await server.container.database.kysely.deleteFrom('users').execute();
   ({ user_id, access_token } = await addSomeone(server, 'hello'));
 });
 
@@ -30,7 +30,7 @@ async function run({ given, request, expect: want }: Vector): Promise<void> {
   expectAnswer(await send(server, request, { words, json }), want);
   // Beside the login that the caller came with.
   if (want.caller_credentials !== undefined)
-    expect(await server.parts.repositories.credentials.ofUser(user_id)).toHaveLength(1 + want.caller_credentials);
+    expect(await server.container.repositories.credentials.ofUser(user_id)).toHaveLength(1 + want.caller_credentials);
 }
 
 runArea('link-user', run);

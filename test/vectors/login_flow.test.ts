@@ -19,12 +19,12 @@ beforeAll(async () => {
       http: { ip_ban_enabled: false },
     },
   });
-  ({ user_id } = await addUser(server.parts.database, 'test-user'));
+  ({ user_id } = await addUser(server.container.database, 'test-user'));
 });
 afterAll(() => server.close());
 beforeEach(() => change({ is_active: true, local_only: false }));
 
-const kysely = () => server.parts.database.kysely;
+const kysely = () => server.container.database.kysely;
 const change = (flags: { is_active?: boolean; local_only?: boolean }) =>
   kysely().updateTable('users').set(flags).where('id', '=', user_id).execute();
 async function failures(): Promise<number> {

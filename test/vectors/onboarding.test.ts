@@ -21,7 +21,7 @@ afterEach(async () => {
 async function run({ given, request, expect: want }: Vector): Promise<void> {
   if (given.done?.includes('user')) await server.createOwner();
   if (given['owner already exists at start, nothing done']) await restartWithOwner();
-  const answer = await send(server, request, { headers: { 'x-setup-token': server.parts.onboarding.setupToken() } });
+  const answer = await send(server, request, { headers: { 'x-setup-token': server.container.onboarding.setupToken() } });
   expectAnswer(answer, want);
   if (want.first) expect(answer.json()[0]).toEqual(want.first);
   if (!want.user) return;

@@ -76,13 +76,13 @@ runArea('http-auth', async ({ given, request, expect: want }) => {
   const trusted = trusted_networks ? [{ type: 'trusted_networks', trusted_networks }] : [];
   await start({ auth_providers: [{ type: 'homeassistant' }, example('someone'), ...trusted] });
   const { access_token } = await addSomeone(server!, 'someone');
-  if (given.user) await server!.parts.database.kysely.updateTable('users').set(given.user).execute();
+  if (given.user) await server!.container.database.kysely.updateTable('users').set(given.user).execute();
   const words = Object.fromEntries(['Bearer T', 'BEARER T', 'T'].map((text) => [text, text.replace(/T$/, access_token)]));
   const from: Partial<TestRequest> = given.remote === undefined ? {} : { remote_address: given.remote };
   expectAnswer(await send(server!, { ...request, path: request.path.replace('/', '/api/') }, { words, ...from }), want);
 });
 
-const bansOf = ({ parts }: TestServer) => parts.database.kysely.selectFrom('ip_bans').select('address').execute();
+const bansOf = ({ container }: TestServer) => container.database.kysely.selectFrom('ip_bans').select('address').execute();
 const fail = (times: number, remote_address: string) =>
   Promise.all(Array.from({ length: times }, () => server!.inject({ method: 'POST', url: '/auth/token', form: {}, remote_address })));
 

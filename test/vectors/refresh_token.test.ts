@@ -21,7 +21,7 @@ const inDays = (days: number) => new Date(server.clock().getTime() + days * DAY 
 
 /** The newest grant of a new login, as its user sees it. */
 async function current(token: string) {
-  await server.parts.lastUsed.flush();
+  await server.container.lastUsed.flush();
   const { items } = (await server.inject({ url: '/api/me/refresh_tokens?limit=200', token })).json();
   return items.find(({ is_current }: { is_current: boolean }) => is_current);
 }
@@ -45,7 +45,7 @@ runArea(
       expect(await current(access_token)).toMatchObject({ type: want.type, expire_at: inDays(90) });
     },
     'refresh-token-005': async ({ given: { client_id, type: token_type } }) => {
-      await expect(server.parts.refreshTokens.create(user_id, { client_id, token_type }, OPERATOR)).rejects.toThrow();
+      await expect(server.container.refreshTokens.create(user_id, { client_id, token_type }, OPERATOR)).rejects.toThrow();
     },
     'refresh-token-006': async () => expect((await longLived({ lifespan: 1 })).statusCode).toBe(400),
     'refresh-token-008': async ({ given: { client_name }, expect: want }) => {
@@ -55,8 +55,8 @@ runArea(
     },
     'refresh-token-011': async ({ given, expect: want }) => {
       const access_token_expiration = given.access_token_expiration_days * DAY;
-      const made = await server.parts.refreshTokens.create(user_id, { client_id: given.client_id, access_token_expiration }, OPERATOR);
-      const { items } = await server.parts.refreshTokens.list(user_id, { limit: 200, cursor: null });
+      const made = await server.container.refreshTokens.create(user_id, { client_id: given.client_id, access_token_expiration }, OPERATOR);
+      const { items } = await server.container.refreshTokens.list(user_id, { limit: 200, cursor: null });
       const { type, expire_at } = items.find(({ id }) => id === made.id)!;
       expect([type, expire_at?.toISOString()]).toEqual([want.type, inDays(90)]);
     },

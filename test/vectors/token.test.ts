@@ -18,13 +18,13 @@ beforeAll(async () => {
       http: { ip_ban_enabled: false },
     },
   });
-  ({ user_id } = await addUser(server.parts.database, 'test-user'));
+  ({ user_id } = await addUser(server.container.database, 'test-user'));
 });
 afterAll(() => server.close());
 beforeEach(() => change({ is_active: true, local_only: false }));
 
 const change = (flags: { is_active?: boolean; local_only?: boolean }) =>
-  server.parts.database.kysely.updateTable('users').set(flags).where('id', '=', user_id).execute();
+  server.container.database.kysely.updateTable('users').set(flags).where('id', '=', user_id).execute();
 const login = (username = 'test-user') => server.login({ username, password: 'test-pass' }, HOW);
 const from = ({ given }: Vector) => (given.remote === undefined ? {} : { remote_address: given.remote });
 const call = async (token: string) => (await server.inject({ url: '/api/', token })).statusCode;
@@ -47,7 +47,7 @@ runArea('token-code', redeem, {
     const { access_token: token } = await server.redeem(await login('new-user'), CLIENT_ID);
     expect((await server.inject({ url: '/api/me', token })).json()).toMatchObject({ name: 'Test Name', is_owner: false, is_admin: false });
     const { id } = (await server.inject({ url: '/api/me', token })).json();
-    const user = await server.parts.users.get(id);
+    const user = await server.container.users.get(id);
     expect(user).toMatchObject({ is_active: true, local_only: false, group_ids: ['system-users'] });
   },
 });

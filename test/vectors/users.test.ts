@@ -35,9 +35,9 @@ afterAll(() => server.close());
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 const call = (method: Method, url: string, json?: unknown, caller = 'admin') =>
   server.inject({ method, url, json, token: tokens[caller]! });
-const kysely = () => server.parts.database.kysely;
+const kysely = () => server.container.database.kysely;
 const users = async () => (await call('GET', '/api/users?limit=200')).json().items as Record<string, unknown>[];
-const person = async (user: Parameters<typeof addPerson>[1] = {}) => (await addPerson(server.parts.database, user)).id;
+const person = async (user: Parameters<typeof addPerson>[1] = {}) => (await addPerson(server.container.database, user)).id;
 
 /** The HTTP request of a WebSocket command. */
 function ask({ ws }: Vector['request'], caller: string, user_id: string = ws.user_id): Promise<LightMyRequestResponse> {
@@ -93,7 +93,7 @@ runArea(
       const before = (await users()).length;
       expect((await ask(request, 'admin', id)).statusCode).toBe(204);
       expect((await users()).length - before).toBe(want.users_delta);
-      await server.parts.audit.flush();
+      await server.container.audit.flush();
       const events = await kysely().selectFrom('audit_events').select('type').where('target_user_id', '=', id).execute();
       expect(events).toEqual([{ type: 'user.deleted' }]);
     },
@@ -159,7 +159,7 @@ runArea(
       const token = await server.login({ username: 'newcomer', password: 'test-pass' }, { handler: ['insecure_example', null] });
       const me = await server.inject({ url: '/api/me', token: (await server.redeem(token)).access_token });
       expect(me.json()).toMatchObject({ is_owner: false, is_admin: false });
-      expect(await server.parts.users.get(me.json().id)).toMatchObject({ is_active: true, group_ids: ['system-users'] });
+      expect(await server.container.users.get(me.json().id)).toMatchObject({ is_active: true, group_ids: ['system-users'] });
     },
   },
 );

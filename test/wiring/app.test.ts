@@ -163,7 +163,7 @@ it('the log of a whole login holds no secret', async () => {
   });
   const log = server.lines.join('');
   // H25
-  for (const secret of [code, tokens.access_token, tokens.refresh_token, OWNER.password, server.parts.onboarding.setupToken()]) {
+  for (const secret of [code, tokens.access_token, tokens.refresh_token, OWNER.password, server.container.onboarding.setupToken()]) {
     expect(log).not.toContain(secret);
   }
   await server.close();

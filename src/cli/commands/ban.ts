@@ -1,6 +1,6 @@
 // latchkey ban: lists and lifts bans of addresses.
 import { parseAddress, parseNetwork } from '../../domain/network.ts';
-import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type ConfigOption, withConfig, withContainer } from '../command.ts';
 import { commandError, usageError } from '../exit.ts';
 import { type Columns, type ListOption, printList, withJson } from '../table.ts';
 
@@ -20,14 +20,14 @@ export const command: CliCommand = {
     withConfig(withJson(ban.command('list')))
       .description('the bans that hold now, newest first')
       .action((options: ListOption & ConfigOption) =>
-        withParts(context, options, async ({ throttle }) => printList(context.io, options, await throttle.listBans(LIMIT), COLUMNS)),
+        withContainer(context, options, async ({ throttle }) => printList(context.io, options, await throttle.listBans(LIMIT), COLUMNS)),
       );
     withConfig(ban.command('lift'))
       .description('let an address in again; a server notices within seconds')
       .argument('<address>', 'as the list shows it, or any address of that network')
       .action((text: string, options: ConfigOption) => {
         const address = readAddress(text);
-        return withParts(context, options, async ({ throttle }) => {
+        return withContainer(context, options, async ({ throttle }) => {
           if (!(await throttle.lift(address))) throw commandError(`${text} is not banned`);
           context.io.out(`Lifted the ban of ${text}\n`);
         });

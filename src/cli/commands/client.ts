@@ -15,7 +15,7 @@ import { parseScope } from '../../domain/scope.ts';
 import type { RegisteredClient } from '../../repository/clients.ts';
 import type { UrlClient } from '../../repository/url_clients.ts';
 import { clientIdFrom, connectionFacts, factLines } from '../client_facts.ts';
-import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type CliContext, type ConfigOption, withConfig, withContainer } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { commandError, usageError } from '../exit.ts';
 import { type Columns, fetchAllPages, type ListOption, printList, withJson } from '../table.ts';
@@ -117,7 +117,7 @@ async function add(context: CliContext, client_name: string, options: AddOptions
     jwks_uri: options.jwksUri ?? null,
     profile: options.profile === undefined ? null : clientProfile(options.profile),
   };
-  await withParts(context, options, async ({ clients, public_url }) => {
+  await withContainer(context, options, async ({ clients, public_url }) => {
     const { client_secret, ...made } = await clients.create(fields, OPERATOR).catch(explained(fields.client_id));
     const facts = connectionFacts(made, public_url, client_secret);
     if (options.json === true) return context.io.out(`${JSON.stringify(facts, null, 2)}\n`);
@@ -130,13 +130,13 @@ function declareLists(client: Command, context: CliContext): void {
   withConfig(withJson(client.command('list')))
     .description('every app that is registered')
     .action((options: ListOption & ConfigOption) =>
-      withParts(context, options, async ({ clients }) => printList(context.io, options, await fetchAllPages(clients.list), COLUMNS)),
+      withContainer(context, options, async ({ clients }) => printList(context.io, options, await fetchAllPages(clients.list), COLUMNS)),
     );
   withConfig(withJson(client.command('show')))
     .description('one app, and what it must be told')
     .argument(...WHICH)
     .action((client_id: string, options: ListOption & ConfigOption) =>
-      withParts(context, options, async ({ clients, public_url }) => {
+      withContainer(context, options, async ({ clients, public_url }) => {
         const found = await clients.get(client_id);
         const text =
           options.json === true
@@ -148,7 +148,7 @@ function declareLists(client: Command, context: CliContext): void {
   withConfig(withJson(client.command('pending')))
     .description('apps that name themselves by a URL and wait to be let in')
     .action((options: ListOption & ConfigOption) =>
-      withParts(context, options, async ({ approvals }) =>
+      withContainer(context, options, async ({ approvals }) =>
         printList(context.io, options, (await approvals.pending()).url_clients, PENDING_COLUMNS),
       ),
     );
@@ -159,7 +159,7 @@ function declareChanges(client: Command, context: CliContext): void {
     .description('delete a client and revoke all its tokens')
     .argument(...WHICH)
     .action((client_id: string, options: ConfigOption & YesOption) =>
-      withParts(context, options, async ({ clients }) => {
+      withContainer(context, options, async ({ clients }) => {
         await clients.get(client_id);
         await confirm(context.io, `Delete the client ${client_id} and revoke all its tokens?`, options);
         await clients.remove(client_id, OPERATOR);
@@ -173,7 +173,7 @@ function declareChanges(client: Command, context: CliContext): void {
     .action((client_id: string, options: ConfigOption & { overlap: string }) => {
       const overlap = duration('0s', '90d').safeParse(options.overlap);
       if (!overlap.success) throw usageError(`--overlap ${overlap.error.issues[0]?.message}`);
-      return withParts(context, options, async ({ clients }) => {
+      return withContainer(context, options, async ({ clients }) => {
         const { client_secret, others_expire_at } = await clients.rotateSecret(client_id, overlap.data, OPERATOR);
         context.io.err(`Made a secret for ${client_id}; those from before are good until ${others_expire_at.toISOString()}\n`);
         context.io.out(`${client_secret}\n`);
@@ -187,7 +187,7 @@ function declareDecisions(client: Command, context: CliContext): void {
       .description(description)
       .argument('<url>', 'the client_id, as "latchkey client pending" shows it')
       .action((client_id: string, options: ConfigOption) =>
-        withParts(context, options, async ({ approvals }) => {
+        withContainer(context, options, async ({ approvals }) => {
           await approvals.decide({ client_id, status, metadata_hash: null }, OPERATOR);
           context.io.out(`${done} ${client_id}\n`);
         }),

@@ -1,7 +1,7 @@
 // latchkey explain: shows the decision behind the reference of an error.
 import { stripVTControlCharacters } from 'node:util';
 import type { KeptAuditEvent } from '../../repository/audit_events.ts';
-import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type ConfigOption, withConfig, withContainer } from '../command.ts';
 import { commandError } from '../exit.ts';
 import { type ListOption, withJson } from '../table.ts';
 
@@ -11,7 +11,7 @@ export const command: CliCommand = {
       .description('why a request was refused')
       .argument('<reference>', 'the Error-Ref that the refusal came with')
       .action((reference: string, options: ListOption & ConfigOption) =>
-        withParts(context, options, async ({ audit }) => {
+        withContainer(context, options, async ({ audit }) => {
           const events = await audit.find(reference.trim().toLowerCase());
           if (options.json === true) return context.io.out(`${JSON.stringify(events, null, 2)}\n`);
           if (events.length === 0) throw commandError(NOTHING);

@@ -1,6 +1,6 @@
 // latchkey keys: token signing keys, and the secret_key that seals them.
 import type { SigningKeyRow } from '../../repository/signing_keys.ts';
-import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type ConfigOption, withConfig, withContainer } from '../command.ts';
 import { type Columns, type ListOption, printList, withJson } from '../table.ts';
 
 const COLUMNS: Columns<SigningKeyRow & { state: string }> = {
@@ -17,12 +17,12 @@ export const command: CliCommand = {
     withConfig(withJson(keys.command('list')))
       .description('every key whose tokens are good')
       .action((options: ListOption & ConfigOption) =>
-        withParts(context, options, async ({ keyring }) => printList(context.io, options, keyring.list(), COLUMNS)),
+        withContainer(context, options, async ({ keyring }) => printList(context.io, options, keyring.list(), COLUMNS)),
       );
     withConfig(keys.command('rotate'))
       .description('publish a new key of each algorithm; it signs once every reader can know it')
       .action((options: ConfigOption) =>
-        withParts(context, options, async ({ keyring }) => {
+        withContainer(context, options, async ({ keyring }) => {
           for (const algorithm of new Set(keyring.list().map((key) => key.algorithm))) {
             const id = await keyring.rotate({ algorithm });
             const successor = keyring.list().find((key) => key.id === id);
@@ -34,7 +34,7 @@ export const command: CliCommand = {
     withConfig(keys.command('reseal'))
       .description('seal with secret_key what a key of previous_secret_keys has sealed')
       .action((options: ConfigOption) =>
-        withParts(context, options, async ({ resealSecrets }) => {
+        withContainer(context, options, async ({ resealSecrets }) => {
           const count = await resealSecrets();
           context.io.out(`Sealed ${count} value${count === 1 ? '' : 's'} anew; previous_secret_keys can be emptied on every replica\n`);
         }),

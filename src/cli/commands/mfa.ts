@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { MfaEnrolmentEntry } from '../../repository/mfa_enrolments.ts';
-import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type CliContext, type ConfigOption, withConfig, withContainer } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { findUser, userLabel } from '../find_user.ts';
 import { type Columns, type ListOption, printList, withJson } from '../table.ts';
@@ -30,8 +30,8 @@ function declareList(mfa: Command, context: CliContext): void {
     .description("a person's second factors")
     .argument('<user>', WHICH)
     .action((word: string, options: ListOption & ConfigOption) =>
-      withParts(context, options, async (parts) => {
-        const { enrolments } = await parts.mfa.list((await findUser(parts, word)).id);
+      withContainer(context, options, async (container) => {
+        const { enrolments } = await container.mfa.list((await findUser(container, word)).id);
         printList(context.io, options, enrolments, COLUMNS);
       }),
     );
@@ -42,10 +42,10 @@ function declareReset(mfa: Command, context: CliContext): void {
     .description('remove all second factors of a person who has lost them')
     .argument('<user>', WHICH)
     .action((word: string, options: ConfigOption & YesOption) =>
-      withParts(context, options, async (parts) => {
-        const user = await findUser(parts, word);
+      withContainer(context, options, async (container) => {
+        const user = await findUser(container, word);
         await confirm(context.io, `Remove all second factors of ${userLabel(user)}?`, options);
-        const count = await parts.mfa.reset(user.id, OPERATOR);
+        const count = await container.mfa.reset(user.id, OPERATOR);
         context.io.out(`Took ${count} away from ${userLabel(user)}\n`);
       }),
     );

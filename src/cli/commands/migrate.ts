@@ -1,12 +1,12 @@
 // latchkey migrate: applies migrations separately from the server's start.
-import { type CliCommand, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type ConfigOption, withConfig, withContainer } from '../command.ts';
 
 export const command: CliCommand = {
   declare(program, context) {
     withConfig(program.command('migrate'))
       .description('bring the database up to date, tables and configured groups; serve does so too')
       .action((options: ConfigOption) =>
-        withParts(
+        withContainer(
           context,
           options,
           async ({ applied_migrations, config, groups }) => {

@@ -3,7 +3,7 @@
 import { OPERATOR } from '../../accounts/actor.ts';
 import { parseAddress } from '../../domain/network.ts';
 import type { ProviderTestStep } from '../../login/provider_test.ts';
-import { type CliCommand, type CliContext, type ConfigOption, type Io, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type CliContext, type ConfigOption, type Io, withConfig, withContainer } from '../command.ts';
 import { commandError, usageError } from '../exit.ts';
 import { addPasswordOption, type PasswordOption } from '../password.ts';
 import { answerForm, answerReturn, type PromptAnswers, readPromptAnswers } from '../step_prompt.ts';
@@ -31,7 +31,7 @@ export const command: CliCommand = {
 async function test(context: CliContext, provider: string, options: TestOptions): Promise<void> {
   const { io } = context;
   const given = await readPromptAnswers(io, options);
-  await withParts(context, options, async ({ tryProvider }) => {
+  await withContainer(context, options, async ({ tryProvider }) => {
     const ask = (values: Record<string, string> | null, flow_state: string | null) =>
       tryProvider({ provider, values, flow_state, remote_address: options.from, actor: OPERATOR });
     let step = await ask(null, null);

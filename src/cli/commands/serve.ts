@@ -4,8 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../../config/load.ts';
 import { banner } from '../banner.ts';
 import { type CliCommand, type CliContext, type ConfigOption, loadCommandConfig, withConfig } from '../command.ts';
+import type { RunningApp } from '../container.ts';
 import { commandError } from '../exit.ts';
-import type { RunningApp } from '../parts.ts';
 import { listenForStop, type StopRequests } from '../stop.ts';
 
 /** For everything after the load balancers' delay; a slower server hangs. */
@@ -36,7 +36,7 @@ async function serveUntilAsked({ io, wiring }: CliContext, config: Config, stop:
   const app = await wiring.createApp(config);
   try {
     const port = portOf(await app.listen());
-    const { onboarding, database_gone } = app.parts;
+    const { onboarding, database_gone } = app.container;
     const setup_token = (await onboarding.isDone()) ? null : onboarding.setupToken();
     for (const line of banner({ config, port, setup_token })) io.out(`${line}\n`);
     const signal = await Promise.race([stop.first, database_gone]);

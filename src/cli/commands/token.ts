@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { RefreshTokenItem } from '../../accounts/refresh_tokens.ts';
 import { AuthError } from '../../domain/errors.ts';
-import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type CliContext, type ConfigOption, withConfig, withContainer } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { commandError, usageError } from '../exit.ts';
 import { findUser, userLabel } from '../find_user.ts';
@@ -54,7 +54,7 @@ function declareCreate(token: Command, context: CliContext): void {
       if (system === (name !== undefined) || (system && days !== undefined)) {
         throw usageError('Give --name (and --days) for a person, or --system for a system user');
       }
-      return withParts(context, options, async ({ users, refreshTokens }) => {
+      return withContainer(context, options, async ({ users, refreshTokens }) => {
         const user = await findUser({ users }, word);
         const made =
           name === undefined
@@ -71,7 +71,7 @@ function declareList(token: Command, context: CliContext): void {
     .description('the living grants of a user, oldest first')
     .argument(...USER)
     .action((word: string, options: ListOption & ConfigOption) =>
-      withParts(context, options, async ({ users, refreshTokens }) => {
+      withContainer(context, options, async ({ users, refreshTokens }) => {
         const { id } = await findUser({ users }, word);
         printList(context.io, options, await fetchAllPages((page) => refreshTokens.list(id, page)), COLUMNS);
       }),
@@ -86,7 +86,7 @@ function declareRevoke(token: Command, context: CliContext): void {
     .option('--all', 'every grant of the user')
     .action((word: string, id: string | undefined, options: ConfigOption & { all?: boolean }) => {
       if ((id !== undefined) === (options.all === true)) throw usageError('Give the id of a token, or --all');
-      return withParts(context, options, async ({ users, refreshTokens }) => {
+      return withContainer(context, options, async ({ users, refreshTokens }) => {
         const user = await findUser({ users }, word);
         if (id === undefined) await refreshTokens.revokeAll(user.id, { current_id: null }, OPERATOR);
         else await refreshTokens.revoke(user.id, id, OPERATOR).catch(explained(userLabel(user), id));
@@ -103,7 +103,7 @@ function declareRevokeAll(token: Command, context: CliContext): void {
       const { before } = options;
       const which = before === undefined ? '' : ` from before ${before.toISOString()}`;
       await confirm(context.io, `This revokes the sessions and tokens of all users${which}. Continue?`, options);
-      await withParts(context, options, async ({ revokeAll }) => {
+      await withContainer(context, options, async ({ revokeAll }) => {
         const { sessions, refresh_tokens } = await revokeAll({ before }, OPERATOR);
         context.io.out(`Ended: ${sessions} sessions, ${refresh_tokens} grants\n`);
       });

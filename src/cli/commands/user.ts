@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import { suggestUsername } from '../../accounts/profiles.ts';
 import type { UserListEntry } from '../../repository/users.ts';
-import { type CliCommand, type CliContext, type ConfigOption, withConfig, withParts } from '../command.ts';
+import { type CliCommand, type CliContext, type ConfigOption, withConfig, withContainer } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
+import type { CliContainer } from '../container.ts';
 import { usageError } from '../exit.ts';
 import { findUser, userLabel } from '../find_user.ts';
-import type { CliParts } from '../parts.ts';
 import { addPasswordOption, type PasswordOption, readNewPassword } from '../password.ts';
 import { type ProfileOptions, profileOf, warnUnverifiedEmail, withProfile } from '../profile_options.ts';
 import { type Columns, fetchAllPages, type ListOption, printList, withJson } from '../table.ts';
@@ -51,7 +51,7 @@ function declareList(user: Command, context: CliContext): void {
   withConfig(withJson(user.command('list')))
     .description('every user, oldest first')
     .action((options: ListOption & ConfigOption) =>
-      withParts(context, options, async ({ users }) => printList(context.io, options, await fetchAllPages(users.list), COLUMNS)),
+      withContainer(context, options, async ({ users }) => printList(context.io, options, await fetchAllPages(users.list), COLUMNS)),
     );
 }
 
@@ -70,7 +70,7 @@ async function addSystem(context: CliContext, name: string, options: AddOptions)
   if (options.username !== undefined || options.passwordStdin === true) throw usageError('A system user has no username and no password');
   if (Object.keys(profileOf(options)).length > 0) throw usageError('A system user has no profile');
   const user = { name, group_ids: options.group ?? [], local_only: options.localOnly };
-  const made = await withParts(context, options, ({ users }) => users.createSystem(user, OPERATOR));
+  const made = await withContainer(context, options, ({ users }) => users.createSystem(user, OPERATOR));
   context.io.out(`Made the system user ${userLabel(made)}\n`);
 }
 
@@ -78,17 +78,20 @@ async function addPerson(context: CliContext, name: string, options: AddOptions)
   const { username } = options;
   if (username === undefined) throw usageError('A person needs --username');
   const password = await readNewPassword(context.io, options);
-  await withParts(context, options, async (parts) => {
+  await withContainer(context, options, async (container) => {
     const profile = profileOf(options);
-    const made = await parts.users.create({ name, group_ids: options.group ?? [], local_only: options.localOnly, ...profile }, OPERATOR);
+    const made = await container.users.create(
+      { name, group_ids: options.group ?? [], local_only: options.localOnly, ...profile },
+      OPERATOR,
+    );
     const { id } = made;
     try {
       const login = { username, password, reuse_username: options.reuseUsername };
-      const stored = await parts.localLogins.add(id, login, OPERATOR);
+      const stored = await container.localLogins.add(id, login, OPERATOR);
       context.io.out(`Made ${userLabel({ id, name, username: stored })}\n`);
     } catch (error) {
       // A user without a login would be useless.
-      await parts.users.delete(id, OPERATOR);
+      await container.users.delete(id, OPERATOR);
       throw error;
     }
     warnUnverifiedEmail(context, profile, made);
@@ -107,9 +110,9 @@ function declareEdit(user: Command, context: CliContext): void {
       const naming = { ...(username !== undefined && { username }), ...(reuseUsername && { reuse_username: true }) };
       const patch = { ...(name !== undefined && { name }), ...naming, ...profile };
       if (Object.keys(patch).length === 0) throw usageError('Say what to change, such as --email; --help shows what there is');
-      return withParts(context, options, async (parts) => {
-        const { id } = await findUser(parts, word);
-        const changed = await parts.users.update(id, patch, OPERATOR);
+      return withContainer(context, options, async (container) => {
+        const { id } = await findUser(container, word);
+        const changed = await container.users.update(id, patch, OPERATOR);
         context.io.out(`Changed ${userLabel(changed)}\n`);
         warnUnverifiedEmail(context, profile, changed);
       });
@@ -122,14 +125,14 @@ function declareApprove(user: Command, context: CliContext): void {
     .argument('<user>', WHICH)
     .option('--into <user>', 'a user they are already: their logins move there, and this one is deleted')
     .action((word: string, options: ConfigOption & { into?: string }) =>
-      withParts(context, options, async (parts) => {
-        const found = await findUser(parts, word);
+      withContainer(context, options, async (container) => {
+        const found = await findUser(container, word);
         if (options.into === undefined) {
-          await parts.users.approve(found.id, {}, OPERATOR);
+          await container.users.approve(found.id, {}, OPERATOR);
           return context.io.out(`Approved ${userLabel(found)}\n`);
         }
-        const into = await findUser(parts, options.into);
-        await parts.mergeUsers.approveInto(found.id, into.id, OPERATOR);
+        const into = await findUser(container, options.into);
+        await container.mergeUsers.approveInto(found.id, into.id, OPERATOR);
         context.io.out(`Merged ${userLabel(found)} into ${userLabel(into)}\n`);
       }),
     );
@@ -137,14 +140,19 @@ function declareApprove(user: Command, context: CliContext): void {
 
 /** Commands that change one property of a user. */
 function declareChanges(user: Command, context: CliContext): void {
-  const declare = (name: string, description: string, done: string, change: (parts: CliParts, user: UserListEntry) => Promise<unknown>) =>
+  const declare = (
+    name: string,
+    description: string,
+    done: string,
+    change: (container: CliContainer, user: UserListEntry) => Promise<unknown>,
+  ) =>
     withConfig(user.command(name))
       .description(description)
       .argument('<user>', WHICH)
       .action((word: string, options: ConfigOption) =>
-        withParts(context, options, async (parts) => {
-          const found = await findUser(parts, word);
-          await change(parts, found);
+        withContainer(context, options, async (container) => {
+          const found = await findUser(container, word);
+          await change(container, found);
           context.io.out(`${done} ${userLabel(found)}\n`);
         }),
       );
@@ -160,10 +168,10 @@ function declareDelete(user: Command, context: CliContext): void {
     .description('delete a user and everything that belongs to them')
     .argument('<user>', WHICH)
     .action((word: string, options: ConfigOption & YesOption) =>
-      withParts(context, options, async (parts) => {
-        const found = await findUser(parts, word);
+      withContainer(context, options, async (container) => {
+        const found = await findUser(container, word);
         await confirm(context.io, `Delete ${userLabel(found)} and everything that belongs to them?`, options);
-        await parts.users.delete(found.id, OPERATOR);
+        await container.users.delete(found.id, OPERATOR);
         context.io.out(`Deleted ${userLabel(found)}\n`);
       }),
     );
@@ -176,9 +184,9 @@ function declareSetPassword(user: Command, context: CliContext): void {
     .option('--sign-out', 'their tokens end, too')
     .action(async (word: string, options: ConfigOption & PasswordOption & { signOut?: boolean }) => {
       const password = await readNewPassword(context.io, options);
-      await withParts(context, options, async (parts) => {
-        const found = await findUser(parts, word);
-        await parts.localLogins.setPassword(found.id, { password, sign_out: options.signOut === true }, OPERATOR);
+      await withContainer(context, options, async (container) => {
+        const found = await findUser(container, word);
+        await container.localLogins.setPassword(found.id, { password, sign_out: options.signOut === true }, OPERATOR);
         context.io.out(`Changed the password of ${userLabel(found)}\n`);
       });
     });

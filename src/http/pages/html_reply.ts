@@ -1,6 +1,7 @@
 // Sends pages: language, Content-Security-Policy and error pages.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { BlockReason } from '../../domain/login_block.ts';
 import type { RenderErrorPage } from '../server/errors.ts';
 import { pagePolicy } from '../server/headers.ts';
 import { queryText } from '../server/query_text.ts';
@@ -8,6 +9,7 @@ import type { ErrorResponse } from '../server/request.ts';
 import type { Assets } from './assets.ts';
 import { messagePage } from './components/message_page.tsx';
 import { chooseLanguage, type Language } from './language.ts';
+import type { MessageKey } from './locales/en.ts';
 
 /** From the request (OpenID Connect Core section 3.1.2.1), or else from the browser. */
 export function languageOf(request: FastifyRequest): Language {
@@ -21,13 +23,21 @@ export function sendPage(reply: FastifyReply, html: string, policy: { any_form_t
   return reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy(policy)).send(html);
 }
 
-/** Why a login was blocked, from the error's text (HA contract section 10). */
-function blockedText({ description }: ErrorResponse, { t }: Language): string {
-  if (description.includes('not active')) return t('blocked.inactive');
-  if (description.includes('second factor')) return t('blocked.mfa');
-  if (description.includes('App is waiting')) return t('client.pending');
-  if (description.includes('App is not')) return t('client.refused');
-  return description.includes('local') || description.includes('remote') ? t('blocked.local_only') : t('blocked.refused');
+const BLOCKED: Readonly<Record<BlockReason, MessageKey>> = {
+  inactive: 'blocked.inactive',
+  no_request: 'blocked.local_only',
+  invalid_address: 'blocked.local_only',
+  not_local: 'blocked.local_only',
+  second_factor_missing: 'blocked.mfa',
+  app_pending: 'client.pending',
+  app_refused: 'client.refused',
+  credential_linked: 'blocked.refused',
+  too_many_waiting: 'blocked.refused',
+  new_users_refused: 'blocked.refused',
+};
+
+function blockedText({ reason = '' }: ErrorResponse, { t }: Language): string {
+  return t(Object.hasOwn(BLOCKED, reason) ? BLOCKED[reason as BlockReason] : 'blocked.refused');
 }
 
 /** Renders an error page: an explanation, the reference, and a link back if there is one. */

@@ -53,7 +53,13 @@ export function answerFrameworkError(deps: Deps, error: FastifyError, request: F
 }
 
 function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: FastifyReply): void {
-  const refusal: ErrorResponse = { status: error.status, code: error.code, description: error.description, error_ref: request.id };
+  const refusal: ErrorResponse = {
+    status: error.status,
+    code: error.code,
+    description: error.description,
+    reason: error.reason,
+    error_ref: request.id,
+  };
   request.refusal = refusal;
   remember(deps.audit, error, request);
   const body = write(deps, refusal, request);

@@ -11,6 +11,8 @@ export interface ErrorResponse {
   status: number;
   code: ErrorCode;
   description: string;
+  /** More specific than the code; see AuthError. */
+  reason: string | undefined;
   error_ref: string;
 }
 

@@ -105,7 +105,7 @@ describe('a client', () => {
 test('who waits is listed, and an app is let in or kept out by the owner', async () => {
   const client_id = 'https://app.example.com/client';
   const metadata_hash = 'ab'.repeat(32);
-  await server.parts.database.kysely
+  await server.container.database.kysely
     .insertInto('url_clients')
     .values({
       client_id,

@@ -56,7 +56,7 @@ it('are taken back with everything that the app got by them, and are asked for a
   expect((await redeem(unspent)).json().error).toBe('invalid_grant');
   expect((await browser.follow(authorizeUrl())).seen).toEqual(['consent']);
   expect((await consents()).items.map(({ client_id }: { client_id: string }) => client_id)).toEqual(['app', 'other']);
-  const { items } = await server.parts.audit.list({ limit: 200, cursor: null });
+  const { items } = await server.container.audit.list({ limit: 200, cursor: null });
   const event = { type: 'consent.withdrawn', actor_user_id: person.id, target_user_id: person.id, client_id: 'app' };
   expect(items.filter(({ type, actor_user_id }) => type === 'consent.withdrawn' && actor_user_id === person.id)).toMatchObject([event]);
 });
@@ -64,7 +64,7 @@ it('are taken back with everything that the app got by them, and are asked for a
 it('to an app of a URL are taken back by that URL, however long', async () => {
   const client_id = `https://app.example.com/${'ü'.repeat(300)}/`;
   const facts = { user_id: person.id, client_id, scope: ['openid'], redirect_uris: [CALLBACK], resources: [] };
-  await server.parts.repositories.consents.grant(facts, server.clock());
+  await server.container.repositories.consents.grant(facts, server.clock());
   expect((await consents()).items).toMatchObject([{ client_id, client_name: null }]);
   expect((await me('DELETE', `/api/me/consents/${encodeURIComponent(client_id)}`)).statusCode).toBe(204);
   expect((await consents()).items).toEqual([]);

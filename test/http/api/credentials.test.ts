@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  await server.parts.database.kysely.deleteFrom('users').execute();
+  await server.container.database.kysely.deleteFrom('users').execute();
   const ann = await addSomeone(server, 'ann');
   ({ user_id } = ann);
   call = callerWith(server, ann.access_token);
@@ -35,7 +35,7 @@ beforeEach(async () => {
 
 const summary = ({ statusCode, json }: Awaited<ReturnType<Call>>) => [statusCode, json().code];
 const items = async () => (await call('GET', '/api/me/credentials')).json().items;
-const subjects = async () => (await server.parts.repositories.credentials.ofUser(user_id)).map(({ subject }) => subject).sort();
+const subjects = async () => (await server.container.repositories.credentials.ofUser(user_id)).map(({ subject }) => subject).sort();
 /** Asks for a way to the page; answers its path. */
 async function ticket(key: object = SECOND, by = call): Promise<string> {
   const answer = await by('POST', '/api/me/credentials/link', key);
@@ -59,7 +59,7 @@ describe('the list', () => {
       subject: 'a',
       data: '{"username":"a"}',
     };
-    await server.parts.database.kysely
+    await server.container.database.kysely
       .insertInto('credentials')
       .values({ ...gone, created_at: server.clock() })
       .execute();
@@ -82,7 +82,7 @@ describe('unlinking', () => {
     const [first] = await items();
     expect(summary(await call('DELETE', `/api/me/credentials/${first.id}`))).toEqual([409, 'last_credential']);
     const gone = { id: 'f'.repeat(32), user_id, auth_provider_type: 'ldap', auth_provider_id: 'gone', subject: 'a', data: '{}' };
-    await server.parts.database.kysely
+    await server.container.database.kysely
       .insertInto('credentials')
       .values({ ...gone, created_at: server.clock() })
       .execute();
@@ -99,7 +99,7 @@ describe('unlinking', () => {
 
   it("never reaches another's", async () => {
     const ben = await addSomeone(server, 'ben');
-    const [credential] = await server.parts.repositories.credentials.ofUser(ben.user_id);
+    const [credential] = await server.container.repositories.credentials.ofUser(ben.user_id);
     expect(summary(await call('DELETE', `/api/me/credentials/${credential!.id}`))).toEqual([404, 'credentials_not_found']);
   });
 });
@@ -182,7 +182,7 @@ describe('a ticket', () => {
     expect((await browser.get(again.location)).status).toBe(200);
     server.advance(1);
     expect((await browser.get(again.location)).status).toBe(404);
-    expect((await server.parts.janitor.run()).link_tickets).toBe(1);
+    expect((await server.container.janitor.run()).link_tickets).toBe(1);
     for (const bad of ['/account/link', '/account/link?ticket=x', '/account/link/x', `/account/link/${'0'.repeat(64)}`])
       expect([bad, (await browser.get(bad)).status]).toEqual([bad, 404]);
   });
@@ -190,7 +190,7 @@ describe('a ticket', () => {
   // H5: what a disabled account and a revoked grant began, nobody goes on with.
   it('is nothing for a user who may not in any more, and after its grant was revoked', async () => {
     const { browser, location } = await begin(await ticket());
-    const change = (flags: object) => server.parts.database.kysely.updateTable('users').set(flags).where('id', '=', user_id).execute();
+    const change = (flags: object) => server.container.database.kysely.updateTable('users').set(flags).where('id', '=', user_id).execute();
     for (const flags of [{ is_active: false }, { is_active: true, local_only: true }]) {
       await change(flags);
       // The page is asked for from this machine, which is local.
@@ -198,7 +198,7 @@ describe('a ticket', () => {
     }
     await call('POST', '/api/me/refresh_tokens/delete_all', {});
     await change({ local_only: false });
-    await server.parts.database.kysely.deleteFrom('refresh_tokens').where('user_id', '=', user_id).execute();
+    await server.container.database.kysely.deleteFrom('refresh_tokens').where('user_id', '=', user_id).execute();
     expect((await browser.get(location)).status).toBe(404);
   });
 
@@ -223,7 +223,7 @@ describe('a ticket', () => {
 
   it('is stored as its hash', async () => {
     const url = await ticket();
-    const { rows } = await sql`select t::text from link_tickets t`.execute(server.parts.database.kysely);
+    const { rows } = await sql`select t::text from link_tickets t`.execute(server.container.database.kysely);
     expect(JSON.stringify(rows)).not.toContain(url.split('=')[1]);
   });
 });

@@ -125,7 +125,7 @@ describe('refresh tokens', () => {
     await server.redeem(await server.login(person));
     const long_lived = (await me('POST', '/api/me/long_lived_access_tokens', { client_name: 'x' })).json().token;
     expect((await me('POST', '/api/me/refresh_tokens/delete_all', body)).statusCode).toBe(204);
-    const rows = await server.parts.database.kysely
+    const rows = await server.container.database.kysely
       .selectFrom('refresh_tokens')
       .select('token_type')
       .where('user_id', '=', person.id)
@@ -147,7 +147,11 @@ describe('long-lived access tokens', () => {
     expect((await script('GET', '/api/me')).statusCode).toBe(200);
     const [, , signature = token] = token.split('.');
     expect((await me('GET', '/api/me/refresh_tokens')).body).not.toContain(signature);
-    const rows = await server.parts.database.kysely.selectFrom('refresh_tokens').selectAll().where('id', '=', refresh_token_id).execute();
+    const rows = await server.container.database.kysely
+      .selectFrom('refresh_tokens')
+      .selectAll()
+      .where('id', '=', refresh_token_id)
+      .execute();
     expect([rows.length, JSON.stringify(rows).includes(signature)]).toEqual([1, false]);
     // It is no fresh login, so it makes none of its kind.
     const another = await script('POST', '/api/me/long_lived_access_tokens', { client_name: 'another' });

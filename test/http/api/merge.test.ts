@@ -22,7 +22,7 @@ afterAll(() => server.close());
 async function newcomer(username: string): Promise<string> {
   const how = { handler: ['insecure_example', null] as [string, null] };
   await expect(server.login({ username, password: PASSWORD }, how)).rejects.toThrow('User is not active');
-  const credential = await server.parts.repositories.credentials.findIdentity(
+  const credential = await server.container.repositories.credentials.findIdentity(
     { auth_provider_type: 'insecure_example', auth_provider_id: null },
     username,
   );

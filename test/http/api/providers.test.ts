@@ -18,7 +18,7 @@ let server: TestServer;
 let owner: Call;
 let admin: Call;
 let before: Record<string, unknown>;
-const sums = () => tableChecksums(server.parts.database, ['audit_events']);
+const sums = () => tableChecksums(server.container.database, ['audit_events']);
 beforeAll(async () => {
   const block = { type: 'speaking', groups: { staff: ['system-read-only'], bosses: ['system-admin'] } };
   server = await startServer({
@@ -35,19 +35,19 @@ beforeAll(async () => {
     extra_provider_types: [insecureExample, elsewhere, speakingType],
   });
   // Made in the background otherwise, at some time during the tests.
-  for (const algorithm of SIGNING_ALGORITHMS) await server.parts.keyring.ready(algorithm);
+  for (const algorithm of SIGNING_ALGORITHMS) await server.container.keyring.ready(algorithm);
   owner = callerWith(server, (await server.ownerTokens()).access_token);
   admin = callerWith(server, (await addSomeone(server, 'admin', { group_ids: ['system-admin'] })).access_token);
-  await addUser(server.parts.database, 'ann', { local_only: true });
+  await addUser(server.container.database, 'ann', { local_only: true });
   await owner('GET', '/api/me');
-  await server.parts.lastUsed.flush();
+  await server.container.lastUsed.flush();
 });
 afterAll(() => server.close());
 beforeEach(async () => {
   before = await sums();
 });
 afterEach(async () => {
-  await server.parts.audit.flush();
+  await server.container.audit.flush();
   expect(await sums()).toEqual(before);
 });
 
@@ -104,7 +104,7 @@ describe('a test', () => {
 
   it('of a hash that is old hashes nothing again', async () => {
     const password_hash = await bcrypt.hash('a good long password', 4);
-    await server.parts.database.kysely.updateTable('local_logins').set({ password_hash }).where('username', '=', 'ada').execute();
+    await server.container.database.kysely.updateTable('local_logins').set({ password_hash }).where('username', '=', 'ada').execute();
     before = await sums();
     expect(await logInAt('homeassistant', { username: 'ada', password: 'a good long password' })).toMatchObject({
       type: 'identity',
@@ -153,7 +153,7 @@ describe('it foresees', () => {
     const { foreseen: next } = await logInAt('speaking:synced');
     expect(next).toMatchObject({ outcome: 'existing_user', refusal: null, user: { group_ids: ['system-admin', 'system-users'] } });
     await server.login(ANSWER, how);
-    expect((await server.parts.users.get(made.id)).group_ids).toEqual(next.user.group_ids);
+    expect((await server.container.users.get(made.id)).group_ids).toEqual(next.user.group_ids);
     before = await sums();
   });
 });
@@ -182,11 +182,11 @@ describe('a test is refused', () => {
 });
 
 it('wrong guesses of a test ban nobody, and each is remembered', async () => {
-  await server.parts.database.kysely.deleteFrom('audit_events').execute();
+  await server.container.database.kysely.deleteFrom('audit_events').execute();
   for (let n = 0; n < 12; n++) await tryOut('insecure_example', { values: { username: 'ann', password: `wrong ${n}` } });
   expect(await tryOut('insecure_example', { values: { username: 'ann', password: PASSWORD } })).toMatchObject({ type: 'identity' });
-  await server.parts.audit.flush();
-  const query = server.parts.database.kysely.selectFrom('audit_events').selectAll().where('type', '=', 'provider.tested').orderBy('id');
+  await server.container.audit.flush();
+  const query = server.container.database.kysely.selectFrom('audit_events').selectAll().where('type', '=', 'provider.tested').orderBy('id');
   const events = await query.execute();
   expect(events).toHaveLength(13);
   expect(events.at(-1)).toMatchObject({

@@ -77,11 +77,11 @@ it('are listed with what their person knows them by, and with nothing that opens
 
 it('that are over are not listed, and the end is told that comes first', async () => {
   await logIn();
-  const { idle_lifetime, lifetime } = server.parts.config.sessions;
+  const { idle_lifetime, lifetime } = server.container.config.sessions;
   const [first] = (await me('GET', '/api/me/sessions')).json().items;
   expect(Date.parse(first.expires_at) - server.clock().getTime()).toBe(1000 * Math.min(idle_lifetime, lifetime));
   server.advance(idle_lifetime);
-  expect((await server.parts.userSessions.list(person.id, { limit: 10, cursor: null })).items).toEqual([]);
+  expect((await server.container.userSessions.list(person.id, { limit: 10, cursor: null })).items).toEqual([]);
 });
 
 it('come in pages', async () => {
@@ -100,17 +100,17 @@ it('end one by one, with their tokens, and their apps are told', async () => {
   server.advance(1);
   const there = await logIn(other);
   const [first, second] = await sessions();
-  await server.parts.database.kysely.deleteFrom('logout_deliveries').execute();
+  await server.container.database.kysely.deleteFrom('logout_deliveries').execute();
   expect((await me('DELETE', `/api/me/sessions/${first!.id}`)).statusCode).toBe(204);
   expect([await isLoggedIn(browser), await isLoggedIn(other)]).toEqual([false, true]);
   const userinfo = async (token: string) => (await server.inject({ url: '/auth/userinfo', token })).statusCode;
   expect([await userinfo(here), await userinfo(there)]).toEqual([401, 200]);
   expect(await sessions()).toMatchObject([{ id: second!.id }]);
-  const told = await server.parts.database.kysely.selectFrom('logout_deliveries').select(['client_id', 'sid']).execute();
+  const told = await server.container.database.kysely.selectFrom('logout_deliveries').select(['client_id', 'sid']).execute();
   expect(told).toEqual([{ client_id: 'app', sid: first!.id }]);
   const again = await me('DELETE', `/api/me/sessions/${first!.id}`);
   expect([again.statusCode, again.json().code]).toEqual([404, 'not_found']);
-  const { items } = await server.parts.audit.list({ limit: 200, cursor: null });
+  const { items } = await server.container.audit.list({ limit: 200, cursor: null });
   const event = { type: 'session.ended', actor_user_id: person.id, target_user_id: person.id, detail: { sid: first!.id } };
   expect(items.filter(({ type, detail }) => type === 'session.ended' && detail.sid === first!.id)).toMatchObject([event]);
 });
@@ -141,14 +141,14 @@ describe('for administrators', () => {
 
   it("the owner's are the owner's alone to end, and nobody has none", async () => {
     const admin = callerWith(server, (await addApiPerson(server, owner, `admin${count}`, ['system-admin'])).access_token);
-    const { id: credential_id } = await server.parts.database.kysely
+    const { id: credential_id } = await server.container.database.kysely
       .selectFrom('credentials')
       .select('id')
       .where('user_id', '=', owner_id)
       .executeTakeFirstOrThrow();
     const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
     const logged_in = { user_id: owner_id, credential_id, ...provider, auth_time: server.clock(), amr: ['pwd'] };
-    await server.parts.sessions.start(logged_in, { remote_address: REMOTE_ADDRESS, user_agent: null });
+    await server.container.sessions.start(logged_in, { remote_address: REMOTE_ADDRESS, user_agent: null });
     const url = `/api/users/${owner_id}/sessions`;
     const [theirs] = await sessions(admin, url);
     const refused = await admin('DELETE', `${url}/${theirs!.id}`);

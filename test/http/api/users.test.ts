@@ -72,7 +72,7 @@ describe('a user', () => {
 
   it('keeps to the rules of state', async () => {
     const admin_id = (await admin('GET', '/api/me')).json().id;
-    const system = await server.parts.users.createSystem(
+    const system = await server.container.users.createSystem(
       { name: 'robot' },
       { user_id: null, is_owner: true, is_admin: true, remote_address: null },
     );

@@ -84,8 +84,8 @@ describe('any other client', () => {
   it('is refused without a challenge, and the operator learns which setting would allow it', async () => {
     const location = await standardBrowser(server).authorize(authorizeUrl('new'));
     expect(location.searchParams.get('error_description')).toBe('code_challenge is missing');
-    await server.parts.audit.flush();
-    const events = await server.parts.database.kysely.selectFrom('audit_events').select('detail').execute();
+    await server.container.audit.flush();
+    const events = await server.container.database.kysely.selectFrom('audit_events').select('detail').execute();
     expect(JSON.stringify(events)).toContain('require_pkce: false on the client would allow it');
   });
 });

@@ -35,16 +35,16 @@ afterAll(async () => {
   await db?.close();
 });
 
-async function newCode({ parts }: TestServer): Promise<string> {
+async function newCode({ container }: TestServer): Promise<string> {
   const codes = createReleasedCodes({
-    authorizationCodes: createAuthorizationCodeRepository(parts.database),
-    clock: parts.clock,
+    authorizationCodes: createAuthorizationCodeRepository(container.database),
+    clock: container.clock,
     lifetime: 60,
   });
-  const owner = await parts.database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
+  const owner = await container.database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
   const facts = { scope: ['openid'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null };
-  const login = { client_id: 'spa', redirect_uri: CALLBACK, code_challenge: CHALLENGE, auth_time: parts.clock(), standard: facts };
-  return await codes.issue(await loginOf(parts.database, owner, login));
+  const login = { client_id: 'spa', redirect_uri: CALLBACK, code_challenge: CHALLENGE, auth_time: container.clock(), standard: facts };
+  return await codes.issue(await loginOf(container.database, owner, login));
 }
 
 const proof = (nonce?: string, claims: Record<string, unknown> = {}, access_token?: string) =>
@@ -80,9 +80,9 @@ describe('where nonces are required', () => {
     expect(tokens.json()).toMatchObject({ token_type: 'DPoP' });
     expect(tokens.headers).toMatchObject({ 'dpop-nonce': nonceOf(answer), ...EXPOSED });
     for (let count = 0; count < 12; count++) await trade(one, 'x', await proof());
-    expect(await one.parts.throttle.isBanned(REMOTE_ADDRESS)).toBe(false);
-    await one.parts.audit.flush();
-    const { items } = await one.parts.audit.list({ limit: 200, cursor: null });
+    expect(await one.container.throttle.isBanned(REMOTE_ADDRESS)).toBe(false);
+    await one.container.audit.flush();
+    const { items } = await one.container.audit.list({ limit: 200, cursor: null });
     expect(items.filter(({ type }) => type === 'request.refused')).toEqual([]);
   });
 

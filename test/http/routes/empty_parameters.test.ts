@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 async function newCode(): Promise<string> {
-  const { database, clock } = server.parts;
+  const { database, clock } = server.container;
   const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodeRepository(database), clock, lifetime: 60 });
   const owner = await database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
   const standard = { scope: ['openid'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null };

@@ -29,7 +29,7 @@ async function answerTo(token: string, code: string, client_id?: string) {
   return [answer.statusCode, answer.json()];
 }
 async function credentialsOf(user_id: string): Promise<string[]> {
-  const rows = await server.parts.repositories.credentials.ofUser(user_id);
+  const rows = await server.container.repositories.credentials.ofUser(user_id);
   return rows.map(({ auth_provider_id, subject }) => `${auth_provider_id ?? ''}:${subject}`).sort();
 }
 async function redeem(code: string) {
@@ -92,7 +92,7 @@ describe('link_user refuses', () => {
     const { access_token: token } = await addSomeone(server, 'claimant-0');
     const answer = await server.inject({ method: 'POST', url: '/auth/link_user', token, json });
     expect([answer.statusCode, answer.json()]).toEqual([400, { message: `Message format incorrect: ${complaint}` }]);
-    await server.parts.database.kysely.deleteFrom('users').where('name', '=', 'claimant-0').execute();
+    await server.container.database.kysely.deleteFrom('users').where('name', '=', 'claimant-0').execute();
   });
 
   it('nobody, somebody who may not authenticate, and a machine', async () => {
@@ -104,15 +104,15 @@ describe('link_user refuses', () => {
     expect([await as(), await as('invalid')]).toEqual([401, 401]);
     const flags = [{ is_active: false }, { is_active: true, local_only: true }];
     for (const change of flags) {
-      await server.parts.database.kysely.updateTable('users').set(change).where('id', '=', user_id).execute();
+      await server.container.database.kysely.updateTable('users').set(change).where('id', '=', user_id).execute();
       expect(await as(access_token)).toBe(401);
     }
     const by = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
-    const machine = await server.parts.users.createSystem({ name: 'machine' }, by);
-    expect(await as((await server.parts.refreshTokens.createSystem(machine.id, by)).access_token)).toBe(403);
-    await server.parts.database.kysely.updateTable('users').set({ local_only: false }).where('id', '=', user_id).execute();
+    const machine = await server.container.users.createSystem({ name: 'machine' }, by);
+    expect(await as((await server.container.refreshTokens.createSystem(machine.id, by)).access_token)).toBe(403);
+    await server.container.database.kysely.updateTable('users').set({ local_only: false }).where('id', '=', user_id).execute();
     expect(await answerTo(access_token, code)).toEqual(LINKED);
-    await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+    await server.container.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
   });
 });
 
@@ -121,16 +121,16 @@ describe('a code', () => {
     const { user_id, access_token } = await addSomeone(server, 'challenger');
     const challenged = await linkCode(server, 'login-1', { id: 'second', code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM' });
     expect(await answerTo(access_token, challenged)).toEqual(INVALID);
-    await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+    await server.container.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
   });
 
   it('whose credential was removed since links nothing', async () => {
     const [one, other] = [await addSomeone(server, 'former'), await addSomeone(server, 'latter')];
     expect(await answerTo(one.access_token, await second('login-2'))).toEqual(LINKED);
     const code = await second('login-2');
-    await server.parts.database.kysely.deleteFrom('credentials').where('subject', '=', 'login-2').execute();
+    await server.container.database.kysely.deleteFrom('credentials').where('subject', '=', 'login-2').execute();
     expect(await answerTo(other.access_token, code)).toEqual(INVALID);
-    for (const { user_id } of [one, other]) await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+    for (const { user_id } of [one, other]) await server.container.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
   });
 
   it('buys no tokens; where its credential is somebody’s, the person is told to sign in again', async () => {
@@ -146,7 +146,7 @@ describe('a code', () => {
     expect(await answerTo(access_token, used)).toEqual(LINKED);
     expect(await buy(kept)).toEqual([400, { error: 'invalid_grant', error_description: 'Sign in again' }]);
     expect(await buy(used)).toEqual(unknown);
-    await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+    await server.container.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
   });
 });
 
@@ -157,7 +157,7 @@ describe('of 20 parallel attempts', () => {
     const answers = await Promise.all(TWENTY.map(() => answerTo(access_token, code)));
     expect(answers.filter(([status]) => status === 200)).toHaveLength(1);
     expect(answers.filter(([status]) => status === 400)).toEqual(Array(19).fill(INVALID));
-    await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+    await server.container.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
   });
 
   it('of 20 users at one login, one gets it', async () => {
@@ -166,9 +166,9 @@ describe('of 20 parallel attempts', () => {
     const answers = await Promise.all(TWENTY.map((n) => answerTo(users[n]!.access_token, codes[n]!)));
     expect(answers.filter(([status]) => status === 200)).toEqual([LINKED]);
     expect(answers.filter(([status]) => status === 400)).toEqual(Array(19).fill(ALREADY));
-    const rows = await server.parts.database.kysely.selectFrom('credentials').selectAll().where('subject', '=', 'wanted').execute();
+    const rows = await server.container.database.kysely.selectFrom('credentials').selectAll().where('subject', '=', 'wanted').execute();
     expect(rows).toHaveLength(1);
-    for (const { user_id } of users) await server.parts.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
+    for (const { user_id } of users) await server.container.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
   });
 
   it('of one user at 20 logins of a provider, one is linked', async () => {
@@ -182,8 +182,8 @@ describe('of 20 parallel attempts', () => {
 });
 
 it('what was linked is remembered once', async () => {
-  await server.parts.audit.flush();
-  const events = await server.parts.database.kysely
+  await server.container.audit.flush();
+  const events = await server.container.database.kysely
     .selectFrom('audit_events')
     .selectAll()
     .where('type', '=', 'credential.linked')

@@ -3,7 +3,7 @@ import { CLIENT_ID, OWNER, startServer, type TestRequest, type TestServer } from
 
 const OWNER_BODY = { ...OWNER, client_id: CLIENT_ID, language: 'en' };
 const AT_THE_MACHINE = { remote_address: '127.0.0.1', headers: { host: 'localhost:8420' } };
-const withToken = () => ({ headers: { 'x-setup-token': server.parts.onboarding.setupToken() } });
+const withToken = () => ({ headers: { 'x-setup-token': server.container.onboarding.setupToken() } });
 
 let server: TestServer;
 afterEach(() => server.close());

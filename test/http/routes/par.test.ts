@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const push = (server: TestServer, form: Record<string, string> = {}, url = '/auth/par') =>
   server.inject({ method: 'POST', url, form: { ...REQUEST, ...form } });
-const stored = (server: TestServer) => server.parts.database.kysely.selectFrom('pushed_authorization_requests').selectAll().execute();
+const stored = (server: TestServer) => server.container.database.kysely.selectFrom('pushed_authorization_requests').selectAll().execute();
 
 // S13
 describe('a pushed request', () => {
@@ -48,7 +48,7 @@ describe('a pushed request', () => {
     const answer = await push(closed, {}, url);
     expect([answer.statusCode, answer.json().error]).toEqual([400, 'unauthorized_client']);
     expect(await stored(closed)).toEqual([]);
-    expect(await closed.parts.database.kysely.selectFrom('device_codes').select('client_id').execute()).toEqual([]);
+    expect(await closed.container.database.kysely.selectFrom('device_codes').select('client_id').execute()).toEqual([]);
   });
 });
 

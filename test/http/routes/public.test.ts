@@ -23,7 +23,7 @@ describe('GET /auth/providers', () => {
     ['::ffff:192.168.1.10', true],
     ['2001:db8::1', false],
   ])('names the providers to %s and nobody who could log in', async (remote_address, preselect_remember_me) => {
-    if (!(await server.parts.onboarding.isDone())) await server.createOwner();
+    if (!(await server.container.onboarding.isDone())) await server.createOwner();
     expect((await server.inject({ url: '/auth/providers', remote_address })).json()).toEqual({
       providers: [
         { name: 'Home Assistant Local', id: null, type: 'homeassistant' },

@@ -25,7 +25,7 @@ const call = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, token: st
 const register = (metadata: object = {}) => call('POST', '', INITIAL, { redirect_uris: [CB], ...metadata });
 const told = ({ statusCode, body }: { statusCode: number; body: string }) => [statusCode, JSON.parse(body).error];
 const isGood = (client_id: string, client_secret: string) =>
-  server.parts.clientAuthentication
+  server.container.clientAuthentication
     .authenticate({
       authorization: undefined,
       parameters: new Map(Object.entries({ client_id, client_secret })),
@@ -91,7 +91,7 @@ test('an app cannot say what the operator alone says', async () => {
     })
   ).json();
   expect(client_id).not.toBe('mine');
-  expect(await server.parts.clients.get(client_id)).toMatchObject({
+  expect(await server.container.clients.get(client_id)).toMatchObject({
     trusted: false,
     resources: [],
     allowed_group_ids: null,
@@ -227,12 +227,12 @@ describe('a registration', () => {
       dpop_bound_access_tokens: true,
       client_name: 'Checked by us',
     };
-    await server.parts.clients.update(client_id, operators, OPERATOR);
+    await server.container.clients.update(client_id, operators, OPERATOR);
     const own = { client_name: 'Your bank', scope: 'openid email', dpop_bound_access_tokens: false, redirect_uris: [`${CB}/3`] };
     for (const metadata of [own, { redirect_uris: [`${CB}/3`] }]) {
       const answer = await call('PUT', `/${client_id}`, token, { client_id, client_secret, ...metadata });
       expect(answer.json()).toMatchObject({ client_name: 'Checked by us', scope: 'openid', dpop_bound_access_tokens: true });
-      expect(await server.parts.clients.get(client_id)).toMatchObject({ ...operators, redirect_uris: [`${CB}/3`] });
+      expect(await server.container.clients.get(client_id)).toMatchObject({ ...operators, redirect_uris: [`${CB}/3`] });
     }
   });
 
@@ -240,13 +240,13 @@ describe('a registration', () => {
   it('keeps every field that no client can say of itself, whoever made the row', async () => {
     const { client_id, client_secret, registration_access_token: token } = (await register()).json();
     // As the version before wrote it, which did not note whose fields they are.
-    await server.parts.database.kysely
+    await server.container.database.kysely
       .updateTable('clients')
       .set({ access_token_lifetime: 60 })
       .where('client_id', '=', client_id)
       .execute();
     await call('PUT', `/${client_id}`, token, { client_id, client_secret, redirect_uris: [CB] });
-    expect(await server.parts.clients.get(client_id)).toMatchObject({ access_token_lifetime: 60 });
+    expect(await server.container.clients.get(client_id)).toMatchObject({ access_token_lifetime: 60 });
   });
 
   it('changes how it proves itself', async () => {
@@ -283,7 +283,7 @@ describe('a registration', () => {
 
 // S13
 describe('of clients that registered themselves', () => {
-  const table = () => server.parts.database.kysely;
+  const table = () => server.container.database.kysely;
   const from = async (remote_address: string) => {
     const answer = await server.inject({
       ...{ method: 'POST', url: '/auth/register', token: INITIAL, remote_address, json: { redirect_uris: [CB] } },
@@ -302,11 +302,11 @@ describe('of clients that registered themselves', () => {
 
   it('one network has a hundred: its oldest that nobody has logged in to go, and it is refused when there are none', async () => {
     await server.createOwner();
-    const user_id = (await server.parts.users.list({ limit: 1, cursor: null })).items[0]!.id;
+    const user_id = (await server.container.users.list({ limit: 1, cursor: null })).items[0]!.id;
     const { client_id: used } = await from('2001:db8:1:2::1');
     await consent([used], user_id);
     const { client_id: edited } = await from('2001:db8:1:2::1');
-    await server.parts.clients.update(edited, { client_name: 'Checked by us' }, OPERATOR);
+    await server.container.clients.update(edited, { client_name: 'Checked by us' }, OPERATOR);
     const { client_id: unused } = await from('2001:db8:1:2::2');
     const others = [];
     for (let n = 0; n < 98; n += 1) {
@@ -320,7 +320,7 @@ describe('of clients that registered themselves', () => {
   });
 
   it('an address that people share is never refused for the clients of others behind it', async () => {
-    const user_id = (await server.parts.users.list({ limit: 1, cursor: null })).items[0]!.id;
+    const user_id = (await server.container.users.list({ limit: 1, cursor: null })).items[0]!.id;
     const used: string[] = [];
     for (let n = 0; n < 100; n += 1) used.push((await from('127.0.0.1')).client_id);
     await consent(used, user_id);
@@ -360,10 +360,10 @@ test('an app that an operator gave the profile fapi2 cannot leave it by its own 
   const jwks = { keys: [{ kty: 'EC', crv: 'P-256', x: 'a', y: 'b' }] };
   const key = { jwks, token_endpoint_auth_method: 'private_key_jwt' };
   const { client_id, registration_access_token: token } = (await register(key)).json();
-  await server.parts.clients.update(client_id, { profile: 'fapi2' }, OPERATOR);
+  await server.container.clients.update(client_id, { profile: 'fapi2' }, OPERATOR);
   const metadata = { client_id, redirect_uris: [CB], ...key, dpop_bound_access_tokens: false };
   expect((await call('PUT', `/${client_id}`, token, metadata)).statusCode).toBe(200);
-  expect(await server.parts.clients.get(client_id)).toMatchObject({
+  expect(await server.container.clients.get(client_id)).toMatchObject({
     profile: 'fapi2',
     dpop_bound_access_tokens: true,
     require_pushed_authorization_requests: true,

@@ -35,7 +35,7 @@ const encoded = (text: string) => new URLSearchParams({ '': text }).toString().s
 const GRAFANA = basic('grafana', encoded(SECRET));
 
 async function newCode(client_id: string, standard: { scope?: string[]; resource?: string[] } = {}): Promise<string> {
-  const { database, clock } = server.parts;
+  const { database, clock } = server.container;
   const codes = createReleasedCodes({ authorizationCodes: createAuthorizationCodeRepository(database), clock, lifetime: 60 });
   const owner = await database.kysely.selectFrom('users').selectAll().where('is_owner', '=', true).executeTakeFirstOrThrow();
   const facts = { scope: ['openid', 'profile'], resource: [], nonce: null, claims: null, sid: null, dpop_jkt: null, ...standard };
@@ -163,12 +163,12 @@ describe('POST /auth/token', () => {
   // E12
   it('binds tokens to a key, and refuses two proofs', async () => {
     const key = await newProofKey();
-    const proof = () => proofFor(key, { now: server.parts.clock() });
+    const proof = () => proofFor(key, { now: server.container.clock() });
     const bound = await trade('desktop', { client_id: 'desktop' }, { dpop: await proof() });
     expect(bound.json()).toMatchObject({ token_type: 'DPoP' });
     const { access_token } = bound.json();
     const claims = { htm: 'GET', htu: 'https://auth.example.com/auth/userinfo' };
-    const own = await proofFor(key, { now: server.parts.clock(), claims, access_token });
+    const own = await proofFor(key, { now: server.container.clock(), claims, access_token });
     // The scheme in any case
     expect((await server.inject({ url: '/auth/userinfo', headers: { authorization: `dpop ${access_token}`, dpop: own } })).statusCode).toBe(
       200,
@@ -331,7 +331,7 @@ describe('one person', () => {
     const ask = async () =>
       (await server.inject({ url: '/auth/userinfo', headers: { authorization: `Bearer ${access_token}` } })).statusCode;
     const flip = (is_enabled: boolean) =>
-      server.parts.database.kysely.updateTable('clients').set({ is_enabled }).where('client_id', '=', 'desktop').execute();
+      server.container.database.kysely.updateTable('clients').set({ is_enabled }).where('client_id', '=', 'desktop').execute();
     await flip(false);
     expect(await ask()).toBe(401);
     await flip(true);

@@ -9,7 +9,7 @@ const junk = (remote_address: string) =>
   server.inject({ method: 'POST', url: '/auth/token', remote_address, form: { grant_type: 'refresh_token', refresh_token: 'junk' } });
 
 async function failures(): Promise<number> {
-  const rows = await server.parts.database.kysely.selectFrom('failed_logins').select('failures').execute();
+  const rows = await server.container.database.kysely.selectFrom('failed_logins').select('failures').execute();
   return rows.reduce((sum, row) => sum + row.failures, 0);
 }
 
@@ -44,13 +44,13 @@ describe('a ban', () => {
   it('leaves the owner a way in by the session in their browser', async () => {
     server = await startServer();
     await server.createOwner();
-    const { user_id, credential_id } = await server.parts.database.kysely
+    const { user_id, credential_id } = await server.container.database.kysely
       .selectFrom('credentials')
       .select(['user_id', 'id as credential_id'])
       .executeTakeFirstOrThrow();
     const login = { user_id, credential_id, auth_provider_type: 'homeassistant', auth_provider_id: null };
     const how = { auth_time: server.clock(), amr: ['pwd'], redirect_uri: REDIRECT_URI };
-    const cookie = await server.parts.sessions.start({ ...login, ...how }, { remote_address: '198.51.100.1', user_agent: null });
+    const cookie = await server.container.sessions.start({ ...login, ...how }, { remote_address: '198.51.100.1', user_agent: null });
     for (let n = 0; n < 10; n++) await junk('198.51.100.1');
     const ask = async (headers: Record<string, string>) =>
       (await server.inject({ url: '/api/', remote_address: '198.51.100.1', headers })).statusCode;

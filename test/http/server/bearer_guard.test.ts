@@ -5,7 +5,7 @@ import { startServer, type TestServer } from '../../support/server.ts';
 let server: TestServer;
 let token: string;
 const failures = async (address: string) =>
-  (await server.parts.database.kysely.selectFrom('failed_logins').select('failures').where('address', '=', address).execute()).map(
+  (await server.container.database.kysely.selectFrom('failed_logins').select('failures').where('address', '=', address).execute()).map(
     (row) => row.failures,
   );
 

@@ -7,10 +7,10 @@ import { type AuthProvider, providerKeyText } from '../../../domain/auth_provide
 import { type AuthorizationRequest, type Profile, profileFor, readAuthorizationRequest } from '../../../domain/authorization_request.ts';
 import { displayHost } from '../../../domain/client_id.ts';
 import { AuthError } from '../../../domain/errors.ts';
+import { loginBlocked } from '../../../domain/login_block.ts';
 import { isLocalAddress } from '../../../domain/network.ts';
 import { queryOf } from '../../../domain/standard_request.ts';
 import type { Login } from '../../../login/login.ts';
-import { blockedError } from '../../../login/resolve_user.ts';
 import { refusedRedirect } from '../../../oauth/authorize.ts';
 import { formBody } from '../../server/body.ts';
 import type { Browser, Csrf } from '../../server/csrf.ts';
@@ -118,7 +118,7 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
     const query = new URLSearchParams(queryText(request));
     const client_id = query.get('client_id') ?? '';
     // Before a password is entered in vain.
-    if (await parts.clientDirectory.isRefused(client_id)) throw blockedError('App is not allowed', client_id);
+    if (await parts.clientDirectory.isRefused(client_id)) throw loginBlocked('app_refused', client_id);
     if ((await profileOfRequest(query, request)) === 'standard') return await standard.answer(reply, request, query, null);
     const visited = await visit(request, csrf.meet(request, reply));
     const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(parts, visited));

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  await server.parts.database.kysely.deleteFrom('mfa_enrolments').execute();
+  await server.container.database.kysely.deleteFrom('mfa_enrolments').execute();
   browser = visitor(server);
 });
 
@@ -170,7 +170,7 @@ describe('/login', () => {
 
   test('leaves no code', async () => {
     await follow('/login', [password()]);
-    const codes = await server.parts.database.kysely.selectFrom('authorization_codes').selectAll().execute();
+    const codes = await server.container.database.kysely.selectFrom('authorization_codes').selectAll().execute();
     expect(codes.filter(({ client_id }) => client_id === `${ORIGIN}/`)).toEqual([]);
   });
 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  await server.parts.database.kysely.deleteFrom('sessions').execute();
+  await server.container.database.kysely.deleteFrom('sessions').execute();
   desk = standardBrowser(server, { 'accept-language': 'en' });
   phone = standardBrowser(server, { 'user-agent': PHONE });
   await desk.authorize(authorizeUrl(), person);

@@ -45,8 +45,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 beforeEach(async () => {
-  await server.parts.database.kysely.deleteFrom('failed_logins').execute();
-  await server.parts.database.kysely.deleteFrom('device_codes').execute();
+  await server.container.database.kysely.deleteFrom('failed_logins').execute();
+  await server.container.database.kysely.deleteFrom('device_codes').execute();
   ada = await loggedIn(OWNER);
 });
 
@@ -91,7 +91,11 @@ async function poll(device_code: string, client_id = 'tv') {
 
 async function row(user_code: string) {
   const code = readUserCode(user_code)!;
-  return await server.parts.database.kysely.selectFrom('device_codes').selectAll().where('user_code', '=', code).executeTakeFirstOrThrow();
+  return await server.container.database.kysely
+    .selectFrom('device_codes')
+    .selectAll()
+    .where('user_code', '=', code)
+    .executeTakeFirstOrThrow();
 }
 
 const allow = { _decision: 'allow' };
@@ -128,7 +132,7 @@ describe('the device authorization endpoint', () => {
   });
 
   test('gives one address so many codes and no more', async () => {
-    await server.parts.database.transaction(async (trx) => {
+    await server.container.database.transaction(async (trx) => {
       const made = Array.from({ length: 100 }, (_, index) => ({
         device_code_hash: Buffer.alloc(32, index),
         user_code: `TEST${index}`,
@@ -161,7 +165,7 @@ test('a person sees who asks for what and the code, and the device has tokens af
   expect([done.status, await done.text()]).toEqual([200, expect.stringContaining('Connected')]);
   expect(await poll(device_code)).toMatchObject({ token_type: 'Bearer', scope: 'openid play', id_token: expect.any(String) });
   expect(await poll(device_code)).toMatchObject({ error: 'invalid_grant' });
-  const consents = await server.parts.database.kysely.selectFrom('consents').selectAll().where('client_id', '=', 'tv').execute();
+  const consents = await server.container.database.kysely.selectFrom('consents').selectAll().where('client_id', '=', 'tv').execute();
   expect(consents).toMatchObject([{ scope: ['openid', 'play'], redirect_uris: [] }]);
 });
 
@@ -171,7 +175,7 @@ test('the page names the servers that tokens are for, and the yes is remembered 
   expect(html).toContain(`<p>It will be used at:</p><ul><li>${API}</li></ul>`);
   await ada.submit(path, html, allow);
   expect(await poll(device_code)).toMatchObject({ token_type: 'Bearer' });
-  const consents = await server.parts.database.kysely.selectFrom('consents').selectAll().where('client_id', '=', 'tv').execute();
+  const consents = await server.container.database.kysely.selectFrom('consents').selectAll().where('client_id', '=', 'tv').execute();
   expect(consents).toMatchObject([{ resources: [API] }]);
 });
 
@@ -204,7 +208,7 @@ test.each(['GET', 'HEAD'])('%s shows the form with the code in it; it claims no 
   if (method === 'GET') expect(html).toContain(`value="${user_code}"`);
   expect(html).not.toContain('vision');
   expect(await row(user_code)).toEqual(before);
-  expect(await server.parts.database.kysely.selectFrom('failed_logins').selectAll().execute()).toEqual([]);
+  expect(await server.container.database.kysely.selectFrom('failed_logins').selectAll().execute()).toEqual([]);
   // The form of another site looks nothing up either.
   const body = new URLSearchParams({ user_code, csrf_token: 'forged' });
   expect((await server.request('/device', { method: 'POST', headers: { cookie }, body })).status).toBe(403);
@@ -361,7 +365,7 @@ describe('a wrong code', () => {
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '600']);
     const bob = await loggedIn(BOB);
     expect((await bob.press(path)).status).toBe(429);
-    expect(await server.parts.throttle.listBans(10)).toEqual([]);
+    expect(await server.container.throttle.listBans(10)).toEqual([]);
     server.advance(601);
     expect((await bob.press('/device?user_code=BBBB-BBBB')).status).toBe(400);
   });
@@ -379,7 +383,7 @@ test('a device that waits or is in a hurry is never banned, and leaves no trail'
   const { device_code } = await started();
   expect(await poll(device_code)).toMatchObject({ error: 'authorization_pending' });
   for (let count = 0; count < 15; count++) expect(await poll(device_code)).toMatchObject({ error: 'slow_down' });
-  expect(await server.parts.database.kysely.selectFrom('failed_logins').selectAll().execute()).toEqual([]);
+  expect(await server.container.database.kysely.selectFrom('failed_logins').selectAll().execute()).toEqual([]);
 });
 
 test('a device that can show an image gets one of the way to its page', async () => {

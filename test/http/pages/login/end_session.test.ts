@@ -207,7 +207,7 @@ test.each([
 
 test('the end is remembered', async () => {
   await get({ id_token_hint: id_token });
-  await server.parts.audit.flush();
-  const { items } = await server.parts.audit.list({ limit: 1, cursor: null });
+  await server.container.audit.flush();
+  const { items } = await server.container.audit.list({ limit: 1, cursor: null });
   expect(items[0]).toMatchObject({ type: 'session.ended', target_user_id: browser.user_id, detail: { sid: browser.sid } });
 });

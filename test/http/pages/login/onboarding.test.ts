@@ -10,7 +10,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const PERSON = { ...OWNER, password_again: OWNER.password };
-const token = () => server.parts.onboarding.setupToken();
+const token = () => server.container.onboarding.setupToken();
 const FIELD = /<input id="token"[^>]*name="token"/;
 
 async function open(url: string) {
@@ -23,7 +23,7 @@ it('creates the owner by the printed link', async () => {
   const { person, url, html } = await open(`/onboarding?token=${token()}`);
   expect(html).not.toMatch(FIELD);
   expect((await person.submit(url, html, PERSON)).status).toBe(200);
-  expect(await server.parts.onboarding.isDone()).toBe(true);
+  expect(await server.container.onboarding.isDone()).toBe(true);
 });
 
 // S2
@@ -38,10 +38,10 @@ it('asks for the token without the link, and takes it pasted, as a link too', as
     expect(again).toContain('The setup token is wrong.');
     expect(again).toContain(`value="${OWNER.username}"`);
   }
-  expect(await server.parts.onboarding.isDone()).toBe(false);
+  expect(await server.container.onboarding.isDone()).toBe(false);
   const pasted = ` http://localhost:8420/onboarding?token=${token()} `;
   expect((await person.submit(url, html, { ...PERSON, token: pasted })).status).toBe(200);
-  expect(await server.parts.onboarding.isDone()).toBe(true);
+  expect(await server.container.onboarding.isDone()).toBe(true);
 });
 
 // S2, S9
@@ -50,7 +50,7 @@ it('counts a wrong pasted token against the address, as the JSON route does; no 
   const person = visitor(proxied, { 'x-forwarded-for': '198.51.100.1' });
   const html = await (await person.get('/onboarding')).text();
   const failures = async () =>
-    (await proxied.parts.database.kysely.selectFrom('failed_logins').select('failures').execute()).map((row) => row.failures);
+    (await proxied.container.database.kysely.selectFrom('failed_logins').select('failures').execute()).map((row) => row.failures);
   await person.submit('/onboarding', html, { ...PERSON, token: '' });
   await person.get('/onboarding?token=lk_st_wrong');
   expect(await failures()).toEqual([]);
@@ -81,6 +81,6 @@ it('folds a username in upper case, and takes an e-mail address where one is giv
   const again = await wrong.text();
   expect([wrong.status, again]).toEqual([400, expect.stringContaining('value="Paula"')]);
   expect((await person.submit(url, again, { ...PERSON, username: 'Paula', email: 'paula@example.com' })).status).toBe(200);
-  const { items } = await server.parts.users.list({ limit: 1, cursor: null });
+  const { items } = await server.container.users.list({ limit: 1, cursor: null });
   expect(items).toMatchObject([{ username: 'paula', email: 'paula@example.com', email_verified: true }]);
 });

@@ -17,10 +17,10 @@ beforeAll(async () => {
   const rules = [{ host: HOST, paths: ['/admin'], groups: ['system-read-only'] }, { host: HOST }];
   server = await startServer({ config: { http: { trusted_proxies: ['10.0.0.0/8'] }, forward_auth: { rules } } });
   await server.createOwner();
-  const { id, user_id } = await server.parts.database.kysely.selectFrom('credentials').selectAll().executeTakeFirstOrThrow();
+  const { id, user_id } = await server.container.database.kysely.selectFrom('credentials').selectAll().executeTakeFirstOrThrow();
   const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
-  const login = { user_id, credential_id: id, ...provider, auth_time: server.parts.clock(), amr: ['pwd'] };
-  session = `__Host-latchkey_session=${await server.parts.sessions.start(login, { remote_address: '203.0.113.7', user_agent: null })}`;
+  const login = { user_id, credential_id: id, ...provider, auth_time: server.container.clock(), amr: ['pwd'] };
+  session = `__Host-latchkey_session=${await server.container.sessions.start(login, { remote_address: '203.0.113.7', user_agent: null })}`;
 });
 afterAll(() => server.close());
 

@@ -44,8 +44,8 @@ afterAll(() => server.close());
 
 /** The cookie of a host, by a code, for the owner in a browser of their own. */
 async function newCookie(host = HOST, remote_address = '203.0.113.7'): Promise<string> {
-  const { sessions, forwardAuth, clock } = server.parts;
-  const { id: credential_id } = await server.parts.database.kysely.selectFrom('credentials').select('id').executeTakeFirstOrThrow();
+  const { sessions, forwardAuth, clock } = server.container;
+  const { id: credential_id } = await server.container.database.kysely.selectFrom('credentials').select('id').executeTakeFirstOrThrow();
   const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
   const login = { user_id, credential_id, ...provider, auth_time: clock(), amr: ['pwd'] };
   const session = await sessions.start(login, { remote_address, user_agent: null });
@@ -200,9 +200,9 @@ describe.each<[string, Headers]>([
 });
 
 describe('an access token of an app that asked for scopes', () => {
-  let authorization: Parameters<TestServer['parts']['accessTokens']['mint']>[0];
+  let authorization: Parameters<TestServer['container']['accessTokens']['mint']>[0];
   beforeAll(async () => {
-    const { kysely } = server.parts.database;
+    const { kysely } = server.container.database;
     const { auth_time } = await kysely.selectFrom('refresh_tokens').selectAll().executeTakeFirstOrThrow();
     const grant = { id: randomId(), user_id, token_type: 'normal' as const, profile: 'standard' as const, client_id: CLIENT_ID };
     await kysely
@@ -214,7 +214,7 @@ describe('an access token of an app that asked for scopes', () => {
     authorization = { ...nothing, ...facts, profile: 'standard', scope: ['openid'], resource: [] };
   });
   const statusOf = async (differs: Partial<typeof authorization>) => {
-    const token = server.parts.accessTokens.mint({ ...authorization, ...differs }).access_token;
+    const token = server.container.accessTokens.mint({ ...authorization, ...differs }).access_token;
     return (await ask('verify', { ...NGINX, authorization: `Bearer ${token}` })).statusCode;
   };
 
@@ -232,8 +232,8 @@ describe('an access token of an app that asked for scopes', () => {
 });
 
 it('a banned address is refused like everybody else who is', async () => {
-  const { kysely } = server.parts.database;
-  const banned_at = server.parts.clock();
+  const { kysely } = server.container.database;
+  const banned_at = server.container.clock();
   await kysely
     .insertInto('ip_bans')
     .values({ address: '203.0.113.99', banned_at, expires_at: addSeconds(banned_at, 60) })
@@ -258,8 +258,8 @@ it('a peer that is no trusted proxy is not believed, whatever it says', async ()
 it('a path is for the groups of the first rule that fits it', async () => {
   const answer = await ask('verify', { ...NGINX, 'x-original-url': `https://${HOST}/admin`, cookie });
   expect(answer.statusCode).toBe(401);
-  await server.parts.audit.flush();
-  const { items } = await server.parts.audit.list({ limit: 10, cursor: null });
+  await server.container.audit.flush();
+  const { items } = await server.container.audit.list({ limit: 10, cursor: null });
   expect(items[0]).toMatchObject({ type: 'host_session.refused', error_ref: answer.headers['error-ref'], actor_user_id: user_id });
 });
 
@@ -275,12 +275,12 @@ it('a host with a port has a cookie of its own', async () => {
 it('refusals are neither counted nor remembered', async () => {
   for (let tries = 0; tries < 10; tries += 1) await ask('verify', { ...NGINX, authorization: `Bearer ${access_token}x` });
   expect((await ask('verify', { ...NGINX, cookie })).statusCode).toBe(200);
-  expect(await server.parts.database.kysely.selectFrom('failed_logins').selectAll().execute()).toEqual([]);
+  expect(await server.container.database.kysely.selectFrom('failed_logins').selectAll().execute()).toEqual([]);
 });
 
 describe('a cookie is worth nothing', () => {
   it('from elsewhere, for one who may be here at home only', async () => {
-    const { kysely } = server.parts.database;
+    const { kysely } = server.container.database;
     await kysely.updateTable('users').set({ local_only: true }).where('id', '=', user_id).execute();
     expect((await ask('verify', { ...NGINX, cookie })).statusCode).toBe(401);
     expect((await ask('verify', { ...NGINX, authorization: `Bearer ${access_token}` })).statusCode).toBe(401);

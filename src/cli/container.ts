@@ -1,4 +1,4 @@
-// The parts of the container that commands use.
+// What commands use of the container.
 import type { Approvals } from '../accounts/approvals.ts';
 import type { Clients } from '../accounts/clients.ts';
 import type { Groups } from '../accounts/groups.ts';
@@ -16,7 +16,7 @@ import type { AuditEvents } from '../repository/audit_events.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 
 /** Everything below HTTP, over an up-to-date database. */
-export interface CliParts {
+export interface CliContainer {
   config: Config;
   /** The issuer. */
   public_url: string;
@@ -43,7 +43,7 @@ export interface CliParts {
 
 /** The server as `serve` uses it. */
 export interface RunningApp {
-  parts: {
+  container: {
     onboarding: Pick<Onboarding, 'isDone' | 'setupToken'>;
     /** Resolves if the embedded database ends unexpectedly. */
     database_gone: Promise<void>;
