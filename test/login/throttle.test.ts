@@ -181,9 +181,12 @@ describe('a name', () => {
   });
 
   it('is guessed at from loopback one at a time, while others are not kept waiting', async () => {
-    let finish = () => {};
-    const slow = throttle.attempt('127.0.0.1', 'victim', () => new Promise((resolve) => (finish = () => resolve(false))));
-    await expect.poll(() => guessRight('127.0.0.1', 'somebody else')).toBe(true);
+    let slow: Promise<boolean> = Promise.resolve(true);
+    // Resolves once the guess is being checked.
+    const finish = await new Promise<() => void>((begun) => {
+      slow = throttle.attempt('127.0.0.1', 'victim', () => new Promise((resolve) => begun(() => resolve(false))));
+    });
+    expect(await guessRight('127.0.0.1', 'somebody else')).toBe(true);
     let looked_at = 0;
     const waiting = throttle.attempt('127.0.0.1', 'victim', async () => ++looked_at > 0);
     expect(await guessRight('127.0.0.1', 'a third')).toBe(true);
