@@ -1,10 +1,10 @@
-// A server under test: where it runs, and the load it gets for each route that it has. One file in contenders/ for each kind.
+// A server under test and its load per route. One file in contenders/ per kind.
 
 import type { BenchDatabase } from './database.ts';
 import type { Load } from './load.ts';
 import type { Server } from './processes.ts';
 
-/** The routes in the order of the report. Each asks the same of every contender. */
+/** Routes in report order; each sends every contender the same requests. */
 export const ROUTES = [
   'refresh, kept token',
   'refresh, rotating, no ID token',
@@ -28,29 +28,29 @@ export const ROUTES = [
 
 export type Route = (typeof ROUTES)[number];
 
-/** Makes the load of one round; asked again for each, so that codes are fresh. */
+/** Creates the load of a round; called for each, so that codes are fresh. */
 type LoadOf = () => Promise<Load>;
 
 export interface Contender {
   name: string;
   server: Server;
-  /** Of Latchkey, for rows that no request makes. */
+  /** For Latchkey: rows that no request creates. */
   database_url?: string;
   /** Absent: the server has no such route. */
   loads: Partial<Record<Route, LoadOf>>;
-  /** What runs at the same server while the route is measured. */
+  /** Load that runs at the same time as the measured route. */
   meanwhile?: Partial<Record<Route, LoadOf>>;
-  /** Starts a second time on the same data, for the time of a cold start; the first one must be stopped. */
+  /** Starts again on the same data, to measure a cold start; the first process must be stopped. */
   restart(): Promise<Server>;
 }
 
 export interface ContenderOptions {
   database: BenchDatabase;
-  /** For what the server writes beside the database. */
+  /** For the server's files. */
   folder: string;
   port: number;
-  /** How many distinct tokens each route has. */
+  /** Distinct tokens per route. */
   tokens: number;
-  /** How many codes each exchange has. */
+  /** Codes per exchange. */
   codes: number;
 }

@@ -1,4 +1,5 @@
-// The PostgreSQL that all contenders share, each with a database of its own: the embedded one, or the one that --database-url names.
+// The PostgreSQL server that all contenders share, with a database each: the embedded one, or that
+// of --database-url.
 
 import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -9,9 +10,9 @@ import { startEmbeddedPostgres } from '../src/postgres/embedded/embedded_postgre
 import { familyCpuSeconds } from './processes.ts';
 
 export interface BenchDatabase {
-  /** Makes an empty database and answers its URL. */
+  /** Creates an empty database and returns its URL. */
   create(name: string): Promise<string>;
-  /** CPU seconds of the whole server so far; NaN when it is not a process of this machine that we know. */
+  /** CPU seconds of the whole server; NaN if it is not a known local process. */
   cpuSeconds(): number;
   close(): Promise<void>;
 }

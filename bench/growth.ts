@@ -1,4 +1,5 @@
-// Refreshes among more and more grants: what one takes must hardly grow with their number. Grants are rows, to have millions of them.
+// Measures refreshes with a growing number of grants, whose cost must hardly grow. Grants are
+// inserted as rows.
 
 import { randomInt } from 'node:crypto';
 import pg from 'pg';
@@ -12,14 +13,14 @@ const FEW_GRANTS = 100_000;
 
 export interface GrowthOptions {
   database_url: string;
-  /** How many grants there are in the end. */
+  /** The final number of grants. */
   grants: number;
   seconds: number;
   rounds: number;
   databaseCpu: () => number;
 }
 
-/** One line: requests per second among few and among many grants, and how much dearer a refresh has become. */
+/** One line: requests per second with few and many grants, and the increase in cost. */
 export async function measureGrowth({ server }: Contender, options: GrowthOptions): Promise<string> {
   const { database_url, grants, seconds, rounds, databaseCpu } = options;
   const measured = [];

@@ -1,9 +1,10 @@
-// One measured run against one server: keep-alive clients, latencies from autocannon, CPU time from /proc.
+// One measured run against one server: keep-alive clients, latencies from autocannon, CPU time from
+// /proc.
 
 import autocannon from 'autocannon';
 import { cpuSeconds, type Server } from './processes.ts';
 
-/** What one request adds to the load it belongs to. */
+/** What one request adds to the load. */
 export interface NextRequest {
   body?: string;
   headers?: Record<string, string>;
@@ -13,17 +14,17 @@ export interface Load {
   path: string;
   method?: 'GET' | 'POST';
   headers?: Record<string, string>;
-  /** Called once a request, so that no two ask the same. */
+  /** Called for each request, so that requests differ. */
   next?: () => NextRequest;
-  /** Told of each answer's body. */
+  /** Receives each response body. */
   onBody?: (body: string) => void;
-  /** Requests to send; left out, the run goes by time. */
+  /** Number of requests; absent: limited by time. */
   amount?: number;
-  /** The status every answer must have; with `steps` the last one. */
+  /** The expected status; with `steps` that of the last. */
   status: number;
-  /** The requests that count as one: each but the first goes where the answer before it redirects, with its cookies. */
+  /** Requests that count as one: each follows the previous redirect, with its cookies. */
   steps?: number;
-  /** Connections at a time; default CLIENTS. */
+  /** Concurrent connections; default CLIENTS. */
   clients?: number;
 }
 
@@ -46,7 +47,7 @@ interface Redirect {
   cookies?: Map<string, string>;
 }
 
-/** Runs the load for so many seconds, or until `amount` is sent. Throws when an answer has another status. */
+/** Runs the load for the given time or `amount`. Throws for an unexpected status. */
 export async function measure(server: Server, load: Load, seconds: number, databaseCpu: () => number): Promise<Figures> {
   const before = { server: cpuSeconds(server.pid), database: databaseCpu() };
   const started = performance.now();
@@ -69,7 +70,7 @@ export async function measure(server: Server, load: Load, seconds: number, datab
       if (!expected.includes(status)) wrong.set(status, (wrong.get(status) ?? 0) + 1);
     });
   });
-  // autocannon itself ends a run of a given amount on the next full second.
+  // autocannon ends a run of a given amount at the next full second.
   const elapsed = (last_answer - started) / 1000;
   if (wrong.size > 0 || result.errors > 0) {
     throw new Error(`${server.name} ${load.path}: ${JSON.stringify([...wrong])} instead of ${load.status}, ${result.errors} errors`);
@@ -94,7 +95,7 @@ function requestsOf({ path, method = 'GET', next, onBody }: Load, steps: number)
   return [{ setupRequest, ...(onBody && { onResponse: (_status: number, answer: string) => onBody(answer) }) }];
 }
 
-/** The first one goes to `path`; the others where the answer before them redirects. */
+/** The first requests `path`, later ones follow redirects. */
 function followingRequest(path: string | undefined): autocannon.Request {
   return {
     setupRequest(request, context: Redirect) {
@@ -120,7 +121,7 @@ export function pathOf(location: string): string {
   return pathname + search;
 }
 
-/** Adds what a Set-Cookie header says to the cookies by name. */
+/** Adds a Set-Cookie header to the cookies. */
 export function keepCookie(cookies: Map<string, string> | undefined, header: string): void {
   const [, name = '', value = ''] = /^([^=;]+)=([^;]*)/.exec(header) ?? [];
   cookies?.set(name, value);

@@ -1,5 +1,5 @@
-// `npm run bench`: this version beside other servers, and beside an older build of ours, on one database server, in rounds whose order
-// changes. `npm run bench -- --help` names the options.
+// `npm run bench`: compares this version with other servers and with an older build, on one
+// database server, in rounds of changing order. See `npm run bench -- --help`.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -52,7 +52,7 @@ const tokens = Number(values.tokens);
 const codes = Number(values.codes ?? Math.max(100, Math.round(1000 * seconds)));
 const wanted = (values.only === 'tokens' ? TOKEN_ROUTES : values.only).split(';');
 const routes = ROUTES.filter((route) => wanted.some((text) => route.includes(text)));
-/** Before anything is measured. */
+/** Before measuring. */
 const WARM_UP_SECONDS = Math.min(2, seconds);
 const FIRST_PORT = 18_520;
 const COLD_STARTS = 3;
@@ -82,7 +82,10 @@ async function measureRound(contender: Contender, route: Route, run_seconds: num
   return figures;
 }
 
-/** The order turns by one with each round and is reversed in every other one: nobody is always first, or always after the same one. */
+/**
+ * Rotates the order each round and reverses every other one, so that nobody always runs first or
+ * after the same contender.
+ */
 function orderOf(round: number): Contender[] {
   const first = round % running.length;
   const turned = [...running.slice(first), ...running.slice(0, first)];

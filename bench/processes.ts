@@ -1,4 +1,4 @@
-// Starts a server as a process of its own and reads what processes cost from /proc.
+// Runs servers as processes and reads their cost from /proc.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
@@ -19,19 +19,19 @@ export interface ServerPlan {
   name: string;
   argv: string[];
   port: number;
-  /** A path that answers 200 when the server is ready. */
+  /** A path that returns 200 when the server is ready. */
   probe: string;
   env: NodeJS.ProcessEnv;
-  /** The file that takes both streams: a pipe would cost this process CPU for every logged line. */
+  /** The file for both streams: a pipe would cost this process CPU per logged line. */
   log_file: string;
 }
 
-/** Clock ticks a second, as /proc counts CPU time on Linux. */
+/** Clock ticks per second in /proc on Linux. */
 const TICKS = 100;
 const START_MS = 30_000;
 const STOP_MS = 5_000;
 
-/** The fields of /proc/<pid>/stat after the name, or none when the process is gone. */
+/** The fields of /proc/<pid>/stat after the name; none if the process is gone. */
 function statOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -42,13 +42,15 @@ function statOf(pid: number): string[] {
   }
 }
 
-/** CPU seconds that the process has used, all its threads together. */
+/** CPU seconds of all threads of the process. */
 export function cpuSeconds(pid: number): number {
   const [, , , , , , , , , , , user = 0, system = 0] = statOf(pid);
   return (Number(user) + Number(system)) / TICKS;
 }
 
-/** CPU seconds of the process and its children, those that have ended included: PostgreSQL and its backends. */
+/**
+ * CPU seconds of the process and its children, including ended ones: PostgreSQL and its backends.
+ */
 export function familyCpuSeconds(pid: number): number {
   const [, , , , , , , , , , , , , ended_user = 0, ended_system = 0] = statOf(pid);
   const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(statOf(Number(name))[1]) === pid);
@@ -61,7 +63,7 @@ export function rssMiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
-/** Resolves when the server answers; throws with its output when it ends or is too slow. */
+/** Resolves when the server answers; throws with its output if it ends or is too slow. */
 export async function startServer({ name, argv, port, probe, env, log_file }: ServerPlan): Promise<Server> {
   const started = performance.now();
   const log = openSync(log_file, 'w');

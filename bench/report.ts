@@ -1,11 +1,11 @@
-// Prints the figures of a route, ours beside everybody's, and whether the targets are met.
+// Prints a route's figures of all contenders, and whether targets are met.
 
 import type { Route } from './contender.ts';
 import type { Figures } from './load.ts';
 import { medians, pairedRatio, spread, wholeCpu } from './statistics.ts';
 import { TARGETS, type Target } from './targets.ts';
 
-/** The rounds of each contender that has the route, ours among them. */
+/** The rounds of each contender that has the route. */
 export type Results = ReadonlyMap<string, readonly Figures[]>;
 
 export const HEADER =

@@ -1,4 +1,4 @@
-// Several rounds summed up: medians, how far the rounds lie apart, and ratios inside one round.
+// Summarizes rounds: medians, spread, and ratios within a round.
 
 import type { Figures } from './load.ts';
 
@@ -21,17 +21,17 @@ export function medians(runs: readonly Figures[]): Figures {
   };
 }
 
-/** The distance from the least to the most, as a part of the median. */
+/** The range divided by the median. */
 export function spread(values: readonly number[]): number {
   return (Math.max(...values) - Math.min(...values)) / median(values);
 }
 
-/** The median over rounds of ours divided by theirs, each pair of one round. */
+/** The median of the ratios of ours to theirs within each round. */
 export function pairedRatio(ours: readonly number[], theirs: readonly number[]): number {
   return median(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));
 }
 
-/** CPU seconds per 1,000 requests, PostgreSQL's included where it is known. */
+/** CPU seconds per 1,000 requests, including PostgreSQL's if known. */
 export function wholeCpu({ cpu, database_cpu }: Figures): number {
   return cpu + (Number.isNaN(database_cpu) ? 0 : database_cpu);
 }

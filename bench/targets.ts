@@ -1,14 +1,17 @@
-// What this version must reach, beside whom: the ratio of requests per second in the same round, and the absolute bounds.
+// Targets: ratios to other servers within a round, and absolute bounds.
 
 import type { Route } from './contender.ts';
 
 export interface Target {
   route: Route;
-  /** The contender that is compared with. */
+  /** The contender to compare with. */
   peer: string;
-  /** Ours divided by the peer's, at least. */
+  /** Minimum of ours divided by the peer's. */
   ratio: number;
-  /** What is divided; default requests per second. `cpu`: the peer's CPU by ours, PostgreSQL's included. */
+  /**
+   * The compared figure; default: requests per second. `cpu`: the peer's CPU divided by ours,
+   * including PostgreSQL's.
+   */
   by?: 'cpu';
 }
 
@@ -27,11 +30,11 @@ export const TARGETS: readonly Target[] = [
   { route: 'discovery', peer: 'dex', ratio: 1, by: 'cpu' },
 ];
 
-/** Bounds of this version alone. */
+/** Bounds of this version. */
 export const BOUNDS = {
   /** Requests of a registered client to the login page. */
   steps_to_login_page: 2,
-  /** Password logins a second at 4 clients, on a quiet machine. */
+  /** Password logins per second with 4 clients, on a quiet machine. */
   logins_per_second: 38,
   /** Milliseconds of a refresh (p99) during logins. */
   refresh_during_logins_p99: 15,

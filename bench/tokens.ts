@@ -1,26 +1,29 @@
-// What the contenders have in common: clients, codes with PKCE, tokens made at the server's own endpoint, and loads over many distinct ones.
+// Shared by contenders: clients, codes with PKCE, tokens from the server's endpoint, and loads with
+// many distinct ones.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { CLIENTS, keepCookie, type Load, type NextRequest, pathOf } from './load.ts';
 import type { Server } from './processes.ts';
 
-/** An app that names itself, as Home Assistant's do. */
+/** An unregistered app, as Home Assistant's are. */
 export const URL_CLIENT = 'https://app.example.com';
 export const REDIRECT_URI = 'https://app.example.com/callback';
-/** Registered at every contender: two public ones by the algorithm of their ID tokens, and a confidential one. */
+/**
+ * Registered at every contender: two public clients by ID token algorithm, and a confidential one.
+ */
 export const PUBLIC_CLIENT = 'bench';
 export const ES256_CLIENT = 'bench-es256';
 export const CONFIDENTIAL_CLIENT = 'bench-api';
 export const CLIENT_SECRET = 'the secret of the client for the benchmark';
 export const LOGIN = { username: 'bench', password: 'a pass phrase for the bench' };
 
-/** Whose codes, and for what; no scope at all is Home Assistant's dialect. */
+/** The client and scope of the codes; without a scope, Home Assistant's dialect. */
 export interface Seeds {
   client_id: string;
   scope?: string;
 }
 
-/** An authorization code and what its client proves itself with (RFC 7636). */
+/** An authorization code and its verifier (RFC 7636). */
 export interface Code {
   code: string;
   verifier: string;
@@ -38,7 +41,7 @@ export const BASIC = {
   authorization: `Basic ${Buffer.from(`${CONFIDENTIAL_CLIENT}:${encodeURIComponent(CLIENT_SECRET).replaceAll('%20', '+')}`).toString('base64')}`,
 };
 export const headersOf = ({ client_id }: Seeds) => (client_id === CONFIDENTIAL_CLIENT ? BASIC : FORM);
-/** A confidential client names itself in its header. */
+/** A confidential client authenticates in the header. */
 const nameOf = ({ client_id }: Seeds) => (client_id === CONFIDENTIAL_CLIENT ? {} : { client_id });
 
 export function newVerifier(): string {
@@ -49,7 +52,7 @@ export function challengeOf(verifier: string): string {
   return createHash('sha256').update(verifier).digest('base64url');
 }
 
-/** The bodies that trade the codes, with PKCE. */
+/** Token requests that redeem the codes, with PKCE. */
 export function exchangeBodies(seeds: Seeds, codes: readonly Code[]): string[] {
   const redirect = seeds.scope === undefined ? {} : { redirect_uri: REDIRECT_URI };
   return codes.map(({ code, verifier }) =>
@@ -61,7 +64,7 @@ function refreshBody({ client_id }: Seeds, { refresh_token = '' }: Tokens): stri
   return form({ grant_type: 'refresh_token', client_id, refresh_token });
 }
 
-/** Sends each body to the server's own token endpoint, several at a time. */
+/** Sends each body to the token endpoint, several at a time. */
 export async function redeem(server: Server, path: string, headers: Record<string, string>, bodies: readonly string[]): Promise<Tokens[]> {
   const tokens: Tokens[] = [];
   const left = bodies.values();
@@ -92,13 +95,13 @@ export function exchange(path: string, seeds: Seeds, codes: readonly Code[]): Lo
   return { ...post(path, () => ({ body: body() }), headersOf(seeds)), amount: codes.length };
 }
 
-/** Refresh tokens that stay, each in turn. */
+/** Fixed refresh tokens in turn. */
 export function keptRefresh(path: string, seeds: Seeds, tokens: readonly Tokens[]): Load {
   const next = inTurn(tokens.map((each) => refreshBody(seeds, each)));
   return post(path, () => ({ body: next() }), headersOf(seeds));
 }
 
-/** Refresh tokens that rotate: the answer's one goes to the end of the queue. */
+/** Rotating refresh tokens: the new one is appended to the queue. */
 export function rotatingRefresh(path: string, seeds: Seeds, queue: Tokens[]): Load {
   const next = () => ({ body: refreshBody(seeds, queue.shift() ?? { access_token: '', refresh_token: 'the queue is empty' }) });
   return { ...post(path, next, headersOf(seeds)), onBody: (answer) => void queue.push(JSON.parse(answer) as Tokens) };
@@ -109,7 +112,7 @@ export function introspect(path: string, tokens: readonly Tokens[]): Load {
   return post(path, () => ({ body: next() }), BASIC);
 }
 
-/** A GET with another bearer token each time. */
+/** A GET with a different bearer token each time. */
 export function bearer(path: string, tokens: readonly Tokens[], headers: Record<string, string> = {}): Load {
   const next = inTurn(tokens.map(({ access_token }) => ({ ...headers, authorization: `Bearer ${access_token}` })));
   return { path, next: () => ({ headers: next() }), status: 200 };
@@ -117,13 +120,13 @@ export function bearer(path: string, tokens: readonly Tokens[], headers: Record<
 
 export const CLIENT_CREDENTIALS = form({ grant_type: 'client_credentials' });
 
-/** From the authorization endpoint to the page that asks who it is, in as many requests as the server needs. */
+/** From the authorization endpoint to the login page, in as many requests as the server needs. */
 export async function wayToPage(server: Server, path: string): Promise<Load> {
   const { steps } = await visit(server, path);
   return { path, status: 200, steps };
 }
 
-/** Follows redirects, keeping cookies, to a page. */
+/** Follows redirects with cookies to a page. */
 export async function visit(server: Server, start: string) {
   const cookies = new Map<string, string>();
   let path = start;
@@ -143,7 +146,7 @@ export async function visit(server: Server, start: string) {
   throw new Error(`${server.name} ${start}: redirects without end`);
 }
 
-/** The client registered at every contender as a browser would start its login. */
+/** The registered client, as a browser would start its login. */
 export function authorizeQuery(client_id: string, scope: string): string {
   const challenge = { code_challenge: challengeOf(newVerifier()), code_challenge_method: 'S256' };
   return form({ response_type: 'code', client_id, redirect_uri: REDIRECT_URI, state: 'x', scope, ...challenge });

@@ -1,5 +1,5 @@
-// Who is measured. To add a peer: write a file beside this one that answers a Contender, and give it an entry here; one that is not
-// on this machine answers the reason, and the benchmark goes on without it.
+// The contenders. To add a peer, write a file that returns a Contender and add it here; one that is
+// not installed returns a reason and is skipped.
 
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -18,7 +18,7 @@ export const OURS = 'latchkey';
 const OLDER = 'older';
 const CHECKOUT = join(import.meta.dirname, '../..');
 
-/** Us first; `older` is the folder of another checkout of ours. */
+/** This version first; `older` is the folder of another checkout. */
 export function contenders(older: string | undefined): Entry[] {
   return [
     { name: OURS, start: (options) => startBuilt(OURS, CHECKOUT, options) },
@@ -35,7 +35,7 @@ async function startBuilt(name: string, checkout: string, options: ContenderOpti
   return await startLatchkey(name, checkout, options);
 }
 
-/** A peer for which nobody has written a contender yet. */
+/** A peer without a contender yet. */
 function absent(name: string, program: string): Entry {
   const found = (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
   const skipped = found ? `${program} is installed, but bench/contenders has no file for it yet` : `no program ${program} in PATH`;

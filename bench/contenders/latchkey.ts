@@ -1,5 +1,5 @@
-// Latchkey, built from the checkout in a folder: this version, or an older one beside it. Codes are rows, because a login for each
-// would measure argon2; everything else is made at its own endpoints.
+// Latchkey from a built checkout: this version or an older one. Codes are inserted as rows, because
+// logins would measure argon2; everything else uses its endpoints.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -39,7 +39,7 @@ import {
   wayToPage,
 } from '../tokens.ts';
 
-/** A host that the benchmark's own proxy asks about. */
+/** The protected host of the benchmark's proxy. */
 const PROTECTED_HOST = 'app.internal.example.com';
 const PROXY_HEADERS = { 'x-forwarded-for': '203.0.113.7', 'x-original-url': `https://${PROTECTED_HOST}/page`, 'x-original-method': 'GET' };
 const LOGIN_CLIENTS = 4;
@@ -52,7 +52,7 @@ const WAYS = {
   confidential: { client_id: CONFIDENTIAL_CLIENT, scope: 'openid' },
 } satisfies Record<string, Seeds>;
 
-/** `checkout` is a folder that was built there (`npm run build`). */
+/** `checkout`: a built folder (`npm run build`). */
 export async function startLatchkey(name: string, checkout: string, options: ContenderOptions): Promise<Contender> {
   const folder = join(options.folder, name);
   await mkdir(folder);
@@ -64,7 +64,7 @@ export async function startLatchkey(name: string, checkout: string, options: Con
       argv: [join(checkout, 'dist/main.js'), 'serve', '--config', join(folder, 'config.yaml')],
       port: options.port,
       probe: '/readyz',
-      // MALLOC_ARENA_MAX as `npm start` and the image have it.
+      // MALLOC_ARENA_MAX as in `npm start` and the image.
       env: { NODE_ENV: 'production', MALLOC_ARENA_MAX: '2', LATCHKEY_DATABASE_URL: database_url },
       log_file: join(folder, 'log'),
     });
@@ -73,7 +73,7 @@ export async function startLatchkey(name: string, checkout: string, options: Con
   return { name, server, database_url, ...loadsOf(server, database_url, options), restart: start };
 }
 
-/** The log stays at its default level, because that is how people run it. */
+/** The log stays at its default level, as in production. */
 function configOf(port: number): string {
   const client = (client_id: string, ...more: string[]) =>
     [`  - client_id: ${client_id}`, `    redirect_uris: [${REDIRECT_URI}]`, '    trusted: true', ...more.map((line) => `    ${line}`)].join(
@@ -92,7 +92,7 @@ ${client(CONFIDENTIAL_CLIENT, `client_secret: ${CLIENT_SECRET}`, 'grant_types: [
 `;
 }
 
-/** By the link that the server printed. */
+/** With the printed link. */
 async function createOwner(server: Server): Promise<void> {
   const token = /onboarding\?token=([\w-]+)/.exec(server.output())?.[1] ?? '';
   const answer = await fetch(`${server.url}/api/onboarding/users`, {
@@ -105,7 +105,7 @@ async function createOwner(server: Server): Promise<void> {
 
 function loadsOf(server: Server, database_url: string, { tokens, codes }: ContenderOptions): Pick<Contender, 'loads' | 'meanwhile'> {
   const made = new Map<Seeds, Promise<Tokens[]>>();
-  /** Made once, for all routes that leave them as they are. */
+  /** Created once, for all routes that do not consume them. */
   const tokensOf = (seeds: Seeds): Promise<Tokens[]> => {
     const all = made.get(seeds) ?? newTokens(seeds);
     made.set(seeds, all);
@@ -143,7 +143,7 @@ function loadsOf(server: Server, database_url: string, { tokens, codes }: Conten
   };
 }
 
-/** Codes as rows of the table, which every version of Latchkey reads. */
+/** Codes as table rows, which every version can read. */
 async function insertCodes(database_url: string, count: number, { client_id, scope }: Seeds): Promise<Code[]> {
   const codes = Array.from({ length: count }, () => ({ code: `lk_ac_${randomBytes(32).toString('base64url')}`, verifier: newVerifier() }));
   const client = new pg.Client({ connectionString: database_url });
@@ -167,7 +167,7 @@ async function insertCodes(database_url: string, count: number, { client_id, sco
   return codes;
 }
 
-/** The login page's own form, sent again and again by one browser. */
+/** The login page's form, submitted repeatedly by one browser. */
 async function passwordLogin(server: Server): Promise<Load> {
   const query = form({ response_type: 'code', client_id: URL_CLIENT, redirect_uri: REDIRECT_URI, state: 'x' });
   const page = await visit(server, `/auth/authorize?${query}`);

@@ -1,4 +1,5 @@
-// npm's oidc-provider with an adapter of one PostgreSQL table (oidc_provider_server.mjs), asked for the same as we are.
+// npm's oidc-provider with a PostgreSQL adapter (oidc_provider_server.mjs), with the same requests
+// as Latchkey.
 
 import { join } from 'node:path';
 import type { Contender, ContenderOptions } from '../contender.ts';
@@ -27,7 +28,10 @@ import {
   wayToPage,
 } from '../tokens.ts';
 
-/** The scope `api` alone gives a refresh token that stays and no ID token; `offline_access` makes it rotate. */
+/**
+ * The scope `api` alone gives a fixed refresh token and no ID token; `offline_access` makes it
+ * rotate.
+ */
 const WAYS = {
   kept: { client_id: PUBLIC_CLIENT, scope: 'api' },
   rotating: { client_id: PUBLIC_CLIENT, scope: 'api offline_access' },
@@ -88,7 +92,7 @@ function loadsOf(server: Server, { tokens, codes }: ContenderOptions): Contender
     'refresh, rotating, no ID token': rotate(WAYS.rotating),
     'refresh, rotating, ID token RS256': rotate(WAYS.rs256),
     'refresh, rotating, ID token ES256': rotate(WAYS.es256),
-    // Home Assistant's dialect has no ID token, and its refresh token stays.
+    // Home Assistant's dialect has no ID token and a fixed refresh token.
     'exchange, HA dialect': exchanges(WAYS.kept),
     'exchange, public, no ID token': exchanges(WAYS.rotating),
     'exchange, ID token RS256': exchanges(WAYS.rs256),
