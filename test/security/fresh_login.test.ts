@@ -224,8 +224,8 @@ async function expectEach(token: string, refuses: boolean, remote_address?: stri
 
 // S3
 describe('a change that gives or takes a login method', () => {
-  it('is every route that the table says, and every route is in it', () => {
-    const all = routesOf(server).flatMap(({ url, methods }) =>
+  it('is every route that the table says, and every route is in it', async () => {
+    const all = (await routesOf(server)).flatMap(({ url, methods }) =>
       methods.length > 5
         ? [`* ${url}`]
         : methods.filter((method) => method !== 'HEAD' && method !== 'OPTIONS').map((method) => `${method} ${url}`),

@@ -54,7 +54,7 @@ const all = (value: string) => Object.fromEntries(FIELDS.map((name) => [name, va
 describe('SQL', () => {
   it.each(SQL)('in path, query, form, JSON, headers and cookies is a value like any other: %s', { timeout: 120_000 }, async (text) => {
     const before = await tableChecksums(server.container.database, NOISE);
-    for (const { url, methods } of routesOf(server)) {
+    for (const { url, methods } of await routesOf(server)) {
       await renewToken();
       const path = url.replaceAll(/:\w+/g, encodeURIComponent(text));
       const query = `?${new URLSearchParams(all(text))}`;

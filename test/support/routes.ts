@@ -7,7 +7,9 @@ export interface Route {
 }
 
 /** Every route that the server has. */
-export function routesOf({ server }: Pick<TestServer, 'server'>): Route[] {
+export async function routesOf({ server }: Pick<TestServer, 'server'>): Promise<Route[]> {
+  // Before that, the router is empty.
+  await server.ready();
   const path: string[] = [];
   return server
     .printRoutes({ commonPrefix: false })
