@@ -105,6 +105,20 @@ describe.skipIf(noChromium)('an app that wants its answer by form', () => {
     expect(complaints.filter((complaint) => !complaint.includes('status of 404'))).toEqual([]); // the favicon
   });
 
+  test.each([
+    ['light', 390],
+    ['dark', 390],
+    ['light', 1280],
+    ['dark', 1280],
+  ] as const)('the person cancels before logging in, and the app is told (%s, %i px)', async (colorScheme, width) => {
+    await open({ colorScheme, viewport: { width, height: 844 } });
+    await page.goto(href('wiki'));
+    await isAccessible(`login_of_an_app_${colorScheme}_${width}`);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await isReceived('error');
+    expect(received[0]?.form.get('error')).toBe('access_denied');
+  });
+
   test('the person says no, and the app is told', async () => {
     await open();
     await logIn(href('wiki', { prompt: 'consent' }));

@@ -41,6 +41,7 @@ export function visitor(server: TestServer, headers: Record<string, string> = {}
   return {
     jar,
     get: (url: string) => ask(url),
+    post: (url: string, fields: Record<string, string>) => ask(url, { method: 'POST', body: new URLSearchParams(fields) }),
 
     /** Sends the page's form with these fields added. */
     async submit(url: string, html: string, fields: Record<string, string>): Promise<Response> {

@@ -24,6 +24,7 @@ import { continuePage } from './continue_page.tsx';
 import { createHomeAssistantAuthorize } from './home_assistant_authorize.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
 import {
+  CANCEL,
   createLoginReply,
   type LoginPageContext,
   type LoginReplyDeps,
@@ -161,6 +162,15 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
       if ((await profileOfRequest(query, request)) === 'standard') return await standard.answer(reply, request, query, decision);
       const visited = await visit(request, browser);
       return (await logged_in.answer(reply, visited, decision, form.has(CONTROL.keep))) ?? (await showLogin(reply, visited));
+    });
+
+    // The link on the page of an expired form leads here.
+    for (const path of [CONTINUE, CANCEL, '/auth/authorize/consent'])
+      app.get(path, { config }, async (request, reply) => reply.redirect(`/auth/authorize${queryText(request)}`, 303));
+
+    app.post(CANCEL, { config }, async (request, reply) => {
+      csrf.check(request, await formBody(request));
+      return await standard.answer(reply, request, new URLSearchParams(queryText(request)), { sid: '', allowed: false });
     });
 
     app.post('/auth/authorize', { config }, async (request, reply) => {

@@ -33,6 +33,8 @@ export interface LoginPage {
   placeholders: Readonly<Record<string, string>>;
   keep: boolean;
   others: readonly OtherWay[];
+  /** Where declining the app's request is posted; null: no app asked. */
+  cancel: string | null;
   /** Whether the app gets full access to the account. */
   full_access: boolean;
   /** The script for passkeys, or for submitting the form. */
@@ -81,6 +83,17 @@ function Other({ language, csrf, other }: Pick<LoginPage, 'language' | 'csrf'> &
   );
 }
 
+function Cancel({ language, csrf, cancel }: Pick<LoginPage, 'language' | 'csrf'> & { cancel: string }) {
+  return (
+    <form method="post" action={cancel}>
+      <input type="hidden" name={CONTROL.csrf} value={csrf} />
+      <button type="submit" class="second">
+        {language.t('consent.deny')}
+      </button>
+    </form>
+  );
+}
+
 export function loginPage(page: LoginPage): string {
   const { language } = page;
   const uses_script = page.auto_submit || page.others.some(({ needs_passkeys }) => needs_passkeys) || isPasskeyForm(page.fields);
@@ -116,6 +129,7 @@ export function loginPage(page: LoginPage): string {
           ))}
         </nav>
       )}
+      {page.cancel === null ? null : <Cancel language={language} csrf={page.csrf} cancel={page.cancel} />}
     </Layout>,
   );
 }

@@ -23,6 +23,8 @@ import { languageOf, sendPage } from '../html_reply.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
 import { loginPage } from './login_page.tsx';
 
+/** Where a person declines an app's request before logging in. */
+export const CANCEL = '/auth/authorize/cancel';
 /** Query parameter: the chosen provider. */
 export const PROVIDER = 'auth_provider';
 
@@ -65,6 +67,8 @@ export type ShownForm = Pick<FlowStep & { type: 'form' }, 'step_id' | 'data_sche
 interface App {
   client: Client;
   redirect_uri: string;
+  /** The query of its authorization request. */
+  asked: URLSearchParams;
 }
 
 /** Options for rendering the form. */
@@ -81,12 +85,11 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
     const asked = new URLSearchParams(/^\/auth\/authorize\?(.*)$/.exec(ownLoginTarget(authorization, public_url) ?? '')?.[1]);
     const client_id = asked.get('client_id');
     const client = client_id === null ? null : await clientDirectory.find(client_id, fetchAsker(request));
-    return client && { client, redirect_uri: asked.get('redirect_uri') ?? client.redirect_uris[0] ?? '' };
+    return client && { client, redirect_uri: asked.get('redirect_uri') ?? client.redirect_uris[0] ?? '', asked };
   }
 
   /** The app of the login. */
-  async function clientOf(visit: LoginPageContext): Promise<ClientLabel> {
-    const { request, authorization } = visit;
+  function clientOf({ request, authorization }: LoginPageContext, behind: App | null): ClientLabel {
     const { client_id, redirect_uri } = authorization;
     const app = COMPANION_APPS[client_id];
     if (app !== undefined)
@@ -95,7 +98,6 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
         redirect_host: null,
         is_self_named: false,
       };
-    const behind = await appBehind(visit);
     if (behind) return clientLabel(behind.client, behind.redirect_uri || redirect_uri);
     return clientLabel({ client_id, client_name: null, kind: 'url' }, redirect_uri);
   }
@@ -110,10 +112,11 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
     const { request, query, authorization, provider, others, browser } = visit;
     const language = languageOf(request);
     const login_hint = query.get('login_hint');
+    const behind = await appBehind(visit);
     const html = loginPage({
       language,
       stylesheet,
-      client: await clientOf(visit),
+      client: clientOf(visit, behind),
       action: hrefOf(query),
       csrf: browser.csrf_token,
       flow_id: sent.flow_id,
@@ -131,6 +134,7 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
         needs_passkeys: other.is_unlisted === true,
         begins_by_post: other.external === true || other.is_unlisted === true,
       })),
+      cancel: behind && `${CANCEL}?${behind.asked}`,
       full_access: ownLoginTarget(authorization, public_url) === null,
       script: auto_submit ? assets.href('form_post.js') : assets.href('passkey.js'),
       auto_submit,
