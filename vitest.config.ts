@@ -3,12 +3,16 @@
 import { defineConfig } from 'vitest/config';
 import { pureTests } from './test/support/pure_tests.ts';
 
+// A test that asserts nothing fails.
+const expected = { requireAssertions: true };
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
+          expect: expected,
           include: ['test/**/*.test.ts'],
           pool: 'threads',
           isolate: false,
@@ -19,11 +23,12 @@ export default defineConfig({
         },
       },
       {
-        test: { name: 'pure', include: pureTests(), pool: 'threads', isolate: false, maxWorkers: 2 },
+        test: { name: 'pure', expect: expected, include: pureTests(), pool: 'threads', isolate: false, maxWorkers: 2 },
       },
       {
         test: {
           name: 'browser',
+          expect: expected,
           include: ['test/**/*.browser.ts'],
           pool: 'threads',
           isolate: false,

@@ -185,7 +185,10 @@ describe('as in Home Assistant', () => {
       await testUser();
       expect(await code(add('test-user', PASSWORD, await addPerson(a.database)))).toBe('username_already_exists');
     },
-    'local-provider-010': () => add('john doe'),
+    'local-provider-010': async () => {
+      await add('john doe');
+      expect(await a.rows.localLogins.find('john doe')).toBeDefined();
+    },
     'local-provider-013': async () => {
       await testUser();
       const credential = await a.rows.credentials.ofUser(user.id);
@@ -219,6 +222,7 @@ describe('as in Home Assistant', () => {
     'local-provider-027': async () => {
       await testUser();
       await changeOwn('test-pass', 'new-pass');
+      expect([await isRight('test-user', 'new-pass'), await isRight('test-user', 'test-pass')]).toEqual([true, false]);
     },
     'local-provider-028': async () => {
       await testUser();

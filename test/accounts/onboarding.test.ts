@@ -86,7 +86,7 @@ describe('nothing is made when', () => {
 });
 
 test('any client_id will do, URL or not', async () => {
-  await onboard({ client_id: 'my own client' });
+  expect(await onboard({ client_id: 'my own client' })).toMatchObject({ auth_code: expect.any(String) });
 });
 
 test('the setup token is the same on every replica, and nothing else is it', async () => {

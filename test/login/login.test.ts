@@ -121,7 +121,7 @@ describe('beginning', () => {
   });
 
   it('takes a redirect URI that is not the client’s: it is judged at the end', async () => {
-    await begin({ redirect_uri: 'https://evil.example/' });
+    expect(await begin({ redirect_uri: 'https://evil.example/' })).toMatch(/^[0-9a-f]{32}$/);
   });
 
   it('at a provider that lets nobody in from there finds no such handler', async () => {

@@ -218,5 +218,5 @@ test('of two replicas one cleans at a time, and nothing is counted twice', async
 
 test('it can be started and closed', async () => {
   janitor.start();
-  await janitor.close();
+  expect(await janitor.close()).toBeUndefined();
 });

@@ -60,6 +60,7 @@ describe('the end', () => {
   it('may come twice', async () => {
     const server = await startServer();
     await server.app.close();
+    expect(await server.app.close()).toBeUndefined();
     await server.close();
   });
 });

@@ -159,7 +159,7 @@ describe('one data folder', () => {
     const server = await start(data_dir);
     const [pid] = (await readFile(join(data_dir, 'postgres/cluster/data/postmaster.pid'), 'utf8')).split('\n');
     process.kill(Number(pid), 'SIGKILL');
-    await server.exited;
+    expect(await server.exited).toBeUndefined();
     await server.stop();
   });
 
