@@ -138,8 +138,11 @@ describe('a client that does not answer', () => {
     expect(new Set(tokens.map(({ exp }) => exp)).size).toBe(4);
     expect(await deliveries()).toEqual([]);
     await server.container.audit.flush();
-    const { items } = await server.container.audit.list({ limit: 1, cursor: null });
-    expect(items[0]).toMatchObject({ type: 'logout.undelivered', client_id: 'wiki', detail: { attempts: 4, reason: 'status 500' } });
+    const { items } = await server.container.audit.list({ limit: 50, cursor: null });
+    expect(items.find(({ type }) => type === 'logout.undelivered')).toMatchObject({
+      client_id: 'wiki',
+      detail: { attempts: 4, reason: 'status 500' },
+    });
   });
 
   test('gets it at the next attempt', async () => {
