@@ -75,7 +75,8 @@ function needsLogin(request: StandardRequest, session: Session, facts: Interacti
   // One new login satisfies every requirement for one; a user without the factor cannot be asked
   // forever.
   if (facts.just_logged_in) return false;
-  if (prompt.includes('login')) return true;
+  // Nobody can sign up, so `create` (OpenID Connect Prompt Create 1.0) leads to the login.
+  if (prompt.includes('login') || prompt.includes('create')) return true;
   if (facts.hinted_user_id !== null && facts.hinted_user_id !== session.user_id) return !prompt.includes('none');
   if (!isWantedSubject(request, session) || !isOfWantedClass(request, session)) return !prompt.includes('none');
   const acr_values = [...request.acr_values, ...conditions.voluntary_acr];

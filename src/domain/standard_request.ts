@@ -9,7 +9,7 @@ import { isCodeChallenge } from './pkce.ts';
 import { type ClaimConditions, claimConditions, readClaims, scopesOfClaims } from './requested_claims.ts';
 import { parseScope } from './scope.ts';
 
-type Prompt = 'none' | 'login' | 'consent' | 'select_account';
+type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create';
 
 /** Where a response goes, once the redirect URI is known to be the client's. */
 export interface ResponseTarget {
@@ -48,7 +48,7 @@ export interface StandardRequest extends ResponseTarget {
 const MAX_LENGTH = 2048;
 /** For response_type code (OAuth 2.0 Multiple Response Types section 3). */
 const DEFAULT_MODE = 'query';
-const PROMPTS: readonly string[] = ['none', 'login', 'consent', 'select_account'];
+const PROMPTS: readonly string[] = ['none', 'login', 'consent', 'select_account', 'create'];
 /** RFC 8707 section 2: may be repeated. */
 const REPEATABLE = ['resource'];
 

@@ -24,6 +24,8 @@ export interface PresentedAccessToken {
 
 export interface UserinfoRequest extends PresentedAccessToken {
   method: string;
+  /** What a DPoP proof is for. */
+  path: string;
   /** All DPoP headers. */
   proofs: readonly string[];
   remote_address: string;
@@ -36,9 +38,9 @@ export function createUserinfo({ accessTokens, refreshTokens, dpop, clock }: Use
    * RFC 9449 section 7.1: the DPoP scheme requires a proof, and a key-bound token requires the
    * scheme.
    */
-  async function provenKey({ scheme, access_token, method, proofs }: UserinfoRequest): Promise<string | null> {
+  async function provenKey({ scheme, access_token, method, path, proofs }: UserinfoRequest): Promise<string | null> {
     if (scheme === 'Bearer') return null;
-    const jkt = await dpop.prove({ proofs, method, path: '/auth/userinfo', access_token });
+    const jkt = await dpop.prove({ proofs, method, path, access_token });
     if (jkt === null) throw new AuthError('invalid_dpop_proof', 'The DPoP proof is missing');
     return jkt;
   }

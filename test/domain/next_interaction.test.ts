@@ -87,6 +87,7 @@ test.each<[string, Partial<StandardRequest>, Partial<InteractionInput>, Interact
   ['asked to ask, and answered', { prompt: ['consent'] }, { agreed: true }, 'grant'],
 
   ['to log in anew', { prompt: ['login'] }, {}, 'login'],
+  ['to sign up', { prompt: ['create'] }, {}, 'login'],
   ['to log in anew, and did', { prompt: ['login'] }, back, 'grant'],
   ['to log in anew, and said yes only', { prompt: ['login'] }, { agreed: true }, 'login'],
   ['to log in anew and be asked', { prompt: ['login', 'consent'] }, back, 'consent'],

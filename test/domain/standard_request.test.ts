@@ -118,7 +118,7 @@ test.each<[string, Parameters, string]>([
   ['a scope with a quote', { scope: 'open"id' }, 'invalid_scope'],
   ['a resource of others', { resource: 'https://other.example.com' }, 'invalid_target'],
   ['a resource that only begins like one', { resource: `${API}/x` }, 'invalid_target'],
-  ['an unknown prompt', { prompt: 'create' }, 'invalid_request'],
+  ['an unknown prompt', { prompt: 'register' }, 'invalid_request'],
   ['prompt none with another', { prompt: 'none login' }, 'invalid_request'],
   ...['-1', '1.5', '1e3', 'x', '9999999999'].map((max_age): [string, Parameters, string] => [
     `max_age ${max_age}`,

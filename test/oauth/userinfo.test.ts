@@ -42,7 +42,14 @@ function tokens(standard: Parameters<typeof standardTokens>[4] = {}): Promise<To
 
 async function ask(access_token: string, remote_address = HOME) {
   try {
-    return await parts.userinfo.answer({ scheme: 'Bearer', access_token, method: 'GET', proofs: [], remote_address });
+    return await parts.userinfo.answer({
+      scheme: 'Bearer',
+      access_token,
+      method: 'GET',
+      path: '/auth/userinfo',
+      proofs: [],
+      remote_address,
+    });
   } catch (error) {
     if (error instanceof AuthError) return error.code;
     throw error;

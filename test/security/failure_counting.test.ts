@@ -35,6 +35,7 @@ const COUNTED: Record<string, readonly string[]> = {
 function bearerRoutes(): string[] {
   return [
     'GET /auth/userinfo',
+    'GET /auth/userinfo/emails',
     'POST /auth/userinfo',
     'POST /auth/link_user',
     'GET /api/',
@@ -99,6 +100,7 @@ function otherRoutes(): string[] {
     'GET /.well-known/oauth-authorization-server',
     'GET /.well-known/oauth-protected-resource',
     'GET /.well-known/jwks.json',
+    'GET /.well-known/webfinger',
     'GET /.well-known/change-password',
     'GET /.latchkey/login',
     'GET /.latchkey/callback',

@@ -86,7 +86,7 @@ describe('a fault', () => {
     ['code token', { response_type: 'code token' }, 'unsupported_response_type'], // A16
     ['a request object', { request: 'x.y.z' }, 'request_not_supported'], // A19
     ['prompt=none with others', { prompt: 'none login' }, 'invalid_request'], // A20
-    ['an unknown prompt', { prompt: 'create' }, 'invalid_request'],
+    ['an unknown prompt', { prompt: 'register' }, 'invalid_request'],
     ['a response_mode that is none', { response_mode: 'web_message' }, 'invalid_request'],
     ['a response_mode that the client may not use', { client_id: 'in-query', response_mode: 'fragment' }, 'invalid_request'], // A28
     ['another that it may not use', { client_id: 'in-query', response_mode: 'form_post' }, 'invalid_request'], // A28

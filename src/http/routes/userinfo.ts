@@ -1,7 +1,8 @@
-// GET and POST /auth/userinfo (OpenID Connect Core section 5.3).
+// GET and POST /auth/userinfo (OpenID Connect Core section 5.3), and GET /auth/userinfo/emails.
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
+import type { JsonObject } from '../../domain/json.ts';
 import type { Userinfo } from '../../oauth/userinfo.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
 import { bearerChallenge, presentedAccessToken } from '../server/access_token.ts';
@@ -14,8 +15,12 @@ interface Parts extends ForgedTokenDeps {
   dpop: Dpop;
 }
 
+const PATH = '/auth/userinfo';
+/** Grafana asks here when neither the ID token nor userinfo has an e-mail address. */
+const EMAILS = `${PATH}/emails`;
+
 export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPluginAsync {
-  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  async function claimsFor(request: FastifyRequest, reply: FastifyReply, path: string): Promise<JsonObject> {
     const presented = presentedAccessToken(request, request.method === 'POST' ? await parameterBody(request) : undefined);
     if (!presented) {
       reply.header('www-authenticate', bearerChallenge('Bearer'));
@@ -23,7 +28,7 @@ export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPlugin
     }
     const { method, remote_address } = request;
     try {
-      return await userinfo.answer({ method, remote_address, proofs: dpopProofs(request, reply, dpop), ...presented });
+      return await userinfo.answer({ method, path, remote_address, proofs: dpopProofs(request, reply, dpop), ...presented });
     } catch (error) {
       if (!(error instanceof AuthError) || error.status >= 500) throw error;
       request.counts_as_failure = error.code === 'invalid_token' && isForged(presented.access_token, deps);
@@ -38,7 +43,13 @@ export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPlugin
 
   const config = { answers: 'oauth', cors: 'any', database_only: true } as const;
   return async (app) => {
-    app.get('/auth/userinfo', { config }, answer);
-    app.post('/auth/userinfo', { config }, answer);
+    app.get(PATH, { config }, (request, reply) => claimsFor(request, reply, PATH));
+    app.post(PATH, { config }, (request, reply) => claimsFor(request, reply, PATH));
+    app.get(EMAILS, { config }, async (request, reply) => emailsOf(await claimsFor(request, reply, EMAILS)));
   };
+}
+
+/** As GitHub lists them; empty without the scope `email`. */
+function emailsOf({ email, email_verified }: JsonObject): JsonObject[] {
+  return email === undefined ? [] : [{ email, primary: true, verified: email_verified === true }];
 }

@@ -2,7 +2,9 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import { authorizationServerMetadata, type MetadataDeps, protectedResourceMetadata } from '../../oauth/metadata.ts';
+import { webfinger } from '../../oauth/webfinger.ts';
 import { JWKS_MAX_AGE, type Keyring } from '../../tokens/keyring.ts';
+import { queryText } from '../server/query_text.ts';
 
 interface Parts {
   public_url: string;
@@ -33,6 +35,10 @@ export function wellKnownRoute({ public_url, facts, keyring }: Parts): FastifyPl
       const published = keyring.jwks();
       if (written?.published !== published) written = { published, document: JSON.stringify(published) };
       return reply.header('cache-control', cache_control).type(JSON_TYPE).send(written.document);
+    });
+    app.get('/.well-known/webfinger', { config }, async (request, reply) => {
+      const document = webfinger(new URLSearchParams(queryText(request)), public_url);
+      return reply.header('cache-control', cache_control).type('application/jrd+json; charset=utf-8').send(JSON.stringify(document));
     });
     // https://w3c.github.io/webappsec-change-password-url/
     app.get('/.well-known/change-password', async (_request, reply) => reply.redirect('/account/security', 302));

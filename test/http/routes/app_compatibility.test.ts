@@ -119,3 +119,67 @@ describe('the ID token', () => {
     expect(decodeJwt(id_token)).not.toHaveProperty('name');
   });
 });
+
+describe('the e-mail addresses that Grafana asks for', () => {
+  it('are the one of userinfo', async () => {
+    await server.container.database.kysely.updateTable('users').set({ email: 'ada@example.com', email_verified: true }).execute();
+    const { access_token } = await redeem('new', await codeFor('new', PKCE), { code_verifier: VERIFIER });
+    const answer = await server.inject({ url: '/auth/userinfo/emails', token: access_token });
+    expect([answer.statusCode, answer.json()]).toEqual([200, [{ email: 'ada@example.com', primary: true, verified: true }]]);
+  });
+
+  it('are none without the scope', async () => {
+    const code = await codeFor('new', { ...PKCE, scope: 'openid' });
+    const { access_token } = await redeem('new', code, { code_verifier: VERIFIER });
+    expect((await server.inject({ url: '/auth/userinfo/emails', token: access_token })).json()).toEqual([]);
+  });
+
+  it('are refused without a token', async () => {
+    const answer = await server.inject({ url: '/auth/userinfo/emails' });
+    expect([answer.statusCode, answer.headers['www-authenticate']]).toEqual([401, expect.stringContaining('Bearer')]);
+  });
+});
+
+describe('WebFinger', () => {
+  const ask = (query: string) => server.inject({ url: `/.well-known/webfinger${query}` });
+  const rel = 'http://openid.net/specs/connect/1.0/issuer';
+
+  it.each(['acct:ada@example.com', 'acct:nobody@example.com', 'https://example.com/ada'])('names the issuer of %s', async (subject) => {
+    const answer = await ask(`?${new URLSearchParams({ resource: subject, rel })}`);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'application/jrd+json; charset=utf-8',
+      'cache-control': expect.stringContaining('public'),
+    });
+    expect(answer.json()).toEqual({ subject, links: [{ rel, href: 'https://auth.example.com' }] });
+  });
+
+  it('leaves other relations out', async () => {
+    const subject = 'acct:ada@example.com';
+    const other = await ask(`?${new URLSearchParams({ resource: subject, rel: 'http://webfinger.net/rel/avatar' })}`);
+    expect(other.json()).toEqual({ subject, links: [] });
+    expect((await ask(`?resource=${subject}`)).json().links).toHaveLength(1);
+  });
+
+  it.each(['', '?resource=', '?resource=ada', '?resource=acct:a@b.c&resource=acct:d@b.c', `?resource=acct:${'a'.repeat(2048)}`])(
+    'refuses "%.40s"',
+    async (query) => {
+      expect((await ask(query)).statusCode).toBe(400);
+    },
+  );
+
+  it('may be read by any page', async () => {
+    const answer = await server.inject({
+      url: '/.well-known/webfinger?resource=acct:a@b.c',
+      headers: { origin: 'https://app.example.com' },
+    });
+    expect(answer.headers['access-control-allow-origin']).toBe('https://app.example.com');
+  });
+});
+
+it('prompt=create leads to the login, also with a session', async () => {
+  const browser = standardBrowser(server);
+  expect((await browser.follow(authorizeUrl('new', PKCE))).seen).toEqual(['login']);
+  expect((await browser.follow(authorizeUrl('new', PKCE))).seen).toEqual([]);
+  const { seen, location } = await browser.follow(authorizeUrl('new', { ...PKCE, prompt: 'create' }));
+  expect([seen, location?.searchParams.has('code')]).toEqual([['login'], true]);
+});
