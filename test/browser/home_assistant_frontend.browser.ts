@@ -86,7 +86,9 @@ describe.skipIf('missing' in frontend)("Home Assistant's front-end", () => {
 
   test('shows why an app is refused', async () => {
     const page = await open({ response_type: 'token' });
-    await page.getByText('Response type not supported').waitFor();
+    const reason = page.getByText('Response type not supported');
+    await reason.waitFor();
+    expect(await reason.isVisible()).toBe(true);
     await page.context().close();
   });
 
