@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { forbiddenImports, forbiddenPackages, importCycle, type Source } from './support/floors.ts';
+import { forbiddenImports, forbiddenPackages, importCycle, type Source, spreadDependencies } from './support/floors.ts';
 
 const root = join(import.meta.dirname, '..', 'src');
 const sources: Source[] = readdirSync(root, { recursive: true, encoding: 'utf8' })
@@ -16,6 +16,10 @@ test('imports go down only, between folders and between plug-ins', () => {
 
 test('each package is imported only where it is allowed', () => {
   expect(forbiddenPackages(sources)).toEqual([]);
+});
+
+test('services are wired with named dependencies', () => {
+  expect(spreadDependencies(sources)).toEqual([]);
 });
 
 test('there are no import cycles', () => {
@@ -52,6 +56,7 @@ test.each<[string, Source[], (sources: Source[]) => string[]]>([
   ['fastify in the domain', importing('domain/a.ts', 'fastify'), forbiddenPackages],
   ['SQL outside of the repository', importing('accounts/a.ts', 'kysely'), forbiddenPackages],
   ['a package that no folder may use', importing('oauth/a.ts', 'left-pad/lib'), forbiddenPackages],
+  ['dependencies spread in wiring', [{ path: 'wiring/a.ts', text: 'createUsers({\n  clock,\n  ...base,\n})' }], spreadDependencies],
   [
     'a cycle',
     [

@@ -20,7 +20,8 @@ import { requestedResource } from '../tokens/requested.ts';
 export const grant: GrantType = { grant_type: 'authorization_code', create };
 
 function create(deps: GrantDeps): Grant {
-  const { authorizationCodes, rotatingTokens, clock, audit } = deps;
+  const { rotatingTokens, clock, audit } = deps;
+  const { authorizationCodes } = deps.repositories;
 
   async function refuseMiss(proof: Proof, request: GrantRequest): Promise<AuthError> {
     const { reason, user_id } = await authorizationCodes.explainMiss(proof, clock());

@@ -14,7 +14,8 @@ import { type Grant, type GrantDeps, type GrantRequest, type GrantType, lifetime
 export const grant: GrantType = { grant_type: DEVICE_CODE_GRANT, create };
 
 function create(deps: GrantDeps): Grant {
-  const { deviceCodes, rotatingTokens, clock, audit } = deps;
+  const { rotatingTokens, clock, audit } = deps;
+  const { deviceCodes } = deps.repositories;
 
   async function redeem(presented: PresentedDeviceCode, client: Client, request: GrantRequest) {
     const { remote_address, admission, dpop_jkt } = request;

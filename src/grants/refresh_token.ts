@@ -19,7 +19,8 @@ export const grant: GrantType = { grant_type: 'refresh_token', create };
 type Found = Awaited<ReturnType<RefreshTokenRepository['findBySecret']>>[number];
 
 function create(deps: GrantDeps): Grant {
-  const { refreshTokens, rotation, rotatingTokens, lastUsed, clock, audit, refresh_token_grace: grace, public_url } = deps;
+  const { refreshTokens, rotation } = deps.repositories;
+  const { rotatingTokens, lastUsed, clock, audit, refresh_token_grace: grace, public_url } = deps;
 
   function note(type: AuditEvent['type'], request: GrantRequest, target_user_id: string | null, detail: AuditEvent['detail']): void {
     const { client_id, remote_address, error_ref = null } = request;

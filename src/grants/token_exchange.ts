@@ -26,7 +26,9 @@ export const grant: GrantType = {
   create: (deps) => (deps.token_exchange_enabled ? create(deps) : null),
 };
 
-function create({ tokenExchanges, accessTokens, clock, lifetimes, audit, public_url }: GrantDeps): Grant {
+function create({ repositories, accessTokens, clock, lifetimes, audit, public_url }: GrantDeps): Grant {
+  const { tokenExchanges } = repositories;
+
   function readSubject(parameters: Parameters, client: ExchangingClient): UserClaims {
     const claims = accessTokens.read(parameters.get('subject_token') ?? '', { for_anyone: true });
     if (!claims) throw refused('not an access token of this server, or expired');

@@ -45,7 +45,7 @@ interface Trial {
 export interface ProviderTestDeps {
   /** By `providerPath`; these providers write nothing. */
   providers(): ReadonlyMap<string, AuthProvider>;
-  foresight: LoginPreview;
+  preview: LoginPreview;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   audit: Audit;
   clock: Clock;
@@ -55,7 +55,7 @@ export interface ProviderTestDeps {
 
 export type ProviderTest = ReturnType<typeof createProviderTest>;
 
-export function createProviderTest({ providers, foresight, sealer, audit, clock, callback_url }: ProviderTestDeps) {
+export function createProviderTest({ providers, preview, sealer, audit, clock, callback_url }: ProviderTestDeps) {
   const placeOf = ({ provider, actor }: ProviderTestRequest) => ({
     table: 'provider_test',
     column: 'flow_state',
@@ -100,7 +100,7 @@ export function createProviderTest({ providers, foresight, sealer, audit, clock,
     if (step.type === 'abort') return step;
     if (step.type === 'identity') {
       const { identity } = step;
-      return { type: 'identity', identity, foreseen: await foresight(provider, identity, request.remote_address) };
+      return { type: 'identity', identity, foreseen: await preview(provider, identity, request.remote_address) };
     }
     const { state = {}, ...shown } = step;
     const sealed = sealer.seal(JSON.stringify({ ...trial, state } satisfies Trial), placeOf(request));

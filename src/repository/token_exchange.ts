@@ -16,8 +16,6 @@ export interface ExchangedToken extends Pick<ClientRights, 'allowed_group_ids'> 
   remote_is_local: boolean;
 }
 
-export type TokenExchangeRepository = ReturnType<typeof createTokenExchangeRepository>;
-
 export function createTokenExchangeRepository(database: Database) {
   return {
     /** The login of the token; none if the token is invalid or its user may have none. */

@@ -33,8 +33,6 @@ export interface BearerDeps {
   clock: Clock;
 }
 
-export type BearerTokens = ReturnType<typeof createBearer>;
-
 export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps) {
   return {
     /**

@@ -8,11 +8,7 @@ import type { Client } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import { randomBuffer } from '../domain/secret.ts';
 import type { Authorization, PasswordlessAccess } from '../domain/token.ts';
-import type { AuthorizationCodeRepository } from '../repository/authorization_codes.ts';
-import type { DeviceCodeRepository } from '../repository/device_codes.ts';
-import type { RefreshTokenRotationRepository } from '../repository/refresh_token_rotation.ts';
-import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
-import type { TokenExchangeRepository } from '../repository/token_exchange.ts';
+import type { Repositories } from '../repository/repositories.ts';
 import type { AccessTokens } from './access_token.ts';
 import type { LastUsed } from './last_used.ts';
 import type { RotatingTokens } from './refresh_token.ts';
@@ -23,14 +19,11 @@ export interface GrantType {
   create(deps: GrantDeps): Grant | null;
 }
 
-/** Dependencies offered to every grant type; each uses the few it needs. */
+/** What every grant type is offered; each takes the few it needs. */
 export interface GrantDeps {
-  authorizationCodes: Pick<AuthorizationCodeRepository, 'redeem' | 'explainMiss' | 'revokeGrantOfCode' | 'countWrongVerifier'>;
-  refreshTokens: Pick<RefreshTokenRepository, 'findBySecret'>;
-  rotation: Pick<RefreshTokenRotationRepository, 'rotate' | 'explainMiss' | 'revokeReplayed'>;
+  /** Every table; a grant takes those it needs. */
+  repositories: Repositories;
   rotatingTokens: RotatingTokens;
-  deviceCodes: Pick<DeviceCodeRepository, 'poll' | 'redeem' | 'explainMiss'>;
-  tokenExchanges: TokenExchangeRepository;
   accessTokens: Pick<AccessTokens, 'read'>;
   lastUsed: Pick<LastUsed, 'note'>;
   clock: Clock;

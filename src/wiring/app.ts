@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { configWarnings } from '../config/warnings.ts';
-import { createServer } from '../http/server/server.ts';
+import { createServer, type ServerDeps } from '../http/server/server.ts';
 import { shedConnections } from '../http/server/shed_connections.ts';
 import { SIGNING_ALGORITHMS } from '../tokens/signing_key.ts';
 import { type AppOptions, type Container, createContainer } from './container.ts';
@@ -44,16 +44,30 @@ export async function createApp(options: AppOptions): Promise<App> {
 }
 
 function createAppOver(container: Container, { lost_log_lines = () => 0 }: Pick<AppOptions, 'lost_log_lines'>): App {
-  const { config } = container;
+  const { config, public_url, log, audit, settleClock, throttle } = container;
   let draining = false;
   const isDraining = () => draining;
-  const http = createPlugins({ ...container, userFacts: container.repositories.userFacts, lost_log_lines, isDraining });
-  const { trusted_proxies, cors_allowed_origins } = config.http;
-  const log_requests = config.log.requests;
-  const shared = { ...container, ...http, trusted_proxies, cors_allowed_origins, log_requests, isDraining };
-  const server = createServer(shared);
+  const http = createPlugins(container, { lost_log_lines, isDraining });
+  const serverWith = (plugins: ServerDeps['plugins']) =>
+    createServer({
+      public_url,
+      log,
+      audit,
+      settleClock,
+      throttle,
+      hostRule: http.hostRule,
+      isOwnersBrowser: http.isOwnersBrowser,
+      trusted_proxies: config.http.trusted_proxies,
+      cors_allowed_origins: config.http.cors_allowed_origins,
+      log_requests: config.log.requests,
+      isDraining,
+      observe: http.observe,
+      renderErrorPage: http.renderErrorPage,
+      plugins,
+    });
+  const server = serverWith(http.plugins);
   const { enabled, listen: metrics_address } = config.metrics;
-  const metricsServer = enabled && metrics_address ? createServer({ ...shared, plugins: http.metricsRoutes }) : undefined;
+  const metricsServer = enabled && metrics_address ? serverWith(http.metricsRoutes) : undefined;
 
   async function listen(): Promise<string> {
     // A first key signs at once, so it must exist before any replica serves requests.

@@ -1,43 +1,44 @@
-// Wires the standard authorization endpoint and pushed requests.
-import type { Config } from '../config/load.ts';
-import type { Audit } from '../domain/audit_event.ts';
-import type { Clock } from '../domain/clock.ts';
-import type { RowQuotas } from '../domain/row_quota.ts';
-import { type AuthorizeDeps, createAuthorize } from '../oauth/authorize.ts';
-import type { ClientAuthentication } from '../oauth/client_authentication.ts';
-import type { ClientDirectory } from '../oauth/client_directory.ts';
-import type { LoginMarker } from '../oauth/login_marker.ts';
+// Wires the authorization endpoint and pushed requests (RFC 9126).
+
+import { createAuthorize } from '../oauth/authorize.ts';
 import { createPar } from '../oauth/par.ts';
-import type { Repositories } from './repositories.ts';
+import type { Base } from './base.ts';
+import type { ClientServices } from './clients.ts';
+import type { DeviceServices } from './device_flow.ts';
+import type { TokenServices } from './tokens.ts';
 
-export interface AuthorizationWiringDeps extends Pick<AuthorizeDeps, 'keyring'> {
-  config: Config;
-  repositories: Repositories;
-  rowQuotas: RowQuotas;
-  clock: Clock;
-  audit: Audit;
-  public_url: string;
-  clientDirectory: ClientDirectory;
-  clientAuthentication: ClientAuthentication;
-  loginMarker: LoginMarker;
-}
-
-export function wireAuthorization(deps: AuthorizationWiringDeps) {
-  const { config, repositories } = deps;
+export function wireAuthorization(
+  base: Base,
+  { clientDirectory }: ClientServices,
+  { keyring }: TokenServices,
+  { loginMarker }: DeviceServices,
+) {
+  const { config, repositories, clock, audit, public_url, rowQuotas } = base;
   const { authorizationCodes, consents, pushedRequests, sessions, users } = repositories;
   const { authorization_code_lifetime } = config.tokens;
-  const par = createPar({ ...deps, pushedRequests, issuer: deps.public_url });
+  const par = createPar({
+    clientDirectory,
+    pushedRequests,
+    rowQuotas,
+    clock,
+    issuer: public_url,
+  });
   return {
     par,
     authorize: createAuthorize({
-      ...deps,
+      clientDirectory,
       par,
-      authorizationCodes,
       pushedRequests,
       consents,
-      sessions,
       users,
+      authorizationCodes,
+      sessions,
+      loginMarker,
+      keyring,
+      clock,
+      audit,
       authorization_code_lifetime,
+      public_url,
     }),
   };
 }

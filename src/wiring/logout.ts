@@ -1,31 +1,24 @@
-// Wires logout: the end of sessions, and notifications to clients.
-import type { Config } from '../config/load.ts';
-import type { Audit } from '../domain/audit_event.ts';
-import type { Clock } from '../domain/clock.ts';
+// Wires logout: the end of sessions, and back-channel notifications to clients.
+
 import { createBackchannelLogout } from '../oauth/backchannel_logout.ts';
-import type { ClientDirectory } from '../oauth/client_directory.ts';
 import { createEndSession } from '../oauth/end_session.ts';
-import type { Keyring } from '../tokens/keyring.ts';
-import type { Repositories } from './repositories.ts';
+import type { Base } from './base.ts';
+import type { ClientServices } from './clients.ts';
+import type { Closers } from './closers.ts';
+import type { TokenServices } from './tokens.ts';
 
-export interface LogoutWiringDeps {
-  config: Config;
-  log: { error(fields: object, text: string): void };
-  clock: Clock;
-  audit: Audit;
-  public_url: string;
-  repositories: Pick<Repositories, 'clients' | 'logoutDeliveries' | 'sessionEnds'>;
-  keyring: Keyring;
-  clientDirectory: ClientDirectory;
-}
+export type LogoutServices = ReturnType<typeof wireLogout>;
 
-export function wireLogout(deps: LogoutWiringDeps, closers: { add(closer: () => unknown): void }) {
-  const { config, log, repositories, public_url: issuer } = deps;
+export function wireLogout(base: Base, { clientDirectory }: ClientServices, { keyring }: TokenServices, closers: Closers) {
+  const { config, log, clock, audit, repositories, public_url: issuer } = base;
   const { clients, logoutDeliveries, sessionEnds } = repositories;
   const backchannelLogout = createBackchannelLogout({
-    ...deps,
     logoutDeliveries,
     clients,
+    clientDirectory,
+    keyring,
+    audit,
+    clock,
     issuer,
     allow_private_addresses: config.url_clients.allow_private_addresses,
     on_error: (err) => log.error({ err }, 'clients were not told that a session has ended'),
@@ -33,6 +26,14 @@ export function wireLogout(deps: LogoutWiringDeps, closers: { add(closer: () => 
   closers.add(() => backchannelLogout.close());
   return {
     backchannelLogout,
-    endSession: createEndSession({ ...deps, sessionEnds, backchannelLogout, issuer }),
+    endSession: createEndSession({
+      keyring,
+      clientDirectory,
+      sessionEnds,
+      backchannelLogout,
+      clock,
+      audit,
+      issuer,
+    }),
   };
 }

@@ -11,7 +11,7 @@ import { passwordlessProviders } from '../login/passwordless_provider.ts';
 import { createSecondFactor } from '../login/second_factor.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
-import type { Repositories } from './repositories.ts';
+import type { Repositories } from '../repository/repositories.ts';
 
 export interface MfaWiringDeps {
   database: Database;
@@ -25,23 +25,21 @@ export interface MfaWiringDeps {
 
 export type WiredMfa = ReturnType<typeof wireMfa>;
 
-export function wireMfa(deps: MfaWiringDeps) {
-  const { modules, repositories } = deps;
+/** The second factors, and the configured providers together with passwordless ones. */
+export function wireMfa({ database, repositories, clock, audit, modules, providers: configured }: MfaWiringDeps) {
   const { users, credentials, mfaEnrolments, mfaFailures, mfaSetupFlows } = repositories;
-  const ways_in = passwordlessProviders(modules, { ...deps, mfaEnrolments });
-  const providers = new Map([...deps.providers, ...ways_in.map((provider) => [providerKeyText(provider), provider] as const)]);
-  const base = { ...deps, providers, users, credentials, mfaEnrolments, mfaFailures };
-  const factors = createFactors(base);
-  const freshLogin = createFreshLogin({ ...base, factors });
-  const enrol = createEnrol(base);
+  const passwordless = passwordlessProviders(modules, { mfaEnrolments, clock });
+  const providers = new Map([...configured, ...passwordless.map((provider) => [providerKeyText(provider), provider] as const)]);
+  const factors = createFactors({ modules, providers, mfaEnrolments, credentials });
+  const freshLogin = createFreshLogin({ factors, clock });
+  const enrol = createEnrol({ database, users, mfaEnrolments, audit, clock });
   return {
-    /** The configured providers and passwordless ones. */
     providers,
     factors,
     freshLogin,
     enrol,
-    secondFactor: createSecondFactor({ ...base, factors }),
-    mfa: createMfa({ ...base, factors, freshLogin }),
-    mfaSetup: createMfaSetup({ ...base, factors, freshLogin, enrol, mfaSetupFlows }),
+    secondFactor: createSecondFactor({ factors, mfaEnrolments, mfaFailures, clock, audit }),
+    mfa: createMfa({ database, users, credentials, mfaEnrolments, factors, freshLogin, audit }),
+    mfaSetup: createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaFailures, clock }),
   };
 }

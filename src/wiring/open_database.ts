@@ -8,6 +8,7 @@ import { type TlsOptions, withPassword } from '../postgres/connection.ts';
 import { createDatabase, type Database } from '../postgres/database.ts';
 import { startEmbeddedPostgres } from '../postgres/embedded/embedded_postgres.ts';
 import { findLocation } from '../postgres/embedded/location.ts';
+import type { PoolOptions } from '../postgres/pool.ts';
 import { secretKeyPath } from '../secrets/secret_key_file.ts';
 
 export interface OpenDatabase {
@@ -29,20 +30,21 @@ export interface OpenDatabaseOptions {
 }
 
 export async function openDatabase(config: Config, { log, join: joins, create, on_error }: OpenDatabaseOptions): Promise<OpenDatabase> {
-  const { pool_size, prepared_statements, tls, direct_url, password } = config.database;
-  const settings = { pool_size, prepared_statements, on_error };
+  const { pool_size, prepared_statements, direct_url, password } = config.database;
+  const open = (connection: PoolOptions['connection'], direct_connection?: string, tls?: PoolOptions['tls']) =>
+    createDatabase({ connection, direct_connection, tls, pool_size, prepared_statements, on_error });
   if (config.database_url !== undefined) {
     const address = (url: string) => (password === undefined ? url : withPassword(url, password));
     const connection = address(config.database_url);
     const direct_connection = direct_url && address(direct_url);
-    const database = createDatabase({ connection, direct_connection, tls: await tlsOptions(tls), ...settings });
+    const database = open(connection, direct_connection, await tlsOptions(config.database.tls));
     return { database, gone: new Promise(() => {}), close: database.close };
   }
   const { data_dir } = config;
   if (!create) await requireCluster(data_dir);
   const server = await startEmbeddedPostgres({ data_dir, log: (message) => log.info(message), join: joins });
   if (server.created !== undefined && existsSync(secretKeyPath(data_dir))) log.warn(databaseLost(data_dir, server.created));
-  const database = createDatabase({ connection: server.connection, ...settings });
+  const database = open(server.connection);
   const close = async () => {
     await database.close();
     await server.stop();

@@ -1,15 +1,9 @@
 // Wires tokens: signing keys, token formats, grants and their endpoints.
 import type { Config } from '../config/load.ts';
-import type { Audit } from '../domain/audit_event.ts';
-import type { AuthProvider } from '../domain/auth_provider.ts';
-import type { Clock } from '../domain/clock.ts';
-import type { ClientAuthentication } from '../oauth/client_authentication.ts';
-import type { ClientDirectory } from '../oauth/client_directory.ts';
 import { createIntrospection } from '../oauth/introspection.ts';
 import { createRevocation } from '../oauth/revocation.ts';
 import { createTokenEndpoint } from '../oauth/token_endpoint.ts';
 import { createUserinfo } from '../oauth/userinfo.ts';
-import type { Sealer } from '../secrets/sealer.ts';
 import { createAccessTokens } from '../tokens/access_token.ts';
 import { createAdmission } from '../tokens/admission.ts';
 import { createBearer } from '../tokens/bearer.ts';
@@ -20,27 +14,18 @@ import { createIssuer } from '../tokens/issuer.ts';
 import { createKeyring } from '../tokens/keyring.ts';
 import { createLastUsed } from '../tokens/last_used.ts';
 import { createRotatingTokens } from '../tokens/refresh_token.ts';
-import { createGrants, type Registry } from './registry.ts';
-import type { Repositories } from './repositories.ts';
+import type { AccountServices } from './accounts.ts';
+import type { Base } from './base.ts';
+import type { ClientServices } from './clients.ts';
+import type { Closers } from './closers.ts';
+import { createGrants } from './registry.ts';
 
-export interface TokenWiringDeps {
-  config: Config;
-  log: { error(fields: object, text: string): void };
-  sealer: Sealer;
-  clock: Clock;
-  audit: Audit;
-  public_url: string;
-  registry: Registry;
-  repositories: Repositories;
-  providers: ReadonlyMap<string, AuthProvider>;
-  clientAuthentication: ClientAuthentication;
-  clientDirectory: ClientDirectory;
-}
+export type TokenServices = Awaited<ReturnType<typeof wireTokens>>;
 
-export async function wireTokens(deps: TokenWiringDeps, closers: { add(closer: () => unknown): void }) {
-  const { config, clock, audit, public_url, registry, sealer, repositories, clientAuthentication } = deps;
-  const { authorizationCodes, deviceCodes, refreshTokens, revokedAccessTokens, rotation } = repositories;
-  const { signingKeys, tokenExchanges, usedProofs, userFacts } = repositories;
+export async function wireTokens(base: Base, accounts: AccountServices, clients: ClientServices, closers: Closers) {
+  const { config, clock, audit, public_url, registry, sealer, repositories } = base;
+  const { clientAuthentication, clientDirectory } = clients;
+  const { refreshTokens, revokedAccessTokens, rotation, signingKeys, usedProofs, userFacts } = repositories;
   const lifetimes = lifetimesOf(config);
   const { refresh_token_grace, signing_key_lifetime } = config.tokens;
   const keyring = await createKeyring({ signingKeys, sealer, clock, audit, signing_key_lifetime });
@@ -49,21 +34,43 @@ export async function wireTokens(deps: TokenWiringDeps, closers: { add(closer: (
   const idTokens = createIdTokens({ keyring, userFacts, issuer: public_url, clock });
   const issuer = createIssuer({ accessTokens, idTokens });
   const lastUsed = createLastUsed({ refreshTokens, clock });
-  closers.add(() => lastUsed.close().catch((err: unknown) => deps.log.error({ err }, 'the last uses were not written')));
+  closers.add(() => lastUsed.close().catch((err: unknown) => base.log.error({ err }, 'last use of refresh tokens not written')));
   const rotatingTokens = createRotatingTokens({ sealer });
   const grants = createGrants(registry, {
-    ...deps,
-    ...{ authorizationCodes, refreshTokens, rotation, rotatingTokens, lastUsed, lifetimes, refresh_token_grace, accessTokens },
-    deviceCodes,
-    tokenExchanges,
+    repositories,
+    rotatingTokens,
+    accessTokens,
+    lastUsed,
+    clock,
+    audit,
+    lifetimes,
+    refresh_token_grace,
     token_exchange_enabled: config.token_exchange.enabled,
+    public_url,
   });
   const nonces = config.dpop.require_nonce ? createDpopNonces({ sealer, clock }) : null;
   const dpop = createDpop({ usedProofs, clock, public_url, nonces });
-  const revocation = createRevocation({ ...deps, refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens });
+  const revocation = createRevocation({
+    refreshTokens,
+    rotation,
+    rotatingTokens,
+    accessTokens,
+    revokedAccessTokens,
+    clientAuthentication,
+    audit,
+  });
   const introspection = createIntrospection({
-    ...deps,
-    ...{ refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens, keyring, refresh_token_grace },
+    clientAuthentication,
+    clientDirectory,
+    accessTokens,
+    refreshTokens,
+    rotation,
+    rotatingTokens,
+    revokedAccessTokens,
+    keyring,
+    clock,
+    public_url,
+    refresh_token_grace,
   });
   return {
     accessTokens,
@@ -77,7 +84,7 @@ export async function wireTokens(deps: TokenWiringDeps, closers: { add(closer: (
     introspection,
     userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
-    admissions: createAdmission(deps.providers.values()),
+    admissions: createAdmission(accounts.providers.values()),
     tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop, public_url }),
   };
 }

@@ -3,7 +3,7 @@ import { addSeconds } from '../../src/domain/clock.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import type { Enrolment, MfaModule } from '../../src/domain/mfa_module.ts';
 import { mfa_module } from '../../src/mfa_modules/passkey.ts';
-import { createMailer } from '../../src/wiring/mail.ts';
+import { createMailer } from '../../src/outbound/mailer.ts';
 import { type Authenticator, createAuthenticator } from '../support/authenticator.ts';
 import { made } from '../support/insecure_mfa.ts';
 import { NOON } from '../support/people.ts';

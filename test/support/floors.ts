@@ -43,7 +43,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ldapts: ['providers/ldap'],
   'openid-client': ['providers/oidc'],
   otpauth: ['mfa_modules'],
-  nodemailer: ['wiring/mail.ts'],
+  nodemailer: ['outbound/mailer.ts'],
   '@simplewebauthn/server': ['mfa_modules'],
   uqr: ['mfa_modules', 'http/pages'],
   fastify: ['http/server', 'http/api', 'http/routes', 'http/pages', 'wiring'],
@@ -139,4 +139,11 @@ export function importCycle(sources: readonly Source[]): string[] {
     if (cycle.length > 0) return cycle;
   }
   return [];
+}
+
+/** Objects spread into the dependencies of a service, which hide who uses what. */
+export function spreadDependencies(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => roomOf(path) === 'wiring')
+    .flatMap(({ path, text }) => Array.from(text.matchAll(/\{(?:[^{}[\]]*,)?\s*\.\.\.[\w.]+/g), ([found]) => `${path}: ${found}`));
 }

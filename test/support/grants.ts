@@ -12,15 +12,8 @@ import { createRevocation } from '../../src/oauth/revocation.ts';
 import { createTokenEndpoint } from '../../src/oauth/token_endpoint.ts';
 import { createUserinfo } from '../../src/oauth/userinfo.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import { createAuthorizationCodeRepository } from '../../src/repository/authorization_codes.ts';
-import { createDeviceCodeRepository } from '../../src/repository/device_codes.ts';
-import { createRefreshTokenRotationRepository } from '../../src/repository/refresh_token_rotation.ts';
-import { createRefreshTokenRepository, type NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
-import { createRevokedAccessTokenRepository } from '../../src/repository/revoked_access_tokens.ts';
-import { createSigningKeyRepository } from '../../src/repository/signing_keys.ts';
-import { createTokenExchangeRepository } from '../../src/repository/token_exchange.ts';
-import { createUsedProofRepository } from '../../src/repository/used_proofs.ts';
-import { createUserFactsRepository } from '../../src/repository/user_facts.ts';
+import type { NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
+import { createRepositories } from '../../src/repository/repositories.ts';
 import { createSealer, type Sealer } from '../../src/secrets/sealer.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
 import type { FinishedLogin } from '../../src/tokens/authorization_code.ts';
@@ -68,13 +61,11 @@ export async function createTokenParts(
   const { clock } = time;
   const events: AuditEvent[] = [];
   const audit = { record: (event: AuditEvent) => void events.push(event) };
-  const authorizationCodes = createAuthorizationCodeRepository(database);
-  const refreshTokens = createRefreshTokenRepository(database);
-  const deviceCodes = createDeviceCodeRepository(database);
-  const signingKeys = createSigningKeyRepository(database);
+  const repositories = createRepositories(database, sealer);
+  const { authorizationCodes, refreshTokens, deviceCodes, signingKeys, userFacts, rotation, revokedAccessTokens, usedProofs } =
+    repositories;
   const keyring = await createKeyring({ signingKeys, sealer, clock });
   const accessTokens = createAccessTokens({ keyring, issuer: ISSUER, clock });
-  const userFacts = createUserFactsRepository(database);
   const idTokens = createIdTokens({ keyring, userFacts, issuer: ISSUER, clock });
   const issuer = createIssuer({ accessTokens, idTokens });
   const lastUsed = createLastUsed({ refreshTokens, clock });
@@ -90,20 +81,14 @@ export async function createTokenParts(
       return client;
     },
   };
-  const rotation = createRefreshTokenRotationRepository(database);
   const rotatingTokens = createRotatingTokens({ sealer });
-  const revokedAccessTokens = createRevokedAccessTokenRepository(database);
-  const dpop = createDpop({ usedProofs: createUsedProofRepository(database), clock, public_url: ISSUER });
+  const dpop = createDpop({ usedProofs, clock, public_url: ISSUER });
   const revocation = createRevocation({
     ...{ refreshTokens, rotation, rotatingTokens, accessTokens, revokedAccessTokens, clientAuthentication, audit },
   });
   const deps: GrantDeps = {
-    authorizationCodes,
-    refreshTokens,
-    rotation,
+    repositories,
     rotatingTokens,
-    deviceCodes,
-    tokenExchanges: createTokenExchangeRepository(database),
     accessTokens,
     lastUsed,
     clock,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { FormField } from '../../src/domain/form.ts';
 import { type CommonMfaModuleConfig, type MfaModule, type MfaModuleType, WRONG_CODE } from '../../src/domain/mfa_module.ts';
 import { safeEqual } from '../../src/domain/secret.ts';
-import { createMailer } from '../../src/wiring/mail.ts';
+import { createMailer } from '../../src/outbound/mailer.ts';
 
 const PIN: FormField[] = [{ type: 'string', name: 'pin', required: true }];
 

@@ -7,13 +7,13 @@ const SOURCES = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((name) => ({ name, text: readFileSync(`src/${name}`, 'utf8') }));
 const declared = (pattern: RegExp) => SOURCES.flatMap(({ text }) => Array.from(text.matchAll(pattern), ([, name = '']) => name));
 
-test('each repository is built in wiring/repositories.ts, once', () => {
+test('each repository is built in repository/repositories.ts, once', () => {
   const factories = declared(/^export function (create\w+Repository)\(/gm);
   expect(factories.length).toBeGreaterThan(25);
   const calls = SOURCES.flatMap(({ name, text }) =>
     Array.from(text.matchAll(/(?<!function )\b(create\w+Repository)\(/g), ([, factory = '']) => `${name}: ${factory}`),
   );
-  expect(calls.sort()).toEqual(factories.map((factory) => `wiring/repositories.ts: ${factory}`).sort());
+  expect(calls.sort()).toEqual(factories.map((factory) => `repository/repositories.ts: ${factory}`).sort());
 });
 
 test('no type is exported under the same name from two files', () => {

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SmtpConfig } from '../../src/domain/smtp_config.ts';
 import { mfa_module } from '../../src/mfa_modules/notify.ts';
-import { createMailer } from '../../src/wiring/mail.ts';
+import { createMailer } from '../../src/outbound/mailer.ts';
 import { made } from '../support/insecure_mfa.ts';
 import { NOON } from '../support/people.ts';
 import { type SmtpSink, startSmtpSink } from '../support/smtp_sink.ts';

@@ -1,4 +1,5 @@
-// Wires mail: one bounded queue for all messages and servers.
+// Sends mail: one bounded queue for all messages and servers.
+
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Mailer, MailMessage, SmtpConfig } from '../domain/smtp_config.ts';
 import { createWorkQueue } from '../secrets/work_queue.ts';
