@@ -13,7 +13,7 @@ import {
 } from './block.ts';
 import { SYSTEM_GROUPS } from './group.ts';
 import { type ConfigPath, didYouMean, findDuplicates } from './issues.ts';
-import type { ResolvedBase } from './resolve.ts';
+import type { ResolveContext } from './resolve.ts';
 import { isBlock } from './shape.ts';
 
 const LOCAL_TYPE = LOCAL_PROVIDER.auth_provider_type;
@@ -26,7 +26,7 @@ export async function readAuthProviders(
   blocks: unknown,
   types: BlockSchemas,
   groups: readonly string[],
-  ground: ResolvedBase,
+  context: ResolveContext,
 ): Promise<AuthProviderBlock[]> {
   // `local` is an alias.
   const providers = (isFilledList(blocks) ? blocks : DEFAULT_PROVIDERS).map((block) =>
@@ -34,22 +34,22 @@ export async function readAuthProviders(
   );
   const at = (index: number): ConfigPath => ['auth_providers', index];
   for (const index of findDuplicates(providers.map(providerName)))
-    ground.complain(at(index), 'another provider has this type and id; give each an id of its own');
+    context.complain(at(index), 'another provider has this type and id; give each an id of its own');
   providers.forEach((block, index) => {
-    complainOfLocalId(block, at(index), ground);
-    complainOfGroups(block, at(index), groups, ground);
+    complainOfLocalId(block, at(index), context);
+    complainOfGroups(block, at(index), groups, context);
   });
-  const read = await Promise.all(providers.map((block, index) => readBlock(block, at(index), types, commonProviderKeys, ground)));
+  const read = await Promise.all(providers.map((block, index) => readBlock(block, at(index), types, commonProviderKeys, context)));
   return read.filter((block) => block !== undefined) as AuthProviderBlock[];
 }
 
 /** The second factors in file order; an empty list means none, an absent one TOTP. */
-export async function readMfaModules(blocks: unknown, types: BlockSchemas, ground: ResolvedBase): Promise<MfaModuleBlock[]> {
+export async function readMfaModules(blocks: unknown, types: BlockSchemas, context: ResolveContext): Promise<MfaModuleBlock[]> {
   const modules = Array.isArray(blocks) ? blocks : DEFAULT_MFA_MODULES;
   const at = (index: number): ConfigPath => ['auth_mfa_modules', index];
   for (const index of findDuplicates(modules.map(moduleId)))
-    ground.complain(at(index), 'another MFA module has this id; give each an id of its own');
-  const read = await Promise.all(modules.map((block, index) => readBlock(block, at(index), types, commonMfaModuleKeys, ground)));
+    context.complain(at(index), 'another MFA module has this id; give each an id of its own');
+  const read = await Promise.all(modules.map((block, index) => readBlock(block, at(index), types, commonMfaModuleKeys, context)));
   return read.flatMap((block) => (block ? [{ ...block, id: block.id ?? block.type } as MfaModuleBlock] : []));
 }
 
@@ -66,25 +66,25 @@ function moduleId(block: unknown): string {
 }
 
 /** There is only one store of local passwords. */
-function complainOfLocalId(block: unknown, path: ConfigPath, ground: ResolvedBase): void {
+function complainOfLocalId(block: unknown, path: ConfigPath, context: ResolveContext): void {
   if (!isBlock(block) || block.type !== LOCAL_TYPE || block.id === undefined || block.id === null) return;
-  ground.complain([...path, 'id'], 'the local provider takes no id: there is only one');
+  context.complain([...path, 'id'], 'the local provider takes no id: there is only one');
 }
 
 /** The mapping may make administrators, since the operator wrote it; default groups may not. */
-function complainOfGroups(block: unknown, path: ConfigPath, configured: readonly string[], ground: ResolvedBase): void {
+function complainOfGroups(block: unknown, path: ConfigPath, configured: readonly string[], context: ResolveContext): void {
   if (!isBlock(block)) return;
   const known = [...SYSTEM_GROUPS, ...configured];
-  complainOfGroupIds(block.default_groups, [...path, 'default_groups'], known, ground);
+  complainOfGroupIds(block.default_groups, [...path, 'default_groups'], known, context);
   for (const [index, id] of listOf(block.default_groups).entries())
-    if (id === ADMIN_GROUP) ground.complain([...path, 'default_groups', index], NO_NEW_ADMINISTRATORS);
+    if (id === ADMIN_GROUP) context.complain([...path, 'default_groups', index], NO_NEW_ADMINISTRATORS);
   for (const [name, ids] of isBlock(block.groups) ? Object.entries(block.groups) : [])
-    complainOfGroupIds(ids, [...path, 'groups', name], known, ground);
+    complainOfGroupIds(ids, [...path, 'groups', name], known, context);
 }
 
-function complainOfGroupIds(ids: unknown, path: ConfigPath, known: readonly string[], ground: ResolvedBase): void {
+function complainOfGroupIds(ids: unknown, path: ConfigPath, known: readonly string[], context: ResolveContext): void {
   for (const [index, id] of listOf(ids).entries())
-    if (typeof id === 'string' && !known.includes(id)) ground.complain([...path, index], `there is no such group${didYouMean(id, known)}`);
+    if (typeof id === 'string' && !known.includes(id)) context.complain([...path, index], `there is no such group${didYouMean(id, known)}`);
 }
 
 function listOf(value: unknown): unknown[] {

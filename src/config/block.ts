@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { CommonProviderConfig } from '../domain/auth_provider.ts';
 import { type ConfigPath, didYouMean } from './issues.ts';
-import { type ResolvedBase, resolveSettings } from './resolve.ts';
+import { type ResolveContext, resolveSettings } from './resolve.ts';
 import { isBlock } from './shape.ts';
 import { displayName, identifier } from './value.ts';
 import { check } from './wording.ts';
@@ -41,13 +41,13 @@ export const commonMfaModuleKeys = {
 };
 
 /** Validates the block; undefined after reporting every issue. */
-export async function readBlock(block: unknown, path: ConfigPath, types: BlockSchemas, common: z.ZodRawShape, ground: ResolvedBase) {
-  if (!isBlock(block)) return ground.complain(path, 'must be a block of settings with a type');
+export async function readBlock(block: unknown, path: ConfigPath, types: BlockSchemas, common: z.ZodRawShape, context: ResolveContext) {
+  if (!isBlock(block)) return context.complain(path, 'must be a block of settings with a type');
   const type = block.type;
   const own = typeof type === 'string' ? types.get(type) : undefined;
-  if (!own) return ground.complain([...path, 'type'], unknownType(type, [...types.keys()].sort()));
+  if (!own) return context.complain([...path, 'type'], unknownType(type, [...types.keys()].sort()));
   const schema = own.safeExtend(common).strict();
-  return check(schema, await resolveSettings(schema, block, path, ground), path, ground.complain);
+  return check(schema, await resolveSettings(schema, block, path, context), path, context.complain);
 }
 
 function unknownType(type: unknown, known: string[]): string {

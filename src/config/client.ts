@@ -14,7 +14,7 @@ import {
 import { isScope, STANDARD_SCOPES } from '../domain/scope.ts';
 import { duration } from './duration.ts';
 import { didYouMean, findDuplicates } from './issues.ts';
-import type { ResolvedBase } from './resolve.ts';
+import type { ResolveContext } from './resolve.ts';
 import { isBlock } from './shape.ts';
 import { bearerText, secretText } from './value.ts';
 
@@ -77,18 +77,18 @@ export interface ClientConfig extends ClientFields {
 export function readClients(
   block: Record<string, unknown>,
   known: { groups: readonly string[]; grant_types: readonly string[] | undefined },
-  ground: ResolvedBase,
+  context: ResolveContext,
 ): ClientConfig[] {
   const clients: unknown[] = Array.isArray(block.clients) ? block.clients : [];
   const ids = clients.map((client) => (isBlock(client) && typeof client.client_id === 'string' ? client.client_id : ''));
-  for (const index of findDuplicates(ids)) ground.complain(['clients', index, 'client_id'], 'another client has this client_id');
+  for (const index of findDuplicates(ids)) context.complain(['clients', index, 'client_id'], 'another client has this client_id');
   const names = scopeNames(block.scopes);
-  for (const index of findDuplicates(names)) ground.complain(['scopes', index, 'name'], 'another scope has this name');
+  for (const index of findDuplicates(names)) context.complain(['scopes', index, 'name'], 'another scope has this name');
   const scopes = [...STANDARD_SCOPES, ...names];
   const rules = { allow_http_redirect_uris: block.allow_http_redirect_uris === true, allow_private_addresses: true, scopes, ...known };
   return clients.flatMap((client, index) => {
     const fitting = fittingFields(client);
-    return fitting ? [readClient(fitting, index, rules, ground)] : [];
+    return fitting ? [readClient(fitting, index, rules, context)] : [];
   });
 }
 
@@ -106,9 +106,9 @@ function fittingFields(client: unknown): z.output<typeof clientSchema> | undefin
 
 type Rules = Parameters<typeof clientMetadataIssues>[1] & { groups: readonly string[] };
 
-function readClient(given: z.output<typeof clientSchema>, index: number, rules: Rules, ground: ResolvedBase): ClientConfig {
+function readClient(given: z.output<typeof clientSchema>, index: number, rules: Rules, context: ResolveContext): ClientConfig {
   const { client_id, client_secret, previous_client_secret, ...fields } = given;
-  const complain = (path: (string | number)[], message: string) => ground.complain(['clients', index, ...path], message);
+  const complain = (path: (string | number)[], message: string) => context.complain(['clients', index, ...path], message);
   // The credentials determine the method.
   const method = client_secret !== undefined ? 'client_secret_basic' : fields.jwks || fields.jwks_uri ? 'private_key_jwt' : 'none';
   const client = withClientDefaults(fields, { scope: [...STANDARD_SCOPES], token_endpoint_auth_method: method });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isBelow } from '../domain/forward_auth_rule.ts';
 import { SYSTEM_GROUPS } from './group.ts';
 import { didYouMean } from './issues.ts';
-import type { ResolvedBase } from './resolve.ts';
+import type { ResolveContext } from './resolve.ts';
 import { isBlock } from './shape.ts';
 
 const HOST = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9]\d{0,4})?$/;
@@ -44,14 +44,14 @@ export const forwardAuthSchema = z.strictObject({
  * Reports rules that are valid alone but conflict with others. `block`: `forward_auth` as in the
  * file.
  */
-export function checkForwardAuthRules(block: unknown, groups: readonly string[], ground: ResolvedBase): void {
+export function checkForwardAuthRules(block: unknown, groups: readonly string[], context: ResolveContext): void {
   const given = isBlock(block) && Array.isArray(block.rules) ? block.rules : [];
   const known = [...SYSTEM_GROUPS, ...groups];
   // An invalid rule does not keep others from being checked.
   const rules = given.map((rule) => ruleSchema.safeParse(rule).data);
   for (const [index, rule] of rules.entries()) {
     if (!rule) continue;
-    const complain = (path: (string | number)[], message: string) => ground.complain(['forward_auth', 'rules', index, ...path], message);
+    const complain = (path: (string | number)[], message: string) => context.complain(['forward_auth', 'rules', index, ...path], message);
     for (const [place, id] of (rule.groups ?? []).entries())
       if (!known.includes(id)) complain(['groups', place], `there is no such group${didYouMean(id, known)}`);
     for (const [place, open] of (rule.public_paths ?? []).entries())

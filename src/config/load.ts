@@ -13,7 +13,7 @@ import { configuredGroupIds, SYSTEM_GROUPS } from './group.ts';
 import { formatIssues } from './issue_report.ts';
 import { type ConfigIssue, configError, findDuplicates } from './issues.ts';
 import { resolveProxies } from './proxy_names.ts';
-import { type ResolvedBase, resolveSettings } from './resolve.ts';
+import { type ResolveContext, resolveSettings } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { isBlock } from './shape.ts';
 import { check } from './wording.ts';
@@ -61,35 +61,36 @@ export async function loadConfig({ file, env, ...types }: ConfigSource): Promise
   const overlay = overlayEnvironment(yaml.value ?? {}, configSchema, env, (variable, message) =>
     complaints.push({ path: [], variable, message }),
   );
-  const ground: ResolvedBase = {
+  const context: ResolveContext = {
     folder: file === undefined ? process.cwd() : dirname(resolve(file)),
     complain: (path, message) => void complaints.push({ path, message }),
     secret_files: new Map(),
     earlier_secrets: new Map(),
   };
-  const config = yaml.readable ? await readConfig(overlay.value, types, ground) : undefined;
-  const lines = formatIssues({ file, yaml, complaints, variables: overlay.variables, secret_files: ground.secret_files });
+  const config = yaml.readable ? await readConfig(overlay.value, types, context) : undefined;
+  const lines = formatIssues({ file, yaml, complaints, variables: overlay.variables, secret_files: context.secret_files });
   if (lines.length > 0 || !config) throw configError(lines);
   return config;
 }
 
-async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'env'>, ground: ResolvedBase): Promise<Config | undefined> {
-  const settled = await resolveSettings(configSchema, value, [], ground);
-  const block = isBlock(settled) ? settled : {};
+async function readConfig(value: unknown, types: Omit<ConfigSource, 'file' | 'env'>, context: ResolveContext): Promise<Config | undefined> {
+  const resolved = await resolveSettings(configSchema, value, [], context);
+  const block = isBlock(resolved) ? resolved : {};
   const groups = configuredGroupIds(block.groups);
-  for (const index of findDuplicates(groups)) ground.complain(['groups', index, 'id'], 'another group has this id');
-  if (block.database_url !== undefined && block.secret_key === undefined) ground.complain(['secret_key'], SECRET_KEY_MISSING);
+  for (const index of findDuplicates(groups)) context.complain(['groups', index, 'id'], 'another group has this id');
+  if (block.database_url !== undefined && block.secret_key === undefined) context.complain(['secret_key'], SECRET_KEY_MISSING);
   if (isBlock(block.database) && block.database.direct_url !== undefined && block.database_url === undefined)
-    ground.complain(['database', 'direct_url'], 'requires database_url');
-  if (isBlock(block.listen) && block.listen.port === 0 && block.public_url === undefined) ground.complain(['listen', 'port'], PORT_UNKNOWN);
-  const config = check(configSchema, settled, [], ground.complain);
-  const auth_providers = await readAuthProviders(block.auth_providers, types.provider_types, groups, ground);
-  const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, ground);
-  const clients = readClients(block, { groups: [...SYSTEM_GROUPS, ...groups], grant_types: types.grant_types }, ground);
-  checkForwardAuthRules(block.forward_auth, groups, ground);
+    context.complain(['database', 'direct_url'], 'requires database_url');
+  if (isBlock(block.listen) && block.listen.port === 0 && block.public_url === undefined)
+    context.complain(['listen', 'port'], PORT_UNKNOWN);
+  const config = check(configSchema, resolved, [], context.complain);
+  const auth_providers = await readAuthProviders(block.auth_providers, types.provider_types, groups, context);
+  const auth_mfa_modules = await readMfaModules(block.auth_mfa_modules, types.mfa_module_types, context);
+  const clients = readClients(block, { groups: [...SYSTEM_GROUPS, ...groups], grant_types: types.grant_types }, context);
+  checkForwardAuthRules(block.forward_auth, groups, context);
   const proxies = config && (await resolveProxies(config.http.trusted_proxies));
   // Opens what an earlier version sealed.
-  const earlier_key = ground.earlier_secrets.get('secret_key') ?? [];
+  const earlier_key = context.earlier_secrets.get('secret_key') ?? [];
   return (
     config && {
       ...config,

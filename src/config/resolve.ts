@@ -9,7 +9,7 @@ import { readSecretFile } from './secret_file.ts';
 import { defaultOf, entries, hasMark, isBlock, unwrap } from './shape.ts';
 import { readTextFile } from './text_file.ts';
 
-export interface ResolvedBase {
+export interface ResolveContext {
   /** The base of relative paths. */
   folder: string;
   complain: ReportIssue;
@@ -20,66 +20,66 @@ export interface ResolvedBase {
 }
 
 /** The value with all marked settings resolved. */
-export async function resolveSettings(schema: z.ZodType, value: unknown, path: ConfigPath, ground: ResolvedBase): Promise<unknown> {
+export async function resolveSettings(schema: z.ZodType, value: unknown, path: ConfigPath, context: ResolveContext): Promise<unknown> {
   const kind = unwrap(schema);
-  if (kind instanceof z.ZodObject && isBlock(value)) return settleBlock(kind, value, path, ground);
-  if (kind instanceof z.ZodArray && Array.isArray(value)) return settleList(kind, value, path, ground);
+  if (kind instanceof z.ZodObject && isBlock(value)) return resolveBlock(kind, value, path, context);
+  if (kind instanceof z.ZodArray && Array.isArray(value)) return resolveList(kind, value, path, context);
   if (!hasMark(schema, 'path') || typeof value !== 'string') return value;
-  const file = resolve(ground.folder, value);
-  if (hasMark(schema, 'holds')) await complainOfCertificates(file, path, ground);
+  const file = resolve(context.folder, value);
+  if (hasMark(schema, 'holds')) await complainOfCertificates(file, path, context);
   return file;
 }
 
 const LARGEST_CERTIFICATES = 1024 * 1024;
 
 /** Checked here, since the first connection would fail much later. */
-async function complainOfCertificates(file: string, path: ConfigPath, ground: ResolvedBase): Promise<void> {
+async function complainOfCertificates(file: string, path: ConfigPath, context: ResolveContext): Promise<void> {
   const read = await readTextFile(file, LARGEST_CERTIFICATES);
-  if ('complaint' in read) ground.complain(path, `${file}: ${read.complaint}`);
+  if ('complaint' in read) context.complain(path, `${file}: ${read.complaint}`);
   else if (!/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(read.text))
-    ground.complain(path, `${file}: it holds no certificate in PEM`);
+    context.complain(path, `${file}: it holds no certificate in PEM`);
 }
 
-async function settleList(list: z.ZodArray, values: unknown[], path: ConfigPath, ground: ResolvedBase): Promise<unknown[]> {
+async function resolveList(list: z.ZodArray, values: unknown[], path: ConfigPath, context: ResolveContext): Promise<unknown[]> {
   const { element } = list;
   if (!(element instanceof z.ZodType)) return values;
-  return Promise.all(values.map((value, index) => resolveSettings(element, value, [...path, index], ground)));
+  return Promise.all(values.map((value, index) => resolveSettings(element, value, [...path, index], context)));
 }
 
-async function settleBlock(
+async function resolveBlock(
   block: z.ZodObject,
   value: Record<string, unknown>,
   path: ConfigPath,
-  ground: ResolvedBase,
+  context: ResolveContext,
 ): Promise<Record<string, unknown>> {
-  const settled = { ...value };
+  const resolved = { ...value };
   for (const [key, schema] of entries(block)) {
-    if (hasMark(schema, 'secret')) await settleSecret(settled, key, unwrap(schema) instanceof z.ZodArray, path, ground);
-    const given = settled[key] ?? (hasMark(schema, 'path') ? defaultOf(schema) : undefined);
-    if (given === undefined) delete settled[key];
-    else settled[key] = await resolveSettings(schema, given, [...path, key], ground);
+    if (hasMark(schema, 'secret')) await resolveSecret(resolved, key, unwrap(schema) instanceof z.ZodArray, path, context);
+    const given = resolved[key] ?? (hasMark(schema, 'path') ? defaultOf(schema) : undefined);
+    if (given === undefined) delete resolved[key];
+    else resolved[key] = await resolveSettings(schema, given, [...path, key], context);
   }
-  return settled;
+  return resolved;
 }
 
 /** Replaces `<key>_file` by the file's content; a list of secrets has one per line. */
-async function settleSecret(
+async function resolveSecret(
   block: Record<string, unknown>,
   key: string,
   isList: boolean,
   path: ConfigPath,
-  ground: ResolvedBase,
+  context: ResolveContext,
 ): Promise<void> {
   const fileKey = `${key}_file`;
   const file = block[fileKey];
   delete block[fileKey];
   if (file === null || file === undefined) return;
-  ground.secret_files.set(pathText([...path, key]), [...path, fileKey]);
-  const complain = (message: string) => ground.complain([...path, fileKey], message);
+  context.secret_files.set(pathText([...path, key]), [...path, fileKey]);
+  const complain = (message: string) => context.complain([...path, fileKey], message);
   if (block[key] !== null && block[key] !== undefined) return complain(`give either ${key} or ${fileKey}, not both`);
   if (typeof file !== 'string' || file === '') return complain('must be the path of a file');
-  const read = await readSecretFile(resolve(ground.folder, file));
+  const read = await readSecretFile(resolve(context.folder, file));
   if ('complaint' in read) return complain(read.complaint);
-  if (read.raw !== read.secret) ground.earlier_secrets.set(pathText([...path, key]), read.raw);
+  if (read.raw !== read.secret) context.earlier_secrets.set(pathText([...path, key]), read.raw);
   block[key] = isList ? read.secret.split(/\r?\n/) : read.secret;
 }

@@ -204,7 +204,7 @@ export interface ProviderDeps {
   upstreamFetch(options: { hosts: readonly string[]; allow_private_addresses: boolean }): UpstreamFetch;
   /**
    * A bounded queue for expensive work; throws `unavailable` when it is full. See
-   * secrets/work_queue.ts.
+   * domain/work_queue.ts.
    */
   workQueue(options: { slots: number; queue_limit: number; wait_ms: number }): <T>(work: () => Promise<T>) => Promise<T>;
   /** Logs a problem with an external system. Never include a secret. */

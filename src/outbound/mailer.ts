@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Mailer, MailMessage, SmtpConfig } from '../domain/smtp_config.ts';
-import { createWorkQueue } from '../secrets/work_queue.ts';
+import { createWorkQueue } from '../domain/work_queue.ts';
 
 /** Concurrent messages, queue length and maximum wait; excess messages are refused. */
 const QUEUE = { slots: 4, queue_limit: 100, wait_ms: 10_000 };

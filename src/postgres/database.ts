@@ -88,8 +88,8 @@ export function createDatabase(options: PoolOptions): Database {
     texts.set(name, text);
     const statement = prepared_statements ? { name, text } : { text };
     return {
-      async runOne(parts: Values): Promise<Row[]> {
-        const values = parameters(parts);
+      async runOne(input: Values): Promise<Row[]> {
+        const values = parameters(input);
         try {
           return (await run({ ...statement, values })).rows;
         } catch (error) {

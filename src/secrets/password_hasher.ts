@@ -3,7 +3,7 @@
 // Node's thread pool with DNS.
 import { availableParallelism } from 'node:os';
 import argon2 from 'argon2';
-import { createWorkQueue, type WorkQueueOptions } from './work_queue.ts';
+import { createWorkQueue, type WorkQueueOptions } from '../domain/work_queue.ts';
 
 export interface PasswordHasher {
   /** An argon2id hash in PHC format. All functions throw `unavailable` when the queue is full. */

@@ -1,10 +1,10 @@
 // Wires auth providers, and copies for testing that write nothing.
 
 import { type AuthProvider, type PasswordHashing, type ProviderDeps, providerPath } from '../domain/auth_provider.ts';
+import { createWorkQueue } from '../domain/work_queue.ts';
 import { createLoginPreview } from '../login/login_preview.ts';
 import { createProviderTest } from '../login/provider_test.ts';
 import { createUpstreamFetch } from '../outbound/upstream_fetch.ts';
-import { createWorkQueue } from '../secrets/work_queue.ts';
 import type { Base } from './base.ts';
 import { createProviders } from './registry.ts';
 

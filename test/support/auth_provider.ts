@@ -1,6 +1,6 @@
 // What a provider is handed in tests of that provider alone; a test replaces what it is about.
 import type { CommonProviderConfig, ProviderDeps, StepContext } from '../../src/domain/auth_provider.ts';
-import { createWorkQueue } from '../../src/secrets/work_queue.ts';
+import { createWorkQueue } from '../../src/domain/work_queue.ts';
 import { createTestClock } from './clock.ts';
 
 const none = () => Promise.reject(new Error('not for this provider'));

@@ -55,25 +55,25 @@ export interface ApiDeps extends MfaRouteDeps {
 }
 
 /** Every route below /api that requires a bearer token. */
-export function apiRoutes(parts: ApiDeps): ApiRoute[] {
+export function apiRoutes(deps: ApiDeps): ApiRoute[] {
   return [
-    ...meRoutes(parts),
-    ...sessionRoutes(parts.userSessions),
-    ...consentRoutes(parts.consents),
-    ...credentialRoutes(parts),
-    ...mfaRoutes(parts),
-    ...userRoutes(parts),
-    ...groupRoutes(parts.groups),
-    ...clientRoutes(parts.clients),
-    ...approvalRoutes(parts),
-    ...permissionRoutes(parts.permissions),
-    ...revokeAllRoutes(parts.revokeAll),
-    ...providerRoutes(parts.tryProvider),
+    ...meRoutes(deps),
+    ...sessionRoutes(deps.userSessions),
+    ...consentRoutes(deps.consents),
+    ...credentialRoutes(deps),
+    ...mfaRoutes(deps),
+    ...userRoutes(deps),
+    ...groupRoutes(deps.groups),
+    ...clientRoutes(deps.clients),
+    ...approvalRoutes(deps),
+    ...permissionRoutes(deps.permissions),
+    ...revokeAllRoutes(deps.revokeAll),
+    ...providerRoutes(deps.tryProvider),
   ];
 }
 
-export function apiPlugin(parts: ApiDeps, guard: BearerGuard): FastifyPluginAsync {
+export function apiPlugin(deps: ApiDeps, guard: BearerGuard): FastifyPluginAsync {
   return async (app) => {
-    for (const route of apiRoutes(parts)) route.register(app, guard);
+    for (const route of apiRoutes(deps)) route.register(app, guard);
   };
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Approvals } from '../../accounts/approvals.ts';
 import { type ApiRoute, apiRoute } from './api_route.ts';
 
-interface Parts {
+interface Deps {
   approvals: Approvals;
   /** Who approves new users. */
   approvals_by: 'owner' | 'administrators';
@@ -41,7 +41,7 @@ const decision = z.strictObject({
     .default(null),
 });
 
-export function approvalRoutes({ approvals, approvals_by }: Parts): ApiRoute[] {
+export function approvalRoutes({ approvals, approvals_by }: Deps): ApiRoute[] {
   const who = approvals_by === 'owner' ? 'owner' : 'admin';
   const decide = (word: 'approve' | 'refuse', status: 'approved' | 'refused') =>
     apiRoute({

@@ -5,7 +5,7 @@ import type { Credentials } from '../../accounts/credentials.ts';
 import type { LinkTickets } from '../../accounts/link_tickets.ts';
 import { type ApiRoute, apiRoute, pageSchema } from './api_route.ts';
 
-interface Parts {
+interface Deps {
   credentials: Credentials;
   linkTickets: LinkTickets;
   public_url: string;
@@ -23,7 +23,7 @@ const credential = z.object({
 
 const newLink = z.strictObject({ auth_provider_type: z.string(), auth_provider_id: z.string().nullable().default(null) });
 
-export function credentialRoutes({ credentials, linkTickets, public_url }: Parts): ApiRoute[] {
+export function credentialRoutes({ credentials, linkTickets, public_url }: Deps): ApiRoute[] {
   return [
     apiRoute({
       method: 'GET',

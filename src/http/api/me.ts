@@ -10,7 +10,7 @@ import type { Throttle } from '../../login/throttle.ts';
 import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
 import { profilePatch, profileResponse } from './profile.ts';
 
-interface Parts {
+interface Deps {
   me: Me;
   refreshTokens: RefreshTokens;
   localLogins: LocalLogins;
@@ -61,7 +61,7 @@ const newLongLived = z.strictObject({
   client_icon: z.string().max(256).optional(),
 });
 
-export function meRoutes({ me, refreshTokens, localLogins, throttle }: Parts): ApiRoute[] {
+export function meRoutes({ me, refreshTokens, localLogins, throttle }: Deps): ApiRoute[] {
   return [
     apiRoute({ method: 'GET', url: '/api/me', who: 'anyone', answer: profile, handle: ({ caller }) => me.get(caller) }),
     apiRoute({

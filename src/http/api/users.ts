@@ -7,7 +7,7 @@ import type { Users } from '../../accounts/users.ts';
 import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
 import { profilePatch, profileResponse } from './profile.ts';
 
-interface Parts {
+interface Deps {
   users: Users;
   mergeUsers: MergeUsers;
   localLogins: LocalLogins;
@@ -49,7 +49,7 @@ const approval = z
   .strictObject({ group_ids: group_ids.optional(), merge_into: z.string().max(64).optional() })
   .refine(({ group_ids, merge_into }) => group_ids === undefined || merge_into === undefined, { path: ['merge_into'] });
 
-export function userRoutes({ users, mergeUsers, localLogins, approvals_by }: Parts): ApiRoute[] {
+export function userRoutes({ users, mergeUsers, localLogins, approvals_by }: Deps): ApiRoute[] {
   return [
     apiRoute({
       method: 'GET',

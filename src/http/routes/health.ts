@@ -3,14 +3,14 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 
-interface Parts {
+interface Deps {
   /** Resolves within a second if the database accepts queries, else throws `unavailable`. */
   ping(): Promise<void>;
   /** Whether the server is shutting down. */
   isDraining(): boolean;
 }
 
-export function healthRoute({ ping, isDraining }: Parts): FastifyPluginAsync {
+export function healthRoute({ ping, isDraining }: Deps): FastifyPluginAsync {
   const config = { monitoring: true };
   return async (app) => {
     // Independent of the database: restarting this process would not help.

@@ -7,14 +7,14 @@ import { AuthError } from '../../domain/errors.ts';
 import { isLocalAddress } from '../../domain/network.ts';
 import type { HostRule } from '../server/host_rule.ts';
 
-interface Parts {
+interface Deps {
   /** In configured order. */
   providers: ReadonlyMap<string, AuthProvider>;
   hostRule: HostRule;
   onboarding: { isDone(): Promise<boolean> };
 }
 
-export function providersRoute({ providers, onboarding, hostRule }: Parts): FastifyPluginAsync {
+export function providersRoute({ providers, onboarding, hostRule }: Deps): FastifyPluginAsync {
   return async (app) => {
     app.get('/auth/providers', { config: { answers: 'home_assistant' } }, async (request) => {
       const { remote_address } = request;

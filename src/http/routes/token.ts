@@ -9,14 +9,14 @@ import { dpopProofs } from '../server/dpop_proofs.ts';
 import type { HostRule } from '../server/host_rule.ts';
 import { fetchAsker } from '../server/same_origin.ts';
 
-interface Parts {
+interface Deps {
   tokenEndpoint: TokenEndpoint;
   admissions: AdmissionChecks;
   dpop: Dpop;
   hostRule: HostRule;
 }
 
-export function tokenRoute({ tokenEndpoint, admissions, dpop, hostRule }: Parts): FastifyPluginAsync {
+export function tokenRoute({ tokenEndpoint, admissions, dpop, hostRule }: Deps): FastifyPluginAsync {
   const config = { answers: 'oauth', cors: 'any', counts_refusals: true } as const;
   return async (app) => {
     app.post('/auth/token', { config }, async (request, reply) => {

@@ -10,7 +10,7 @@ import { parameterBody } from '../server/body.ts';
 import { dpopProofs } from '../server/dpop_proofs.ts';
 import { type ForgedTokenDeps, isForged } from '../server/forged_token.ts';
 
-interface Parts extends ForgedTokenDeps {
+interface UserinfoDeps extends ForgedTokenDeps {
   userinfo: Userinfo;
   dpop: Dpop;
 }
@@ -19,7 +19,7 @@ const PATH = '/auth/userinfo';
 /** Grafana asks here when neither the ID token nor userinfo has an e-mail address. */
 const EMAILS = `${PATH}/emails`;
 
-export function userinfoRoute({ userinfo, dpop, ...deps }: Parts): FastifyPluginAsync {
+export function userinfoRoute({ userinfo, dpop, ...deps }: UserinfoDeps): FastifyPluginAsync {
   async function claimsFor(request: FastifyRequest, reply: FastifyReply, path: string): Promise<JsonObject> {
     const presented = presentedAccessToken(request, request.method === 'POST' ? await parameterBody(request) : undefined);
     if (!presented) {

@@ -6,7 +6,7 @@ import { webfinger } from '../../oauth/webfinger.ts';
 import { JWKS_MAX_AGE, type Keyring } from '../../tokens/keyring.ts';
 import { queryText } from '../server/query_text.ts';
 
-interface Parts {
+interface Deps {
   public_url: string;
   facts: MetadataDeps;
   keyring: Pick<Keyring, 'jwks'>;
@@ -14,7 +14,7 @@ interface Parts {
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-export function wellKnownRoute({ public_url, facts, keyring }: Parts): FastifyPluginAsync {
+export function wellKnownRoute({ public_url, facts, keyring }: Deps): FastifyPluginAsync {
   // Constant while the process runs. As text they are sent in one write with their headers.
   const server = JSON.stringify(authorizationServerMetadata(public_url, facts));
   const documents = {

@@ -70,13 +70,13 @@ const LIMITS = {
 const CONNECTIONS: ConnectionLimits = { of_address: 512, total: 8192 };
 
 /** Creates a server, to be listened on or injected into. */
-export function createServer(parts: ServerDeps): FastifyInstance {
-  const headers = securityHeaders(parts.public_url);
-  const errors = { audit: parts.audit, renderErrorPage: parts.renderErrorPage };
+export function createServer(deps: ServerDeps): FastifyInstance {
+  const headers = securityHeaders(deps.public_url);
+  const errors = { audit: deps.audit, renderErrorPage: deps.renderErrorPage };
   const { maxConnections, ...limits } = LIMITS;
   const app: FastifyInstance = fastify({
     ...limits,
-    loggerInstance: parts.log.child({}, { serializers: LOG_SERIALIZERS }),
+    loggerInstance: deps.log.child({}, { serializers: LOG_SERIALIZERS }),
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: errorRef,
@@ -90,14 +90,14 @@ export function createServer(parts: ServerDeps): FastifyInstance {
     clientErrorHandler: clientErrorHandler(headers),
   });
   app.server.maxConnections = maxConnections;
-  limitConnections(app.server, CONNECTIONS, networksOf(parts.trusted_proxies));
+  limitConnections(app.server, CONNECTIONS, networksOf(deps.trusted_proxies));
   decorate(app);
   const routes = createRouteTable(app);
   installBodies(app);
   installErrors(app, errors);
-  addHooks(app, parts, headers, routes);
+  addHooks(app, deps, headers, routes);
   app.setNotFoundHandler(refuseUnknown(routes));
-  for (const plugin of parts.plugins) void app.register(plugin);
+  for (const plugin of deps.plugins) void app.register(plugin);
   return app;
 }
 
@@ -124,23 +124,23 @@ function decorate(app: FastifyInstance): void {
   app.decorateRequest('presents_client', false);
 }
 
-function addHooks(app: FastifyInstance, parts: ServerDeps, headers: Readonly<Record<string, string>>, routes: RouteTable): void {
+function addHooks(app: FastifyInstance, deps: ServerDeps, headers: Readonly<Record<string, string>>, routes: RouteTable): void {
   app.addHook('onRequest', headersHook(headers));
   limitTime(app);
-  app.addHook('onRequest', settledClockHook(parts.settleClock));
-  app.addHook('onRequest', clientIpHook(parts.trusted_proxies));
-  app.addHook('onRequest', crossSiteHook({ public_url: parts.public_url, allowed: parts.cors_allowed_origins }));
-  app.addHook('onRequest', banHook(parts));
+  app.addHook('onRequest', settledClockHook(deps.settleClock));
+  app.addHook('onRequest', clientIpHook(deps.trusted_proxies));
+  app.addHook('onRequest', crossSiteHook({ public_url: deps.public_url, allowed: deps.cors_allowed_origins }));
+  app.addHook('onRequest', banHook(deps));
   app.addHook('onRequest', boundsHook);
   app.addHook('onRequest', contentTypeHook);
-  app.addHook('onRequest', corsHook(routes, parts.cors_allowed_origins));
-  app.addHook('onSend', countingHook(parts));
+  app.addHook('onRequest', corsHook(routes, deps.cors_allowed_origins));
+  app.addHook('onSend', countingHook(deps));
   app.addHook(
     'onSend',
-    sheddingHook(() => parts.isDraining() && !app.server.listening),
+    sheddingHook(() => deps.isDraining() && !app.server.listening),
   );
-  if (parts.observe) app.addHook('onResponse', parts.observe);
-  if (parts.log_requests) app.addHook('onResponse', requestLogHook);
+  if (deps.observe) app.addHook('onResponse', deps.observe);
+  if (deps.log_requests) app.addHook('onResponse', requestLogHook);
 }
 
 /** After a suspension, requests wait until the clock is corrected. */

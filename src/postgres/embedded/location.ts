@@ -90,8 +90,8 @@ async function requireOwner(folder: string, account: SystemAccount | undefined):
 }
 
 async function requireFolder(data_dir: string): Promise<void> {
-  const ground = await nearestExisting(resolve(data_dir));
-  if (!(await stat(ground)).isDirectory()) throw new Error(`data_dir ${data_dir} cannot hold the database: ${ground} is a file`);
+  const existing = await nearestExisting(resolve(data_dir));
+  if (!(await stat(existing)).isDirectory()) throw new Error(`data_dir ${data_dir} cannot hold the database: ${existing} is a file`);
   if (/\p{Cc}/u.test(data_dir)) throw new Error(`data_dir ${JSON.stringify(data_dir)} contains a control character`);
 }
 
@@ -127,8 +127,8 @@ function socketBases(account: SystemAccount | undefined): string[] {
 /** The path without links, even if its last parts do not exist yet. */
 async function canonical(path: string): Promise<string> {
   const whole = resolve(path);
-  const ground = await nearestExisting(whole);
-  return join(await realpath(ground), relative(ground, whole));
+  const existing = await nearestExisting(whole);
+  return join(await realpath(existing), relative(existing, whole));
 }
 
 async function nearestExisting(path: string): Promise<string> {

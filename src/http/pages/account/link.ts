@@ -23,9 +23,9 @@ export interface AccountLinkDeps extends LinkReplyDeps {
 /** A placeholder step with only a button, before the provider's first step. */
 const DOOR = { flow_id: null, fields: [], values: {} };
 
-export function accountLinkRoute(parts: AccountLinkDeps): FastifyPluginAsync {
-  const { linkTickets, login, sessions, cookies, csrf } = parts;
-  const answer = createLinkReply(parts);
+export function accountLinkRoute(deps: AccountLinkDeps): FastifyPluginAsync {
+  const { linkTickets, login, sessions, cookies, csrf } = deps;
+  const answer = createLinkReply(deps);
 
   async function visit(request: FastifyRequest, ticket_id: string, browser: Browser): Promise<LinkPageContext> {
     const found = await linkTickets.find(ticketReference({ request, ticket_id, browser }));
@@ -40,7 +40,7 @@ export function accountLinkRoute(parts: AccountLinkDeps): FastifyPluginAsync {
   function begin({ request, provider, ticket_id, browser }: LinkPageContext) {
     return {
       client_id: answer.client_id,
-      redirect_uri: `${parts.public_url}/account/link`,
+      redirect_uri: `${deps.public_url}/account/link`,
       code_challenge: null,
       flow_type: 'link_user' as const,
       handler: [provider.auth_provider_type, provider.auth_provider_id] as const,

@@ -50,32 +50,32 @@ const CONTINUE = '/auth/authorize/continue';
 /** A placeholder step with only a button, before a step that is external or stored. */
 const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, description_placeholders: null };
 
-export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
-  const { login, providers, csrf } = parts;
-  const answer = createLoginReply(parts);
-  const standard = createStandardAuthorize(parts);
-  const logged_in = createHomeAssistantAuthorize(parts);
+export function authorizeRoute(deps: AuthorizeRouteDeps): FastifyPluginAsync {
+  const { login, providers, csrf } = deps;
+  const answer = createLoginReply(deps);
+  const standard = createStandardAuthorize(deps);
+  const logged_in = createHomeAssistantAuthorize(deps);
 
   async function judge(query: URLSearchParams, asker: string): Promise<AuthorizationRequest> {
-    const authorization = readAuthorizationRequest(query, parts.public_url);
+    const authorization = readAuthorizationRequest(query, deps.public_url);
     const { client_id, redirect_uri } = authorization;
-    if (await parts.acceptsRedirectUri(client_id, redirect_uri, asker)) return authorization;
-    const client = parts.clientDirectory.urlClient(client_id);
-    throw refusedRedirect(client, redirect_uri, parts.clientDirectory.whyWithoutDocument(client));
+    if (await deps.acceptsRedirectUri(client_id, redirect_uri, asker)) return authorization;
+    const client = deps.clientDirectory.urlClient(client_id);
+    throw refusedRedirect(client, redirect_uri, deps.clientDirectory.whyWithoutDocument(client));
   }
 
   /** The dialect of a request. A client with a document always uses the standard profile. */
   async function profileOfRequest(query: URLSearchParams, request: FastifyRequest): Promise<Profile> {
     const profile = profileFor(query);
     const client_id = query.get('client_id') ?? '';
-    if (profile === 'standard' || !(await parts.clientDirectory.publishesDocument(client_id, fetchAsker(request)))) return profile;
+    if (profile === 'standard' || !(await deps.clientDirectory.publishesDocument(client_id, fetchAsker(request)))) return profile;
     return 'standard';
   }
 
   async function visit(request: FastifyRequest, browser: Browser): Promise<LoginPageContext> {
     const query = new URLSearchParams(queryText(request));
     const authorization = await judge(query, fetchAsker(request));
-    const address = parts.hostRule.addressOf(request);
+    const address = deps.hostRule.addressOf(request);
     const admitted = [...providers.values()].filter((provider) => provider.refusal(address) === null);
     const chosen = admitted.find((candidate) => providerKeyText(candidate) === query.get(PROVIDER));
     const provider = chosen ?? admitted.find(({ is_unlisted }) => !is_unlisted);
@@ -93,21 +93,21 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
       flow_type: 'authorize' as const,
       handler: [provider.auth_provider_type, provider.auth_provider_id] as [string, string | null],
       remote_address: request.remote_address,
-      proven_address: parts.hostRule.addressOf(request),
+      proven_address: deps.hostRule.addressOf(request),
       browser_hash: browser.browser_hash,
-      device_cookie: parts.cookies.read(request, 'device'),
-      reauthenticate: ownLoginReason(authorization, parts.public_url) === 'reauth',
+      device_cookie: deps.cookies.read(request, 'device'),
+      reauthenticate: ownLoginReason(authorization, deps.public_url) === 'reauth',
       page: { query: query.toString(), keep },
     };
   }
 
   /** A login by network address starts by itself for trusted apps, and never replaces a session. */
   async function mayStartUnasked(visited: LoginPageContext): Promise<boolean> {
-    return (await answer.isForTrustedApp(visited)) && (await parts.browserSessions.find(visited.request)) === null;
+    return (await answer.isForTrustedApp(visited)) && (await deps.browserSessions.find(visited.request)) === null;
   }
 
   async function showLogin(reply: FastifyReply, visited: LoginPageContext): Promise<FastifyReply> {
-    const keep = keepPreselected(parts, visited);
+    const keep = keepPreselected(deps, visited);
     const sent = { flow_id: null, keep, input: {} };
     const preview = await login.preview(begin(visited, keep));
     if (preview.type === 'step') return await answer.send(reply, visited, { step: preview.step, failed: false }, sent);
@@ -119,10 +119,10 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
     const query = new URLSearchParams(queryText(request));
     const client_id = query.get('client_id') ?? '';
     // Before a password is entered in vain.
-    if (await parts.clientDirectory.isRefused(client_id)) throw loginBlocked('app_refused', client_id);
+    if (await deps.clientDirectory.isRefused(client_id)) throw loginBlocked('app_refused', client_id);
     if ((await profileOfRequest(query, request)) === 'standard') return await standard.answer(reply, request, query, null);
     const visited = await visit(request, csrf.meet(request, reply));
-    const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(parts, visited));
+    const continued = query.has(PROVIDER) ? null : await logged_in.offer(reply, visited, keepPreselected(deps, visited));
     return continued ?? (await showLogin(reply, visited));
   }
 
@@ -131,7 +131,7 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
     const { csrf_token } = csrf.meet(request, reply);
     const host = displayHost(new URLSearchParams(queryText(request)).get('client_id') ?? '') ?? '';
     const action = `${CONTINUE}${queryText(request)}`;
-    const page = { language: languageOf(request), stylesheet: parts.assets.href('style.css'), host, action, csrf: csrf_token };
+    const page = { language: languageOf(request), stylesheet: deps.assets.href('style.css'), host, action, csrf: csrf_token };
     return sendPage(reply.code(429).header('retry-after', retry_after), continuePage(page), { any_form_target: true });
   }
 
@@ -140,7 +140,7 @@ export function authorizeRoute(parts: AuthorizeRouteDeps): FastifyPluginAsync {
 
     app.get('/auth/authorize', { config }, async (request, reply) => {
       refuseSubresource(request);
-      if (!(await parts.onboarding.isDone())) return reply.redirect(`/onboarding${queryText(request)}`, 303);
+      if (!(await deps.onboarding.isDone())) return reply.redirect(`/onboarding${queryText(request)}`, 303);
       try {
         return await start(request, reply);
       } catch (error) {

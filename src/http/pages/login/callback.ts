@@ -35,21 +35,21 @@ type CallbackRequest = FastifyRequest<Route>;
 const PATH = '/auth/callback/:provider';
 const MAX_QUERY_LENGTH = 8192;
 
-export function callbackRoute(parts: CallbackDeps): FastifyPluginAsync {
-  const { login, providers, csrf, assets } = parts;
+export function callbackRoute(deps: CallbackDeps): FastifyPluginAsync {
+  const { login, providers, csrf, assets } = deps;
   const stylesheet = assets.href('style.css');
-  const answer = createLoginReply(parts);
-  const linkAnswer = createLinkReply(parts);
+  const answer = createLoginReply(deps);
+  const linkAnswer = createLinkReply(deps);
 
   /** Continues with the page that the person left. */
   async function goOn(reply: FastifyReply, request: FastifyRequest, browser: Browser, came_back: ResumeResult & { type: 'page' }) {
     const { flow_type, page, provider, result } = came_back;
     if (flow_type === 'link_user') return await linkAnswer.comeBack(reply, request, browser, page, result);
     const query = new URLSearchParams(page.query);
-    const address = parts.hostRule.addressOf(request);
+    const address = deps.hostRule.addressOf(request);
     const admitted = [...providers.values()].filter((other) => other.refusal(address) === null);
     const others = admitted.filter((other) => other !== provider);
-    const visited = { request, query, authorization: readAuthorizationRequest(query, parts.public_url), provider, others, browser };
+    const visited = { request, query, authorization: readAuthorizationRequest(query, deps.public_url), provider, others, browser };
     return await answer.send(reply, visited, result, { flow_id: result.step.flow_id, keep: page.keep, input: {} });
   }
 

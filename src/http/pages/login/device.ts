@@ -53,8 +53,8 @@ interface Visit {
   query: URLSearchParams;
 }
 
-export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
-  const { deviceApproval, loginMarker, browserSessions, csrf, assets } = parts;
+export function deviceRoute(deps: DeviceRouteDeps): FastifyPluginAsync {
+  const { deviceApproval, loginMarker, browserSessions, csrf, assets } = deps;
   const stylesheet = assets.href('style.css');
 
   function tell({ request, reply }: Visit, what: 'connected' | 'denied' | 'pending' | 'refused'): FastifyReply {
@@ -85,7 +85,7 @@ export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
     { request, reply, session, query }: Visit,
     { client, user_code, scope, resource }: DeviceRequest,
   ): Promise<FastifyReply> {
-    const promised = await grantableScopes(scope, session.user_id, parts.userFacts.find);
+    const promised = await grantableScopes(scope, session.user_id, deps.userFacts.find);
     const language = languageOf(request);
     const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = devicePage({
@@ -93,8 +93,8 @@ export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
       client: shownOf(client),
       account: session.name ?? session.user_id,
       user_code: showUserCode(user_code),
-      scopes: scopeTexts(promised, parts.scopes, language),
-      resources: resource.filter((uri) => uri !== parts.public_url),
+      scopes: scopeTexts(promised, deps.scopes, language),
+      resources: resource.filter((uri) => uri !== deps.public_url),
       action: `${PATH}?${query}`,
       csrf: csrf_token,
       other: loginHref(`${PATH}?${loginMarker.mark(query, browser_hash)}`),
@@ -153,7 +153,7 @@ export function deviceRoute(parts: DeviceRouteDeps): FastifyPluginAsync {
     app.get(`${PATH}/qr`, { config: { answers: 'plain', cors: 'any' } }, async (request, reply) => {
       const user_code = readUserCode(readQuery(request).get(DEVICE.user_code) ?? '');
       if (user_code === null) throw new AuthError('not_found', 'Not Found');
-      return reply.type('image/svg+xml').send(renderSVG(verificationUri(parts.public_url, user_code)));
+      return reply.type('image/svg+xml').send(renderSVG(verificationUri(deps.public_url, user_code)));
     });
   };
 }

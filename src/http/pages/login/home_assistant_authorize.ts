@@ -24,8 +24,8 @@ export interface HomeAssistantAuthorizeDeps {
   public_url: string;
 }
 
-export function createHomeAssistantAuthorize(parts: HomeAssistantAuthorizeDeps) {
-  const { authorize, clientDirectory, browserSessions, assets, public_url } = parts;
+export function createHomeAssistantAuthorize(deps: HomeAssistantAuthorizeDeps) {
+  const { authorize, clientDirectory, browserSessions, assets, public_url } = deps;
 
   /** Our own login was requested because the session is not sufficient. */
   const isOwn = ({ authorization }: LoginPageContext) => ownLoginTarget(authorization, public_url) !== null;

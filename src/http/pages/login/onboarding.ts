@@ -24,8 +24,8 @@ export interface OnboardingPageDeps {
 const NO_CLIENT = 'latchkey';
 const NO_VALUES = { name: '', username: '', email: '' };
 
-export function onboardingPageRoute(parts: OnboardingPageDeps): FastifyPluginAsync {
-  const { onboarding, csrf, assets } = parts;
+export function onboardingPageRoute(deps: OnboardingPageDeps): FastifyPluginAsync {
+  const { onboarding, csrf, assets } = deps;
   const stylesheet = assets.href('style.css');
 
   async function refuseWhenDone(): Promise<void> {
@@ -38,7 +38,7 @@ export function onboardingPageRoute(parts: OnboardingPageDeps): FastifyPluginAsy
     page: { csrf: string; token: string | null; complaint?: string | undefined; values: { name: string; username: string; email: string } },
   ) {
     const language = languageOf(request);
-    const { minimum_password_length } = parts;
+    const { minimum_password_length } = deps;
     return sendPage(
       reply,
       onboardingPage({ language, stylesheet, action: request.url, minimum_password_length, ...page, complaint: page.complaint }),

@@ -53,8 +53,8 @@ export interface Decision {
 const MAX_QUERY_LENGTH = 3000;
 const PATH = '/auth/authorize';
 
-export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
-  const { authorize, clientDirectory, loginMarker, browserSessions, csrf, assets, audit, public_url } = parts;
+export function createStandardAuthorize(deps: StandardAuthorizeDeps) {
+  const { authorize, clientDirectory, loginMarker, browserSessions, csrf, assets, audit, public_url } = deps;
   const stylesheet = assets.href('style.css');
 
   function respond(
@@ -122,7 +122,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
     session: BrowserSession,
     query: URLSearchParams,
   ): Promise<FastifyReply> {
-    const promised = await grantableScopes(asked.asked_scope, session.user_id, parts.userFacts.find);
+    const promised = await grantableScopes(asked.asked_scope, session.user_id, deps.userFacts.find);
     const language = languageOf(request);
     const { browser_hash, csrf_token } = csrf.meet(request, reply);
     const page = consentPage({
@@ -132,7 +132,7 @@ export function createStandardAuthorize(parts: StandardAuthorizeDeps) {
       account: session.name ?? session.user_id,
       sid: session.sid,
       full_access: false,
-      scopes: scopeTexts(promised, parts.scopes, language),
+      scopes: scopeTexts(promised, deps.scopes, language),
       resources: asked.asked_resource,
       action: `${PATH}/consent?${query}`,
       csrf: csrf_token,

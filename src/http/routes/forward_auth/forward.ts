@@ -6,7 +6,7 @@ import { isOwnPath } from '../../../domain/forward_auth_rule.ts';
 import { networksOf } from '../../server/trusted_peer.ts';
 import { type AccessCheckDeps, allowAccess, anyMethodOptions, checkAccess, denyAccess, denyOnError } from './access_check.ts';
 
-export function forwardRoute(parts: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
+export function forwardRoute(deps: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
   const trusted = networksOf(trusted_proxies);
   return async (app) => {
     app.route({
@@ -14,7 +14,7 @@ export function forwardRoute(parts: AccessCheckDeps, trusted_proxies: readonly s
       url: '/auth/forward',
       errorHandler: denyOnError,
       handler: async (request, reply) => {
-        const { verdict, original, login_url } = await checkAccess(request, trusted, parts);
+        const { verdict, original, login_url } = await checkAccess(request, trusted, deps);
         if (verdict.allowed) return allowAccess(reply, verdict);
         if (login_url === null || original === null) return denyAccess(request, reply);
         // The login path itself, if the proxy asks about every path; redirecting it would loop.

@@ -28,8 +28,8 @@ export interface HostSessionDeps {
   public_url: string;
 }
 
-export function hostSessionRoute(parts: HostSessionDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
-  const { forwardAuth, cookies, browserSessions, public_url } = parts;
+export function hostSessionRoute(deps: HostSessionDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
+  const { forwardAuth, cookies, browserSessions, public_url } = deps;
   const trusted = networksOf(trusted_proxies);
 
   /** Marks the browser at the host; the returned code is valid in this browser only. */

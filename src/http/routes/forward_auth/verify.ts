@@ -5,7 +5,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { networksOf } from '../../server/trusted_peer.ts';
 import { type AccessCheckDeps, allowAccess, anyMethodOptions, checkAccess, denyAccess, denyOnError } from './access_check.ts';
 
-export function verifyRoute(parts: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
+export function verifyRoute(deps: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
   const trusted = networksOf(trusted_proxies);
   return async (app) => {
     app.route({
@@ -13,7 +13,7 @@ export function verifyRoute(parts: AccessCheckDeps, trusted_proxies: readonly st
       url: '/auth/verify',
       errorHandler: denyOnError,
       handler: async (request, reply) => {
-        const { verdict, login_url } = await checkAccess(request, trusted, parts);
+        const { verdict, login_url } = await checkAccess(request, trusted, deps);
         if (verdict.allowed) return allowAccess(reply, verdict);
         if (login_url !== null) reply.header('x-latchkey-login', login_url);
         return denyAccess(request, reply);

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createWorkQueue } from '../../src/secrets/work_queue.ts';
+import { createWorkQueue } from '../../src/domain/work_queue.ts';
 
 const busy = (detail: string) => expect.objectContaining({ code: 'unavailable', retry_after: 1, detail });
 

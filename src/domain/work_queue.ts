@@ -1,6 +1,6 @@
 // A queue for expensive work with few slots, a bounded length and a bounded wait; excess work is
 // refused.
-import { AuthError } from '../domain/errors.ts';
+import { AuthError } from './errors.ts';
 
 export interface WorkQueueOptions {
   /** Concurrent jobs. */
