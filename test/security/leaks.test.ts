@@ -59,7 +59,7 @@ describe('what is kept of a day', () => {
       ...['__Host-latchkey_login', '__Host-latchkey_session', '__Host-latchkey_device'],
     ]);
     for (const cookie of cookies) {
-      expect(cookie).toMatch(/; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+      expect(cookie).toMatch(/; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
       expect(cookie.length).toBeLessThan(4096);
     }
   });

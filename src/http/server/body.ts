@@ -1,11 +1,12 @@
-// Request bodies: Fastify passes all as bytes, whatever the Content-Type; each route chooses a
-// parser.
+// Request bodies: @fastify/formbody parses urlencoded ones with our strict parser, others arrive as
+// bytes, and each route decides what to read them as.
 
+import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { z } from 'zod';
 import { AuthError } from '../../domain/errors.ts';
 import { type Parameters, withoutEmpty } from '../../domain/parameters.ts';
-import { firstField, parseForm } from './form_body.ts';
+import { firstField, parseForm, parseUrlencoded, type UrlencodedBody } from './form_body.ts';
 import { refuseForeignCredentials } from './same_origin.ts';
 import { parseStrictJson } from './strict_json.ts';
 import { validate } from './validate.ts';
@@ -15,9 +16,10 @@ export const BODY_LIMIT = 64 * 1024;
 
 const CLIENT_FIELDS = ['client_id', 'client_secret', 'client_assertion'];
 
-/** Removes Fastify's own parsers. */
+/** Replaces Fastify's own parsers. */
 export function installBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
+  void app.register(formbody, { bodyLimit: BODY_LIMIT, parser: parseUrlencoded });
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) => done(null, body));
 }
 
@@ -37,7 +39,7 @@ export const contentTypeHook: onRequestHookHandler = (request, _reply, done) => 
 
 /** Parses the body as JSON, whatever its Content-Type (HA contract 1.1), and validates it. */
 export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema): z.output<Schema> {
-  const value = parsed(bytesOf(request));
+  const value = parsedJson(bytesOf(request));
   if (typeof value === 'object' && value !== null) refuseForeignCredentials(request, Object.entries(value));
   return validate(schema, value);
 }
@@ -47,7 +49,7 @@ export function jsonBody<Schema extends z.ZodType>(request: FastifyRequest, sche
  * is not known yet. Throws `cross_site_request` for credentials in a cross-site request.
  */
 export async function formBody(request: FastifyRequest): Promise<Parameters> {
-  const form = await parseForm(bytesOf(request), request.headers['content-type']);
+  const form = await parseForm(sentBody(request), request.headers['content-type']);
   refuseForeignCredentials(request, form);
   request.presents_client = CLIENT_FIELDS.some((name) => form.get(name)) || /^basic\b/i.test(request.headers.authorization ?? '');
   return form;
@@ -60,14 +62,20 @@ export async function parameterBody(request: FastifyRequest): Promise<Parameters
 
 /** The first field of that name in a body that `formBody` refuses. */
 export function firstFormField(request: FastifyRequest, name: string): string | undefined {
-  return firstField(name, bytesOf(request), request.headers['content-type']);
+  return firstField(name, sentBody(request), request.headers['content-type']);
+}
+
+/** What one of our parsers left; undefined without a body. */
+function sentBody({ body }: FastifyRequest): Buffer | UrlencodedBody | undefined {
+  return body === null ? undefined : (body as Buffer | UrlencodedBody | undefined);
 }
 
 function bytesOf(request: FastifyRequest): Buffer | undefined {
-  return Buffer.isBuffer(request.body) ? request.body : undefined;
+  const body = sentBody(request);
+  return Buffer.isBuffer(body) ? body : body && Buffer.from(body.text);
 }
 
-function parsed(bytes: Buffer | undefined): unknown {
+function parsedJson(bytes: Buffer | undefined): unknown {
   try {
     return parseStrictJson(bytes ?? Buffer.alloc(0));
   } catch (cause) {

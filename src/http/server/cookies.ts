@@ -1,6 +1,10 @@
 // Cookies: `__Host-` and Secure under https, neither under plain http; decided by public_url.
 
+import '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** A value that this server could have set. */
+const OUR_VALUE = /^[\w-]{1,512}$/;
 
 /**
  * `session`: single sign-on; `login`: a browser before the login; `device`: a browser in which a
@@ -16,18 +20,22 @@ export interface Cookies {
   clear(reply: FastifyReply, name: CookieName): void;
 }
 
-/** Values are base64url and need no quoting. */
+/** Reads and writes by @fastify/cookie. Values are base64url and need no quoting. */
 export function createCookies(public_url: string): Cookies {
   const secure = public_url.startsWith('https:');
   const fullName = (name: CookieName) => `${secure ? '__Host-' : ''}latchkey_${name}`;
-  const flags = `; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+  const flags = { path: '/', httpOnly: true, sameSite: 'lax', secure } as const;
   return {
-    read: (request, name) => cookieNamed(request.headers.cookie, fullName(name)),
+    read(request, name) {
+      const header = request.headers.cookie;
+      const value = header === undefined ? undefined : request.server.parseCookie(header)[fullName(name)];
+      return value !== undefined && OUR_VALUE.test(value) ? value : null;
+    },
     set(reply, name, value, max_age) {
-      reply.header('set-cookie', `${fullName(name)}=${value}${max_age === undefined ? '' : `; Max-Age=${max_age}`}${flags}`);
+      reply.setCookie(fullName(name), value, max_age === undefined ? flags : { ...flags, maxAge: max_age });
     },
     clear(reply, name) {
-      reply.header('set-cookie', `${fullName(name)}=; Max-Age=0${flags}`);
+      reply.setCookie(fullName(name), '', { ...flags, maxAge: 0 });
     },
   };
 }
@@ -36,14 +44,4 @@ export function createCookies(public_url: string): Cookies {
 export function hostCookie(kind: 'session' | 'login', host: string): CookieName {
   const [, port] = host.split(':');
   return port === undefined ? `host_${kind}` : `host_${kind}_${Number(port)}`;
-}
-
-/** The first cookie of that name with a value this server could have set. */
-function cookieNamed(header: string | undefined, name: string): string | null {
-  const pair = header
-    ?.split(';')
-    .map((part) => part.trim())
-    .find((part) => part.startsWith(`${name}=`));
-  const value = pair?.slice(name.length + 1);
-  return value !== undefined && /^[\w-]{1,512}$/.test(value) ? value : null;
 }

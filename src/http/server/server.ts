@@ -1,6 +1,7 @@
 // The HTTP server without routes: limits, hooks in their order, and answers to unknown paths.
 // Routes are passed in as plug-ins.
 
+import cookie from '@fastify/cookie';
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -14,6 +15,7 @@ import {
 } from 'fastify';
 import type { Audit } from '../../domain/audit_event.ts';
 import { AuthError } from '../../domain/errors.ts';
+import { networksOf } from '../../domain/network.ts';
 import { randomBuffer } from '../../domain/secret.ts';
 import { type BanDeps, banHook, countingHook } from './ban.ts';
 import { BODY_LIMIT, contentTypeHook, installBodies } from './body.ts';
@@ -28,7 +30,6 @@ import { requestLogHook } from './request_log.ts';
 import { createRouteTable, type RouteTable } from './route_table.ts';
 import { crossSiteHook } from './same_origin.ts';
 import { limitTime } from './time_limit.ts';
-import { networksOf } from './trusted_peer.ts';
 import './request.ts';
 
 export interface ServerDeps extends BanDeps {
@@ -94,6 +95,8 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   decorate(app);
   const routes = createRouteTable(app);
   installBodies(app);
+  // Cookies are parsed only where one is read.
+  void app.register(cookie, { hook: false });
   installErrors(app, errors);
   addHooks(app, deps, headers, routes);
   app.setNotFoundHandler(refuseUnknown(routes));

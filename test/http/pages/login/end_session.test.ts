@@ -99,7 +99,7 @@ describe('the app of the session sends the ID token', () => {
 test('after a logout the old cookie opens nothing, and no page was kept', async () => {
   const answer = await get({ id_token_hint: id_token });
   expect(answer.headers['cache-control']).toBe('no-store');
-  expect(String(answer.headers['set-cookie'])).toMatch(/^__Host-latchkey_session=; Max-Age=0; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+  expect(String(answer.headers['set-cookie'])).toMatch(/^__Host-latchkey_session=; Max-Age=0; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
   const page = await server.inject({ url: '/account/security', headers: { cookie: browser.cookie } });
   expect([page.statusCode, page.headers.location]).toEqual([303, '/login?next=%2Faccount%2Fsecurity']);
   expect(page.headers['cache-control']).toBe('no-store');

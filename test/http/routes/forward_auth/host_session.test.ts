@@ -37,7 +37,7 @@ describe('at the host', () => {
   it('the browser is marked and led to us', async () => {
     const answer = await begin('/x?y');
     const [, mark = ''] = /^__Host-latchkey_host_login_8443=([^;]+)/.exec(String(answer.headers['set-cookie'])) ?? [];
-    expect(answer.headers['set-cookie']).toMatch(/; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+    expect(answer.headers['set-cookie']).toMatch(/; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
     expect([answer.statusCode, answer.headers.location]).toEqual([303, expect.stringMatching(`^${US}/auth/forward/login\\?`)]);
     expect(queryOf(answer.headers.location)).toEqual({ host: HOST, to: '/x?y', state: sha256(mark).toString('base64url') });
   });
@@ -65,7 +65,7 @@ describe('at the host', () => {
     const answer = await callback({ code: await newCode(), to: '/x?y' });
     expect([answer.statusCode, answer.headers.location]).toEqual([303, '/x?y']);
     expect(answer.headers['set-cookie']).toMatch(
-      /^__Host-latchkey_host_session_8443=lk_hs_[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
+      /^__Host-latchkey_host_session_8443=lk_hs_[\w-]{43}; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
     );
   });
 
