@@ -80,10 +80,16 @@ async function openLog(level: string) {
     import('./http/server/log.ts'),
     import('./http/server/log_destination.ts'),
   ]);
-  const destination = createLogDestination(2, process.stderr);
+  const destination = createLogDestination(2, process.stderr, isatty(2) ? await prettyLine() : undefined);
   process.once('exit', destination.flushNow);
   flushLog = () => destination.flush(LAST_LINES_MS);
   return { log: createLossyLog(level, destination), lost_log_lines: destination.lost };
+}
+
+/** Formats log lines for a person at a terminal; elsewhere they stay JSON. */
+async function prettyLine(): Promise<(line: string) => string> {
+  const { createPrettyLine } = await import('./http/server/pretty_log.ts');
+  return createPrettyLine({ colorize: process.env.NO_COLOR === undefined });
 }
 
 /**

@@ -38,13 +38,13 @@ interface Sink {
 
 /**
  * `stream` is Node's own for the descriptor, such as `process.stderr` for 2; it writes pipes and
- * sockets without blocking.
+ * sockets without blocking. `format` makes a line readable for people.
  */
-export function createLogDestination(fd: number, stream: Writable): LogDestination {
-  return overSink(sinkOf(fd, stream));
+export function createLogDestination(fd: number, stream: Writable, format = (line: string) => line): LogDestination {
+  return overSink(sinkOf(fd, stream), format);
 }
 
-function overSink(sink: Sink): LogDestination {
+function overSink(sink: Sink, format: (line: string) => string): LogDestination {
   let waiting: string[] = [];
   let size = 0;
   /** The unwritten part of the current write. */
@@ -134,8 +134,9 @@ function overSink(sink: Sink): LogDestination {
         untold += 1;
         return;
       }
-      waiting.push(line);
-      size += line.length;
+      const text = format(line);
+      waiting.push(text);
+      size += text.length;
       schedule();
     },
     lost: () => lost,
