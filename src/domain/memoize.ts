@@ -2,8 +2,8 @@
 
 /** Longer strings are computed each time, which bounds the memory. */
 const MAX_LENGTH = 1_000;
-/** Maximum number of cached results; then the cache is emptied. */
-const MOST = 1_000;
+/** Maximum number of cached results; then the oldest is evicted. */
+const MAX_RESULTS = 1_000;
 
 /** The memoized function. Results are shared, so callers must not change them. */
 export function memoize<Answer>(ask: (text: string) => Answer): (text: string) => Answer {
@@ -12,8 +12,9 @@ export function memoize<Answer>(ask: (text: string) => Answer): (text: string) =
     if (answers.has(text)) return answers.get(text) as Answer;
     const answer = ask(text);
     if (text.length > MAX_LENGTH) return answer;
-    if (answers.size >= MOST) answers.clear();
     answers.set(text, answer);
+    const [oldest] = answers.keys();
+    if (answers.size > MAX_RESULTS && oldest !== undefined) answers.delete(oldest);
     return answer;
   };
 }

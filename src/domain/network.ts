@@ -1,7 +1,7 @@
 // IP addresses and networks as numbers: which are local, which an outbound fetch must not reach,
 // and how failures are grouped. Host names, zone ids, shortened and octal forms are never
 // addresses; null means refuse.
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { memoize } from './memoize.ts';
 
 /**
@@ -19,6 +19,7 @@ export interface IpNetwork {
 }
 
 const MAPPED = 0xffffn;
+const FAMILY = { 4: 'ipv4', 6: 'ipv6' } as const;
 
 /** Parses an IPv4 or IPv6 address; null if it is not one. Zone ids (`fe80::1%eth0`) are refused. */
 export function parseAddress(text: string): IpAddress | null {
@@ -71,14 +72,18 @@ export function networkText(network: IpNetwork): string {
   return `${addressText(network.address)}/${network.prefix}`;
 }
 
+/** Whether an address is in one of the networks of a list. */
+export type NetworkList = (address: IpAddress) => boolean;
+
 /**
- * Whether the network contains the address. As in Home Assistant, `::ffff:192.168.0.1` is not in
- * `192.168.0.0/16`.
+ * One list per family, since BlockList would find IPv4-mapped addresses in IPv4 networks; as in
+ * Home Assistant, `::ffff:192.168.0.1` is not in `192.168.0.0/16`.
  */
-export function networkContains(network: IpNetwork, address: IpAddress): boolean {
-  if (network.address.family !== address.family) return false;
-  const hostBits = BigInt(bitsOf(address) - network.prefix);
-  return network.address.value >> hostBits === address.value >> hostBits;
+export function networkList(networks: readonly IpNetwork[]): NetworkList {
+  if (networks.length === 0) return () => false;
+  const lists = { 4: new BlockList(), 6: new BlockList() };
+  for (const { address, prefix } of networks) lists[address.family].addSubnet(addressText(address), prefix, FAMILY[address.family]);
+  return (address) => lists[address.family].check(addressText(address), FAMILY[address.family]);
 }
 
 /** The IPv4 form of an IPv4-mapped IPv6 address; other addresses unchanged. */
@@ -86,14 +91,14 @@ export function unmapIpv4(address: IpAddress): IpAddress {
   return isMapped(address) ? { family: 4, value: address.value & 0xffffffffn } : address;
 }
 
-const LOOPBACK = networks('127.0.0.0/8', '::1');
-const PRIVATE = networks('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7');
-const LINK_LOCAL = networks('169.254.0.0/16', 'fe80::/10');
+const LOOPBACK = networksOf(['127.0.0.0/8', '::1']);
+const PRIVATE = networksOf(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7']);
+const LINK_LOCAL = networksOf(['169.254.0.0/16', 'fe80::/10']);
 
 /** Whether the address is loopback: 127/8, ::1 or ::ffff:127/104. */
 export function isLoopback(address: string): boolean {
   const parsed = parseAddress(address);
-  return parsed !== null && within(LOOPBACK, unmapIpv4(parsed));
+  return parsed !== null && LOOPBACK(unmapIpv4(parsed));
 }
 
 /**
@@ -103,18 +108,18 @@ export const isLocalAddress = memoize((address): boolean => {
   const parsed = parseAddress(address);
   if (!parsed) return false;
   const plain = unmapIpv4(parsed);
-  return within(LOOPBACK, plain) || within(PRIVATE, plain) || within(LINK_LOCAL, parsed);
+  return LOOPBACK(plain) || PRIVATE(plain) || LINK_LOCAL(parsed);
 });
 
 // IANA's special-purpose registry (RFC 6890) and multicast. In IPv6 only global unicast is public,
 // with these exceptions.
-const SPECIAL_IPV4 = networks(
+const SPECIAL_IPV4 = networksOf([
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24'],
   ...['192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
-);
-const GLOBAL_UNICAST = networks('2000::/3');
-const SPECIAL_IPV6 = networks('2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20');
-const NAT64 = networks('64:ff9b::/96');
+]);
+const GLOBAL_UNICAST = networksOf(['2000::/3']);
+const SPECIAL_IPV6 = networksOf(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']);
+const NAT64 = networksOf(['64:ff9b::/96']);
 
 /**
  * Whether an outbound fetch must not reach the address: anything but public unicast, including
@@ -123,9 +128,9 @@ const NAT64 = networks('64:ff9b::/96');
 export function isSpecialUse(address: string): boolean {
   const parsed = parseAddress(address);
   if (!parsed) return true;
-  const target = within(NAT64, parsed) ? { family: 4 as const, value: parsed.value & 0xffffffffn } : unmapIpv4(parsed);
-  if (target.family === 4) return within(SPECIAL_IPV4, target);
-  return !within(GLOBAL_UNICAST, target) || within(SPECIAL_IPV6, target);
+  const target = NAT64(parsed) ? { family: 4 as const, value: parsed.value & 0xffffffffn } : unmapIpv4(parsed);
+  if (target.family === 4) return SPECIAL_IPV4(target);
+  return !GLOBAL_UNICAST(target) || SPECIAL_IPV6(target);
 }
 
 /**
@@ -160,23 +165,22 @@ export function readFailureAddress(marked: string): { address: string; is_foreig
  * exempt from limits per address. Entries that are not networks are ignored.
  */
 export function exemptAddresses(trusted_proxies: readonly string[]): (address: string) => boolean {
-  const proxies = trusted_proxies.flatMap((text) => parseNetwork(text) ?? []);
+  const isProxy = networkList(trusted_proxies.flatMap((text) => parseNetwork(text) ?? []));
   return (address) => {
     const parsed = parseAddress(address);
-    return parsed !== null && (isLoopback(address) || within(proxies, parsed));
+    return parsed !== null && (isLoopback(address) || isProxy(parsed));
   };
 }
 
-function networks(...texts: string[]): readonly IpNetwork[] {
-  return texts.map((text) => {
-    const network = parseNetwork(text);
-    if (!network) throw new Error(`not a network: ${text}`);
-    return network;
-  });
-}
-
-function within(list: readonly IpNetwork[], address: IpAddress): boolean {
-  return list.some((network) => networkContains(network, address));
+/** The networks as one list; throws for an invalid one. */
+export function networksOf(texts: readonly string[]): NetworkList {
+  return networkList(
+    texts.map((text) => {
+      const network = parseNetwork(text);
+      if (!network) throw new Error(`not a network: ${text}`);
+      return network;
+    }),
+  );
 }
 
 function isMapped(address: IpAddress): boolean {

@@ -1,5 +1,6 @@
 // Clients that publish their metadata at the URL that is their id
 // (draft-ietf-oauth-client-id-metadata-document).
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Client } from '../domain/client.ts';
 import { parseClientId } from '../domain/client_id.ts';
@@ -63,13 +64,11 @@ export function createMetadataDocuments(deps: MetadataDocumentDeps): MetadataDoc
   const { clock, allow_private_addresses, fetch } = deps;
   const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
   const get = createGuardedJson({ isAllowed, max_bytes: MAX_BYTES, ...fetch });
-  const missing = new Map<string, string>();
+  const missing = new LRUCache<string, string>({ max: MAX_MISSING });
   const cache = createDocumentCache(async (url, signal) => {
     const answer = await get(url, signal);
     missing.delete(url);
     if ('reason' in answer) missing.set(url, answer.reason);
-    const [oldest] = missing.keys();
-    if (missing.size > MAX_MISSING && oldest !== undefined) missing.delete(oldest);
     return clientOf(url, answer, deps);
   }, clock);
   return {

@@ -2,6 +2,7 @@
 // a login, so fetches are limited in total and per address, shared per page, and avoided if the URI
 // alone suffices.
 import { setTimeout as pause } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { isUrlClientId } from '../domain/client_id.ts';
 import { publishedRedirectUris } from '../domain/client_page.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
@@ -37,8 +38,8 @@ export function createClientPages({ allow_private_addresses, clock, fetch, bucke
   const isAllowed = (address: string) => !isSpecialUse(address) || (allow_private_addresses && isLocalAddress(address));
   const get = createGuardedFetch({ isAllowed, ...fetch });
   const pool = createFetchPool(clock);
-  const cache = new Map<string, { uris: string[]; expires_at: Date }>();
-  const unread = new Set<string>();
+  const cache = new LRUCache<string, { uris: string[]; expires_at: Date }>({ max: MAX_CACHED });
+  const unread = new LRUCache<string, true>({ max: MAX_CACHED });
   const running = new Map<string, Promise<string[]>>();
 
   async function ask(client_id: string, signal: AbortSignal): Promise<string[]> {
@@ -46,18 +47,13 @@ export function createClientPages({ allow_private_addresses, clock, fetch, bucke
     const body = await get(client_id, signal);
     unread.delete(client_id);
     if (body === null) {
-      unread.add(client_id);
-      const [first] = unread;
-      if (unread.size > MAX_CACHED && first !== undefined) unread.delete(first);
+      unread.set(client_id, true);
       const elapsed = performance.now() - began;
       await pause(Math.ceil(elapsed / bucket_ms) * bucket_ms - elapsed);
       return [];
     }
     const uris = publishedRedirectUris(body.toString('utf8'), client_id);
-    cache.delete(client_id);
     cache.set(client_id, { uris, expires_at: addSeconds(clock(), CACHE_SECONDS) });
-    const [oldest] = cache.keys();
-    if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
     return uris;
   }
 

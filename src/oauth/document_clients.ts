@@ -1,5 +1,6 @@
 // Which URL clients publish a metadata document; those use the standard profile only. Cached for a
 // minute, since requests in Home Assistant's dialect ask for it.
+import { LRUCache } from 'lru-cache';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { UrlClientRepository } from '../repository/url_clients.ts';
@@ -21,7 +22,7 @@ const KEPT_SECONDS = 60;
 const MAX_KEPT = 1_000;
 
 export function createDocumentClients({ metadataDocuments, urlClients, clock }: DocumentClientsDeps): PublishesDocument {
-  const answers = new Map<string, { publishes: boolean; expires_at: Date }>();
+  const answers = new LRUCache<string, { publishes: boolean; expires_at: Date }>({ max: MAX_KEPT });
 
   async function isPublished(client_id: string, remote_address: string): Promise<boolean> {
     try {
@@ -33,19 +34,12 @@ export function createDocumentClients({ metadataDocuments, urlClients, clock }: 
     }
   }
 
-  function keep(client_id: string, publishes: boolean): void {
-    answers.delete(client_id);
-    answers.set(client_id, { publishes, expires_at: addSeconds(clock(), KEPT_SECONDS) });
-    const [oldest] = answers.keys();
-    if (answers.size > MAX_KEPT && oldest !== undefined) answers.delete(oldest);
-  }
-
   return async (client_id, remote_address) => {
     if (!metadataDocuments.mayPublish(client_id)) return false;
     const kept = answers.get(client_id);
     if (kept && kept.expires_at > clock()) return kept.publishes;
     const publishes = (await isPublished(client_id, remote_address)) || (await urlClients.find(client_id))?.kind === 'metadata_document';
-    keep(client_id, publishes);
+    answers.set(client_id, { publishes, expires_at: addSeconds(clock(), KEPT_SECONDS) });
     return publishes;
   };
 }

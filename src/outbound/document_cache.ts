@@ -1,5 +1,6 @@
 // Caches client documents: one fetch for concurrent requests, with limits in total and per address.
 // Failures are not cached.
+import { LRUCache } from 'lru-cache';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { createFetchPool } from './fetch_pool.ts';
 
@@ -37,7 +38,7 @@ export function createDocumentCache<Value>(
   clock: Clock,
 ): DocumentCache<Value | null> {
   const pool = createFetchPool(clock);
-  const cache = new Map<string, Kept<Value>>();
+  const cache = new LRUCache<string, Kept<Value>>({ max: MAX_KEPT });
   const running = new Map<string, Promise<Value | null>>();
 
   async function fetchNow(url: string, signal: AbortSignal): Promise<Value | null> {
@@ -47,8 +48,6 @@ export function createDocumentCache<Value>(
     const lifetime = Math.min(Math.max(loaded.max_age ?? UNSAID, SHORTEST), LONGEST);
     const fetched_at = clock();
     cache.set(url, { value: loaded.value, fetched_at, expires_at: addSeconds(fetched_at, lifetime) });
-    const [oldest] = cache.keys();
-    if (cache.size > MAX_KEPT && oldest !== undefined) cache.delete(oldest);
     return loaded.value;
   }
 
@@ -61,9 +60,6 @@ export function createDocumentCache<Value>(
   async function get(url: string, remote_address: string, isGood: (kept: Kept<Value>) => boolean): Promise<Value | null> {
     const kept = cache.get(url);
     if (!kept || !isGood(kept)) return await (running.get(url) ?? start(url, remote_address));
-    // Evicts the least recently used.
-    cache.delete(url);
-    cache.set(url, kept);
     return kept.value;
   }
 

@@ -8,7 +8,7 @@ import {
   type ProviderDeps,
   type ProviderStep,
 } from '../domain/auth_provider.ts';
-import { type IpNetwork, networkContains, parseAddress, parseNetwork } from '../domain/network.ts';
+import { type NetworkList, networkList, parseAddress, parseNetwork } from '../domain/network.ts';
 
 const network = z.string().refine((text) => parseNetwork(text) !== null, {
   error: 'must be an address or network such as 192.168.0.0/24: host bits zero, and IPv4 written as IPv4',
@@ -30,7 +30,7 @@ type Person = Awaited<ReturnType<ProviderDeps['activeUsers']>>[number];
 
 /** Users offered in a network: by id, or as members of groups. */
 interface TrustedUsers {
-  networks: IpNetwork[];
+  networks: NetworkList;
   user_ids: Set<string>;
   group_ids: Set<string>;
 }
@@ -46,7 +46,7 @@ export const provider: AuthProviderType<CommonProviderConfig & z.infer<typeof co
 
     function refusal(remote_address: string): string | null {
       if (!parseAddress(remote_address)) return "Unknown remote ip can't be used for trusted network provider.";
-      if (trusted.length === 0) return 'trusted_networks is not configured';
+      if (trusted_networks.length === 0) return 'trusted_networks is not configured';
       if (!isWithin(trusted, remote_address)) return 'Not in trusted_networks';
       return isWithin(proxies, remote_address) ? "Can't allow access from a proxy server" : null;
     }
@@ -93,14 +93,14 @@ function isTrusted({ user_ids, group_ids }: TrustedUsers, person: Person): boole
   return user_ids.has(person.id) || person.group_ids.some((id) => group_ids.has(id));
 }
 
-function parseNetworks(texts: readonly string[]): IpNetwork[] {
-  return texts.flatMap((text) => parseNetwork(text) ?? []);
+function parseNetworks(texts: readonly string[]): NetworkList {
+  return networkList(texts.flatMap((text) => parseNetwork(text) ?? []));
 }
 
 /** As in Home Assistant, an IPv4-mapped IPv6 address is not IPv4. */
-function isWithin(networks: readonly IpNetwork[], remote_address: string): boolean {
+function isWithin(networks: NetworkList, remote_address: string): boolean {
   const address = parseAddress(remote_address);
-  return address !== null && networks.some((network) => networkContains(network, address));
+  return address !== null && networks(address);
 }
 
 /** A list, or a single entry. */

@@ -1,13 +1,14 @@
 // Caches verified signatures, by far the slowest part of checking a token. Expiry, key and grant
 // are still checked each time. Tokens are identified by hash and never stored.
+import { LRUCache } from 'lru-cache';
 import type { JsonObject } from '../domain/json.ts';
 import { sha256 } from '../domain/secret.ts';
 
-/** Maximum number of cached tokens; then the oldest is evicted. A few megabytes. */
-const MOST = 2_000;
+/** Maximum number of cached tokens; then the least recently used is evicted. A few megabytes. */
+const MAX_TOKENS = 2_000;
 
-export function createSignatureCache(most = MOST) {
-  const known = new Map<string, JsonObject>();
+export function createSignatureCache(max = MAX_TOKENS) {
+  const known = new LRUCache<string, JsonObject>({ max });
   return {
     /**
      * The claims of a token; calls `verify` for uncached ones. Invalid tokens return null and are
@@ -19,8 +20,6 @@ export function createSignatureCache(most = MOST) {
       if (found) return found;
       const claims = verify();
       if (claims === null) return null;
-      const [oldest] = known.keys();
-      if (known.size >= most && oldest !== undefined) known.delete(oldest);
       known.set(hash, Object.freeze(claims));
       return claims;
     },

@@ -17,7 +17,12 @@ afterEach(async () => {
 /** A server on all of 127.0.0.0/8 that exempts no address, so that each address of loopback is a host of its own. */
 async function openServer(of_address: number, total = 8192) {
   const server = createServer((_request, response) => response.end('here'));
-  limitConnections(server, { of_address, total }, [], () => false);
+  limitConnections(
+    server,
+    { of_address, total },
+    () => false,
+    () => false,
+  );
   server.listen(0, '0.0.0.0');
   await once(server, 'listening');
   closers.push(() => {

@@ -4,9 +4,8 @@
 import { isIPv4 } from 'node:net';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
-import { addressText, type IpAddress, type IpNetwork, parseAddress, peerAddress, unmapIpv4 } from '../../domain/network.ts';
+import { addressText, type IpAddress, type NetworkList, networksOf, parseAddress, peerAddress, unmapIpv4 } from '../../domain/network.ts';
 import { headerValues } from './header_values.ts';
-import { isTrustedAddress, networksOf } from './trusted_peer.ts';
 
 type Scheme = 'http' | 'https';
 
@@ -17,13 +16,13 @@ const NOT_TRUSTED =
 
 /** Sets `remote_address` and `scheme`. */
 export function clientIpHook(trusted_proxies: readonly string[]): onRequestHookHandler {
-  const trusted = networksOf(trusted_proxies);
+  const isTrusted = networksOf(trusted_proxies);
   return (request, _reply, done) => {
     const peer = request.raw.socket.remoteAddress ?? '';
     request.remote_address = peerText(peer);
     if (request.headers['x-forwarded-for'] === undefined) return done();
     try {
-      believe(request, peerAddress(peer), trusted);
+      believe(request, peerAddress(peer), isTrusted);
       done();
     } catch (error) {
       done(error instanceof Error ? error : undefined);
@@ -39,8 +38,8 @@ function peerText(peer: string): string {
   return address ? addressText(address) : '';
 }
 
-function believe(request: FastifyRequest, peer: IpAddress | null, trusted: readonly IpNetwork[]): void {
-  if (!peer || !isTrustedAddress(peer, trusted))
+function believe(request: FastifyRequest, peer: IpAddress | null, isTrusted: NetworkList): void {
+  if (!peer || !isTrusted(peer))
     throw new AuthError('invalid_forwarded_header', NOT_TRUSTED, {
       detail: `${peer ? addressText(peer) : 'a closed socket'} sent X-Forwarded-For and is not in http.trusted_proxies`,
     });
@@ -50,7 +49,7 @@ function believe(request: FastifyRequest, peer: IpAddress | null, trusted: reado
   forwardedHost(request);
   // From the right, the first that is no trusted proxy; if all are, the left-most.
   const chosen = Math.max(
-    addresses.findLastIndex((address) => !isTrustedAddress(address, trusted)),
+    addresses.findLastIndex((address) => !isTrusted(address)),
     0,
   );
   const address = addresses[chosen];

@@ -2,8 +2,7 @@
 // of the address, or of the busiest address or IPv6 /48, is closed for a new one.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { failureKey, type IpAddress, type IpNetwork, isLoopback, networkText, peerAddress } from '../../domain/network.ts';
-import { isTrustedAddress } from './trusted_peer.ts';
+import { failureKey, type IpAddress, isLoopback, type NetworkList, networkText, peerAddress } from '../../domain/network.ts';
 
 /** A connection and its last use. */
 interface Held {
@@ -22,10 +21,10 @@ export interface ConnectionLimits {
 }
 
 /**
- * Limits the connections of a server; `exempt` networks and loopback do not count. Connections with
- * a request in progress, or upgraded ones, are never closed; if all are busy, the new one is.
+ * Limits the connections of a server; `isExempt` addresses and loopback do not count. Connections
+ * with a request in progress, or upgraded ones, are never closed; if all are busy, the new one is.
  */
-export function limitConnections(server: Server, limits: ConnectionLimits, exempt: readonly IpNetwork[], isOwn = isLoopback): void {
+export function limitConnections(server: Server, limits: ConnectionLimits, isExempt: NetworkList, isOwn = isLoopback): void {
   const held = new Map<Socket, Held>();
   /** By address, in order of last use. */
   const byAddress = new Map<string, Set<Socket>>();
@@ -60,7 +59,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, exemp
   server.on('connection', (socket) => {
     const text = socket.remoteAddress ?? '';
     const peer = peerAddress(text);
-    if (!peer || isOwn(text) || isTrustedAddress(peer, exempt)) return;
+    if (!peer || isOwn(text) || isExempt(peer)) return;
     const key = failureKey(text);
     const site = siteOf(peer, key);
     const own = byAddress.get(key);

@@ -3,8 +3,8 @@
 import { EventEmitter } from 'node:events';
 import { Server, type ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';
+import { networksOf } from '../../../src/domain/network.ts';
 import { limitConnections } from '../../../src/http/server/connection_limit.ts';
-import { networksOf } from '../../../src/http/server/trusted_peer.ts';
 
 interface Peer extends EventEmitter {
   remoteAddress: string;

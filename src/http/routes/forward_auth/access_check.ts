@@ -4,7 +4,7 @@
 import { METHODS } from 'node:http';
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
-import type { IpNetwork } from '../../../domain/network.ts';
+import type { NetworkList } from '../../../domain/network.ts';
 import type { ForwardAuth, ForwardAuthDecision } from '../../../forward_auth/forward_auth.ts';
 import { presentedAccessToken } from '../../server/access_token.ts';
 import { type Cookies, hostCookie } from '../../server/cookies.ts';
@@ -41,7 +41,7 @@ export interface AccessCheck {
 
 export async function checkAccess(
   request: FastifyRequest,
-  trusted: readonly IpNetwork[],
+  trusted: NetworkList,
   { forwardAuth, cookies }: AccessCheckDeps,
 ): Promise<AccessCheck> {
   const original = originalRequest(request, trusted);

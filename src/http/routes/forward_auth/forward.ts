@@ -3,7 +3,7 @@
 
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { isOwnPath } from '../../../domain/forward_auth_rule.ts';
-import { networksOf } from '../../server/trusted_peer.ts';
+import { networksOf } from '../../../domain/network.ts';
 import { type AccessCheckDeps, allowAccess, anyMethodOptions, checkAccess, denyAccess, denyOnError } from './access_check.ts';
 
 export function forwardRoute(deps: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {

@@ -4,7 +4,7 @@
 
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../../domain/errors.ts';
-import type { IpNetwork } from '../../../domain/network.ts';
+import { type NetworkList, networksOf } from '../../../domain/network.ts';
 import { randomToken, sha256 } from '../../../domain/secret.ts';
 import type { ForwardAuth } from '../../../forward_auth/forward_auth.ts';
 import type { BrowserSessions } from '../../server/browser_session.ts';
@@ -12,7 +12,6 @@ import { type Cookies, hostCookie } from '../../server/cookies.ts';
 import { localPath } from '../../server/local_path.ts';
 import { loginHref } from '../../server/login_href.ts';
 import { queryText } from '../../server/query_text.ts';
-import { networksOf } from '../../server/trusted_peer.ts';
 import { HOST_LOGIN } from './access_check.ts';
 import { forwardedHost } from './original_request.ts';
 
@@ -77,7 +76,7 @@ export function hostSessionRoute(deps: HostSessionDeps, trusted_proxies: readonl
   };
 }
 
-function protectedHost(request: FastifyRequest, trusted: readonly IpNetwork[], forwardAuth: ForwardAuth): string {
+function protectedHost(request: FastifyRequest, trusted: NetworkList, forwardAuth: ForwardAuth): string {
   const host = forwardedHost(request, trusted);
   if (host === null || !forwardAuth.protects(host)) throw invalid('not sent on by the proxy of a protected host');
   return host;

@@ -2,7 +2,7 @@
 // missing, malformed, repeated or contradictory makes it null.
 
 import type { FastifyRequest } from 'fastify';
-import type { IpNetwork } from '../../../domain/network.ts';
+import type { NetworkList } from '../../../domain/network.ts';
 import { headerValues } from '../../server/header_values.ts';
 import { isTrustedPeer } from '../../server/trusted_peer.ts';
 
@@ -25,7 +25,7 @@ const HEADERS = [
 const ALIAS = /^x-(original|forwarded|rewrite)-(ur[il]|path|prefix|host|method|proto|protocol|scheme)$/;
 
 /** Null for an ambiguous request. */
-export function originalRequest(request: FastifyRequest, trusted: readonly IpNetwork[]): OriginalRequest | null {
+export function originalRequest(request: FastifyRequest, trusted: NetworkList): OriginalRequest | null {
   const told = toldBy(request, trusted);
   if (!told) return null;
   const whole = told.get('x-original-url');
@@ -40,13 +40,13 @@ export function originalRequest(request: FastifyRequest, trusted: readonly IpNet
 }
 
 /** The protected host for which a proxy forwards a request to this server; null as above. */
-export function forwardedHost(request: FastifyRequest, trusted: readonly IpNetwork[]): string | null {
+export function forwardedHost(request: FastifyRequest, trusted: NetworkList): string | null {
   const host = plainHost(toldBy(request, trusted)?.get('x-forwarded-host') ?? '');
   return host === '' ? null : host;
 }
 
 /** The headers by name; null from an untrusted peer. */
-function toldBy(request: FastifyRequest, trusted: readonly IpNetwork[]): Map<string, string> | null {
+function toldBy(request: FastifyRequest, trusted: NetworkList): Map<string, string> | null {
   // Without X-Forwarded-For the proxy itself would count as the client.
   if (!isTrustedPeer(request, trusted) || headerValues(request, 'x-forwarded-for').length !== 1) return null;
   if (Object.keys(request.headers).some((name) => !isOurs(name) && ALIAS.test(name.replaceAll(/[_.]/g, '-')))) return null;

@@ -2,7 +2,7 @@
 // login URL.
 
 import type { FastifyPluginAsync } from 'fastify';
-import { networksOf } from '../../server/trusted_peer.ts';
+import { networksOf } from '../../../domain/network.ts';
 import { type AccessCheckDeps, allowAccess, anyMethodOptions, checkAccess, denyAccess, denyOnError } from './access_check.ts';
 
 export function verifyRoute(deps: AccessCheckDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
