@@ -25,7 +25,7 @@ export interface CliContainer {
   users: Pick<Users, 'list' | 'create' | 'createSystem' | 'update' | 'approve' | 'delete' | 'handOverOwnership'>;
   mergeUsers: Pick<MergeUsers, 'approveInto'>;
   groups: Pick<Groups, 'reconcile'>;
-  clients: Pick<Clients, 'list' | 'get' | 'create' | 'remove' | 'rotateSecret'>;
+  clients: Pick<Clients, 'list' | 'get' | 'create' | 'update' | 'remove' | 'rotateSecret'>;
   approvals: Pick<Approvals, 'pending' | 'decide'>;
   localLogins: Pick<LocalLogins, 'add' | 'setPassword'>;
   refreshTokens: Pick<RefreshTokens, 'list' | 'revoke' | 'revokeAll' | 'createLongLived' | 'createSystem'>;

@@ -83,6 +83,23 @@ export const operatorFields = {
   allowed_group_ids: z.array(z.string().max(64)).max(100).nullable(),
 };
 
+/** In seconds; null: the configured default. */
+const lifetime = (longest_days: number) =>
+  z
+    .int()
+    .min(60)
+    .max(longest_days * 86_400)
+    .nullable();
+
+/** Everything that an administrator sets, as the API and the command line take it. */
+export const managedFields = {
+  ...clientFields,
+  ...operatorFields,
+  access_token_lifetime: lifetime(1),
+  refresh_token_idle_lifetime: lifetime(3650),
+  refresh_token_lifetime: lifetime(3650),
+};
+
 export type ClientFields = Omit<Client, 'client_id' | 'kind'>;
 
 /** The defaults of a client. */

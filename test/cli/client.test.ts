@@ -1,5 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { clientIdFrom } from '../../src/cli/client_facts.ts';
+import { CLIENT_DEFAULTS, type ClientFields } from '../../src/domain/client_metadata.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
 import { type Cli, createCli, SECRET_KEY } from './support.ts';
@@ -56,7 +60,7 @@ test('an app may have the profile fapi2, and proves itself by its keys then', as
     dpop_bound_access_tokens: true,
   });
   expect((await cli.run([...ADD, '--client-id', 'x', '--profile', 'fapi2'])).err).toMatch(/private_key_jwt needs jwks/);
-  expect((await cli.run([...ADD, '--client-id', 'x', '--profile', 'fapi1'])).err).toMatch(/--profile "fapi1" must be one of fapi2/);
+  expect((await cli.run([...ADD, '--client-id', 'x', '--profile', 'fapi1'])).err).toMatch(/--profile: profile must be fapi2/);
 });
 
 test('an app may be public, trusted, and for some people and scopes alone', async () => {
@@ -76,9 +80,9 @@ test('an app may be public, trusted, and for some people and scopes alone', asyn
 test('an app may be kept to some ways to be answered', async () => {
   await cli.run([...ADD, '--response-mode', 'query', '--response-mode', 'form_post']);
   expect(await cli.list('client', 'list')).toMatchObject([{ response_modes: ['query', 'form_post'] }]);
-  expect((await cli.run(['client', 'show', 'grafana'])).out).toMatch(/^response modes: +query, form_post$/m);
+  expect((await cli.run(['client', 'show', 'grafana'])).out).toMatch(/^response_modes: +query form_post$/m);
   const { code, err } = await cli.run([...ADD, '--client-id', 'other', '--response-mode', 'web_message']);
-  expect([code, err]).toEqual([2, expect.stringContaining('--response-mode "web_message" must be one of query, fragment, form_post')]);
+  expect([code, err]).toEqual([2, expect.stringContaining('--response-mode: response_modes[0] must be one of query, fragment, form_post')]);
 });
 
 test.each<[string, string[], string[], string[]]>([
@@ -138,6 +142,91 @@ test('a secret is changed while the old one is still good, and an app is forgott
   expect(await cli.run(['client', 'remove', 'grafana'])).toEqual({ code: 2, out: '', err: 'stdin is not a terminal; pass --yes\n' });
   expect(await cli.run(['client', 'remove', 'grafana', '--yes'])).toMatchObject({ code: 0, out: 'Removed grafana\n' });
   expect(await cli.run(['client', 'remove', 'grafana'])).toMatchObject({ code: 1, err: 'Client not found\n' });
+});
+
+describe('client update', () => {
+  const shown = async () => JSON.parse((await cli.run(['client', 'show', 'grafana', '--json'])).out);
+  const KEYS = join(mkdtempSync(join(tmpdir(), 'latchkey-')), 'keys.json');
+  const JWKS = { keys: [{ kty: 'EC', crv: 'P-256', x: 'a', y: 'b' }] };
+  writeFileSync(KEYS, JSON.stringify(JWKS));
+
+  it.each<[keyof ClientFields, string[], unknown]>([
+    ['client_name', ['--name', 'Graphs'], 'Graphs'],
+    ['client_uri', ['--client-uri', 'https://grafana.example.com'], 'https://grafana.example.com'],
+    ['logo_uri', ['--logo-uri', 'https://grafana.example.com/logo.png'], 'https://grafana.example.com/logo.png'],
+    ['policy_uri', ['--policy-uri', 'https://grafana.example.com/privacy'], 'https://grafana.example.com/privacy'],
+    ['tos_uri', ['--tos-uri', 'https://grafana.example.com/terms'], 'https://grafana.example.com/terms'],
+    ['redirect_uris', ['--redirect-uri', `${CB}/1`, '--redirect-uri', `${CB}/2`], [`${CB}/1`, `${CB}/2`]],
+    ['post_logout_redirect_uris', ['--post-logout-redirect-uri', 'https://grafana.example.com/'], ['https://grafana.example.com/']],
+    ['token_endpoint_auth_method', ['--token-endpoint-auth-method', 'client_secret_post'], 'client_secret_post'],
+    ['token_endpoint_auth_method', ['--public'], 'none'],
+    ['grant_types', ['--grant-type', 'authorization_code'], ['authorization_code']],
+    ['response_modes', ['--response-mode', 'form_post'], ['form_post']],
+    ['scope', ['--scope', 'openid email'], ['openid', 'email']],
+    ['resources', ['--resource', 'https://api.example.com/'], ['https://api.example.com/']],
+    ['jwks', ['--jwks-file', KEYS], JWKS],
+    ['jwks_uri', ['--jwks-uri', 'https://grafana.example.com/jwks'], 'https://grafana.example.com/jwks'],
+    ['id_token_signed_response_alg', ['--id-token-signed-response-alg', 'ES256'], 'ES256'],
+    ['dpop_bound_access_tokens', ['--dpop-bound-access-tokens'], true],
+    ['require_pushed_authorization_requests', ['--require-pushed-authorization-requests'], true],
+    ['require_pkce', ['--no-pkce'], false],
+    ['id_token_claims', ['--id-token-claims'], true],
+    ['backchannel_logout_uri', ['--backchannel-logout-uri', 'https://grafana.example.com/out'], 'https://grafana.example.com/out'],
+    ['trusted', ['--trusted'], true],
+    ['allowed_group_ids', ['--group', 'system-admin', '--group', 'system-users'], ['system-admin', 'system-users']],
+    ['access_token_lifetime', ['--access-token-lifetime', '10m'], 600],
+    ['refresh_token_idle_lifetime', ['--refresh-token-idle-lifetime', '30d'], 2_592_000],
+    ['refresh_token_lifetime', ['--refresh-token-lifetime', '365d'], 31_536_000],
+  ])('sets %s by %s, and nothing else, and back', async (field, words, value) => {
+    await cli.run(ADD);
+    const before = await shown();
+    expect(await cli.run(['client', 'update', 'grafana', ...words])).toMatchObject({ code: 0, err: 'Updated grafana\n' });
+    const after = await shown();
+    const secrets = value === 'none' ? [] : before.secrets;
+    expect(after).toEqual({ ...before, [field]: value, secrets });
+    if (field === 'redirect_uris' || field === 'token_endpoint_auth_method') return;
+    await cli.run(['client', 'update', 'grafana', '--unset', field]);
+    expect((await shown())[field]).toEqual(field === 'client_name' ? null : before[field]);
+  });
+
+  it('turns switches on and off', async () => {
+    await cli.run([...ADD, '--trusted', '--no-pkce']);
+    expect(await shown()).toMatchObject({ trusted: true, require_pkce: false });
+    await cli.run(['client', 'update', 'grafana', '--no-trusted', '--pkce']);
+    expect(await shown()).toMatchObject({ trusted: false, require_pkce: true });
+  });
+
+  it.each<[string, string[], number, RegExp]>([
+    ['nothing', [], 2, /^Nothing to change/],
+    ['an unknown setting', ['--unset', 'colour'], 2, /^--unset "colour" must be one of/],
+    ['a file that is not there', ['--jwks-file', '/nowhere/keys.json'], 2, /there is no such file/],
+    ['a private key', ['--jwks-file', write('{"keys":[{"kty":"EC","d":"x"}]}')], 1, /^jwks must be public keys/],
+    ['a file that is no JSON', ['--jwks-file', write('keys')], 2, /^--jwks-file is not JSON/],
+    ['a lifetime without a unit', ['--access-token-lifetime', '600'], 2, /^--access-token-lifetime must be a duration/],
+    ['a lifetime of two days', ['--access-token-lifetime', '2d'], 2, /access_token_lifetime must be at most 86400/],
+    ['a public app without PKCE', ['--public', '--no-pkce'], 1, /^require_pkce must be true for a public client/],
+  ])('refuses %s', async (_story, words, code, complaint) => {
+    await cli.run(ADD);
+    const before = await shown();
+    expect(await cli.run(['client', 'update', 'grafana', ...words])).toMatchObject({ code, err: expect.stringMatching(complaint) });
+    expect(await shown()).toEqual(before);
+  });
+
+  it('finds no unknown app', async () => {
+    expect(await cli.run(['client', 'update', 'nobody', '--trusted'])).toMatchObject({ code: 1, err: 'Client not found\n' });
+  });
+
+  function write(text: string): string {
+    const file = join(mkdtempSync(join(tmpdir(), 'latchkey-')), 'file.json');
+    writeFileSync(file, text);
+    return file;
+  }
+});
+
+test('client show prints every setting', async () => {
+  await cli.run(ADD);
+  const names = (await cli.run(['client', 'show', 'grafana'])).out.split('\n').map((line) => line.split(':')[0]);
+  expect(names).toEqual(expect.arrayContaining([...Object.keys(CLIENT_DEFAULTS), 'managed_by', 'state', 'scope']));
 });
 
 test('an app that waits is let in or kept out', async () => {

@@ -3,18 +3,11 @@ import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { RegisteredClientEntry } from '../../accounts/clients.ts';
 import { duration } from '../../config/duration.ts';
-import {
-  CLIENT_PROFILES,
-  type ClientProfile,
-  RESPONSE_MODES,
-  type ResponseMode,
-  type TokenEndpointAuthMethod,
-} from '../../domain/client.ts';
 import { AuthError } from '../../domain/errors.ts';
-import { parseScope } from '../../domain/scope.ts';
 import type { RegisteredClient } from '../../repository/clients.ts';
 import type { UrlClient } from '../../repository/url_clients.ts';
 import { clientIdFrom, connectionFacts, factLines } from '../client_facts.ts';
+import { defaultsOf, readSettings, type SettingOptions, settingFacts, withSettings } from '../client_options.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withContainer } from '../command.ts';
 import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { commandError, usageError } from '../exit.ts';
@@ -22,19 +15,10 @@ import { type Columns, fetchAllPages, type ListOption, printList, withJson } fro
 
 interface AddOptions extends ConfigOption, ListOption {
   clientId?: string;
-  redirectUri?: string[];
-  postLogoutRedirectUri?: string[];
-  public?: boolean;
-  trusted?: boolean;
-  scope?: string;
-  grantType?: string[];
-  responseMode?: string[];
-  group?: string[];
-  resource?: string[];
-  jwksUri?: string;
-  profile?: string;
-  pkce: boolean;
-  idTokenClaims?: boolean;
+}
+
+interface UpdateOptions extends ConfigOption, ListOption {
+  unset?: string[];
 }
 
 const COLUMNS: Columns<RegisteredClient> = {
@@ -63,6 +47,7 @@ export const command: CliCommand = {
   declare(program, context) {
     const client = program.command('client').description('apps that log people in here');
     declareAdd(client, context);
+    declareUpdate(client, context);
     declareLists(client, context);
     declareChanges(client, context);
     declareDecisions(client, context);
@@ -70,60 +55,48 @@ export const command: CliCommand = {
 };
 
 function declareAdd(client: Command, context: CliContext): void {
-  const several = (text: string, texts: string[] = []) => [...texts, text];
-  withConfig(withJson(client.command('add')))
+  withSettings(withConfig(withJson(client.command('add'))), { without: ['client_name'] })
     .description('register an app; prints what it must be told, its secret this once')
     .argument('<name>', 'what people see')
-    .option('--redirect-uri <uri>', 'where the app wants its answers; give it several times for several', several)
     .option('--client-id <id>', 'what the app calls itself (default: made from the name)')
-    .option('--public', 'an app that can keep no secret: in a browser, on a phone, at a command line')
-    .option('--trusted', 'people are not asked whether they agree')
-    .option('--scope <scopes>', 'what it may ask for (default: openid profile email groups offline_access)')
-    .option('--group <id>', 'only members of this group may use it; several times for several', several)
-    .option('--grant-type <type>', 'how it gets tokens (default: authorization_code and refresh_token)', several)
-    .option(
-      '--response-mode <mode>',
-      `how it may have its answers: ${RESPONSE_MODES.join(', ')} (default: all); several times for several`,
-      several,
-    )
-    .option('--post-logout-redirect-uri <uri>', 'where people may go after they logged out', several)
-    .option('--jwks-uri <uri>', 'where it publishes the keys that it proves itself with, instead of a secret')
-    .option('--profile <profile>', `demands beyond those on every app: ${CLIENT_PROFILES.join(', ')} (needs --jwks-uri)`)
-    .option('--no-pkce', 'a confidential app that does not support PKCE')
-    .option('--id-token-claims', 'an app that reads name, e-mail and groups from the ID token only')
-    .option('--resource <uri>', 'another server that it may ask tokens for', several)
-    .action((name: string, options: AddOptions) => add(context, name, options));
+    .action((name: string, options: AddOptions & SettingOptions) => add(context, name, options));
 }
 
-async function add(context: CliContext, client_name: string, options: AddOptions): Promise<void> {
-  const { redirectUri: redirect_uris = [], grantType: grant_types } = options;
-  if (redirect_uris.length === 0 && (grant_types ?? ['authorization_code']).includes('authorization_code'))
+async function add(context: CliContext, client_name: string, options: AddOptions & SettingOptions): Promise<void> {
+  const given = await readSettings({ ...options, name: client_name });
+  const { redirect_uris = [], grant_types = ['authorization_code'], jwks, jwks_uri } = given;
+  if (redirect_uris.length === 0 && grant_types.includes('authorization_code'))
     throw usageError('Give --redirect-uri, or a --grant-type that sends people nowhere');
-  const scope = options.scope === undefined ? undefined : (parseScope(options.scope) ?? badScope(options.scope));
-  const fields = {
-    client_id: options.clientId ?? clientIdFrom(client_name),
-    client_name,
-    scope,
-    redirect_uris,
-    post_logout_redirect_uris: options.postLogoutRedirectUri ?? [],
-    resources: options.resource ?? [],
-    grant_types,
-    response_modes: options.responseMode?.map(responseMode),
-    allowed_group_ids: options.group ?? null,
-    trusted: options.trusted === true,
-    require_pkce: options.pkce,
-    id_token_claims: options.idTokenClaims === true,
-    token_endpoint_auth_method: authMethod(options),
-    jwks_uri: options.jwksUri ?? null,
-    profile: options.profile === undefined ? null : clientProfile(options.profile),
-  };
+  const client_id = options.clientId ?? clientIdFrom(client_name);
+  const by_keys = (jwks ?? jwks_uri ?? null) !== null;
+  const fields = { ...(by_keys && { token_endpoint_auth_method: 'private_key_jwt' as const }), ...given, client_id };
   await withContainer(context, options, async ({ clients, public_url }) => {
-    const { client_secret, ...made } = await clients.create(fields, OPERATOR).catch(explained(fields.client_id));
+    const { client_secret, ...made } = await clients.create(fields, OPERATOR).catch(explained(client_id));
     const facts = connectionFacts(made, public_url, client_secret);
     if (options.json === true) return context.io.out(`${JSON.stringify(facts, null, 2)}\n`);
     context.io.err(`Registered ${client_name}. Tell the app this${client_secret === null ? '' : '; the secret is not shown again'}:\n`);
     context.io.out(factLines(facts));
   });
+}
+
+function declareUpdate(client: Command, context: CliContext): void {
+  withSettings(withConfig(withJson(client.command('update'))))
+    .description('change settings of an app; the others stay. Prints the app as "show" does')
+    .argument(...WHICH)
+    .option(
+      '--unset <setting>',
+      'back to the default, such as logo_uri; several times for several',
+      (name, names: string[] | undefined) => [...(names ?? []), name],
+    )
+    .action(async (client_id: string, options: UpdateOptions & SettingOptions) => {
+      const patch = { ...defaultsOf(options.unset ?? []), ...(await readSettings(options)) };
+      if (Object.keys(patch).length === 0) throw usageError('Nothing to change: give an option for a setting, or --unset');
+      await withContainer(context, options, async ({ clients, public_url }) => {
+        const updated = await clients.update(client_id, patch, OPERATOR);
+        context.io.err(`Updated ${client_id}\n`);
+        context.io.out(whole(updated, public_url, options));
+      });
+    });
 }
 
 function declareLists(client: Command, context: CliContext): void {
@@ -133,16 +106,11 @@ function declareLists(client: Command, context: CliContext): void {
       withContainer(context, options, async ({ clients }) => printList(context.io, options, await fetchAllPages(clients.list), COLUMNS)),
     );
   withConfig(withJson(client.command('show')))
-    .description('one app, and what it must be told')
+    .description('one app: what it must be told, and all its settings')
     .argument(...WHICH)
     .action((client_id: string, options: ListOption & ConfigOption) =>
       withContainer(context, options, async ({ clients, public_url }) => {
-        const found = await clients.get(client_id);
-        const text =
-          options.json === true
-            ? `${JSON.stringify(found, null, 2)}\n`
-            : factLines({ ...connectionFacts(found, public_url), ...stateOf(found) });
-        context.io.out(text);
+        context.io.out(whole(await clients.get(client_id), public_url, options));
       }),
     );
   withConfig(withJson(client.command('pending')))
@@ -196,28 +164,17 @@ function declareDecisions(client: Command, context: CliContext): void {
   declare('refuse', 'block an app permanently and revoke all its tokens', 'Refused', 'refused');
 }
 
-function stateOf(client: RegisteredClientEntry): Record<string, string> {
-  const {
-    managed_by,
-    is_enabled,
-    trusted,
-    grant_types,
-    require_pkce,
-    id_token_claims,
-    profile,
-    response_modes,
-    allowed_group_ids,
-    secrets,
-  } = client;
+/** A client as `show` prints it. */
+function whole(client: RegisteredClientEntry, public_url: string, { json }: ListOption): string {
+  if (json === true) return `${JSON.stringify(client, null, 2)}\n`;
+  return factLines({ ...settingFacts(client), ...connectionFacts(client, public_url), ...stateOf(client) });
+}
+
+function stateOf({ managed_by, is_enabled, created_at, secrets }: RegisteredClientEntry): Record<string, string> {
   return {
-    'managed by': managed_by,
+    managed_by,
     state: is_enabled ? 'active' : 'disabled',
-    trusted: trusted ? 'yes' : 'no',
-    ...(grant_types.includes('authorization_code') && { PKCE: require_pkce ? 'required' : 'not required' }),
-    'claims in the ID token': id_token_claims ? 'yes' : 'no',
-    ...(profile !== null && { profile }),
-    'response modes': response_modes.join(', '),
-    'open to': allowed_group_ids?.join(', ') ?? 'everybody',
+    created_at: created_at.toISOString(),
     ...Object.fromEntries(
       secrets.map(({ id, created_at, expires_at }) => [
         `secret ${id.slice(0, 8)}`,
@@ -238,25 +195,4 @@ function explained(client_id: string) {
 
 function listOf(value: unknown): string | null {
   return Array.isArray(value) ? value.join(', ') : null;
-}
-
-function responseMode(text: string): ResponseMode {
-  const known = RESPONSE_MODES.find((mode) => mode === text);
-  if (known === undefined) throw usageError(`--response-mode "${text}" must be one of ${RESPONSE_MODES.join(', ')}`);
-  return known;
-}
-
-function authMethod({ public: is_public, jwksUri }: AddOptions): TokenEndpointAuthMethod | undefined {
-  if (is_public === true) return 'none';
-  return jwksUri === undefined ? undefined : 'private_key_jwt';
-}
-
-function clientProfile(text: string): ClientProfile {
-  const known = CLIENT_PROFILES.find((profile) => profile === text);
-  if (known === undefined) throw usageError(`--profile "${text}" must be one of ${CLIENT_PROFILES.join(', ')}`);
-  return known;
-}
-
-function badScope(text: string): never {
-  throw usageError(`--scope "${text}" must be words of printable ASCII with blanks between them`);
 }

@@ -3,31 +3,16 @@
 
 import { z } from 'zod';
 import type { Clients } from '../../accounts/clients.ts';
-import { clientFields, operatorFields } from '../../domain/client_metadata.ts';
+import { managedFields } from '../../domain/client_metadata.ts';
 import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
 
-/** In seconds; null: the configured default. */
-const lifetime = (longest_days: number) =>
-  z
-    .int()
-    .min(60)
-    .max(longest_days * 86_400)
-    .nullable();
-
-const fields = {
-  ...clientFields,
-  ...operatorFields,
-  access_token_lifetime: lifetime(1),
-  refresh_token_idle_lifetime: lifetime(3650),
-  refresh_token_lifetime: lifetime(3650),
-};
-const patch = z.strictObject(fields).partial();
+const patch = z.strictObject(managedFields).partial();
 /** The maximum length of a path segment. */
 const newClient = patch.extend({ client_id: z.string().max(100).optional() });
 
 const client = z.object({
   client_id: z.string(),
-  ...fields,
+  ...managedFields,
   scope: z.array(z.string()),
   managed_by: z.enum(['config', 'database', 'registration']),
   is_enabled: z.boolean(),
