@@ -21,18 +21,22 @@ export interface FactorsDeps {
 export type Factors = ReturnType<typeof createFactors>;
 
 export function createFactors({ modules, providers, mfaEnrolments, credentials }: FactorsDeps) {
+  function among(all: readonly MfaEnrolment[]): Factor[] {
+    const factors = modules.map((module) => ({ module, enrolments: all.filter(({ mfa_module_id }) => mfa_module_id === module.id) }));
+    const [own, backups] = [false, true].map((backup) =>
+      factors.filter(({ module, enrolments }) => enrolments.length > 0 && module.is_backup === backup),
+    );
+    return own?.length ? [...own, ...(backups ?? [])] : [];
+  }
+
   return {
     modules,
 
     /** The factors that a login may ask for; backups are last and do not count on their own. */
-    async ofUser(user_id: string): Promise<Factor[]> {
-      const all = await mfaEnrolments.ofUser(user_id);
-      const factors = modules.map((module) => ({ module, enrolments: all.filter(({ mfa_module_id }) => mfa_module_id === module.id) }));
-      const [own, backups] = [false, true].map((backup) =>
-        factors.filter(({ module, enrolments }) => enrolments.length > 0 && module.is_backup === backup),
-      );
-      return own?.length ? [...own, ...(backups ?? [])] : [];
-    },
+    ofUser: async (user_id: string): Promise<Factor[]> => among(await mfaEnrolments.ofUser(user_id)),
+
+    /** The same, of known enrolments. */
+    among,
 
     /** Whether a group of the user, or one assigned by their login, requires a second factor. */
     isRequiredByGroup: mfaEnrolments.isRequired,

@@ -13,10 +13,11 @@ import type { ClientDirectory } from '../oauth/client_directory.ts';
 import type { AuthorizationCodeRepository, NewAuthorizationCode } from '../repository/authorization_codes.ts';
 import type { FinishedLoginRepository } from '../repository/finish_login.ts';
 import type { LoginFlowRepository } from '../repository/login_flows.ts';
+import type { LoginPerson } from '../repository/login_person.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
 import { entryStep, sessionStep } from './flow_step.ts';
 import { unknownFlow } from './flow_store.ts';
-import type { ResolvedUser, ResolveUser } from './resolve_user.ts';
+import type { LinkedUser, ResolveUser } from './resolve_user.ts';
 
 /** A finished flow and the request that finished it. */
 interface Ending {
@@ -25,6 +26,8 @@ interface Ending {
   stored: boolean;
   provider: AuthProvider;
   identity: Identity;
+  /** As read in this request; null before a first login. */
+  person: LoginPerson | null;
   /** The person's action in this request. */
   act: UserAction;
   /** A second factor is required and was not proven. */
@@ -50,7 +53,7 @@ export interface LoggedIn extends ProviderKey {
 type How = Pick<LoggedIn, 'auth_time' | 'amr'>;
 
 export interface FinishDeps {
-  resolveUser: ResolveUser;
+  resolveUser: Pick<ResolveUser, 'complete'>;
   clientPages: { acceptsRedirectUri(client_id: string, redirect_uri: string, remote_address: string): Promise<boolean> };
   clientDirectory: Pick<ClientDirectory, 'admissionOfUrl' | 'urlClient' | 'whyWithoutDocument'>;
   loginFlows: Pick<LoginFlowRepository, 'take'>;
@@ -91,11 +94,10 @@ export function createFinish(deps: FinishDeps): FinishLogin {
 
   /** The user of the code. */
   async function subjectOf(ending: Ending): Promise<FinishedLogin['subject']> {
-    const { flow, provider, identity, remote_address } = ending;
-    const found = await resolveUser.find(provider, identity);
-    if (found) judgeUser(ending, found.user);
-    if (flow.flow_type === 'link_user') return { purpose: 'link_user', identity, credential_id: found?.credential_id ?? null };
-    const { user, credential_id } = await resolveUser.settle(provider, identity, remote_address);
+    const { flow, provider, identity, person, remote_address } = ending;
+    if (person) judgeUser(ending, person.user);
+    if (flow.flow_type === 'link_user') return { purpose: 'link_user', identity, credential_id: person?.credential_id ?? null };
+    const { user, credential_id } = await resolveUser.complete(provider, identity, person, remote_address);
     judgeUser(ending, user);
     await judgeClient(ending);
     return { purpose: 'authorize', user_id: user.id, credential_id };
@@ -160,7 +162,7 @@ export function createFinish(deps: FinishDeps): FinishLogin {
   };
 }
 
-function judgeUser({ flow, remote_address, mfa_missing }: Ending, user: ResolvedUser['user']): void {
+function judgeUser({ flow, remote_address, mfa_missing }: Ending, user: LinkedUser['user']): void {
   const reason = blockReason(user, remote_address);
   if (reason !== null) throw loginBlocked(reason, `user ${user.id}`);
   if (mfa_missing && flow.flow_type !== 'link_user') throw loginBlocked('second_factor_missing');

@@ -118,7 +118,7 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
     /** A stored flow that the requester may continue (HA contract 3.6, in its order). */
     async find(request: SubmitRequest): Promise<FlowContext> {
       judgeClientId(request.client_id);
-      const [flow] = isFlowId(request.flow_id) ? await loginFlows.find({ id: request.flow_id, now: clock() }) : [];
+      const [flow] = isFlowId(request.flow_id) ? await loginFlows.findSubmitted({ id: request.flow_id, now: clock() }) : [];
       const provider = flow && providers.get(providerKeyText(flow));
       if (!provider || !isSameBrowser(flow.browser_hash, request.browser_hash)) throw unknownFlow();
       // A page's flow may change its address, as phones change networks.
@@ -160,12 +160,9 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
       throw is_there ? flowInProgress() : unknownFlow();
     },
 
-    /** Records that a person submitted a form; such flows are evicted last. */
-    async noteTyped(visit: FlowContext): Promise<FlowContext> {
-      if (visit.flow.typed_at !== null) return visit;
-      const typed_at = clock();
-      if (visit.stored) await loginFlows.noteTyped({ id: visit.flow.id, now: typed_at });
-      return { ...visit, flow: { ...visit.flow, typed_at } };
+    /** Marks that a person submitted a form; such flows are evicted last. */
+    typed(visit: FlowContext): FlowContext {
+      return { ...visit, flow: { ...visit.flow, typed_at: visit.flow.typed_at ?? clock() } };
     },
 
     /** Ends a flow; false if there is none. */

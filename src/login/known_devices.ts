@@ -4,7 +4,7 @@
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
-import type { DeviceCookies } from '../repository/device_cookies.ts';
+import type { DeviceCookies, NewDeviceCookie } from '../repository/device_cookies.ts';
 
 export type KnownDevices = ReturnType<typeof createKnownDevices>;
 
@@ -17,16 +17,21 @@ export function createKnownDevices({ deviceCookies, clock }: { deviceCookies: De
     lifetime: LIFETIME,
 
     /**
-     * A new cookie of 256 random bits after a completed login; null if nothing was proven, as on a
-     * trusted network. `replaced`: the browser's former cookie.
+     * A new cookie of 256 random bits for a completed login, to be stored with its session; null if
+     * nothing was proven, as on a trusted network. `replaced`: the browser's former cookie.
      */
-    async remember({ user_id, amr }: { user_id: string; amr: readonly string[] }, replaced: string | null): Promise<string | null> {
+    create(
+      { user_id, amr }: { user_id: string; amr: readonly string[] },
+      replaced: string | null,
+    ): { cookie: string; row: NewDeviceCookie } | null {
       if (amr.length === 0) return null;
       const cookie = randomToken('lk_dv_');
       const now = clock();
-      const row = { cookie_hash: sha256(cookie), user_id, created_at: now, expires_at: addSeconds(now, LIFETIME) };
-      await deviceCookies.store(row, replaced === null ? null : sha256(replaced));
-      return cookie;
+      const replaced_hash = replaced === null ? null : sha256(replaced);
+      return {
+        cookie,
+        row: { cookie_hash: sha256(cookie), user_id, created_at: now, expires_at: addSeconds(now, LIFETIME), replaced_hash },
+      };
     },
 
     /** Whether the browser may try a blocked name; counts the guess. */

@@ -83,56 +83,56 @@ export type Login = ReturnType<typeof createLogin>;
 
 export function createLogin(deps: LoginDeps) {
   const { loginFlows, finish, mfaStep, throttle, knownDevices, audit, callback_url } = deps;
-  const visits = createFlowStore(deps);
+  const flows = createFlowStore(deps);
   const flowLock = createFlowLock();
 
   /** Shows the current step. `keep`: whether to store a form without input. */
-  async function show(visit: FlowContext, keep: boolean): Promise<LoginResult> {
-    const step = await ask(visit, null);
-    return await take(visit, step, 'none', keep || 'state' in step);
+  async function show(context: FlowContext, keep: boolean): Promise<LoginResult> {
+    const step = await ask(context, null);
+    return await advance(context, step, 'none', keep || 'state' in step);
   }
 
   async function answer(found: FlowContext, input: FormInput): Promise<LoginResult> {
-    if (mfaStep.isAt(found.flow)) return await settle(found, await mfaStep.answer(found, input), 'login_form');
-    if (found.flow.came_back) return await goOn(found, found.flow.came_back);
+    if (mfaStep.isAt(found.flow)) return await complete(found, await mfaStep.answer(found, input), 'login_form');
+    if (found.flow.came_back) return await redeemReturn(found, found.flow.came_back);
     const shown = await ask(found, null);
-    if (shown.type !== 'form') return await take(found, shown, 'none', true);
+    if (shown.type !== 'form') return await advance(found, shown, 'none', true);
     const values = parseFormInput(shown.data_schema, input);
     if (values === null) throw new AuthError('invalid_input', 'User input malformed');
-    const visit = await visits.noteTyped(found);
+    const context = flows.typed(found);
     let counted = false;
-    const step = await ask(visit, values, () => {
+    const step = await ask(context, values, () => {
       counted = true;
     });
     const wrong = step.type === 'form' && step.errors?.base === 'invalid_auth';
-    if (wrong) noteFailure(visit);
-    return { ...(await take(visit, step, 'login_form', true)), failed: wrong && !counted };
+    if (wrong) noteFailure(context);
+    return { ...(await advance(context, step, 'login_form', true)), failed: wrong && !counted };
   }
 
   /**
    * A return is used once: the request that takes the flow continues it, and stores it again if it
    * is not finished.
    */
-  async function goOn(visit: FlowContext, came_back: FormValues): Promise<LoginResult> {
-    if (!(await loginFlows.take(visit.flow))) throw unknownFlow();
-    const taken = { ...visit, stored: false, flow: { ...visit.flow, came_back: null, version: visit.flow.version + 1 } };
+  async function redeemReturn(context: FlowContext, came_back: FormValues): Promise<LoginResult> {
+    if (!(await loginFlows.take(context.flow))) throw unknownFlow();
+    const taken = { ...context, stored: false, flow: { ...context.flow, came_back: null, version: context.flow.version + 1 } };
     const step = await ask(taken, came_back);
-    if (step.type === 'abort' || step.type === 'form') noteFailure(visit, step.detail);
-    return await take(taken, step, 'none', true);
+    if (step.type === 'abort' || step.type === 'form') noteFailure(context, step.detail);
+    return await advance(taken, step, 'none', true);
   }
 
   /** One step of the provider. `onAttempt` is called when a guess is checked and counted. */
-  async function ask(visit: FlowContext, values: FormValues | null, onAttempt = () => {}): Promise<ProviderStep> {
-    const { flow, provider, from } = visit;
+  async function ask(context: FlowContext, values: FormValues | null, onAttempt = () => {}): Promise<ProviderStep> {
+    const { flow, provider, from } = context;
     if (provider.refusal(trustedAddress(from)) !== null) return { type: 'abort', reason: 'not_allowed' };
     const attempt: StepContext['attempt'] = (name, guess) => {
       onAttempt();
-      return attemptFor(visit, name, guess);
+      return attemptFor(context, name, guess);
     };
     const back = `${callback_url}/${providerPath(provider)}`;
     const { reauthenticate = false } = from;
-    const context = { flow_id: flow.id, remote_address: trustedAddress(from), callback_url: back, reauthenticate, attempt };
-    return await provider.step({ values, state: flow.provider_state, context });
+    const step_context = { flow_id: flow.id, remote_address: trustedAddress(from), callback_url: back, reauthenticate, attempt };
+    return await provider.step({ values, state: flow.provider_state, context: step_context });
   }
 
   async function attemptFor({ provider, from }: FlowContext, name: string, guess: () => Promise<boolean>): Promise<boolean> {
@@ -150,33 +150,33 @@ export function createLogin(deps: LoginDeps) {
   }
 
   /** Converts a provider's step for the client and updates the flow. */
-  async function take(visit: FlowContext, step: ProviderStep, act: UserAction, keep: boolean): Promise<LoginResult> {
-    if (step.type === 'identity') return await identified(visit, step.identity, act);
-    if (step.type === 'abort') return await abort(visit, step.reason);
-    if (keep) await visits.remember(visit, { ...visit.flow, step_id: step.step_id, provider_state: step.state ?? {} });
-    const shown = step.type === 'form' ? formStep(visit.flow, step) : externalStep(visit.flow, step);
+  async function advance(context: FlowContext, step: ProviderStep, act: UserAction, keep: boolean): Promise<LoginResult> {
+    if (step.type === 'identity') return await identified(context, step.identity, act);
+    if (step.type === 'abort') return await abort(context, step.reason);
+    if (keep) await flows.remember(context, { ...context.flow, step_id: step.step_id, provider_state: step.state ?? {} });
+    const shown = step.type === 'form' ? formStep(context.flow, step) : externalStep(context.flow, step);
     return { step: shown, failed: false, ...(keep && { is_stored: true }) };
   }
 
-  async function identified(visit: FlowContext, identity: Identity, act: UserAction): Promise<LoginResult> {
+  async function identified(context: FlowContext, identity: Identity, act: UserAction): Promise<LoginResult> {
     // A provider's own second factors are not the factors of this server.
-    const amr = visit.provider.is_multi_factor ? identity.amr : identity.amr.filter((method) => method !== 'mfa');
-    const known = { ...visit, flow: { ...visit.flow, identity: { ...identity, amr } } };
-    return await settle(known, await mfaStep.enter(known), act, visit.flow);
+    const amr = context.provider.is_multi_factor ? identity.amr : identity.amr.filter((method) => method !== 'mfa');
+    const known = { ...context, flow: { ...context.flow, identity: { ...identity, amr } } };
+    return await complete(known, await mfaStep.enter(known), act, context.flow);
   }
 
   /** `read`: the flow as it was before this request. */
-  async function settle(visit: FlowContext, outcome: MfaOutcome, act: UserAction, read = visit.flow): Promise<LoginResult> {
-    if (outcome.type === 'abort') return { ...(await abort(visit, outcome.reason)), failed: outcome.failed };
+  async function complete(context: FlowContext, outcome: MfaOutcome, act: UserAction, read = context.flow): Promise<LoginResult> {
+    if (outcome.type === 'abort') return { ...(await abort(context, outcome.reason)), failed: outcome.failed };
     if (outcome.type === 'form') {
-      await visits.remember({ ...visit, flow: read }, outcome.flow);
+      await flows.remember({ ...context, flow: read }, outcome.flow);
       return { step: formStep(outcome.flow, outcome.form), failed: outcome.failed, is_stored: true };
     }
-    const { flow, mfa_missing } = outcome;
+    const { flow, mfa_missing, person } = outcome;
     if (flow.identity === null) throw new Error('a login cannot end without an identity');
-    const { stored, provider, from } = visit;
+    const { stored, provider, from } = context;
     const { client_id, remote_address, error_ref = null } = from;
-    const ending = { flow, stored, provider, identity: flow.identity, act, mfa_missing, client_id, remote_address, error_ref };
+    const ending = { flow, stored, provider, identity: flow.identity, person, act, mfa_missing, client_id, remote_address, error_ref };
     return { ...(await finish(ending)), failed: false };
   }
 
@@ -192,43 +192,43 @@ export function createLogin(deps: LoginDeps) {
   }
 
   return {
-    /** Starts a flow and answers its first step (HA contract 3.5). */
-    begin: async (request: StartRequest): Promise<LoginResult> => show(visits.start(request), true),
+    /**
+     * Starts a flow: its first step, or the step after `input` (HA contract 3.5). `store`: whether
+     * to store a first form without input; a flow that continues is always stored.
+     */
+    async start({ input, store = true, ...request }: StartRequest & { input?: FormInput; store?: boolean }): Promise<LoginResult> {
+      const context = flows.start(request);
+      return input === undefined ? await show(context, store) : await answer(context, input);
+    },
 
     /**
      * The first step for a page that is only viewed: stores nothing, contacts no server, logs
      * nobody in.
      */
     async preview(request: StartRequest): Promise<Preview> {
-      const visit = visits.start(request);
-      if (visit.provider.external) return { type: 'start' };
-      const step = await ask(visit, null);
+      const context = flows.start(request);
+      if (context.provider.external) return { type: 'start' };
+      const step = await ask(context, null);
       if (step.type === 'identity') return { type: 'automatic' };
-      if (step.type === 'abort') return { type: 'step', step: abortStep(visit.flow, step.reason) };
+      if (step.type === 'abort') return { type: 'step', step: abortStep(context.flow, step.reason) };
       if (step.type === 'external' || step.state !== undefined) return { type: 'start' };
-      return { type: 'step', step: formStep(visit.flow, step) };
+      return { type: 'step', step: formStep(context.flow, step) };
     },
 
-    /** The first step after a click; stores a flow only if the step requires it. */
-    open: async (request: StartRequest): Promise<LoginResult> => show(visits.start(request), false),
-
-    /** The answer to a preview; stores a flow only if it continues. */
-    submitFirst: async ({ input, ...request }: StartRequest & { input: FormInput }): Promise<LoginResult> =>
-      answer(visits.start(request), input),
-
     /** The answer to a stored flow's step (HA contract 3.6). */
-    async submit(request: SubmitRequest): Promise<LoginResult> {
-      const submitted = async () => await answer(await visits.find(request), request.input);
+    async resume(request: SubmitRequest): Promise<LoginResult> {
+      const resumed = async () => await answer(await flows.find(request), request.input);
       // On pages two parallel answers are a double click; the flow's version decides.
-      return request.browser_hash === null ? await flowLock.run(request.flow_id, submitted) : await submitted();
+      return request.browser_hash === null ? await flowLock.run(request.flow_id, resumed) : await resumed();
     },
 
     /** Continues a flow on return from another server. */
-    async comeBack(request: ResumeRequest & { confirmed: boolean }): Promise<ResumeResult> {
-      const visit = await visits.findAwaited(request);
-      const { flow, provider } = visit;
+    async resumeReturned(request: ResumeRequest & { confirmed: boolean }): Promise<ResumeResult> {
+      const context = await flows.findAwaited(request);
+      const { flow, provider } = context;
       const { client_id, page, browser_hash, flow_type } = flow;
-      if (browser_hash !== null && page) return { type: 'page', flow_type, provider, page, result: await goOn(visit, request.parameters) };
+      if (browser_hash !== null && page)
+        return { type: 'page', flow_type, provider, page, result: await redeemReturn(context, request.parameters) };
       // Nothing ties this browser to the one that started the flow, so the person must confirm.
       if (!request.confirmed) {
         const minutes_ago = Math.floor((deps.clock().getTime() - flow.created_at.getTime()) / 60_000);
@@ -239,6 +239,6 @@ export function createLogin(deps: LoginDeps) {
     },
 
     /** Ends a flow; false if there is none. Its id suffices (HA contract 3.6). */
-    abort: (flow_id: string): Promise<boolean> => visits.end(flow_id),
+    abort: (flow_id: string): Promise<boolean> => flows.end(flow_id),
   };
 }

@@ -9,10 +9,11 @@ import { groupsAfterLogin } from '../domain/group_mapping.ts';
 import type { LoginFlow } from '../domain/login_flow.ts';
 import type { MfaModule, SetupForm, SetupStep } from '../domain/mfa_module.ts';
 import { type NextStep, nextStep } from '../domain/next_step.ts';
+import type { LoginPerson } from '../repository/login_person.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import type { StepForm } from './flow_step.ts';
 import type { FlowContext } from './flow_store.ts';
-import type { ResolvedUser, ResolveUser } from './resolve_user.ts';
+import type { LinkedUser, ResolveUser } from './resolve_user.ts';
 import type { SecondFactor } from './second_factor.ts';
 
 /** The outcome: a form, the end of the flow, or done. */
@@ -20,13 +21,13 @@ export type MfaOutcome =
   | { type: 'form'; flow: LoginFlow; form: StepForm; failed: boolean }
   | { type: 'abort'; reason: string; failed: boolean }
   /** `mfa_missing`: a second factor is required and could not be asked for. */
-  | { type: 'passed'; flow: LoginFlow; mfa_missing: boolean };
+  | { type: 'passed'; flow: LoginFlow; mfa_missing: boolean; person: LoginPerson | null };
 
 export interface MfaStepDeps {
   factors: Factors;
   secondFactor: SecondFactor;
   enrol: EnrolFactor;
-  resolveUser: Pick<ResolveUser, 'find' | 'settle'>;
+  resolveUser: Pick<ResolveUser, 'find' | 'complete'>;
   sealer: Pick<Sealer, 'seal' | 'open'>;
   clock: Clock;
 }
@@ -34,7 +35,9 @@ export interface MfaStepDeps {
 /** What a flow's second factor depends on, read for each request. */
 interface Standing {
   visit: FlowContext;
-  user: ResolvedUser['user'] | null;
+  /** Null before a first login. */
+  person: LoginPerson | null;
+  user: LinkedUser['user'] | null;
   own: Factor[];
   mfa_required: boolean;
 }
@@ -53,14 +56,20 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
 
   async function standingOf(visit: FlowContext): Promise<Standing> {
     const { flow, provider, from } = visit;
-    const found = flow.identity && (await resolveUser.find(provider, flow.identity));
-    const to_come = flow.identity ? groupsAfterLogin(provider, flow.identity, { is_new: found === null }) : [];
-    const mfa_required = provider.require_mfa || (await factors.isRequiredByGroup(found?.user.id ?? null, to_come));
+    if (flow.identity === null) return { visit, person: null, user: null, own: [], mfa_required: provider.require_mfa };
+    const person = await resolveUser.find(provider, flow.identity);
+    if (person) {
+      const mfa_required = provider.require_mfa || person.is_mfa_required;
+      return { visit, person, user: person.user, own: factors.among(person.enrolments), mfa_required };
+    }
+    const to_come = groupsAfterLogin(provider, flow.identity, { is_new: true });
+    const mfa_required = provider.require_mfa || (await factors.isRequiredByGroup(null, to_come));
     // A new user who is active at once is created now, since a factor needs a user.
-    const is_new = found === null && mfa_required && provider.new_users === 'activate' && flow.flow_type !== 'link_user';
-    const settled = is_new && flow.identity ? await resolveUser.settle(provider, flow.identity, from.remote_address) : found;
-    const user = settled?.user ?? null;
-    return { visit, user, own: user ? await factors.ofUser(user.id) : [], mfa_required };
+    if (!mfa_required || provider.new_users !== 'activate' || flow.flow_type === 'link_user')
+      return { visit, person, user: null, own: [], mfa_required };
+    await resolveUser.complete(provider, flow.identity, null, from.remote_address);
+    const created = await resolveUser.find(provider, flow.identity);
+    return { visit, person: created, user: created?.user ?? null, own: factors.among(created?.enrolments ?? []), mfa_required };
   }
 
   function nextOf(flow: LoginFlow, { visit, user, own, mfa_required }: Standing, answering_mfa: boolean): NextStep {
@@ -89,7 +98,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
       const module = moduleOf(offered, next.mfa_module_id);
       return await showSetup(moved, module, await setup(moved, standing, module, null));
     }
-    return { type: 'passed', flow, mfa_missing: mfa_required && visit.provider.is_multi_factor !== true };
+    return { type: 'passed', flow, mfa_missing: mfa_required && visit.provider.is_multi_factor !== true, person: standing.person };
   }
 
   async function challenge(flow: LoginFlow, { module, enrolments }: Factor, { errors, failed }: typeof FIRST): Promise<MfaOutcome> {
@@ -105,7 +114,7 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     const values = valuesOf(module.data_schema, input);
     const who = { user_id: flow.user_id ?? '', mfa_module_id: module.id, remote_address: from.remote_address };
     const verdict = await secondFactor.prove({ ...who, state: open(flow), values });
-    if (verdict.ok) return passed(flow, verdict.amr);
+    if (verdict.ok) return passed(flow, verdict.amr, standing.person);
     const tried = { ...flow, mfa_attempts: flow.mfa_attempts + 1 };
     const next = nextOf(tried, standing, true);
     if (next.type === 'abort') return { type: 'abort', reason: next.reason, failed: true };
@@ -126,8 +135,9 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
     const actor = { user_id: flow.user_id ?? '', is_owner: false, is_admin: false, remote_address: from.remote_address };
     await enrol(module, step.enrolment, actor);
     // A new factor proves nothing about who enrolled it; it only adds to the provider's proof.
-    if (flow.identity === null || flow.identity.amr.length === 0) return { type: 'passed', flow, mfa_missing: false };
-    return passed(flow, []);
+    if (flow.identity === null || flow.identity.amr.length === 0)
+      return { type: 'passed', flow, mfa_missing: false, person: standing.person };
+    return passed(flow, [], standing.person);
   }
 
   async function setup(
@@ -180,9 +190,9 @@ export function createMfaStep({ factors, secondFactor, enrol, resolveUser, seale
   };
 }
 
-function passed(flow: LoginFlow, amr: readonly string[]): MfaOutcome {
+function passed(flow: LoginFlow, amr: readonly string[], person: LoginPerson | null): MfaOutcome {
   const identity = flow.identity && { ...flow.identity, amr: [...new Set([...flow.identity.amr, ...amr, 'mfa'])] };
-  return { type: 'passed', flow: { ...flow, identity }, mfa_missing: false };
+  return { type: 'passed', flow: { ...flow, identity }, mfa_missing: false, person };
 }
 
 function choiceField(modules: readonly MfaModule[]): FormField {

@@ -3,21 +3,19 @@
 import type { Profiles } from '../accounts/profiles.ts';
 import type { AuthProvider, Identity } from '../domain/auth_provider.ts';
 import type { Clock } from '../domain/clock.ts';
+import { groupsAfterLogin } from '../domain/group_mapping.ts';
 import { loginBlocked } from '../domain/login_block.ts';
 import { randomId } from '../domain/secret.ts';
 import type { User } from '../domain/user.ts';
 import type { Credential } from '../repository/credentials.ts';
-import type { UserListEntry } from '../repository/users.ts';
+import type { LoginPerson, LoginPersonRepository } from '../repository/login_person.ts';
 import type { SyncGroups } from './sync_groups.ts';
 
-/** An identity's user, with what decides whether they may log in. */
-export interface ResolvedUser {
+/** The user and credential of an identity. */
+export interface LinkedUser {
   user: Pick<User, 'id' | 'is_active' | 'local_only'>;
-  /** Null if the provider picked one of our users and no credential links them yet. */
-  credential_id: string | null;
+  credential_id: string;
 }
-
-export type LinkedUser = ResolvedUser & { credential_id: string };
 
 export interface ResolveDeps {
   credentials: {
@@ -26,7 +24,7 @@ export interface ResolveDeps {
     link(credential: Credential): Promise<boolean>;
     keepEmail(known: { id: string; email: string | null }): Promise<void>;
   };
-  users: { find(id: string): Promise<UserListEntry | undefined> };
+  loginPerson: Pick<LoginPersonRepository, 'find'>;
   newUsers: {
     /**
      * Creates a user by the provider's `new_users` setting; throws `login_blocked` if it refuses.
@@ -40,23 +38,17 @@ export interface ResolveDeps {
 
 export type ResolveUser = ReturnType<typeof createResolveUser>;
 
-export function createResolveUser({ credentials, users, newUsers, syncGroups, profiles, clock }: ResolveDeps) {
-  /** By the subject as reported, or else in its stored form. */
-  async function credentialOf(provider: AuthProvider, { typed_subject, subject }: Identity): Promise<Credential | undefined> {
-    const typed = typed_subject === undefined ? undefined : await credentials.findIdentity(provider, typed_subject);
-    return typed ?? (await credentials.findIdentity(provider, subject));
-  }
-
-  async function find(provider: AuthProvider, identity: Identity): Promise<(ResolvedUser & { user: UserListEntry }) | null> {
-    const credential = await credentialOf(provider, identity);
-    const user_id = credential?.user_id ?? identity.user_id;
-    const user = user_id === undefined ? undefined : await users.find(user_id);
+export function createResolveUser({ credentials, loginPerson, newUsers, syncGroups, profiles, clock }: ResolveDeps) {
+  async function find(provider: AuthProvider, identity: Identity): Promise<LoginPerson | null> {
+    const { subject, typed_subject = subject, user_id = null } = identity;
+    const group_ids = groupsAfterLogin(provider, identity, { is_new: false });
+    const person = await loginPerson.find({ provider, subject, typed_subject, user_id, group_ids });
     // A machine account never has a login.
-    if (user?.system_generated) throw loginBlocked('inactive');
-    return user ? { user, credential_id: credential?.id ?? null } : null;
+    if (person?.user.system_generated) throw loginBlocked('inactive');
+    return person ?? null;
   }
 
-  async function link(provider: AuthProvider, identity: Identity, user: ResolvedUser['user']): Promise<LinkedUser> {
+  async function link(provider: AuthProvider, identity: Identity, user: LinkedUser['user']): Promise<LinkedUser> {
     const { auth_provider_type, auth_provider_id } = provider;
     const { subject, data } = identity;
     const id = randomId();
@@ -67,14 +59,18 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
     return { user, credential_id: credential.id };
   }
 
-  async function settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<LinkedUser> {
-    const found = await find(provider, identity);
-    if (found) {
-      const { user, credential_id } = found;
-      const settled = credential_id === null ? await link(provider, identity, user) : { user, credential_id };
+  async function complete(
+    provider: AuthProvider,
+    identity: Identity,
+    person: LoginPerson | null,
+    remote_address: string,
+  ): Promise<LinkedUser> {
+    if (person) {
+      const { user, credential_id } = person;
+      const linked = credential_id === null ? await link(provider, identity, user) : { user, credential_id };
       await syncGroups(provider, identity, user.id, remote_address);
-      await profiles.follow(provider, identity, found.user, settled.credential_id, remote_address);
-      return settled;
+      await profiles.follow(provider, identity, user, linked.credential_id, remote_address);
+      return linked;
     }
     // A provider that picks users creates none (HA contract 6.3); this user has been deleted.
     if (identity.user_id !== undefined) throw loginBlocked('inactive');
@@ -82,18 +78,18 @@ export function createResolveUser({ credentials, users, newUsers, syncGroups, pr
   }
 
   return {
-    /** The user of an identity; null if there is none. */
+    /** The person of an identity; null if there is none. Changes nothing. */
     find,
 
     /**
-     * The same, and writes what the login changes: a first one's credential and user, or groups and
-     * profile.
+     * Writes what a login changes: a first one's credential and user, or groups and profile.
+     * `person`: what `find` returned in this request.
      */
-    async settle(provider: AuthProvider, identity: Identity, remote_address: string): Promise<LinkedUser> {
-      const settled = await settle(provider, identity, remote_address);
+    async complete(provider: AuthProvider, identity: Identity, person: LoginPerson | null, remote_address: string): Promise<LinkedUser> {
+      const linked = await complete(provider, identity, person, remote_address);
       // Most providers report no profile.
-      if (identity.email !== undefined) await credentials.keepEmail({ id: settled.credential_id, email: identity.email });
-      return settled;
+      if (identity.email !== undefined) await credentials.keepEmail({ id: linked.credential_id, email: identity.email });
+      return linked;
     },
   };
 }

@@ -1,10 +1,12 @@
 // Browser sessions: a cookie of 256 random bits, stored as a hash. Every login starts a new one,
 // which defeats session fixation.
+
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { refusalToAuthenticate } from '../domain/login_block.ts';
 import { randomId, randomToken, sha256 } from '../domain/secret.ts';
 import type { EndSession } from '../oauth/end_session.ts';
+import type { NewDeviceCookie } from '../repository/device_cookies.ts';
 import type { SessionRepository as SessionRows } from '../repository/sessions.ts';
 import type { LoggedIn } from './finish.ts';
 
@@ -37,11 +39,11 @@ export interface Sessions {
   lifetime: number;
   /**
    * Starts a session and returns its cookie; `replaces` is the browser's former cookie, whose
-   * session ends.
+   * session ends, and `device` the cookie that marks it as known.
    */
   start(
     login: Omit<LoggedIn, 'redirect_uri'>,
-    from: { remote_address: string; user_agent: string | null; replaces?: string | null },
+    from: { remote_address: string; user_agent: string | null; replaces?: string | null; device?: NewDeviceCookie | null },
   ): Promise<string>;
   find(cookie: string, remote_address: string): Promise<Session | null>;
 }
@@ -63,7 +65,7 @@ export function createSessions({ sessions, endSession, clock, idle, lifetime }: 
   return {
     lifetime,
 
-    async start(login, { remote_address, user_agent, replaces }) {
+    async start(login, { remote_address, user_agent, replaces, device = null }) {
       const cookie = randomToken('lk_se_');
       const now = clock();
       const { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = login;
@@ -71,7 +73,8 @@ export function createSessions({ sessions, endSession, clock, idle, lifetime }: 
       if (replaces) await endOther(replaces, user_id, remote_address);
       const where = { remote_address, user_agent: user_agent?.slice(0, USER_AGENT_LENGTH) ?? null };
       const times = { created_at: now, last_used_at: now, expires_at: addSeconds(now, lifetime) };
-      await sessions.start({ id_hash: sha256(cookie), sid: randomId(), ...who, ...where, ...times }, replaces ? sha256(replaces) : null);
+      const session = { id_hash: sha256(cookie), sid: randomId(), ...who, ...where, ...times };
+      await sessions.start(session, replaces ? sha256(replaces) : null, device);
       return cookie;
     },
 

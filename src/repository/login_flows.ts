@@ -55,14 +55,21 @@ export function createLoginFlowRepository(database: Database) {
       return stored !== undefined;
     },
 
-    /** Records the first submission of a form. */
-    async noteTyped({ id, now }: { id: string; now: Date }): Promise<void> {
-      await kysely.updateTable('login_flows').set({ typed_at: now }).where('id', '=', id).where('typed_at', 'is', null).execute();
-    },
-
     /** An unexpired flow. */
     find: database.prepare<{ id: string; now: Date }, LoginFlow>('login_flows_find', (db, p) =>
       db.selectFrom('login_flows').select(COLUMNS).where('id', '=', p.id).where('expires_at', '>', p.now),
+    ),
+
+    /** The same for a submitted form, and records its first submission. */
+    findSubmitted: database.prepare<{ id: string; now: Date }, LoginFlow>('login_flows_find_submitted', (db, p) =>
+      db
+        .with('typed', (query) =>
+          query.updateTable('login_flows').set({ typed_at: p.now }).where('id', '=', p.id).where('typed_at', 'is', null).returning('id'),
+        )
+        .selectFrom('login_flows')
+        .select(COLUMNS)
+        .where('id', '=', p.id)
+        .where('expires_at', '>', p.now),
     ),
 
     /** Stores the flow's progress; returns whether the version was still current. */

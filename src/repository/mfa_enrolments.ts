@@ -28,22 +28,33 @@ export type NewMfaEnrolment = Omit<MfaEnrolment, 'version' | 'last_used_at'> & {
 export type MfaEnrolmentRepository = ReturnType<typeof createMfaEnrolmentRepository>;
 
 /** More than any user has. */
-const LIMIT = 100;
+export const MAX_ENROLMENTS = 100;
 
 const ENTRY = ['id', 'mfa_module_id', 'name', 'created_at', 'last_used_at'] as const satisfies (keyof MfaEnrolmentEntry)[];
 const COLUMNS = [...ENTRY, 'user_id', 'version', 'secret'] as const;
 
 type Row = Omit<MfaEnrolment, 'secret'> & { secret: Buffer };
 
+/** Unseals the secret of a row. */
+export function enrolmentOpener(sealer: Pick<Sealer, 'open'>): (row: Row) => MfaEnrolment {
+  return (row) => ({ ...row, secret: JSON.parse(sealer.open(row.secret, placeOf(row.id)).toString()) });
+}
+
 export function createMfaEnrolmentRepository(
   { kysely, prepare }: Pick<Database, 'kysely' | 'prepare'>,
   sealer: Pick<Sealer, 'seal' | 'open'>,
 ) {
-  const open = (row: Row): MfaEnrolment => ({ ...row, secret: JSON.parse(sealer.open(row.secret, placeOf(row.id)).toString()) });
+  const open = enrolmentOpener(sealer);
   const seal = (id: string, secret: JsonObject) => sealer.seal(JSON.stringify(secret), placeOf(id));
 
   const ofUser = prepare<{ user_id: string }, Row>('mfa_enrolments_of_user', (db, p) =>
-    db.selectFrom('mfa_enrolments').select(COLUMNS).where('user_id', '=', p.user_id).orderBy('created_at').orderBy('id').limit(LIMIT),
+    db
+      .selectFrom('mfa_enrolments')
+      .select(COLUMNS)
+      .where('user_id', '=', p.user_id)
+      .orderBy('created_at')
+      .orderBy('id')
+      .limit(MAX_ENROLMENTS),
   );
   const isRequired = prepare<{ user_id: string; group_ids: readonly string[] }, { required: boolean }>(
     'mfa_enrolments_is_required',
@@ -64,7 +75,7 @@ export function createMfaEnrolmentRepository(
         .where('user_id', '=', user_id)
         .orderBy('created_at')
         .orderBy('id')
-        .limit(LIMIT)
+        .limit(MAX_ENROLMENTS)
         .execute(),
 
     /** Whether a current or coming group of the user requires a second factor. */

@@ -17,6 +17,7 @@ import { createIpBanRepository } from './ip_bans.ts';
 import { createLinkTicketRepository } from './link_tickets.ts';
 import { createLocalLoginRepository } from './local_logins.ts';
 import { createLoginFlowRepository } from './login_flows.ts';
+import { createLoginPersonRepository } from './login_person.ts';
 import { createLogoutDeliveryRepository } from './logout_deliveries.ts';
 import { createMfaEnrolmentRepository } from './mfa_enrolments.ts';
 import { createMfaFailureRepository } from './mfa_failures.ts';
@@ -54,6 +55,7 @@ export function createRepositories(database: Database, sealer: Sealer) {
     ipBans: createIpBanRepository(database),
     linkTickets: createLinkTicketRepository(database),
     localLogins: createLocalLoginRepository(database),
+    loginPerson: createLoginPersonRepository(database, sealer),
     loginFlows: createLoginFlowRepository(database),
     logoutDeliveries: createLogoutDeliveryRepository(database),
     mfaEnrolments: createMfaEnrolmentRepository(database, sealer),

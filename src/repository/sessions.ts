@@ -4,6 +4,7 @@ import { type Insertable, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
+import { type NewDeviceCookie, withDeviceCookie } from './device_cookies.ts';
 import { hasActiveClient, isValid } from './refresh_tokens.ts';
 
 export type SessionRepository = ReturnType<typeof createSessionRepository>;
@@ -60,12 +61,12 @@ export function createSessionRepository(database: Database) {
 
     /**
      * Stores a session. It keeps the `sid` of one of the same user that it replaces, since apps and
-     * protected hosts know it.
+     * protected hosts know it. `device`: the browser's new device cookie.
      */
-    async start(session: NewSession, replaced: Buffer | null): Promise<void> {
+    async start(session: NewSession, replaced: Buffer | null, device: NewDeviceCookie | null = null): Promise<void> {
       const { sid: _, user_id, ...login } = session;
       const columns = Object.keys(session) as (keyof NewSession)[];
-      await kysely
+      await (device ? withDeviceCookie(kysely, device) : kysely)
         .with('renewed', (db) =>
           db
             .updateTable('sessions')

@@ -235,7 +235,8 @@ const isLocal = sql<SqlBool>`auth_provider_type = ${sql.lit(LOCAL_PROVIDER.auth_
 
 const groupIds = sql<string[]>`array(select group_id from user_groups where user_id = users.id order by group_id)`.as('group_ids');
 
-function selectUsers(kysely: Kysely<Schema>) {
+/** Users as in `UserListEntry`. */
+export function selectUsers(kysely: Kysely<Schema>) {
   return kysely
     .selectFrom('users')
     .selectAll('users')

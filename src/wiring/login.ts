@@ -38,7 +38,7 @@ export function wireLogin(base: Base, accounts: AccountServices, clients: Client
     audit,
     clock,
   });
-  const resolveUser = createResolveUser({ credentials, users: repositories.users, newUsers, syncGroups, profiles, clock });
+  const resolveUser = createResolveUser({ credentials, loginPerson: repositories.loginPerson, newUsers, syncGroups, profiles, clock });
   const finish = createFinish({
     resolveUser,
     clientPages,

@@ -70,9 +70,9 @@ const asked = {
 const right = { username: 'known-user', password: 'test-pass' };
 const wrong = { username: 'known-user', password: 'wrong' };
 
-const begin = async (differs: object = {}) => (await parts.login.begin({ ...json, ...asked, ...differs })).step.flow_id;
+const begin = async (differs: object = {}) => (await parts.login.start({ ...json, ...asked, ...differs })).step.flow_id;
 const submit = (flow_id: string, input: Record<string, unknown> = right, differs: object = {}) =>
-  parts.login.submit({ ...json, flow_id, input, ...differs });
+  parts.login.resume({ ...json, flow_id, input, ...differs });
 const openFlows = async () => await db.database.kysely.selectFrom('login_flows').selectAll().execute();
 const codes = async () => await db.database.kysely.selectFrom('authorization_codes').selectAll().execute();
 const failures = async () =>
@@ -82,7 +82,7 @@ const unknown_flow = { code: 'unknown_flow', status: 404, description: 'Invalid 
 
 describe('beginning', () => {
   it('answers the first step with every key in place', async () => {
-    const { step, failed } = await parts.login.begin({ ...json, ...asked });
+    const { step, failed } = await parts.login.start({ ...json, ...asked });
     expect(failed).toBe(false);
     expect(step).toEqual({
       type: 'form',
@@ -125,18 +125,18 @@ describe('beginning', () => {
   });
 
   it('at a provider that lets nobody in from there finds no such handler', async () => {
-    const begun = parts.login.begin({ ...json, ...asked, handler: ['refusing', null] });
+    const begun = parts.login.start({ ...json, ...asked, handler: ['refusing', null] });
     await expect(begun).rejects.toMatchObject({ code: 'invalid_handler', status: 404 });
   });
 
   it('may end at once', async () => {
-    const { step } = await parts.login.begin({ ...json, ...asked, handler: ['bypass', null] });
+    const { step } = await parts.login.start({ ...json, ...asked, handler: ['bypass', null] });
     expect(step.type).toBe('create_entry');
     expect(await openFlows()).toEqual([]);
   });
 
   it('may lead elsewhere, and what comes back finds the state', async () => {
-    const { step } = await parts.login.begin({ ...json, ...asked, handler: ['external', null] });
+    const { step } = await parts.login.start({ ...json, ...asked, handler: ['external', null] });
     expect(step).toEqual({
       type: 'external',
       flow_id: expect.any(String),
@@ -195,7 +195,7 @@ describe('a right answer', () => {
   it('given twice at once gets one code; the other answer finds no flow', async () => {
     const flow_id = await begin();
     const replica = createLoginParts(db.database, { time: parts.time });
-    const all = await Promise.allSettled([parts, replica].map(({ login }) => login.submit({ ...json, flow_id, input: right })));
+    const all = await Promise.allSettled([parts, replica].map(({ login }) => login.resume({ ...json, flow_id, input: right })));
     expect(all.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(all.find(({ status }) => status === 'rejected')).toMatchObject({ reason: unknown_flow });
     expect(await codes()).toHaveLength(1);
@@ -255,7 +255,7 @@ describe('a wrong answer', () => {
     for (let time = 0; time < 10; time += 1) await submit(flow_id, wrong);
     expect((await submit(flow_id)).step).toMatchObject({ type: 'form', errors: { base: 'invalid_auth' } });
     expect(await failures()).toBe(11);
-    await expect(parts.login.submitFirst({ ...page, ...asked, input: right })).rejects.toMatchObject({
+    await expect(parts.login.start({ ...page, ...asked, input: right })).rejects.toMatchObject({
       code: 'too_many_requests',
       retry_after: 3600,
     });
@@ -312,7 +312,7 @@ describe('what is judged at the end', () => {
       providers: [stepping('local', () => ({ type: 'identity', identity: { subject: username!, data: {}, name: null, amr: [] } }))],
     });
     await addUser(db.database, username!, differs, 'local');
-    const begun = replica.login.begin({ ...json, ...asked, remote_address, handler: ['local', null] });
+    const begun = replica.login.start({ ...json, ...asked, remote_address, handler: ['local', null] });
     await expect(begun).rejects.toMatchObject({ code: 'login_blocked', status: 403, description: `Login blocked: ${reason}` });
     expect(await codes()).toEqual([]);
   });
@@ -320,8 +320,8 @@ describe('what is judged at the end', () => {
   it('is a user who waits for approval: made, and turned away each time', async () => {
     const approving = createLoginParts(db.database, { time: parts.time, example: { new_users: 'approve' } });
     for (const _ of ['made now', 'still waiting']) {
-      const { flow_id } = (await approving.login.begin({ ...json, ...asked })).step;
-      const submitted = approving.login.submit({ ...json, flow_id, input: { username: 'test-user', password: 'test-pass' } });
+      const { flow_id } = (await approving.login.start({ ...json, ...asked })).step;
+      const submitted = approving.login.resume({ ...json, flow_id, input: { username: 'test-user', password: 'test-pass' } });
       await expect(submitted).rejects.toMatchObject({
         code: 'login_blocked',
         status: 403,
@@ -335,8 +335,8 @@ describe('what is judged at the end', () => {
 
   it('is a provider that demands a second factor: nobody has one yet', async () => {
     const strict = createLoginParts(db.database, { time: parts.time, example: { require_mfa: true } });
-    const { flow_id } = (await strict.login.begin({ ...json, ...asked })).step;
-    await expect(strict.login.submit({ ...json, flow_id, input: right })).rejects.toMatchObject({ code: 'login_blocked' });
+    const { flow_id } = (await strict.login.start({ ...json, ...asked })).step;
+    await expect(strict.login.resume({ ...json, flow_id, input: right })).rejects.toMatchObject({ code: 'login_blocked' });
   });
 });
 
@@ -349,7 +349,7 @@ describe('who may go on', () => {
   });
 
   it('with a page’s flow is its browser, from any address', async () => {
-    const first = await parts.login.submitFirst({ ...page, ...asked, input: wrong });
+    const first = await parts.login.start({ ...page, ...asked, input: wrong });
     const { flow_id } = first.step;
     await expect(submit(flow_id, right, { browser_hash: sha256('another browser') })).rejects.toMatchObject(unknown_flow);
     const ended = await submit(flow_id, right, { browser_hash: page.browser_hash, remote_address: '203.0.113.9' });
@@ -357,7 +357,7 @@ describe('who may go on', () => {
   });
 
   it('is never the other dialect', async () => {
-    const { flow_id } = (await parts.login.submitFirst({ ...page, ...asked, input: wrong })).step;
+    const { flow_id } = (await parts.login.start({ ...page, ...asked, input: wrong })).step;
     await expect(submit(flow_id)).rejects.toMatchObject(unknown_flow);
     await expect(submit(await begin(), right, { browser_hash: page.browser_hash })).rejects.toMatchObject(unknown_flow);
   });
@@ -390,7 +390,7 @@ it('a flow is aborted by whoever knows its id, once', async () => {
 });
 
 it('a provider that gives up ends the flow', async () => {
-  await parts.login.begin({ ...json, ...asked, handler: ['aborting', null] });
+  await parts.login.start({ ...json, ...asked, handler: ['aborting', null] });
   expect(await openFlows()).toEqual([]);
 });
 
@@ -402,12 +402,12 @@ describe('a page', () => {
   });
 
   it('whose button leads elsewhere is stored, for the way back', async () => {
-    await parts.login.open({ ...page, ...asked, handler: ['external', null] });
+    await parts.login.start({ store: false, ...page, ...asked, handler: ['external', null] });
     expect(await openFlows()).toHaveLength(1);
   });
 
   it('answered rightly at once never has a row', async () => {
-    const { step, login }: LoginResult = await parts.login.submitFirst({ ...page, ...asked, input: right });
+    const { step, login }: LoginResult = await parts.login.start({ ...page, ...asked, input: right });
     expect(step.type).toBe('create_entry');
     expect(login).toMatchObject(known);
     expect(await codes()).toHaveLength(1);
@@ -415,13 +415,13 @@ describe('a page', () => {
   });
 
   it('answered wrongly has a flow to go on with', async () => {
-    const { step } = await parts.login.submitFirst({ ...page, ...asked, input: wrong });
+    const { step } = await parts.login.start({ ...page, ...asked, input: wrong });
     expect(step).toMatchObject({ type: 'form', errors: { base: 'invalid_auth' } });
     expect(await openFlows()).toMatchObject([{ id: step.flow_id, browser_hash: page.browser_hash }]);
   });
 
   it('answered malformed stores nothing', async () => {
-    await expect(parts.login.submitFirst({ ...page, ...asked, input: {} })).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(parts.login.start({ ...page, ...asked, input: {} })).rejects.toMatchObject({ code: 'invalid_input' });
     expect(await openFlows()).toEqual([]);
   });
 });

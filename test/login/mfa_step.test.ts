@@ -84,11 +84,11 @@ const json = { client_id: APP, remote_address: ABROAD, browser_hash: null };
 const asked = { redirect_uri: CALLBACK, flow_type: 'authorize' as const, code_challenge: null };
 
 async function begin(differs: object = {}): Promise<string> {
-  return (await parts.login.begin({ ...json, ...asked, handler: ['insecure_example', null], ...differs })).step.flow_id;
+  return (await parts.login.start({ ...json, ...asked, handler: ['insecure_example', null], ...differs })).step.flow_id;
 }
 
 const submit = (flow_id: string, input: Record<string, unknown>, differs: object = {}): Promise<LoginResult> =>
-  parts.login.submit({ ...json, flow_id, input, ...differs });
+  parts.login.resume({ ...json, flow_id, input, ...differs });
 const right = { username: 'test-user', password: 'test-pass' };
 
 /** A flow after its password. */
@@ -197,7 +197,7 @@ describe('the second factor of a login', () => {
     for (let n = 0; n < 10; n++) flows.push((await atFactor()).step.flow_id);
     const replicas = [parts, other];
     const answers = await Promise.all(
-      flows.map((flow_id, n) => (replicas[n % 2] ?? parts).login.submit({ ...json, flow_id, input: { code: code(0) } })),
+      flows.map((flow_id, n) => (replicas[n % 2] ?? parts).login.resume({ ...json, flow_id, input: { code: code(0) } })),
     );
     const ends = answers.map(({ step }) => short(step));
     expect(ends.filter((end) => end === 'create_entry')).toHaveLength(1);
@@ -241,11 +241,11 @@ describe('the second factor of a login', () => {
       .execute();
     await enrolTotp();
     const page = { ...json, browser_hash: sha256('browser'), page: { query: 'q', keep: false } };
-    const { step } = await parts.login.open({ ...page, ...asked, handler: ['elsewhere', null] });
+    const { step } = await parts.login.start({ store: false, ...page, ...asked, handler: ['elsewhere', null] });
     const url = new URL(backFrom(step.type === 'external' ? step.url : '', { who: 'paulus' }), 'https://auth.example.com');
     const parameters = Object.fromEntries(url.searchParams);
     const back = { provider: url.pathname.split('/').at(-1) ?? '', parameters, browser_hash: page.browser_hash, remote_address: ABROAD };
-    const came_back = await parts.login.comeBack({ ...back, confirmed: false });
+    const came_back = await parts.login.resumeReturned({ ...back, confirmed: false });
     if (came_back.type !== 'page') throw new Error(came_back.type);
     expect(short(came_back.result.step)).toBe('mfa');
     expect(await amr()).toEqual([]);
@@ -327,7 +327,7 @@ describe('guessing at the second factor', () => {
       await clearThrottle();
     }
     expect(short((await submit(await start(), { pin: '1' })).step)).toBe('mfa invalid_code');
-    const alone = (await parts.login.begin({ ...json, ...asked, handler: ['passkey', null] })).step;
+    const alone = (await parts.login.start({ ...json, ...asked, handler: ['passkey', null] })).step;
     expect(short((await submit(alone.flow_id, { credential: mine.get(optionsOf(alone)) })).step)).toBe('create_entry');
   });
 
@@ -359,7 +359,7 @@ describe('guessing at the second factor', () => {
 });
 
 describe('a passkey', () => {
-  const beginAlone = async () => (await parts.login.begin({ ...json, ...asked, handler: ['passkey', null] })).step;
+  const beginAlone = async () => (await parts.login.start({ ...json, ...asked, handler: ['passkey', null] })).step;
 
   test('is a second factor', async () => {
     const mine = createAuthenticator();

@@ -23,7 +23,7 @@ const identity = (subject: string, differs: Partial<Identity> = {}): Identity =>
   ...differs,
 });
 const find = (who: Identity) => parts.resolveUser.find(provider, who);
-const settle = (who: Identity) => parts.resolveUser.settle(provider, who, ABROAD);
+const settle = async (who: Identity) => parts.resolveUser.complete(provider, who, await find(who), ABROAD);
 const credentialsOf = (user_id: string) => parts.credentials.ofUser(user_id);
 
 it('an identity belongs to the user whose credential knows it, at that provider alone', async () => {

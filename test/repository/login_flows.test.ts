@@ -42,7 +42,7 @@ it('a network has a hundred flows and no more; expired ones make room', async ()
 it('a flow remembers when a person first answered it', async () => {
   const flow = aLoginFlow();
   await open(flow);
-  for (const seconds of [5, 6]) await flows.noteTyped({ id: flow.id, now: addSeconds(now, seconds) });
+  for (const seconds of [5, 6]) await flows.findSubmitted({ id: flow.id, now: addSeconds(now, seconds) });
   expect(await flows.find({ id: flow.id, now })).toEqual([{ ...flow, typed_at: addSeconds(now, 5) }]);
 });
 

@@ -48,7 +48,7 @@ const FLOODS: Record<Kind, Flood> = {
   login_flows: {
     request: { method: 'POST', url: '/auth/login_flow', json: LOGIN },
     call: (remote_address) =>
-      server.container.login.begin({ ...LOGIN, flow_type: 'authorize', code_challenge: null, browser_hash: null, remote_address }),
+      server.container.login.start({ ...LOGIN, flow_type: 'authorize', code_challenge: null, browser_hash: null, remote_address }),
   },
   pushed_authorization_requests: {
     request: { method: 'POST', url: '/auth/par', form: PUSHED },

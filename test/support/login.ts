@@ -28,6 +28,7 @@ import { createGroupRepository } from '../../src/repository/groups.ts';
 import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
 import { createLocalLoginRepository } from '../../src/repository/local_logins.ts';
 import { createLoginFlowRepository } from '../../src/repository/login_flows.ts';
+import { createLoginPersonRepository } from '../../src/repository/login_person.ts';
 import { createRefreshTokenRepository } from '../../src/repository/refresh_tokens.ts';
 import { createRepositories } from '../../src/repository/repositories.ts';
 import { createSessionEndRepository } from '../../src/repository/session_ends.ts';
@@ -85,7 +86,14 @@ export function createLoginParts(database: Database, options: Options = {}) {
   const loginFlows = createLoginFlowRepository(database);
   const syncGroups = createSyncGroups({ database, groups: createGroupRepository(database), audit: auditEvents });
   const profiles = createProfiles({ database, users, usernames, audit: auditEvents, clock });
-  const resolveUser = createResolveUser({ credentials, users, newUsers, syncGroups, profiles, clock });
+  const resolveUser = createResolveUser({
+    credentials,
+    loginPerson: createLoginPersonRepository(database, SEALER),
+    newUsers,
+    syncGroups,
+    profiles,
+    clock,
+  });
   const finish = createFinish({
     resolveUser,
     clientPages: createClientPages({ allow_private_addresses, clock, bucket_ms: 1 }),

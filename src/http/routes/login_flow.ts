@@ -47,7 +47,7 @@ export function loginFlowRoute({ login, clientDirectory }: LoginFlowDeps, rules:
       const { remote_address, error_ref } = request;
       // A client with a document requires exact redirect URIs and the standard profile.
       if (await clientDirectory.publishesDocument(client_id, remote_address)) throw new AuthError('invalid_client_id', 'Invalid client id');
-      const { step, failed } = await login.begin({
+      const { step, failed } = await login.start({
         client_id,
         redirect_uri,
         flow_type: type === 'link_user' ? 'link_user' : 'authorize',
@@ -67,7 +67,7 @@ export function loginFlowRoute({ login, clientDirectory }: LoginFlowDeps, rules:
       const { remote_address, error_ref } = request;
       const { flow_id } = request.params;
       const from = { remote_address, proven_address: hostRule.addressOf(request), error_ref, browser_hash: null };
-      const { step, failed } = await login.submit({ flow_id, client_id, input, ...from });
+      const { step, failed } = await login.resume({ flow_id, client_id, input, ...from });
       request.counts_as_failure = failed;
       return wireStep(step);
     });

@@ -72,11 +72,11 @@ export function accountLinkRoute(deps: AccountLinkDeps): FastifyPluginAsync {
       const { flow_id, input } = readSent(form);
       const started = begin(visited);
       if (flow_id !== null) {
-        const result = await login.submit({ ...started, flow_id, input });
+        const result = await login.resume({ ...started, flow_id, input });
         request.counts_as_failure = result.failed;
         return await answer.send(reply, visited, result, input);
       }
-      return await answer.send(reply, visited, await login.begin(started));
+      return await answer.send(reply, visited, await login.start(started));
     });
   };
 }

@@ -188,10 +188,10 @@ export function authorizeRoute(deps: AuthorizeRouteDeps): FastifyPluginAsync {
       const started = begin(visited, keep);
       // The button before a first step submits no field.
       if (flow_id === null && Object.keys(input).length === 0) {
-        const result = await login.open(started);
+        const result = await login.start({ ...started, store: false });
         return await answer.send(reply, visited, result, { flow_id: result.is_stored ? result.step.flow_id : null, keep, input });
       }
-      const result = flow_id === null ? await login.submitFirst({ ...started, input }) : await login.submit({ ...started, flow_id, input });
+      const result = await (flow_id === null ? login.start({ ...started, input }) : login.resume({ ...started, flow_id, input }));
       request.counts_as_failure = result.failed;
       // A flow exists from the first answer on.
       return answer.send(reply, visited, result, { flow_id: result.step.flow_id, keep, input });

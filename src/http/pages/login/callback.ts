@@ -76,7 +76,7 @@ export function callbackRoute(deps: CallbackDeps): FastifyPluginAsync {
     const { provider } = request.params;
     const { browser_hash } = browser;
     const parameters = readParameters(queryText(request));
-    const came_back = await login.comeBack({ provider, parameters, browser_hash, remote_address, error_ref, confirmed });
+    const came_back = await login.resumeReturned({ provider, parameters, browser_hash, remote_address, error_ref, confirmed });
     if (came_back.type === 'page') return await goOn(reply, request, browser, came_back);
     return came_back.type === 'kept' ? sayDone(reply, request) : confirm(reply, request, browser, came_back);
   }

@@ -161,10 +161,11 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
     if (!result.login) throw new Error('a login that is not finished');
     const { remote_address } = request;
     const replaces = cookies.read(request, 'session');
-    const cookie = await sessions.start(result.login, { remote_address, user_agent: request.headers['user-agent'] ?? null, replaces });
+    const device = knownDevices.create(result.login, cookies.read(request, 'device'));
+    const user_agent = request.headers['user-agent'] ?? null;
+    const cookie = await sessions.start(result.login, { remote_address, user_agent, replaces, device: device?.row ?? null });
     cookies.set(reply, 'session', cookie, keep ? sessions.lifetime : undefined);
-    const device = await knownDevices.remember(result.login, cookies.read(request, 'device'));
-    if (device !== null) cookies.set(reply, 'device', device, knownDevices.lifetime);
+    if (device !== null) cookies.set(reply, 'device', device.cookie, knownDevices.lifetime);
     // Our own login continues by path, since people may use another host name than public_url.
     const own = ownLoginTarget(authorization, public_url);
     if (own !== null) return reply.redirect(own, 303);
