@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { forbiddenImports, forbiddenPackages, importCycle, type Source, spreadDependencies } from './support/floors.ts';
+import { comparedTexts, forbiddenImports, forbiddenPackages, importCycle, type Source, spreadDependencies } from './support/floors.ts';
 
 const root = join(import.meta.dirname, '..', 'src');
 const sources: Source[] = readdirSync(root, { recursive: true, encoding: 'utf8' })
@@ -20,6 +20,10 @@ test('each package is imported only where it is allowed', () => {
 
 test('services are wired with named dependencies', () => {
   expect(spreadDependencies(sources)).toEqual([]);
+});
+
+test('no code decides by the text of an error', () => {
+  expect(comparedTexts(sources)).toEqual([]);
 });
 
 test('there are no import cycles', () => {
@@ -56,6 +60,12 @@ test.each<[string, Source[], (sources: Source[]) => string[]]>([
   ['fastify in the domain', importing('domain/a.ts', 'fastify'), forbiddenPackages],
   ['SQL outside of the repository', importing('accounts/a.ts', 'kysely'), forbiddenPackages],
   ['a package that no folder may use', importing('oauth/a.ts', 'left-pad/lib'), forbiddenPackages],
+  [
+    'a comparison with the text of an error',
+    [{ path: 'oauth/a.ts', text: "if (error.description === 'Not Found') return;" }],
+    comparedTexts,
+  ],
+  ['a pattern for the text of an error', [{ path: 'oauth/a.ts', text: 'if (/expired/.test(error.message)) return;' }], comparedTexts],
   ['dependencies spread in wiring', [{ path: 'wiring/a.ts', text: 'createUsers({\n  clock,\n  ...base,\n})' }], spreadDependencies],
   [
     'a cycle',

@@ -44,7 +44,7 @@ export function auditActor({ user_id, remote_address }: Actor): {
 
 /** Throws `unauthorized` unless the actor is the owner. */
 export function requireOwner({ is_owner }: Actor): void {
-  if (!is_owner) throw new AuthError('unauthorized', 'Unauthorized', { detail: 'only owner' });
+  if (!is_owner) throw new AuthError('unauthorized', { detail: 'only owner' });
 }
 
 /** Who approves new users besides the owner. */

@@ -6,7 +6,7 @@ import type { Actor, LoginProof } from './actor.ts';
 import type { Factors } from './factors.ts';
 
 /** Seconds for which a login is fresh; `max_age` in the challenge of RFC 9470. */
-export const FRESH_LOGIN_SECONDS = 300;
+const FRESH_LOGIN_SECONDS = 300;
 
 export interface FreshLoginDeps {
   factors: Pick<Factors, 'ofUser'>;
@@ -30,7 +30,10 @@ export function createFreshLogin({ factors, clock }: FreshLoginDeps): FreshLogin
       if (login && isFresh(login, has_factor, at)) return;
       const detail = login ? `logged in at ${login.auth_time.toISOString()} by ${login.amr.join(' ') || 'nothing proven'}` : 'no login';
       if (login?.profile === 'standard')
-        throw new AuthError('insufficient_user_authentication', 'A more recent login is required', { detail });
+        throw new AuthError('insufficient_user_authentication', 'A more recent login is required', {
+          detail,
+          params: { max_age: FRESH_LOGIN_SECONDS },
+        });
       throw new AuthError('reauth_required', 'Log in again to do this', { detail });
     },
   };

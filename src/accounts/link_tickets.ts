@@ -3,7 +3,7 @@
 import { type AuthProvider, type ProviderKey, providerKeyText } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import { refusalToAuthenticate } from '../domain/login_block.ts';
+import { blockReason } from '../domain/login_block.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import type { CredentialRepository } from '../repository/credentials.ts';
 import type { LinkTicket, LinkTicketRepository as LinkTicketRows } from '../repository/link_tickets.ts';
@@ -55,7 +55,7 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, freshLog
   async function find(opened: LinkTicketReference): Promise<OpenTicket> {
     const ticket = await linkTickets.find(placeOf(opened));
     const provider = ticket && providerOf(ticket);
-    if (!provider || refusalToAuthenticate(ticket, opened.remote_address) !== null) throw unknownTicket();
+    if (!provider || blockReason(ticket, opened.remote_address) !== null) throw unknownTicket();
     return { user: ticket, provider };
   }
 
@@ -106,5 +106,5 @@ export function createLinkTickets({ linkTickets, linkUser, credentials, freshLog
 }
 
 function unknownTicket(): AuthError {
-  return new AuthError('unknown_flow', 'Invalid flow specified');
+  return new AuthError('unknown_flow');
 }

@@ -53,7 +53,7 @@ export function createLinkUser({ database, credentials, freshLogin, audit, provi
     const spent = await spend(id, link_code, actor);
     if (spent.credential_id !== null) return;
     const found = await credentials.findIdentity(spent, spent.subject);
-    if (found?.user_id !== id) throw new AuthError('credential_already_linked', 'Credential already linked');
+    if (found?.user_id !== id) throw new AuthError('credential_already_linked');
   }
 
   return {
@@ -70,5 +70,5 @@ export function createLinkUser({ database, credentials, freshLogin, audit, provi
 }
 
 function invalidCode(): AuthError {
-  return new AuthError('invalid_code', 'Invalid code');
+  return new AuthError('invalid_code');
 }

@@ -125,7 +125,7 @@ export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaF
       const enrolments = await enrolmentsOf(user.id, module);
       const values = parseFormInput(flow.form.data_schema, input);
       const is_empty = Object.keys(input).length === 0;
-      if (!values && !is_empty) throw new AuthError('invalid_input', 'User input malformed');
+      if (!values && !is_empty) throw new AuthError('invalid_input');
       const attempts = flow.attempts + 1;
       const is_over = attempts > (module.max_retries || MAX_ATTEMPTS);
       // Messages can be sent to any address, so they are limited.
@@ -143,5 +143,5 @@ function abortOf(step: Exclude<SetupStep, { type: 'form' }>): { reason: string }
 }
 
 function unknownFlow(): AuthError {
-  return new AuthError('unknown_flow', 'Invalid flow specified');
+  return new AuthError('unknown_flow');
 }

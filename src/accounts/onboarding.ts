@@ -75,7 +75,7 @@ export function createOnboarding(deps: OnboardingDeps) {
     const email = owner.email ? requireEmail(owner.email) : null;
     requireNewPassword(password, { username, minimum_length: deps.minimum_password_length });
     if (client_id === '' || client_id.length > MAX_CLIENT_ID_LENGTH || /[\p{Cc}\p{Cs}]/u.test(client_id)) {
-      throw new AuthError('invalid_client_id', 'Invalid client id');
+      throw new AuthError('invalid_client_id');
     }
     return { name, username, password, email };
   }
@@ -132,5 +132,5 @@ export function createOnboarding(deps: OnboardingDeps) {
 }
 
 function alreadyDone(): AuthError {
-  return new AuthError('onboarding_done', 'User step already done');
+  return new AuthError('onboarding_done');
 }

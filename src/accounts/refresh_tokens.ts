@@ -211,5 +211,5 @@ function endOf(start: Date, lifetime: number | null): Date | null {
 }
 
 function invalidToken(): AuthError {
-  return new AuthError('invalid_token_id', 'Received invalid token');
+  return new AuthError('invalid_token_id');
 }

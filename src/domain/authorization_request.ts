@@ -72,7 +72,7 @@ export function readAuthorizationRequest(query: URLSearchParams, public_url: str
   const client_id = only(query, 'client_id');
   const redirect_uri = only(query, 'redirect_uri');
   const state = only(query, 'state');
-  if (client_id === null || !isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id', 'Invalid client id');
+  if (client_id === null || !isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id');
   if (redirect_uri === null || isForbiddenRedirectUri(redirect_uri) || redirect_uri.includes('#'))
     throw new AuthError('refused_redirect_uri', 'Invalid redirect URI'); // a fragment would swallow the code (RFC 6749 section 3.1.2)
   if (state !== null && state.length > MAX_STATE_LENGTH) throw new AuthError('invalid_request', `state is longer than ${MAX_STATE_LENGTH}`);

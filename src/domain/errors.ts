@@ -1,6 +1,8 @@
 // The one error class, and the HTTP status of each error code. Turned into responses by
 // http/server/errors.ts and the CLI.
 
+import { type BLOCK_TEXTS, HOME_ASSISTANT_TEXTS } from './home_assistant_texts.ts';
+
 /** Every error code with its HTTP status. */
 const ERROR_STATUS = {
   // RFC 6749 sections 4.1.2.1 and 5.2
@@ -105,34 +107,48 @@ const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
+/** Reasons within a code, for programs, pages and the CLI. */
+export type Reason = BlockReason | 'untrusted_proxy';
+
+/** Why a login is blocked. */
+export type BlockReason = keyof typeof BLOCK_TEXTS;
+
+const DEFAULT_TEXTS: Partial<Record<ErrorCode, string>> = HOME_ASSISTANT_TEXTS;
+
 export interface AuthErrorOptions {
   /** For the log and the audit event only. */
   detail?: string;
-  /** A more specific reason within the code, for pages. */
-  reason?: string;
+  /** A more specific reason within the code. */
+  reason?: Reason;
+  /** The values that the reason's or code's text needs, such as a `max_age` in seconds. */
+  params?: Readonly<Record<string, string | number>>;
   /** Seconds until a retry makes sense; sent as `Retry-After`. */
   retry_after?: number;
   cause?: unknown;
 }
 
 /**
- * An expected refusal: `code` and `reason` for programs, `description` for the client, `detail` for
- * the log and the audit event. Other errors become `server_error`; their text is only logged.
+ * An expected refusal: `code`, `reason` and `params` for programs, `description` for the client,
+ * `detail` for the log and the audit event. Other errors become `server_error`.
  */
 export class AuthError extends Error {
   readonly code: ErrorCode;
   readonly description: string;
   readonly detail: string | undefined;
-  readonly reason: string | undefined;
+  readonly reason: Reason | undefined;
+  readonly params: Readonly<Record<string, string | number>>;
   readonly retry_after: number | undefined;
 
-  constructor(code: ErrorCode, description: string, options: AuthErrorOptions = {}) {
+  /** Without a description the code's own text is used (home_assistant_texts.ts). */
+  constructor(code: ErrorCode, text: string | AuthErrorOptions = {}, options: AuthErrorOptions = typeof text === 'string' ? {} : text) {
+    const description = typeof text === 'string' ? text : (DEFAULT_TEXTS[code] ?? '');
     super(`${code}: ${description}`, { cause: options.cause });
     this.name = 'AuthError';
     this.code = code;
     this.description = description;
     this.detail = options.detail;
     this.reason = options.reason;
+    this.params = options.params ?? {};
     this.retry_after = options.retry_after;
   }
 

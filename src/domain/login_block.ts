@@ -1,24 +1,9 @@
-// Why a login is blocked: a reason for programs, and Home Assistant's text for clients (HA contract
-// section 10). No code reads the texts.
+// Why a login is blocked: a reason for programs, and Home Assistant's text for clients.
 
-import { AuthError } from './errors.ts';
+import { AuthError, type BlockReason } from './errors.ts';
+import { BLOCK_TEXTS } from './home_assistant_texts.ts';
 import { isLocalAddress, parseAddress } from './network.ts';
 import type { User } from './user.ts';
-
-const BLOCK_TEXTS = {
-  inactive: 'User is not active',
-  no_request: 'No request available to validate local access',
-  invalid_address: 'Invalid remote IP',
-  not_local: 'User cannot authenticate remotely',
-  second_factor_missing: 'A second factor is required',
-  app_pending: 'App is waiting for approval',
-  app_refused: 'App is not allowed',
-  credential_linked: 'Credential already linked',
-  too_many_waiting: 'Too many users are waiting for approval',
-  new_users_refused: 'New users are not allowed',
-} as const;
-
-export type BlockReason = keyof typeof BLOCK_TEXTS;
 
 /** The error of a blocked login (HA contract 3.6b). `detail` is for the audit event. */
 export function loginBlocked(reason: BlockReason, detail?: string): AuthError {

@@ -6,7 +6,7 @@ import type { Audit } from '../domain/audit_event.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { compileRules, type ForwardAuthRule, requirementFor, satisfiesRequirement } from '../domain/forward_auth_rule.ts';
-import { refusalToAuthenticate } from '../domain/login_block.ts';
+import { blockReason } from '../domain/login_block.ts';
 import { randomToken, sha256 } from '../domain/secret.ts';
 import type { AccessTokenClaims } from '../domain/token.ts';
 import type { HostSessionRepository, HostSessionUser } from '../repository/host_sessions.ts';
@@ -86,8 +86,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
   }
 
   async function find({ cookie, access_token, host, remote_address }: ForwardAuthRequest): Promise<HostSessionUser | undefined> {
-    const may = (found: HostSessionUser | undefined) =>
-      found && refusalToAuthenticate(found, remote_address) === null ? found : undefined;
+    const may = (found: HostSessionUser | undefined) => (found && blockReason(found, remote_address) === null ? found : undefined);
     const visitor = cookie === null ? undefined : may(await byCookie(cookie, host));
     if (visitor || access_token === null) return visitor;
     return may(await byAccessToken(access_token, host));

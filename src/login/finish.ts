@@ -80,7 +80,7 @@ export function createFinish(deps: FinishDeps): FinishLogin {
   async function judgeRedirectUri({ flow, client_id, remote_address }: Ending): Promise<void> {
     if (await clientPages.acceptsRedirectUri(client_id, flow.redirect_uri, remote_address)) return;
     const why = clientDirectory.whyWithoutDocument(clientDirectory.urlClient(client_id));
-    throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI', { detail: why ?? 'it is not an address of the client' });
+    throw new AuthError('invalid_redirect_uri', { detail: why ?? 'it is not an address of the client' });
   }
 
   /**

@@ -23,5 +23,5 @@ export function createFlowLock(): FlowLock {
 }
 
 export function flowInProgress(): AuthError {
-  return new AuthError('flow_in_progress', 'Flow request already in progress');
+  return new AuthError('flow_in_progress');
 }

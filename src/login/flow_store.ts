@@ -83,7 +83,7 @@ const FLOW_ID = /^[0-9a-f]{32}$/;
 
 export function createFlowStore({ providers, loginFlows, rowQuotas, clock, public_url, isSharedAddress }: VisitDeps) {
   function judgeClientId(client_id: string): void {
-    if (!isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id', 'Invalid client id');
+    if (!isAcceptedClientId(client_id, public_url)) throw new AuthError('invalid_client_id');
   }
 
   return {
@@ -94,10 +94,10 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
       const [auth_provider_type, auth_provider_id] = handler;
       const provider = providers.get(providerKeyText({ auth_provider_type: auth_provider_type ?? '', auth_provider_id }));
       const is_known = provider?.auth_provider_id === auth_provider_id && !(flow_type === 'link_user' && provider.is_unlisted);
-      if (!provider || !is_known) throw new AuthError('invalid_handler', 'Invalid handler specified');
+      if (!provider || !is_known) throw new AuthError('invalid_handler');
       const refusal = provider.refusal(trustedAddress(request));
-      if (refusal !== null) throw new AuthError('invalid_handler', 'Invalid handler specified', { detail: refusal });
-      if (!isStorable(redirect_uri)) throw new AuthError('invalid_redirect_uri', 'Invalid redirect URI');
+      if (refusal !== null) throw new AuthError('invalid_handler', { detail: refusal });
+      if (!isStorable(redirect_uri)) throw new AuthError('invalid_redirect_uri');
       const now = clock();
       const asked = { client_id, redirect_uri, flow_type, code_challenge, remote_address, browser_hash };
       const place = { auth_provider_type: provider.auth_provider_type, auth_provider_id, step_id: 'init', provider_state: {}, version: 0 };
@@ -122,8 +122,7 @@ export function createFlowStore({ providers, loginFlows, rowQuotas, clock, publi
       const provider = flow && providers.get(providerKeyText(flow));
       if (!provider || !isSameBrowser(flow.browser_hash, request.browser_hash)) throw unknownFlow();
       // A page's flow may change its address, as phones change networks.
-      if (flow.browser_hash === null && flow.remote_address !== request.remote_address)
-        throw new AuthError('ip_address_changed', 'IP address changed');
+      if (flow.browser_hash === null && flow.remote_address !== request.remote_address) throw new AuthError('ip_address_changed');
       return { flow, stored: true, provider, from: request };
     },
 
@@ -184,7 +183,7 @@ export function failureAddress({ proven_address, remote_address }: Pick<From, 'p
 
 /** The flow is unknown, ended, or another browser's; the error does not say which. */
 export function unknownFlow(): AuthError {
-  return new AuthError('unknown_flow', 'Invalid flow specified');
+  return new AuthError('unknown_flow');
 }
 
 function isFlowId(text: string): boolean {

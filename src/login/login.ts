@@ -98,7 +98,7 @@ export function createLogin(deps: LoginDeps) {
     const shown = await ask(found, null);
     if (shown.type !== 'form') return await advance(found, shown, 'none', true);
     const values = parseFormInput(shown.data_schema, input);
-    if (values === null) throw new AuthError('invalid_input', 'User input malformed');
+    if (values === null) throw new AuthError('invalid_input');
     const context = flows.typed(found);
     let counted = false;
     const step = await ask(context, values, () => {

@@ -214,7 +214,7 @@ function namesOf({ id, name }: MfaModule): Record<string, string> {
 
 function valuesOf(fields: readonly FormField[], input: FormInput): FormValues {
   const values = parseFormInput(fields, input);
-  if (values === null) throw new AuthError('invalid_input', 'User input malformed');
+  if (values === null) throw new AuthError('invalid_input');
   return values;
 }
 

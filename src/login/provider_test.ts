@@ -92,7 +92,7 @@ export function createProviderTest({ providers, preview, sealer, audit, clock, c
     if (values === null || shown.type === 'identity' || shown.type === 'abort') return shown;
     const state = shown.state ?? {};
     const answer = shown.type === 'form' ? parseFormInput(shown.data_schema, values) : cameBack(values, state);
-    if (answer === null) throw new AuthError('invalid_input', 'User input malformed');
+    if (answer === null) throw new AuthError('invalid_input');
     return await ask(provider, { ...trial, state }, answer, remote_address);
   }
 

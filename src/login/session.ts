@@ -3,7 +3,7 @@
 
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
-import { refusalToAuthenticate } from '../domain/login_block.ts';
+import { blockReason } from '../domain/login_block.ts';
 import { randomId, randomToken, sha256 } from '../domain/secret.ts';
 import type { EndSession } from '../oauth/end_session.ts';
 import type { NewDeviceCookie } from '../repository/device_cookies.ts';
@@ -83,7 +83,7 @@ export function createSessions({ sessions, endSession, clock, idle, lifetime }: 
       const id_hash = sha256(cookie);
       const now = clock();
       const [found] = await sessions.find({ id_hash, now, idle });
-      if (!found || refusalToAuthenticate(found, remote_address) !== null) return null;
+      if (!found || blockReason(found, remote_address) !== null) return null;
       if (addSeconds(found.last_used_at, TOUCH_EVERY) <= now) await sessions.touch({ id_hash, now });
       const { is_active, local_only, ...session } = found;
       return session;

@@ -135,7 +135,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     async admissionOfUrl(client_id, remote_address) {
       if (isOurs(client_id)) return 'admitted';
       if (byPolicy(client_id) === 'refused') return 'refused';
-      if (await publishesDocument(client_id, remote_address)) throw new AuthError('invalid_client_id', 'Invalid client id');
+      if (await publishesDocument(client_id, remote_address)) throw new AuthError('invalid_client_id');
       return await admission(urlClient(client_id));
     },
     publishesDocument,

@@ -2,7 +2,7 @@
 // inactive users and users at a disallowed address fail from the next request on.
 import type { Profile } from '../domain/authorization_request.ts';
 import type { Clock } from '../domain/clock.ts';
-import { refusalToAuthenticate } from '../domain/login_block.ts';
+import { blockReason } from '../domain/login_block.ts';
 import type { TokenType } from '../domain/token.ts';
 import type { User } from '../domain/user.ts';
 import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
@@ -44,7 +44,7 @@ export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps)
       const claims = accessTokens.read(token);
       if (!claims?.refresh_token_id || (claims.cnf?.jkt ?? null) !== dpop_jkt) return null;
       const [found] = await refreshTokens.findForBearer({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });
-      if (found?.user_id !== claims.sub || refusalToAuthenticate(found, remote_address) !== null) return null;
+      if (found?.user_id !== claims.sub || blockReason(found, remote_address) !== null) return null;
       const { user_id: id, name, is_owner, is_active, local_only, system_generated, is_in_admin_group, ...grant } = found;
       const user = { id, name, is_owner, is_active, local_only, system_generated };
       const scope = claims.scope.split(' ').filter(Boolean);

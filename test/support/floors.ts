@@ -151,3 +151,21 @@ export function spreadDependencies(sources: readonly Source[]): string[] {
     .filter(({ path }) => roomOf(path) === 'wiring')
     .flatMap(({ path, text }) => Array.from(text.matchAll(/\{(?:[^{}[\]]*,)?\s*\.\.\.[\w.]+/g), ([found]) => `${path}: ${found}`));
 }
+
+/**
+ * Files that may compare an error's text: database_errors.ts (a broken connection has no code), outcome.ts (the library gives bad
+ * signatures none), exit.ts (commander's own errors).
+ */
+const MAY_READ_TEXTS: readonly string[] = ['postgres/database_errors.ts', 'providers/oidc/outcome.ts', 'cli/exit.ts'];
+const TEXT = String.raw`[\w.]*\.(?:message|description)\b`;
+const COMPARISON = new RegExp(
+  String.raw`${TEXT}\s*(?:[!=]==(?!\s*(?:''|undefined|null))|\.(?:includes|startsWith|endsWith|match|search)\()|[!=]==\s*${TEXT}|\.test\(${TEXT}`,
+  'g',
+);
+
+/** Decisions by an error's text instead of its code and reason. */
+export function comparedTexts(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => !MAY_READ_TEXTS.includes(path))
+    .flatMap(({ path, text }) => Array.from(text.matchAll(COMPARISON), ([found]) => `${path}: ${found}`));
+}

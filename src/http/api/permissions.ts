@@ -25,7 +25,7 @@ export function permissionRoutes(permissions: Permissions): ApiRoute[] {
       body: question,
       answer: z.object({ allowed: z.boolean() }),
       handle: async ({ caller, body: { user_id = caller.user.id, ...asked } }) => {
-        if (user_id !== caller.user.id && !caller.is_admin) throw new AuthError('unauthorized', 'Unauthorized');
+        if (user_id !== caller.user.id && !caller.is_admin) throw new AuthError('unauthorized');
         return { allowed: await permissions.check(user_id, asked) };
       },
     }),

@@ -1,7 +1,7 @@
 // Sends pages: language, Content-Security-Policy and error pages.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { BlockReason } from '../../domain/login_block.ts';
+import type { Reason } from '../../domain/errors.ts';
 import type { RenderErrorPage } from '../server/errors.ts';
 import { pagePolicy } from '../server/headers.ts';
 import { queryText } from '../server/query_text.ts';
@@ -23,7 +23,20 @@ export function sendPage(reply: FastifyReply, html: string, policy: { any_form_t
   return reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy(policy)).send(html);
 }
 
-const BLOCKED: Readonly<Record<BlockReason, MessageKey>> = {
+/** Sends the page of a login or setup that cannot continue. `link`: the way on. */
+export function sendAbort(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  { stylesheet, reason, link }: { stylesheet: string; reason: string; link: { href: string; text: 'login.start_again' | 'security.back' } },
+): FastifyReply {
+  const language = languageOf(request);
+  const { t } = language;
+  const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
+  const way_on = { href: link.href, text: t(link.text) };
+  return sendPage(reply, messagePage({ language, stylesheet, title: t('error.title'), text, link: way_on }));
+}
+
+const BLOCKED: Readonly<Partial<Record<Reason, MessageKey>>> = {
   inactive: 'blocked.inactive',
   no_request: 'blocked.local_only',
   invalid_address: 'blocked.local_only',
@@ -36,8 +49,8 @@ const BLOCKED: Readonly<Record<BlockReason, MessageKey>> = {
   new_users_refused: 'blocked.refused',
 };
 
-function blockedText({ reason = '' }: ErrorResponse, { t }: Language): string {
-  return t(Object.hasOwn(BLOCKED, reason) ? BLOCKED[reason as BlockReason] : 'blocked.refused');
+function blockedText({ reason }: ErrorResponse, { t }: Language): string {
+  return t((reason && BLOCKED[reason]) ?? 'blocked.refused');
 }
 
 /** Renders an error page: an explanation, the reference, and a link back if there is one. */

@@ -46,7 +46,7 @@ export function loginFlowRoute({ login, clientDirectory }: LoginFlowDeps, rules:
       if (response_type !== 'code') throw new AuthError('unsupported_response_type', 'Response type not supported');
       const { remote_address, error_ref } = request;
       // A client with a document requires exact redirect URIs and the standard profile.
-      if (await clientDirectory.publishesDocument(client_id, remote_address)) throw new AuthError('invalid_client_id', 'Invalid client id');
+      if (await clientDirectory.publishesDocument(client_id, remote_address)) throw new AuthError('invalid_client_id');
       const { step, failed } = await login.start({
         client_id,
         redirect_uri,
@@ -99,5 +99,5 @@ function codeChallengeOf(pkce: { code_challenge?: string | undefined; code_chall
 }
 
 function unknownFlow(): AuthError {
-  return new AuthError('unknown_flow', 'Invalid flow specified');
+  return new AuthError('unknown_flow');
 }

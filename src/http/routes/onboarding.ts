@@ -26,7 +26,7 @@ export function onboardingRoute(onboarding: Onboarding, rules: OriginRules): Fas
 
     app.post('/api/onboarding/users', { config, onRequest: sameOriginHook(rules) }, async (request) => {
       const owner = jsonBody(request, ownerSchema);
-      if (await onboarding.isDone()) throw new AuthError('onboarding_done', 'User step already done');
+      if (await onboarding.isDone()) throw new AuthError('onboarding_done');
       requireSetupToken(request, onboarding.isSetupToken);
       const { auth_code } = await onboarding.createOwner(owner, request);
       return { auth_code };

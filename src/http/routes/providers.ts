@@ -19,7 +19,7 @@ export function providersRoute({ providers, onboarding, hostRule }: Deps): Fasti
     app.get('/auth/providers', { config: { answers: 'home_assistant' } }, async (request) => {
       const { remote_address } = request;
       const address = hostRule.addressOf(request);
-      if (!(await onboarding.isDone())) throw new AuthError('onboarding_required', 'Onboarding not finished');
+      if (!(await onboarding.isDone())) throw new AuthError('onboarding_required');
       const open = [...providers.values()].filter((provider) => !provider.is_unlisted && provider.refusal(address) === null);
       return {
         providers: open.map(({ name, auth_provider_id: id, auth_provider_type: type }) => ({ name, id, type })),

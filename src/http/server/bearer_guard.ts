@@ -30,7 +30,7 @@ export function createBearerGuard({ bearer, keyring, clock, public_url }: Deps):
     const token = tokenOf(request);
     const caller = token === null ? null : await bearer.authenticate(token, request.remote_address);
     // Standard tokens identify a person to an app but do not act for them here.
-    if (caller?.profile === 'standard') throw new AuthError('unauthorized', 'Unauthorized', { detail: 'a token of the standard profile' });
+    if (caller?.profile === 'standard') throw new AuthError('unauthorized', { detail: 'a token of the standard profile' });
     if (caller) return caller;
     // Missing, expired and revoked tokens are normal; a forged one counts as a guess.
     const forged = token !== null && isForged(token, { keyring, clock });
@@ -44,7 +44,7 @@ export function createBearerGuard({ bearer, keyring, clock, public_url }: Deps):
       const caller = await authenticate(request, reply);
       request.caller = caller;
       const allowed = who === 'anyone' || caller.user.is_owner || (who === 'admin' && caller.is_admin);
-      if (!allowed) throw new AuthError('unauthorized', 'Unauthorized', { detail: `only ${who}` });
+      if (!allowed) throw new AuthError('unauthorized', { detail: `only ${who}` });
     },
   };
 }

@@ -79,6 +79,6 @@ function parsedJson(bytes: Buffer | undefined): unknown {
   try {
     return parseStrictJson(bytes ?? Buffer.alloc(0));
   } catch (cause) {
-    throw new AuthError('invalid_json', 'Invalid JSON.', { cause });
+    throw new AuthError('invalid_json', { cause });
   }
 }

@@ -41,6 +41,7 @@ function peerText(peer: string): string {
 function believe(request: FastifyRequest, peer: IpAddress | null, isTrusted: NetworkList): void {
   if (!peer || !isTrusted(peer))
     throw new AuthError('invalid_forwarded_header', NOT_TRUSTED, {
+      reason: 'untrusted_proxy',
       detail: `${peer ? addressText(peer) : 'a closed socket'} sent X-Forwarded-For and is not in http.trusted_proxies`,
     });
   const addresses = elements(request, 'x-forwarded-for').map(addressOf);

@@ -3,7 +3,6 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { FRESH_LOGIN_SECONDS } from '../../accounts/fresh_login.ts';
 import type { Audit } from '../../domain/audit_event.ts';
 import { AuthError, type ErrorCode } from '../../domain/errors.ts';
 import { pagePolicy } from './headers.ts';
@@ -58,6 +57,7 @@ function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: Fa
     code: error.code,
     description: error.description,
     reason: error.reason,
+    params: error.params,
     error_ref: request.id,
   };
   request.refusal = refusal;
@@ -72,13 +72,20 @@ function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: Fa
 }
 
 /** RFC 9470 section 3: the required age of the login. */
-function stepUpChallenge({ code, description }: ErrorResponse): string {
-  return `Bearer error="${code}", error_description="${description}", max_age=${FRESH_LOGIN_SECONDS}`;
+function stepUpChallenge({ code, description, params }: ErrorResponse): string {
+  return `Bearer error="${code}", error_description="${description}", max_age=${params.max_age}`;
 }
 
 function remember(audit: Audit, error: AuthError, request: FastifyRequest): void {
-  const { status, code, description, detail } = error;
-  const particulars = { code, description, detail: detail ?? null, method: request.method, path: loggedPath(request) };
+  const { status, code, reason, description, detail } = error;
+  const particulars = {
+    code,
+    ...(reason && { reason }),
+    description,
+    detail: detail ?? null,
+    method: request.method,
+    path: loggedPath(request),
+  };
   if (status >= 500) request.log.error({ err: error.cause ?? error, error_ref: request.id, ...particulars }, 'request failed');
   else request.log.info({ error_ref: request.id, remote_address: request.remote_address, ...particulars }, 'request refused');
   // Not audited: unknown URLs, and probes without a person behind them.
@@ -103,22 +110,27 @@ function write(deps: Deps, refusal: ErrorResponse, request: FastifyRequest): Bod
   const answers: ErrorFormat = BEFORE_ANY_ROUTE.includes(refusal.code) ? 'plain' : (request.routeOptions.config.answers ?? 'plain');
   if (answers === 'home_assistant' && !FRAMEWORK_ERRORS.includes(refusal.code)) return json(homeAssistantBody(refusal));
   if (answers === 'oauth') return json(oauthBody(refusal));
-  if (answers === 'api') return json({ code: oauthErrorCode(refusal.code), message: wordsOf(refusal), error_ref: refusal.error_ref });
+  if (answers === 'api') return json(apiBody(refusal));
   if (answers === 'page' && deps.renderErrorPage)
     return { type: 'text/html; charset=utf-8', text: deps.renderErrorPage(refusal, request), policy: pagePolicy() };
   const line = `${refusal.status}: ${STATUS_CODES[refusal.status]}`;
   // The operator must configure the proxy, and this answer is all they see.
-  const says_what_to_set = refusal.code === 'invalid_forwarded_header' && refusal.description !== STATUS_CODES[refusal.status];
+  const says_what_to_set = refusal.reason === 'untrusted_proxy';
   return { type: 'text/plain; charset=utf-8', text: says_what_to_set ? `${line}\n${refusal.description}\n` : line };
 }
 
+function apiBody(refusal: ErrorResponse): object {
+  const { code, reason, error_ref } = refusal;
+  return { code: oauthErrorCode(code), ...(reason && { reason }), message: textOf(refusal), error_ref };
+}
+
 function homeAssistantBody(refusal: ErrorResponse): object {
-  const message = wordsOf(refusal);
+  const message = textOf(refusal);
   // The one code that its front-end acts on.
   return refusal.code === 'onboarding_required' ? { message, code: refusal.code } : { message };
 }
 
-function wordsOf(refusal: ErrorResponse): string {
+function textOf(refusal: ErrorResponse): string {
   return refusal.description || (STATUS_CODES[refusal.status] ?? 'Error');
 }
 

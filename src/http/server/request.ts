@@ -1,6 +1,6 @@
 // Additional properties of requests and routes, set by the hooks in server.ts.
 
-import type { ErrorCode } from '../../domain/errors.ts';
+import type { ErrorCode, Reason } from '../../domain/errors.ts';
 import type { Caller } from '../../tokens/bearer.ts';
 
 /** The format of a route's error responses. */
@@ -12,7 +12,8 @@ export interface ErrorResponse {
   code: ErrorCode;
   description: string;
   /** More specific than the code; see AuthError. */
-  reason: string | undefined;
+  reason: Reason | undefined;
+  params: Readonly<Record<string, string | number>>;
   error_ref: string;
 }
 

@@ -3,7 +3,7 @@
 import type { FormField } from '../../../domain/form.ts';
 import { cleanText } from '../../../domain/text.ts';
 import { Layout, render } from '../components/layout.tsx';
-import { StepForm } from '../components/step_form.tsx';
+import { complaintText, StepForm } from '../components/step_form.tsx';
 import type { Language } from '../language.ts';
 
 export interface LinkPage {
@@ -23,7 +23,7 @@ export interface LinkPage {
 
 export function linkPage({ language, stylesheet, account, provider_name: name, error, ...form }: LinkPage): string {
   const { t } = language;
-  const complaint = error === undefined ? undefined : language.maybe(`error.${error}`, t('error.title'), { name });
+  const complaint = complaintText(language, { error, name });
   const title = t('link.title', { name });
   const submit = form.fields.length === 0 ? t('login.continue') : t('link.submit');
   return render(

@@ -8,7 +8,7 @@ import type { LoginResult } from '../../../login/login.ts';
 import type { Browser } from '../../server/csrf.ts';
 import type { Assets } from '../assets.ts';
 import { messagePage } from '../components/message_page.tsx';
-import { languageOf, sendPage } from '../html_reply.ts';
+import { languageOf, sendAbort, sendPage } from '../html_reply.ts';
 import { linkPage } from './link_page.tsx';
 
 export interface LinkReplyDeps {
@@ -48,14 +48,6 @@ export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDe
     return sendPage(reply, html, { any_form_target: true });
   }
 
-  function showAbort(reply: FastifyReply, { request, ticket_id }: LinkPageContext, reason: string): FastifyReply {
-    const language = languageOf(request);
-    const { t } = language;
-    const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
-    const link = { href: linkPath(ticket_id), text: t('login.start_again') };
-    return sendPage(reply, messagePage({ language, stylesheet, title: t('error.title'), text, link }));
-  }
-
   async function finish(reply: FastifyReply, visit: LinkPageContext, code: string): Promise<FastifyReply> {
     const { request, provider } = visit;
     await linkTickets.redeem(ticketReference(visit), { code, client_id });
@@ -73,7 +65,12 @@ export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDe
   ): Promise<FastifyReply> {
     const { step } = result;
     if (step.type === 'external') return reply.redirect(step.url, 303);
-    if (step.type === 'abort') return showAbort(reply, visit, step.reason);
+    if (step.type === 'abort')
+      return sendAbort(reply, visit.request, {
+        stylesheet,
+        reason: step.reason,
+        link: { href: linkPath(visit.ticket_id), text: 'login.start_again' },
+      });
     if (step.type === 'create_entry') return await finish(reply, visit, step.result);
     if (step.type === 'signed_in') throw new Error('a link gives no session');
     return showForm(reply, visit, { flow_id: step.flow_id, fields: step.data_schema, values, error: step.errors?.base });

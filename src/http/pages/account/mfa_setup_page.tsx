@@ -2,7 +2,7 @@
 
 import type { FormField } from '../../../domain/form.ts';
 import { Layout, render } from '../components/layout.tsx';
-import { isPasskeyForm, StepForm } from '../components/step_form.tsx';
+import { complaintText, isPasskeyForm, StepForm } from '../components/step_form.tsx';
 import type { Language } from '../language.ts';
 
 export interface MfaSetupPage {
@@ -37,7 +37,7 @@ export function mfaSetupPage({ language, stylesheet, script, codes_script, modul
       <StepForm
         language={language}
         values={{}}
-        complaint={error === undefined ? undefined : language.maybe(`error.${error}`, t('error.title'))}
+        complaint={complaintText(language, { error })}
         submit={t(needs_passkeys ? 'passkey.create' : 'login.continue')}
         keep={{ shown: false, checked: false }}
         {...form}

@@ -12,9 +12,8 @@ import type { Csrf } from '../../server/csrf.ts';
 import { loginHref } from '../../server/login_href.ts';
 import { queryText } from '../../server/query_text.ts';
 import type { Assets } from '../assets.ts';
-import { messagePage } from '../components/message_page.tsx';
 import { CONTROL } from '../components/step_form.tsx';
-import { languageOf, sendPage } from '../html_reply.ts';
+import { languageOf, sendAbort, sendPage } from '../html_reply.ts';
 import { mfaSetupPage } from './mfa_setup_page.tsx';
 import { securityPage } from './security_page.tsx';
 
@@ -68,15 +67,11 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
 
   function showSetup(request: FastifyRequest, reply: FastifyReply, csrf_token: string, step: MfaSetupStep, name: string): FastifyReply {
     if (step.type === 'create_entry') return reply.redirect(PATH, 303);
-    const language = languageOf(request);
-    const { t } = language;
-    const common = { language, stylesheet };
-    if (step.type === 'abort') {
-      const text = language.maybe(`abort.${step.reason}`, t('abort.unknown_error'));
-      return sendPage(reply, messagePage({ ...common, title: t('error.title'), text, link: { href: PATH, text: t('security.back') } }));
-    }
+    if (step.type === 'abort')
+      return sendAbort(reply, request, { stylesheet, reason: step.reason, link: { href: PATH, text: 'security.back' } });
     const page = {
-      ...common,
+      language: languageOf(request),
+      stylesheet,
       script,
       codes_script,
       module_name: name,

@@ -68,6 +68,16 @@ function StepField({ field, language, value, first, complaint }: FieldProps) {
   );
 }
 
+/** The text of a step's `errors.base`; some steps have their own. `name`: the provider's. */
+export function complaintText(
+  language: Language,
+  { error, step_id = '', name = '' }: { error: string | undefined; step_id?: string; name?: string },
+): string | undefined {
+  if (error === undefined) return undefined;
+  const usual = language.maybe(`error.${error}`, language.t('error.title'), { name });
+  return language.maybe(`error.${step_id}.${error}`, usual, { name });
+}
+
 interface StepFormProps {
   language: Language;
   action: string;

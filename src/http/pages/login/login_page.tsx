@@ -3,7 +3,7 @@
 import type { FormField } from '../../../domain/form.ts';
 import { Client, type ClientLabel } from '../components/client_label_view.tsx';
 import { Layout, render } from '../components/layout.tsx';
-import { CONTROL, isPasskeyForm, StepForm } from '../components/step_form.tsx';
+import { CONTROL, complaintText, isPasskeyForm, StepForm } from '../components/step_form.tsx';
 import type { Language } from '../language.ts';
 
 interface OtherWay {
@@ -48,13 +48,6 @@ export interface LoginPage {
 /** Hidden until passkey.js has found passkey support. */
 function showOnlyIf(needs_passkeys: boolean) {
   return needs_passkeys ? { hidden: true, 'data-needs-passkeys': '' } : {};
-}
-
-/** Some steps have their own error messages. */
-function complaintOf({ language, step_id, error, provider_name: name }: LoginPage): string | undefined {
-  if (error === undefined) return undefined;
-  const usual = language.maybe(`error.${error}`, language.t('error.title'), { name });
-  return language.maybe(`error.${step_id}.${error}`, usual, { name });
 }
 
 function submitOf({ language, fields, step_id, provider_name: name }: LoginPage): string {
@@ -116,7 +109,7 @@ export function loginPage(page: LoginPage): string {
         fields={page.fields}
         values={page.values}
         placeholders={page.placeholders}
-        complaint={complaintOf(page)}
+        complaint={complaintText(language, { error: page.error, step_id: page.step_id, name: page.provider_name })}
         submit={submitOf(page)}
         keep={{ shown: true, checked: page.keep }}
         id={page.auto_submit ? 'answer' : undefined}

@@ -18,8 +18,7 @@ import { fetchAsker } from '../../server/same_origin.ts';
 import type { Assets } from '../assets.ts';
 import { clientLabel } from '../components/client_label.ts';
 import type { ClientLabel } from '../components/client_label_view.tsx';
-import { messagePage } from '../components/message_page.tsx';
-import { languageOf, sendPage } from '../html_reply.ts';
+import { languageOf, sendAbort, sendPage } from '../html_reply.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
 import { loginPage } from './login_page.tsx';
 
@@ -143,14 +142,6 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
     return sendPage(reply, html, { any_form_target: true });
   }
 
-  function showAbort(reply: FastifyReply, { request, query }: LoginPageContext, reason: string): FastifyReply {
-    const language = languageOf(request);
-    const { t } = language;
-    const text = language.maybe(`abort.${reason}`, t('abort.unknown_error'));
-    const link = { href: hrefOf(query), text: t('login.start_again') };
-    return sendPage(reply, messagePage({ language, stylesheet, title: t('error.title'), text, link }));
-  }
-
   /**
    * Sets the session cookie and sends the code, if any, to the app. Without a code the
    * authorization request restarts, and the session leads to the consent page.
@@ -190,7 +181,12 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
     async send(reply: FastifyReply, visit: LoginPageContext, result: LoginResult, sent: SubmittedForm): Promise<FastifyReply> {
       const { step } = result;
       if (step.type === 'external') return reply.redirect(step.url, 303);
-      if (step.type === 'abort') return showAbort(reply, visit, step.reason);
+      if (step.type === 'abort')
+        return sendAbort(reply, visit.request, {
+          stylesheet,
+          reason: step.reason,
+          link: { href: hrefOf(visit.query), text: 'login.start_again' },
+        });
       if (step.type === 'form') return await showForm(reply, visit, step, sent);
       return await finish(reply, visit, result, sent.keep);
     },
