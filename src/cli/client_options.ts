@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import type { ClientPatch } from '../accounts/clients.ts';
 import { duration } from '../config/duration.ts';
-import { CLIENT_PROFILES, RESPONSE_MODES } from '../domain/client.ts';
+import { CLIENT_PROFILES, RESPONSE_MODES, SIGNING_ALGORITHMS } from '../domain/client.ts';
 import { CLIENT_DEFAULTS, type ClientFields, managedFields } from '../domain/client_metadata.ts';
 import { metadataWording } from '../domain/error_description.ts';
 import { type JsonValue, pathText } from '../domain/json.ts';
@@ -40,7 +40,17 @@ const SETTINGS: Record<keyof ClientFields, Setting> = {
   resources: { option: 'resource', kind: 'texts', help: 'another server that it may ask tokens for' },
   jwks: { option: 'jwks-file', kind: 'json_file', help: 'a file with the public keys (JWKS) that it proves itself with' },
   jwks_uri: { option: 'jwks-uri', kind: 'text', help: 'where it publishes those keys instead' },
-  id_token_signed_response_alg: { option: 'id-token-signed-response-alg', kind: 'text', help: 'the algorithm of its ID tokens' },
+  id_token_signed_response_alg: {
+    option: 'id-token-signed-response-alg',
+    kind: 'text',
+    help: `the algorithm of its ID tokens: ${SIGNING_ALGORITHMS.join(', ')} (default: RS256)`,
+  },
+  access_token_signed_response_alg: {
+    option: 'access-token-signed-response-alg',
+    kind: 'text',
+    help: `the algorithm of its access tokens: ${SIGNING_ALGORITHMS.join(', ')} (default: ES256)`,
+  },
+  userinfo_signed_response_alg: { option: 'userinfo-signed-response-alg', kind: 'text', help: 'the algorithm of its userinfo responses' },
   dpop_bound_access_tokens: { option: 'dpop-bound-access-tokens', kind: 'switch', help: 'its tokens are bound to a key (DPoP)' },
   require_pushed_authorization_requests: {
     option: 'require-pushed-authorization-requests',

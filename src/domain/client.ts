@@ -7,7 +7,10 @@ export type TokenEndpointAuthMethod = 'none' | 'client_secret_basic' | 'client_s
 /** Response modes (OAuth 2.0 Multiple Response Types section 2.1, OAuth 2.0 Form Post). */
 export const RESPONSE_MODES = ['query', 'fragment', 'form_post'] as const;
 export type ResponseMode = (typeof RESPONSE_MODES)[number];
-export type IdTokenAlgorithm = 'RS256' | 'ES256' | 'EdDSA';
+
+/** What this server signs with (RFC 7518 section 3.1, RFC 8037), each with keys of its own. */
+export const SIGNING_ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
 /** A security profile that a client must meet (FAPI 2.0 Security Profile). */
 export const CLIENT_PROFILES = ['fapi2'] as const;
@@ -43,7 +46,10 @@ export interface Client {
   resources: string[];
   jwks: JsonObject | null;
   jwks_uri: string | null;
-  id_token_signed_response_alg: IdTokenAlgorithm;
+  id_token_signed_response_alg: SigningAlgorithm;
+  access_token_signed_response_alg: SigningAlgorithm;
+  /** Null: userinfo responses are not signed. */
+  userinfo_signed_response_alg: SigningAlgorithm | null;
   dpop_bound_access_tokens: boolean;
   require_pushed_authorization_requests: boolean;
   /** False only for confidential clients; the operator decides. */

@@ -2,7 +2,7 @@
 // itself: first the shape of each field, then the rules between fields. Sources differ in which
 // fields they may set, never in meaning.
 import { z } from 'zod';
-import { CLIENT_PROFILES, type Client, RESPONSE_MODES } from './client.ts';
+import { CLIENT_PROFILES, type Client, RESPONSE_MODES, SIGNING_ALGORITHMS } from './client.ts';
 import { FAPI2_DEFAULTS, fapi2Faults } from './fapi2.ts';
 import { isSpecialUse, parseAddress } from './network.ts';
 import { hostFromAuthority, isLoopbackHost, redirectUriIssue } from './registered_redirect_uri.ts';
@@ -54,7 +54,8 @@ export const clientFields = {
   scope,
   jwks: z.record(z.string(), z.json()).nullable(),
   jwks_uri: uri.nullable(),
-  id_token_signed_response_alg: z.enum(['RS256', 'ES256', 'EdDSA']),
+  id_token_signed_response_alg: z.enum(SIGNING_ALGORITHMS),
+  userinfo_signed_response_alg: z.enum(SIGNING_ALGORITHMS).nullable(),
   dpop_bound_access_tokens: z.boolean(),
   require_pushed_authorization_requests: z.boolean(),
   backchannel_logout_uri: uri.nullable(),
@@ -75,6 +76,7 @@ export const selfDeclaredFields = {
 
 /** Fields that only the operator sets; lifetimes are in seconds. */
 export const operatorFields = {
+  access_token_signed_response_alg: z.enum(SIGNING_ALGORITHMS),
   resources: uris,
   trusted: z.boolean(),
   profile: z.enum(CLIENT_PROFILES).nullable(),
@@ -117,6 +119,8 @@ export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_
   jwks: null,
   jwks_uri: null,
   id_token_signed_response_alg: 'RS256',
+  access_token_signed_response_alg: 'ES256',
+  userinfo_signed_response_alg: null,
   dpop_bound_access_tokens: false,
   require_pushed_authorization_requests: false,
   require_pkce: true,

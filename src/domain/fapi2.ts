@@ -5,6 +5,9 @@ import type { Client } from './client.ts';
 
 type ClientFields = Omit<Client, 'client_id' | 'kind'>;
 
+/** What is signed for the client. */
+const SIGNED = ['id_token_signed_response_alg', 'access_token_signed_response_alg', 'userinfo_signed_response_alg'] as const;
+
 /** Defaults of a client with the profile. */
 export const FAPI2_DEFAULTS = {
   token_endpoint_auth_method: 'private_key_jwt',
@@ -24,7 +27,8 @@ export function fapi2Faults(client: ClientFields): [field: keyof ClientFields, m
     ['require_pushed_authorization_requests', 'must be true with profile fapi2', !client.require_pushed_authorization_requests],
     ['dpop_bound_access_tokens', 'must be true with profile fapi2', !client.dpop_bound_access_tokens],
     ['require_pkce', 'must be true with profile fapi2', !client.require_pkce],
-    ['id_token_signed_response_alg', 'must be ES256 or EdDSA with profile fapi2', client.id_token_signed_response_alg === 'RS256'],
+    // Section 5.4.1
+    ...SIGNED.map((field): (typeof faults)[number] => [field, 'must not be RS256 with profile fapi2', client[field] === 'RS256']),
   ];
   return faults.flatMap(([field, message, is_wrong]) => (is_wrong ? [[field, message]] : []));
 }

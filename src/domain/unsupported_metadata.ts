@@ -9,7 +9,7 @@ const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
   subject_type: ['public'],
   sector_identifier_uri: [],
   ...refusedUnless([], 'id_token_encrypted_response_alg', 'id_token_encrypted_response_enc'),
-  ...refusedUnless([], 'userinfo_signed_response_alg', 'userinfo_encrypted_response_alg', 'userinfo_encrypted_response_enc'),
+  ...refusedUnless([], 'userinfo_encrypted_response_alg', 'userinfo_encrypted_response_enc'),
   ...refusedUnless([], 'request_object_signing_alg', 'request_object_encryption_alg', 'request_object_encryption_enc'),
   ...refusedUnless([], 'introspection_encrypted_response_alg', 'introspection_encrypted_response_enc'),
   ...refusedUnless([], 'authorization_signed_response_alg', 'authorization_encrypted_response_alg', 'authorization_encrypted_response_enc'),
@@ -18,6 +18,7 @@ const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
   // The operator alone may relax these.
   ...refusedUnless([true], 'require_pkce'),
   ...refusedUnless([false], 'id_token_claims'),
+  ...refusedUnless(['ES256'], 'access_token_signed_response_alg'),
   ...refusedUnless([[]], 'request_uris', 'default_acr_values', 'authorization_details_types'),
   ...refusedUnless(
     [false],
@@ -43,10 +44,16 @@ function refusedUnless(accepted: readonly unknown[], ...names: string[]): Record
   return Object.fromEntries(names.map((name) => [name, accepted]));
 }
 
-/** The first field with an unsupported value; null: none. `metadata`: as sent by the client. */
-export function unsupportedField(metadata: unknown): string | null {
+/** Userinfo does not fetch a document to learn how to sign. */
+const ACCEPTED_IN_DOCUMENT = { ...ACCEPTED, userinfo_signed_response_alg: [] };
+
+/**
+ * The first field with an unsupported value; null: none. `metadata`: as sent by the client.
+ * `in_document`: in a client metadata document.
+ */
+export function unsupportedField(metadata: unknown, { in_document = false } = {}): string | null {
   if (typeof metadata !== 'object' || metadata === null) return null;
-  const field = Object.entries(ACCEPTED).find(([name, accepted]) => {
+  const field = Object.entries(in_document ? ACCEPTED_IN_DOCUMENT : ACCEPTED).find(([name, accepted]) => {
     const value: unknown = Object.hasOwn(metadata, name) ? Reflect.get(metadata, name) : undefined;
     return value !== undefined && value !== null && !accepted.some((one) => isDeepStrictEqual(one, value));
   });

@@ -170,12 +170,16 @@ function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_en
   return { kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method };
 }
 
-/**
- * Covers everything that the client declares, so any change requires a new approval; excludes
- * response modes and operator fields.
- */
-function metadataHash({ scope, kind, resources: _, response_modes: __, profile: ___, ...client }: Client): Buffer {
-  const said = { ...client, kind, trusted: false, scope: kind === 'url' ? [] : scope };
+/** Not declared by a client; or, as response modes are, of no concern to who approves it. */
+const UNDECLARED = [
+  ...['resources', 'response_modes', 'profile', 'require_pkce', 'id_token_claims'],
+  ...['access_token_signed_response_alg', 'userinfo_signed_response_alg'],
+];
+
+/** Covers everything that the client declares, so any change requires a new approval. */
+function metadataHash({ scope, kind, ...client }: Client): Buffer {
+  const declared = Object.entries(client).filter(([name]) => !UNDECLARED.includes(name));
+  const said = { ...Object.fromEntries(declared), kind, trusted: false, scope: kind === 'url' ? [] : scope };
   return createHash('sha256').update(canonical(said)).digest();
 }
 

@@ -103,7 +103,7 @@ function clientOf(client_id: string, answer: JsonAnswer, deps: MetadataDocumentD
 export function readDocument(client_id: string, value: unknown, rules: ClientRules & { scopes: readonly string[] }): Client {
   const read = document.safeParse(value, { error: metadataWording });
   if (!read.success) throw invalid(`${pathText(read.error.issues[0]?.path ?? [])}: ${read.error.issues[0]?.message}`);
-  const unsupported = unsupportedField(value);
+  const unsupported = unsupportedField(value, { in_document: true });
   if (unsupported !== null) throw invalid(`${unsupported}: asks for what this server does not do`);
   const { client_id: own_id, token_endpoint_auth_method = 'none', grant_types, scope, ...said } = read.data;
   if (own_id !== client_id) throw invalid('its client_id is another URL');

@@ -16,9 +16,9 @@ export function readIdTokenHint(
   { keyring, issuer }: { keyring: Pick<Keyring, 'verify'>; issuer: string },
 ): IdTokenHint | null {
   const verified = keyring.verify(token);
-  // Other tokens have other claims.
   if (verified?.header.typ !== 'JWT') return null;
-  const { iss, sub, aud, sid } = verified.claims;
-  if (iss !== issuer || typeof sub !== 'string' || typeof aud !== 'string') return null;
+  const { iss, sub, aud, sid, exp } = verified.claims;
+  // A signed userinfo response has no `exp`.
+  if (iss !== issuer || typeof exp !== 'number' || typeof sub !== 'string' || typeof aud !== 'string') return null;
   return { user_id: sub, client_id: aud, sid: typeof sid === 'string' ? sid : null };
 }

@@ -1,9 +1,8 @@
 // Discovery documents (OpenID Connect Discovery, RFC 8414, RFC 9728), computed from what the server
 // supports.
-import { RESPONSE_MODES } from '../domain/client.ts';
+import { RESPONSE_MODES, SIGNING_ALGORITHMS } from '../domain/client.ts';
 import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
 import { DPOP_ALGORITHMS } from '../tokens/dpop.ts';
-import { SIGNING_ALGORITHMS } from '../tokens/signing_key.ts';
 import { ASSERTION_ALGORITHMS } from './client_assertion.ts';
 
 const DOCUMENTATION = 'https://developers.home-assistant.io/docs/auth_api';
@@ -51,6 +50,7 @@ export function authorizationServerMetadata(issuer: string, facts: MetadataDeps)
     subject_types_supported: ['public'],
     // OpenID Connect Core section 3.1.3.7: clients default to RS256.
     id_token_signing_alg_values_supported: [...SIGNING_ALGORITHMS].sort((a, b) => Number(b === 'RS256') - Number(a === 'RS256')),
+    userinfo_signing_alg_values_supported: SIGNING_ALGORITHMS,
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     acr_values_supported: ['1', '2'],
     prompt_values_supported: ['none', 'login', 'consent', 'select_account'],

@@ -3,7 +3,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
-import type { ClientProfile, IdTokenAlgorithm, ResponseMode, TokenEndpointAuthMethod } from '../domain/client.ts';
+import type { ClientProfile, ResponseMode, SigningAlgorithm, TokenEndpointAuthMethod } from '../domain/client.ts';
 import type { FormValues } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { FlowPage, FlowType } from '../domain/login_flow.ts';
@@ -84,7 +84,7 @@ export interface Schema {
   };
   signing_keys: {
     id: string;
-    algorithm: 'ES256' | 'RS256' | 'EdDSA';
+    algorithm: SigningAlgorithm;
     public_jwk: Json<JsonObject>;
     private_key: Buffer;
     created_at: Date;
@@ -222,7 +222,9 @@ export interface Schema {
     resources: Generated<string[]>;
     jwks: ColumnType<JsonObject | null, string | null | undefined, string | null>;
     jwks_uri: string | null;
-    id_token_signed_response_alg: Generated<IdTokenAlgorithm>;
+    id_token_signed_response_alg: Generated<SigningAlgorithm>;
+    access_token_signed_response_alg: Generated<SigningAlgorithm>;
+    userinfo_signed_response_alg: SigningAlgorithm | null;
     dpop_bound_access_tokens: Generated<boolean>;
     require_pushed_authorization_requests: Generated<boolean>;
     backchannel_logout_uri: string | null;

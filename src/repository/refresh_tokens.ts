@@ -68,10 +68,11 @@ export function createRefreshTokenRepository(database: Database) {
      */
     findForBearer: database.prepareBatched('refresh_tokens_find_for_bearer', forBearer),
 
-    /** The same with the user's claims and the requested claims. */
+    /** The same with the user's claims, the requested claims, and how the client wants them. */
     findForUserinfo: database.prepareBatched('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
       forBearer(kysely, p)
-        .select(['r.claims', 'u.created_at', ...PROFILE_COLUMNS])
+        .leftJoin('clients as c', 'c.client_id', 'r.client_id')
+        .select(['r.claims', 'u.created_at', 'c.userinfo_signed_response_alg', ...PROFILE_COLUMNS])
         .select([usernameColumn('u').as('username'), groupIdsColumn().as('group_ids')]),
     ),
 

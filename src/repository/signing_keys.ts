@@ -2,7 +2,7 @@
 // published before it signs; a retired key stays while its tokens may be valid. Private keys are
 // sealed by the caller.
 import { type Kysely, sql } from 'kysely';
-import type { IdTokenAlgorithm } from '../domain/client.ts';
+import type { SigningAlgorithm } from '../domain/client.ts';
 import { addSeconds } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Database } from '../postgres/database.ts';
@@ -12,7 +12,7 @@ export type SigningKeyRepository = ReturnType<typeof createSigningKeyRepository>
 
 export interface SigningKeyRow {
   id: string;
-  algorithm: IdTokenAlgorithm;
+  algorithm: SigningAlgorithm;
   public_jwk: JsonObject;
   created_at: Date;
   /** When it starts to sign, until a younger key does. */
@@ -22,7 +22,7 @@ export interface SigningKeyRow {
 
 export interface NewSigningKey {
   id: string;
-  algorithm: IdTokenAlgorithm;
+  algorithm: SigningAlgorithm;
   public_jwk: JsonObject;
   /** Sealed. */
   private_key: Buffer;

@@ -8,6 +8,8 @@ import type { JsonObject, JsonValue } from '../domain/json.ts';
 import type { AccessTokenClaims, Authorization } from '../domain/token.ts';
 import type { Keyring } from './keyring.ts';
 
+/** Where the client asks for no other; its key always exists. */
+export const ACCESS_TOKEN_ALGORITHM = 'ES256';
 /** Tolerated clock difference in seconds (HA contract 8.3). */
 const LEEWAY = 10;
 
@@ -21,9 +23,11 @@ export type AccessTokens = ReturnType<typeof createAccessTokens>;
 
 export function createAccessTokens({ keyring, issuer, clock }: AccessTokenDeps) {
   return {
+    /** In the client's algorithm, for which the keyring must be ready. */
     mint(authorization: Authorization): { access_token: string; expires_in: number } {
       const claims = claimsOf(authorization, issuer, epochSeconds(clock()));
-      return { access_token: keyring.sign(claims, 'at+jwt'), expires_in: authorization.access_token_expiration };
+      const algorithm = authorization.client?.access_token_signed_response_alg ?? ACCESS_TOKEN_ALGORITHM;
+      return { access_token: keyring.sign(claims, 'at+jwt', algorithm), expires_in: authorization.access_token_expiration };
     },
 
     /**

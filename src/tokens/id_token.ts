@@ -2,7 +2,7 @@
 // name, and for clients with `id_token_claims` those of the granted scopes.
 import { createHash } from 'node:crypto';
 import { authenticationClass } from '../domain/authentication_class.ts';
-import type { IdTokenAlgorithm } from '../domain/client.ts';
+import type { SigningAlgorithm } from '../domain/client.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Authorization } from '../domain/token.ts';
@@ -56,7 +56,7 @@ export function createIdTokens({ keyring, userFacts, issuer, clock }: IdTokenDep
 /**
  * OpenID Connect Core section 3.1.3.6: the left half of the algorithm's hash; SHA-512 for Ed25519.
  */
-function halfHash(text: string, algorithm: IdTokenAlgorithm): string {
+function halfHash(text: string, algorithm: SigningAlgorithm): string {
   const hash = createHash(algorithm === 'EdDSA' ? 'sha512' : 'sha256')
     .update(text)
     .digest();

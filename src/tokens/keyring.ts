@@ -2,7 +2,7 @@
 // age. Every process checks for changes every few seconds; a successor is published long before it
 // signs, so that clients know it.
 import type { Audit } from '../domain/audit_event.ts';
-import type { IdTokenAlgorithm } from '../domain/client.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../domain/client.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { SigningKeyRepository, SigningKeyRow } from '../repository/signing_keys.ts';
@@ -16,7 +16,6 @@ import {
   publicJwk,
   readPrivateKey,
   readPublicKey,
-  SIGNING_ALGORITHMS,
   type SigningKey,
   signJws,
   TOKEN_TYPS,
@@ -58,9 +57,9 @@ export interface Keyring {
    * Signs claims with the current key of the algorithm (default: ES256). Other algorithms need
    * `ready` first.
    */
-  sign(claims: object, typ: TokenTyp, algorithm?: IdTokenAlgorithm): string;
+  sign(claims: object, typ: TokenTyp, algorithm?: SigningAlgorithm): string;
   /** Resolves when there is a key of the algorithm, creating the first. */
-  ready(algorithm: IdTokenAlgorithm): Promise<void>;
+  ready(algorithm: SigningAlgorithm): Promise<void>;
   /** Verifies a token of this issuer; null for any other, and after its key was removed. */
   verify(token: string): { header: JwsHeader; claims: JsonObject } | null;
   /**
@@ -79,7 +78,7 @@ export interface Keyring {
    * Publishes a successor that signs in `signs_in` seconds; returns its id, or that of a successor
    * that is already waiting.
    */
-  rotate(options?: { algorithm?: IdTokenAlgorithm; signs_in?: number }): Promise<string>;
+  rotate(options?: { algorithm?: SigningAlgorithm; signs_in?: number }): Promise<string>;
   list(): (SigningKeyRow & { state: 'waiting' | 'signing' | 'retired' })[];
   /** Waits for work in progress. */
   close(): Promise<void>;
@@ -96,7 +95,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
   let closed = false;
   let refreshed_at = Number.NEGATIVE_INFINITY;
 
-  function signer(algorithm: IdTokenAlgorithm): SigningKey | undefined {
+  function signer(algorithm: SigningAlgorithm): SigningKey | undefined {
     const now = clock();
     return keys.findLast((key) => key.algorithm === algorithm && key.signs_from <= now);
   }
@@ -125,7 +124,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     return readPrivateKey(sealer.open(sealed, place(id)));
   }
 
-  async function newSealedKey(algorithm: IdTokenAlgorithm) {
+  async function newSealedKey(algorithm: SigningAlgorithm) {
     const key = await newSigningKey(algorithm);
     return { ...key, private_key: sealer.seal(key.private_key, place(key.id)) };
   }
@@ -142,7 +141,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     if (performance.now() - refreshed_at >= MIN_REFRESH_MS) refresh().catch(() => {});
   }
 
-  async function ready(algorithm: IdTokenAlgorithm): Promise<void> {
+  async function ready(algorithm: SigningAlgorithm): Promise<void> {
     if (keys.some((key) => key.algorithm === algorithm && key.expires_at === null)) return;
     const key = await newSealedKey(algorithm);
     if (await signingKeys.addFirst(key, clock())) {
@@ -151,7 +150,7 @@ export async function createKeyring(deps: KeyringDeps): Promise<Keyring> {
     await refreshAnew();
   }
 
-  async function rotate({ algorithm = 'ES256', signs_in = PUBLICATION_LEAD }: { algorithm?: IdTokenAlgorithm; signs_in?: number } = {}) {
+  async function rotate({ algorithm = 'ES256', signs_in = PUBLICATION_LEAD }: { algorithm?: SigningAlgorithm; signs_in?: number } = {}) {
     await refreshAnew();
     const waiting = keys.find((key) => key.algorithm === algorithm && key.signs_from > clock());
     if (waiting) return waiting.id;

@@ -1,6 +1,7 @@
 // Signing keys (RFC 7518) and compact JWS. Signing and verifying are synchronous: the asynchronous
 // forms of node:crypto, and jose, would share the thread pool with password hashing.
 import {
+  constants,
   createHash,
   createPrivateKey,
   createPublicKey,
@@ -11,7 +12,7 @@ import {
   verify,
 } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { IdTokenAlgorithm } from '../domain/client.ts';
+import type { SigningAlgorithm } from '../domain/client.ts';
 import type { JsonObject, JsonValue } from '../domain/json.ts';
 import type { NewSigningKey, SigningKeyRow } from '../repository/signing_keys.ts';
 
@@ -19,11 +20,8 @@ import type { NewSigningKey, SigningKeyRow } from '../repository/signing_keys.ts
 export const TOKEN_TYPS = ['at+jwt', 'JWT', 'logout+jwt', 'token-introspection+jwt'] as const;
 export type TokenTyp = (typeof TOKEN_TYPS)[number];
 
-/** Access tokens use the first; ID tokens the client's registered algorithm. */
-export const SIGNING_ALGORITHMS = ['ES256', 'RS256', 'EdDSA'] as const satisfies IdTokenAlgorithm[];
-
 export interface JwsHeader {
-  alg: IdTokenAlgorithm;
+  alg: SigningAlgorithm;
   typ: TokenTyp;
   kid: string;
 }
@@ -42,7 +40,7 @@ const RSA_BITS = 2048;
  * Generates a key pair. Its id is the public key's thumbprint (RFC 7638); the private key is
  * PKCS#8, unsealed.
  */
-export async function newSigningKey(algorithm: IdTokenAlgorithm = 'ES256'): Promise<NewSigningKey> {
+export async function newSigningKey(algorithm: SigningAlgorithm = 'ES256'): Promise<NewSigningKey> {
   const { publicKey, privateKey } = await newKeyPair(algorithm);
   const public_jwk = publicMembers(publicKey.export({ format: 'jwk' }) as JsonObject);
   const id = createHash('sha256').update(JSON.stringify(public_jwk)).digest('base64url');
@@ -50,8 +48,8 @@ export async function newSigningKey(algorithm: IdTokenAlgorithm = 'ES256'): Prom
 }
 
 /** Asynchronous, since RSA generation is slow. */
-async function newKeyPair(algorithm: IdTokenAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
-  if (algorithm === 'RS256') return await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
+async function newKeyPair(algorithm: SigningAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+  if (algorithm === 'RS256' || algorithm === 'PS256') return await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
   return algorithm === 'EdDSA' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
 
@@ -89,23 +87,31 @@ export function encodedJwsHeaders(key: Pick<SigningKeyRow, 'id' | 'algorithm'>):
   };
 }
 
+const PARAMETERS = {
+  ES256: { dsaEncoding: 'ieee-p1363' },
+  RS256: {},
+  // RFC 7518 section 3.5: a salt as long as the hash.
+  PS256: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
+  EdDSA: {},
+} as const;
+
 /**
- * The hash and signature encoding of each algorithm (RFC 7518 section 3.4, RFC 8037 section 3.1).
+ * The hash and signature encoding of each algorithm (RFC 7518 section 3, RFC 8037 section 3.1).
  */
-function cryptography(algorithm: IdTokenAlgorithm, key: KeyObject) {
+function cryptography(algorithm: SigningAlgorithm, key: KeyObject) {
   const hash = algorithm === 'EdDSA' ? null : 'sha256';
-  return { hash, key: algorithm === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' as const } : { key } };
+  return { hash, key: { key, ...PARAMETERS[algorithm] } };
 }
 
 /** The compact JWS (RFC 7515 section 7.1). */
-export function signJws(header: string, claims: object, algorithm: IdTokenAlgorithm, private_key: KeyObject): string {
+export function signJws(header: string, claims: object, algorithm: SigningAlgorithm, private_key: KeyObject): string {
   const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
   const { hash, key } = cryptography(algorithm, private_key);
   return `${input}.${sign(hash, Buffer.from(input), key).toString('base64url')}`;
 }
 
 /** The claims of a JWS signed by this key; null otherwise, and for non-canonical encodings. */
-export function verifyJws(input: string, signature: string, algorithm: IdTokenAlgorithm, public_key: KeyObject): JsonObject | null {
+export function verifyJws(input: string, signature: string, algorithm: SigningAlgorithm, public_key: KeyObject): JsonObject | null {
   const bytes = Buffer.from(signature, 'base64url');
   // The last character has unused bits; only the canonical spelling is accepted.
   if (bytes.length === 0 || bytes.toString('base64url') !== signature) return null;

@@ -2,9 +2,9 @@
 
 import type { FastifyInstance } from 'fastify';
 import { configWarnings } from '../config/warnings.ts';
+import { SIGNING_ALGORITHMS } from '../domain/client.ts';
 import { createServer, type ServerDeps } from '../http/server/server.ts';
 import { shedConnections } from '../http/server/shed_connections.ts';
-import { SIGNING_ALGORITHMS } from '../tokens/signing_key.ts';
 import { type AppOptions, type Container, createContainer } from './container.ts';
 import { createPlugins } from './http.ts';
 

@@ -32,7 +32,7 @@ export async function wireTokens(base: Base, accounts: AccountServices, clients:
   closers.add(() => keyring.close());
   const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
   const idTokens = createIdTokens({ keyring, userFacts, issuer: public_url, clock });
-  const issuer = createIssuer({ accessTokens, idTokens });
+  const issuer = createIssuer({ accessTokens, idTokens, keyring });
   const lastUsed = createLastUsed({ refreshTokens, clock });
   closers.add(() => lastUsed.close().catch((err: unknown) => base.log.error({ err }, 'last use of refresh tokens not written')));
   const rotatingTokens = createRotatingTokens({ sealer });
@@ -82,7 +82,7 @@ export async function wireTokens(base: Base, accounts: AccountServices, clients:
     revocation,
     dpop,
     introspection,
-    userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
+    userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, keyring, clock, issuer: public_url }),
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     admissions: createAdmission(accounts.providers.values()),
     tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop, public_url }),

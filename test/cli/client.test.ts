@@ -167,6 +167,8 @@ describe('client update', () => {
     ['jwks', ['--jwks-file', KEYS], JWKS],
     ['jwks_uri', ['--jwks-uri', 'https://grafana.example.com/jwks'], 'https://grafana.example.com/jwks'],
     ['id_token_signed_response_alg', ['--id-token-signed-response-alg', 'ES256'], 'ES256'],
+    ['access_token_signed_response_alg', ['--access-token-signed-response-alg', 'PS256'], 'PS256'],
+    ['userinfo_signed_response_alg', ['--userinfo-signed-response-alg', 'EdDSA'], 'EdDSA'],
     ['dpop_bound_access_tokens', ['--dpop-bound-access-tokens'], true],
     ['require_pushed_authorization_requests', ['--require-pushed-authorization-requests'], true],
     ['require_pkce', ['--no-pkce'], false],

@@ -26,6 +26,8 @@ test('a client needs little more than its name and where people go', async () =>
       jwks: null,
       jwks_uri: null,
       id_token_signed_response_alg: 'RS256',
+      access_token_signed_response_alg: 'ES256',
+      userinfo_signed_response_alg: null,
       dpop_bound_access_tokens: false,
       require_pushed_authorization_requests: false,
       require_pkce: true,

@@ -52,7 +52,8 @@ test('answers name the issuer', () => {
 });
 
 test('ID tokens come in the algorithm that every client knows first', () => {
-  expect(metadata.id_token_signing_alg_values_supported).toEqual(['RS256', 'ES256', 'EdDSA']);
+  expect(metadata.id_token_signing_alg_values_supported).toEqual(['RS256', 'ES256', 'PS256', 'EdDSA']);
+  expect([...metadata.userinfo_signing_alg_values_supported].sort()).toEqual(['ES256', 'EdDSA', 'PS256', 'RS256']);
 });
 
 // RFC 8414 section 2

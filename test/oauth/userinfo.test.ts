@@ -42,14 +42,8 @@ function tokens(standard: Parameters<typeof standardTokens>[4] = {}): Promise<To
 
 async function ask(access_token: string, remote_address = HOME) {
   try {
-    return await parts.userinfo.answer({
-      scheme: 'Bearer',
-      access_token,
-      method: 'GET',
-      path: '/auth/userinfo',
-      proofs: [],
-      remote_address,
-    });
+    const asked = { scheme: 'Bearer', access_token, method: 'GET', path: '/auth/userinfo', proofs: [], remote_address } as const;
+    return (await parts.userinfo.answer(asked)).claims;
   } catch (error) {
     if (error instanceof AuthError) return error.code;
     throw error;

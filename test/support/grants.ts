@@ -67,7 +67,7 @@ export async function createTokenParts(
   const keyring = await createKeyring({ signingKeys, sealer, clock });
   const accessTokens = createAccessTokens({ keyring, issuer: ISSUER, clock });
   const idTokens = createIdTokens({ keyring, userFacts, issuer: ISSUER, clock });
-  const issuer = createIssuer({ accessTokens, idTokens });
+  const issuer = createIssuer({ accessTokens, idTokens, keyring });
   const lastUsed = createLastUsed({ refreshTokens, clock });
   const clients = new Map<string, Client>();
   // A secret is the client_id backwards: how a client proves itself is tested with the part that decides it.
@@ -129,7 +129,7 @@ export async function createTokenParts(
     lastUsed,
     revocation,
     introspection,
-    userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, clock }),
+    userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, keyring, clock, issuer: ISSUER }),
     dpop,
     bearer: createBearer({ accessTokens, refreshTokens, clock }),
     codes: createReleasedCodes({ authorizationCodes, clock, lifetime: 600 }),
@@ -207,6 +207,7 @@ export function newClient(differences: Partial<Client> = {}): Client {
     resources: [],
     ...{ jwks: null, jwks_uri: null },
     id_token_signed_response_alg: 'ES256',
+    ...{ access_token_signed_response_alg: 'ES256', userinfo_signed_response_alg: null },
     ...{ dpop_bound_access_tokens: false, require_pushed_authorization_requests: false, backchannel_logout_uri: null },
     profile: null,
     trusted: true,

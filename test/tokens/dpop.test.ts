@@ -153,7 +153,8 @@ describe('tokens that are bound to a key', () => {
   async function userinfo(access_token: string, proof: string | undefined, scheme: 'Bearer' | 'DPoP' = 'DPoP') {
     const proofs = proof === undefined ? [] : [proof];
     try {
-      return await parts.userinfo.answer({ scheme, access_token, method: 'GET', path: '/auth/userinfo', proofs, remote_address: HOME });
+      const asked = { scheme, access_token, method: 'GET', path: '/auth/userinfo', proofs, remote_address: HOME };
+      return (await parts.userinfo.answer(asked)).claims;
     } catch (error) {
       if (error instanceof AuthError) return error.code;
       throw error;

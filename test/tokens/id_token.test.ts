@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { IdTokenAlgorithm } from '../../src/domain/client.ts';
+import type { SigningAlgorithm } from '../../src/domain/client.ts';
 import { type Authorization, HOME_ASSISTANT } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -24,7 +24,7 @@ afterAll(async () => {
   await db.close();
 });
 
-function authorized(differences: Partial<Authorization> = {}, id_token_signed_response_alg: IdTokenAlgorithm = 'ES256'): Authorization {
+function authorized(differences: Partial<Authorization> = {}, id_token_signed_response_alg: SigningAlgorithm = 'ES256'): Authorization {
   return {
     ...HOME_ASSISTANT,
     profile: 'standard',
@@ -77,6 +77,7 @@ test('has no nonce and no session where there was none', async () => {
 for (const [algorithm, hash] of [
   ['RS256', 'sha256'],
   ['ES256', 'sha256'],
+  ['PS256', 'sha256'],
   ['EdDSA', 'sha512'],
 ] as const) {
   test(`is signed with ${algorithm} where the client wants that`, async () => {

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
+import { SIGNING_ALGORITHMS } from '../../src/domain/client.ts';
 import { createSigningKeyRepository, type SigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring, JWKS_MAX_AGE, type Keyring, PUBLICATION_LEAD } from '../../src/tokens/keyring.ts';
@@ -180,9 +181,10 @@ describe('the algorithm', () => {
   const members = {
     ES256: ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'],
     RS256: ['alg', 'e', 'kid', 'kty', 'n', 'use'],
+    PS256: ['alg', 'e', 'kid', 'kty', 'n', 'use'],
     EdDSA: ['alg', 'crv', 'kid', 'kty', 'use', 'x'],
   };
-  for (const algorithm of ['ES256', 'RS256', 'EdDSA'] as const) {
+  for (const algorithm of SIGNING_ALGORITHMS) {
     test(`${algorithm} is one that independent libraries verify`, async () => {
       const keyring = await open();
       await keyring.ready(algorithm);
@@ -206,10 +208,10 @@ describe('the algorithm', () => {
 
     test(`${algorithm} has a succession of its own`, async () => {
       const keyring = await open();
-      for (const each of ['ES256', 'RS256', 'EdDSA'] as const) await keyring.ready(each);
+      for (const each of SIGNING_ALGORITHMS) await keyring.ready(each);
       const before = kidOf(keyring.sign(CLAIMS, 'JWT', algorithm));
       const successor = await keyring.rotate({ algorithm, signs_in: 60 });
-      expect(keyring.list().filter(({ state }) => state === 'signing')).toHaveLength(3);
+      expect(keyring.list().filter(({ state }) => state === 'signing')).toHaveLength(4);
       time.advance(60);
       expect(kidOf(keyring.sign(CLAIMS, 'JWT', algorithm))).toBe(successor);
       expect(keyring.list().filter(({ state }) => state === 'retired')).toMatchObject([{ id: before, algorithm }]);
@@ -262,17 +264,17 @@ describe('by their age', () => {
   test('keys are succeeded by one each, however many processes notice, and the successor signs when they are old', async () => {
     const [keyring] = [await open(undefined, SEALER, 90 * DAY), await open(undefined, SEALER, 90 * DAY)];
     pass();
-    await expect.poll(() => keyring.list().length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => keyring.list().length, { timeout: 10_000 }).toBe(SIGNING_ALGORITHMS.length);
     const first = kidOf(keyring.sign(CLAIMS, 'at+jwt'));
     time.advance(90 * DAY - PUBLICATION_LEAD - 1);
     pass();
     await keyring.refresh();
-    expect(keyring.list()).toHaveLength(3);
+    expect(keyring.list()).toHaveLength(SIGNING_ALGORITHMS.length);
     time.advance(1);
     pass();
-    await expect.poll(() => keyring.refresh().then(() => keyring.list().length), { timeout: 10_000 }).toBe(6);
+    await expect.poll(() => keyring.refresh().then(() => keyring.list().length), { timeout: 10_000 }).toBe(2 * SIGNING_ALGORITHMS.length);
     pass();
-    expect(events.filter(({ type }) => type === 'signing_key.rotated')).toHaveLength(3);
+    expect(events.filter(({ type }) => type === 'signing_key.rotated')).toHaveLength(SIGNING_ALGORITHMS.length);
     time.advance(PUBLICATION_LEAD);
     expect(kidOf(keyring.sign(CLAIMS, 'at+jwt'))).not.toBe(first);
   });

@@ -95,7 +95,7 @@ describe('the start', () => {
         return keys.map(({ kid, alg }) => `${alg} ${kid}`).sort();
       }),
     );
-    expect(published[0]?.map((key) => key.split(' ')[0])).toEqual(['ES256', 'EdDSA', 'RS256']);
+    expect(published[0]?.map((key) => key.split(' ')[0])).toEqual(['ES256', 'EdDSA', 'PS256', 'RS256']);
     expect(published).toEqual(servers.map(() => published[0]));
     await Promise.all(servers.map((server) => server.close()));
   });

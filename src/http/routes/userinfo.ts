@@ -3,7 +3,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import type { Userinfo } from '../../oauth/userinfo.ts';
+import type { Userinfo, UserinfoAnswer } from '../../oauth/userinfo.ts';
 import type { Dpop } from '../../tokens/dpop.ts';
 import { bearerChallenge, presentedAccessToken } from '../server/access_token.ts';
 import { parameterBody } from '../server/body.ts';
@@ -20,7 +20,7 @@ const PATH = '/auth/userinfo';
 const EMAILS = `${PATH}/emails`;
 
 export function userinfoRoute({ userinfo, dpop, ...deps }: UserinfoDeps): FastifyPluginAsync {
-  async function claimsFor(request: FastifyRequest, reply: FastifyReply, path: string): Promise<JsonObject> {
+  async function answerTo(request: FastifyRequest, reply: FastifyReply, path: string): Promise<UserinfoAnswer> {
     const presented = presentedAccessToken(request, request.method === 'POST' ? await parameterBody(request) : undefined);
     if (!presented) {
       reply.header('www-authenticate', bearerChallenge('Bearer'));
@@ -43,9 +43,13 @@ export function userinfoRoute({ userinfo, dpop, ...deps }: UserinfoDeps): Fastif
 
   const config = { answers: 'oauth', cors: 'any', database_only: true } as const;
   return async (app) => {
-    app.get(PATH, { config }, (request, reply) => claimsFor(request, reply, PATH));
-    app.post(PATH, { config }, (request, reply) => claimsFor(request, reply, PATH));
-    app.get(EMAILS, { config }, async (request, reply) => emailsOf(await claimsFor(request, reply, EMAILS)));
+    const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+      const { claims, jwt } = await answerTo(request, reply, PATH);
+      return jwt === null ? claims : reply.type('application/jwt').send(jwt);
+    };
+    app.get(PATH, { config }, handler);
+    app.post(PATH, { config }, handler);
+    app.get(EMAILS, { config }, async (request, reply) => emailsOf((await answerTo(request, reply, EMAILS)).claims));
   };
 }
 

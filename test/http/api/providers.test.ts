@@ -1,7 +1,7 @@
 // The owner tries providers: their real flows, what they say, who the login would be. Nothing is written.
 import bcrypt from '@node-rs/bcrypt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { SIGNING_ALGORITHMS } from '../../../src/tokens/signing_key.ts';
+import { SIGNING_ALGORITHMS } from '../../../src/domain/client.ts';
 import { type Call, callerWith } from '../../support/api.ts';
 import { backFrom, elsewhere } from '../../support/elsewhere.ts';
 import { provider as insecureExample } from '../../support/insecure_example.ts';

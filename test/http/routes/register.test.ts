@@ -120,7 +120,7 @@ test.each<[string, unknown, string]>([
 
 // W19: RFC 6749 section 5.2 has an alphabet for it, and people read it.
 test.each<[object, string]>([
-  [{ id_token_signed_response_alg: 'HS256' }, 'id_token_signed_response_alg must be one of RS256, ES256, EdDSA'],
+  [{ id_token_signed_response_alg: 'HS256' }, 'id_token_signed_response_alg must be one of ES256, RS256, PS256, EdDSA'],
   [{ response_types: ['token'] }, 'response_types[0] must be code'],
   [{ redirect_uris: 'x' }, 'redirect_uris must be a list'],
   [{ client_name: 7 }, 'client_name must be a text'],
@@ -140,7 +140,6 @@ test.each<[string, unknown]>([
   ['sector_identifier_uri', 'https://app.example.com/uris'],
   ['id_token_encrypted_response_alg', 'RSA-OAEP-256'],
   ['id_token_encrypted_response_enc', 'A256GCM'],
-  ['userinfo_signed_response_alg', 'RS256'],
   ['userinfo_encrypted_response_alg', 'RSA-OAEP-256'],
   ['request_object_signing_alg', 'none'],
   ['require_signed_request_object', true],

@@ -1,0 +1,120 @@
+// What a client can ask for, seen from the app: the algorithms of its tokens and of userinfo.
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SIGNING_ALGORITHMS } from '../../../src/domain/client.ts';
+import { startServer, type TestServer } from '../../support/server.ts';
+import { ISSUER, standardBrowser } from '../../support/standard_browser.ts';
+import { CHALLENGE, VERIFIER } from '../../support/standard_grants.ts';
+
+const CALLBACK = 'https://app.example.com/callback';
+const SECRET = 'the secret of an app';
+const INITIAL = 'an-initial-access-token';
+
+let server: TestServer;
+beforeAll(async () => {
+  const client = (client_id: string, more: object = {}) => ({
+    client_id,
+    client_secret: SECRET,
+    redirect_uris: [CALLBACK],
+    trusted: true,
+    ...more,
+  });
+  server = await startServer({
+    config: {
+      clients: [
+        client('plain'),
+        ...SIGNING_ALGORITHMS.map((alg) =>
+          client(alg, { id_token_signed_response_alg: alg, access_token_signed_response_alg: alg, userinfo_signed_response_alg: alg }),
+        ),
+      ],
+      registration: { enabled: true, initial_access_token: INITIAL },
+    },
+  });
+  await server.ownerTokens();
+});
+afterAll(() => server.close());
+
+const authorizeUrl = (client_id: string, more: Record<string, string> = {}) =>
+  `/auth/authorize?${new URLSearchParams({
+    ...{ response_type: 'code', client_id, redirect_uri: CALLBACK, scope: 'openid profile offline_access', state: 's' },
+    ...{ code_challenge: CHALLENGE, code_challenge_method: 'S256' },
+    ...more,
+  })}`;
+
+async function token(client_id: string, form: Record<string, string>, client_secret = SECRET) {
+  const answer = await server.inject({ method: 'POST', url: '/auth/token', form: { client_id, client_secret, ...form } });
+  return answer.json();
+}
+
+async function tokensFor(client_id: string, client_secret = SECRET) {
+  const location = await standardBrowser(server).authorize(authorizeUrl(client_id));
+  const code = location.searchParams.get('code') ?? '';
+  return await token(client_id, { grant_type: 'authorization_code', code, code_verifier: VERIFIER }, client_secret);
+}
+
+const userinfo = (access_token: string, path = '') => server.inject({ url: `/auth/userinfo${path}`, token: access_token });
+
+/** As an app does: with the JWKS, and nothing but that algorithm. */
+async function verified(jwt: string, alg: string, audience: string, typ: string) {
+  const jwks = (await server.inject({ url: '/.well-known/jwks.json' })).json();
+  const rules = { issuer: ISSUER, audience, algorithms: [alg], currentDate: server.clock(), typ };
+  return (await jwtVerify(jwt, createLocalJWKSet(jwks), rules)).payload;
+}
+
+describe.each(SIGNING_ALGORITHMS)('a client that asks for %s', (alg) => {
+  it('gets all its tokens signed so, also by a refresh, and they open userinfo', async () => {
+    const first = await tokensFor(alg);
+    const second = await token(alg, { grant_type: 'refresh_token', refresh_token: first.refresh_token });
+    for (const { access_token, id_token } of [first, second]) {
+      expect(await verified(access_token, alg, ISSUER, 'at+jwt')).toMatchObject({ client_id: alg });
+      expect(await verified(id_token, alg, alg, 'JWT')).toMatchObject({ azp: alg });
+      expect((await userinfo(access_token)).statusCode).toBe(200);
+    }
+  });
+
+  it('gets userinfo as a JWT, which passes neither for an ID token nor for an access token', async () => {
+    const { access_token } = await tokensFor(alg);
+    const answer = await userinfo(access_token);
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, 'application/jwt']);
+    const claims = await verified(answer.body, alg, alg, 'JWT');
+    expect(claims).toMatchObject({ sub: expect.any(String), name: 'Ada', preferred_username: 'ada' });
+    expect(claims).not.toHaveProperty('exp');
+    expect((await userinfo(answer.body)).statusCode).toBe(401);
+    const hinted = await standardBrowser(server).authorize(authorizeUrl(alg, { prompt: 'none', id_token_hint: answer.body }));
+    expect(hinted.searchParams.get('error')).not.toBeNull();
+    expect((await userinfo(access_token, '/emails')).json()).toEqual([]);
+  });
+
+  it('introspects its access token', async () => {
+    const { access_token } = await tokensFor(alg);
+    const form = { client_id: alg, client_secret: SECRET, token: access_token };
+    expect((await server.inject({ method: 'POST', url: '/auth/introspect', form })).json()).toMatchObject({ active: true, client_id: alg });
+  });
+});
+
+describe('any other client', () => {
+  it('gets ES256 access tokens, RS256 ID tokens, and userinfo as JSON', async () => {
+    const { access_token, id_token } = await tokensFor('plain');
+    await verified(access_token, 'ES256', ISSUER, 'at+jwt');
+    await verified(id_token, 'RS256', 'plain', 'JWT');
+    const answer = await userinfo(access_token);
+    expect(answer.headers['content-type']).toMatch(/^application\/json/);
+    expect(answer.json()).toMatchObject({ name: 'Ada' });
+  });
+});
+
+describe('a client that registers itself', () => {
+  const register = async (json: object) =>
+    (await server.inject({ method: 'POST', url: '/auth/register', token: INITIAL, json: { redirect_uris: [CALLBACK], ...json } })).json();
+
+  it('may ask for signed userinfo, and is told so', async () => {
+    const { client_id, client_secret, ...told } = await register({ userinfo_signed_response_alg: 'ES256' });
+    expect(told.userinfo_signed_response_alg).toBe('ES256');
+    const { access_token } = await tokensFor(client_id, client_secret);
+    await verified((await userinfo(access_token)).body, 'ES256', client_id, 'JWT');
+  });
+
+  it('is not told of an algorithm that it did not ask for', async () => {
+    expect(await register({})).not.toHaveProperty('userinfo_signed_response_alg');
+  });
+});
