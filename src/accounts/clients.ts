@@ -3,6 +3,7 @@
 import type { Client } from '../domain/client.ts';
 import { type ClientFields, type ClientRules, clientMetadataIssues, registeredId, withClientDefaults } from '../domain/client_metadata.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
+import { groupsOfClaims } from '../domain/custom_claims.ts';
 import { AuthError } from '../domain/errors.ts';
 import { FAPI2_DEFAULTS } from '../domain/fapi2.ts';
 import { pathText } from '../domain/json.ts';
@@ -59,8 +60,13 @@ export function createClients(deps: ClientsDeps) {
   async function check(client: ClientFields): Promise<void> {
     const [complaint] = clientMetadataIssues(client, client_rules);
     if (complaint) throw new AuthError(complaint.code, `${pathText(complaint.path)} ${complaint.message}`);
-    const known = client.allowed_group_ids ? (await groups.list()).map(({ id }) => id) : [];
-    if (client.allowed_group_ids?.some((id) => !known.includes(id))) throw new AuthError('unknown_group', 'Unknown group');
+    const wanted = [
+      ...(client.allowed_group_ids ?? []).map((id, index) => ({ id, path: ['allowed_group_ids', index] })),
+      ...groupsOfClaims(client.claims),
+    ];
+    const known = wanted.length > 0 ? (await groups.list()).map(({ id }) => id) : [];
+    const unknown = wanted.find(({ id }) => !known.includes(id));
+    if (unknown) throw new AuthError('unknown_group', `Unknown group: ${pathText(unknown.path)}`);
   }
 
   async function addSecret(trx: Transaction, client_id: string, now: Date): Promise<{ id: string; client_secret: string }> {
@@ -211,8 +217,8 @@ export function createClients(deps: ClientsDeps) {
   };
 }
 
-/** Fields that decide how a client authenticates and where it receives codes. */
-const LOGIN_FIELDS = ['trusted', 'profile', 'token_endpoint_auth_method', 'jwks', 'jwks_uri', 'redirect_uris'] as const;
+/** Fields that decide how a client authenticates, where it gets codes, and whom it sees. */
+const LOGIN_FIELDS = ['trusted', 'profile', 'token_endpoint_auth_method', 'jwks', 'jwks_uri', 'redirect_uris', 'claims'] as const;
 
 function said(patch: ClientPatch): ClientPatch {
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));

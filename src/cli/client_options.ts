@@ -13,7 +13,7 @@ import { STANDARD_SCOPES } from '../domain/scope.ts';
 import { usageError } from './exit.ts';
 
 /** How the words of an option are read; `texts` may be given several times. */
-type Kind = 'text' | 'texts' | 'switch' | 'duration' | 'json_file';
+type Kind = 'text' | 'texts' | 'switch' | 'duration' | 'json' | 'json_file';
 
 interface Setting {
   option: string;
@@ -62,6 +62,11 @@ const SETTINGS: Record<keyof ClientFields, Setting> = {
     option: 'id-token-claims',
     kind: 'switch',
     help: 'the ID token contains name, e-mail and groups, for an app that reads nothing else',
+  },
+  claims: {
+    option: 'claims',
+    kind: 'json',
+    help: 'claims of your own by name, such as {"role":{"groups":{"system-admin":"admin","system-users":"user"}}}',
   },
   backchannel_logout_uri: { option: 'backchannel-logout-uri', kind: 'text', help: 'where it is notified of logouts' },
   profile: {
@@ -129,6 +134,7 @@ async function read(kind: Kind, words: unknown, option: string): Promise<unknown
     if (!seconds.success) throw usageError(`${option} ${seconds.error.issues[0]?.message}`);
     return seconds.data;
   }
+  if (kind === 'json') return parsed(String(words), option);
   if (kind !== 'json_file') return words;
   const text = await readFile(String(words), 'utf8').catch(() => {
     throw usageError(`${option} ${words}: there is no such file`);

@@ -11,6 +11,7 @@ import {
   registeredId,
   withClientDefaults,
 } from '../domain/client_metadata.ts';
+import { groupsOfClaims } from '../domain/custom_claims.ts';
 import { isScope, STANDARD_SCOPES } from '../domain/scope.ts';
 import { duration } from './duration.ts';
 import { didYouMean, findDuplicates } from './issues.ts';
@@ -120,6 +121,8 @@ function readClient(given: z.output<typeof clientSchema>, index: number, rules: 
   for (const { path, message } of clientMetadataIssues(client, rules)) complain(path, message);
   for (const [place, id] of (client.allowed_group_ids ?? []).entries())
     if (!rules.groups.includes(id)) complain(['allowed_group_ids', place], `there is no such group${didYouMean(id, rules.groups)}`);
+  for (const { id, path } of groupsOfClaims(client.claims))
+    if (!rules.groups.includes(id)) complain(path, `there is no such group${didYouMean(id, rules.groups)}`);
   return { ...client, client_id, secrets: [client_secret, previous_client_secret].filter((secret) => secret !== undefined) };
 }
 

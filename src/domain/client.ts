@@ -1,5 +1,6 @@
 // An OAuth client (RFC 6749 section 2). Fields are named as in RFC 7591.
 
+import type { CustomClaims } from './custom_claims.ts';
 import type { JsonObject } from './json.ts';
 
 /** How a client authenticates. */
@@ -56,6 +57,8 @@ export interface Client {
   require_pkce: boolean;
   /** Whether the ID token contains the claims of granted scopes, besides userinfo. */
   id_token_claims: boolean;
+  /** Claims of the operator's own, at userinfo; in the ID token as `id_token_claims` says. */
+  claims: CustomClaims;
   backchannel_logout_uri: string | null;
   /** Null: no additional requirements. */
   profile: ClientProfile | null;

@@ -3,6 +3,7 @@
 // fields they may set, never in meaning.
 import { z } from 'zod';
 import { CLIENT_PROFILES, type Client, RESPONSE_MODES, SIGNING_ALGORITHMS } from './client.ts';
+import { customClaims } from './custom_claims.ts';
 import { FAPI2_DEFAULTS, fapi2Faults } from './fapi2.ts';
 import { isSpecialUse, parseAddress } from './network.ts';
 import { hostFromAuthority, isLoopbackHost, redirectUriIssue } from './registered_redirect_uri.ts';
@@ -82,6 +83,7 @@ export const operatorFields = {
   profile: z.enum(CLIENT_PROFILES).nullable(),
   require_pkce: z.boolean(),
   id_token_claims: z.boolean(),
+  claims: customClaims,
   allowed_group_ids: z.array(z.string().max(64)).max(100).nullable(),
 };
 
@@ -125,6 +127,7 @@ export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_
   require_pushed_authorization_requests: false,
   require_pkce: true,
   id_token_claims: false,
+  claims: {},
   backchannel_logout_uri: null,
   profile: null,
   trusted: false,

@@ -32,6 +32,7 @@ export const metadataWording: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_value') return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
   if (issue.code === 'too_small') return Number(issue.minimum) === 1 ? 'must not be empty' : `must be at least ${issue.minimum}`;
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}${sizeOf(issue.origin)}`;
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message;
   return 'has a form that is not allowed';
 };
 

@@ -78,7 +78,7 @@ export function createUserinfo({ accessTokens, refreshTokens, dpop, keyring, clo
       if (refusal !== null) throw invalidToken(refusal);
       const scope = claims.scope.split(' ');
       if (!scope.includes('openid')) throw new AuthError('insufficient_scope', 'The access token lacks the scope openid');
-      const told = { ...userClaims(scope, found.claims, 'userinfo', found), sub: found.user_id };
+      const told = { ...userClaims(scope, found.claims, 'userinfo', found, true, found.custom_claims ?? {}), sub: found.user_id };
       const algorithm = found.userinfo_signed_response_alg;
       return { claims: told, jwt: algorithm === null ? null : await signed(told, claims.client_id, algorithm) };
     },

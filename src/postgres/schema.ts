@@ -4,6 +4,7 @@ import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
 import type { ClientProfile, ResponseMode, SigningAlgorithm, TokenEndpointAuthMethod } from '../domain/client.ts';
+import type { CustomClaims } from '../domain/custom_claims.ts';
 import type { FormValues } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { FlowPage, FlowType } from '../domain/login_flow.ts';
@@ -240,6 +241,7 @@ export interface Schema {
     /** Fields set by an operator. */
     require_pkce: Generated<boolean>;
     id_token_claims: Generated<boolean>;
+    claims: ColumnType<CustomClaims, string | undefined, string>;
     operator_fields: Generated<string[]>;
     /** The network of a self-registered client. */
     registered_from: string | null;

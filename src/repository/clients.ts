@@ -35,7 +35,7 @@ const FIELDS = [
   ...(['token_endpoint_auth_method', 'grant_types', 'response_modes', 'scope', 'resources', 'jwks', 'jwks_uri'] as const),
   ...(['id_token_signed_response_alg', 'access_token_signed_response_alg', 'userinfo_signed_response_alg'] as const),
   ...(['dpop_bound_access_tokens', 'require_pushed_authorization_requests'] as const),
-  ...(['require_pkce', 'id_token_claims', 'backchannel_logout_uri', 'profile', 'trusted', 'allowed_group_ids'] as const),
+  ...(['require_pkce', 'id_token_claims', 'claims', 'backchannel_logout_uri', 'profile', 'trusted', 'allowed_group_ids'] as const),
   ...(['access_token_lifetime', 'refresh_token_idle_lifetime', 'refresh_token_lifetime'] as const),
 ] as const satisfies (keyof ClientFields)[];
 const ROW = ['client_id', ...FIELDS, 'managed_by', 'is_enabled', 'created_at'] as const satisfies (keyof RegisteredClient)[];
@@ -163,8 +163,8 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
      */
     async put(trx: Kysely<Schema>, clients: readonly NewClient[]): Promise<string[]> {
       if (clients.length === 0) return [];
-      const columns = sql.join([...FIELDS.map((name) => sql.ref(`clients.${name}`)), sql.ref('clients.is_enabled')]);
-      const excluded = sql.join([...FIELDS.map((name) => sql.ref(`excluded.${name}`)), sql.lit(true)]);
+      const columns = sql.join([...comparable('clients'), sql.ref('clients.is_enabled')]);
+      const excluded = sql.join([...comparable('excluded'), sql.lit(true)]);
       const written = await trx
         .insertInto('clients')
         .values(clients.map(rowOf))
@@ -218,11 +218,18 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
   };
 }
 
+/** The fields of a row; `json` has no equality. */
+function comparable(row: 'clients' | 'excluded') {
+  return FIELDS.map((name) => (name === 'claims' ? sql`${sql.ref(`${row}.${name}`)}::text` : sql.ref(`${row}.${name}`)));
+}
+
 /** The columns of the fields; other properties are dropped. */
 function columnsOf(fields: ClientFields) {
-  const { jwks, ...rest } = fields;
-  const columns = Object.fromEntries(FIELDS.flatMap((name) => (name === 'jwks' ? [] : [[name, rest[name]]]))) as Omit<ClientFields, 'jwks'>;
-  return { ...columns, jwks: jwks && JSON.stringify(jwks) };
+  const { jwks, claims, ...rest } = fields;
+  const columns = Object.fromEntries(
+    FIELDS.flatMap((name) => (name === 'jwks' || name === 'claims' ? [] : [[name, rest[name]]])),
+  ) as typeof rest;
+  return { ...columns, jwks: jwks && JSON.stringify(jwks), claims: JSON.stringify(claims) };
 }
 
 function rowOf(client: NewClient) {

@@ -72,7 +72,7 @@ export function createRefreshTokenRepository(database: Database) {
     findForUserinfo: database.prepareBatched('refresh_tokens_find_for_userinfo', (kysely, p: Borne) =>
       forBearer(kysely, p)
         .leftJoin('clients as c', 'c.client_id', 'r.client_id')
-        .select(['r.claims', 'u.created_at', 'c.userinfo_signed_response_alg', ...PROFILE_COLUMNS])
+        .select(['r.claims', 'u.created_at', 'c.userinfo_signed_response_alg', 'c.claims as custom_claims', ...PROFILE_COLUMNS])
         .select([usernameColumn('u').as('username'), groupIdsColumn().as('group_ids')]),
     ),
 

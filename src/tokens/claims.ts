@@ -1,6 +1,7 @@
 // Claims about a person: by granted scopes (OpenID Connect Core section 5.4) and by individually
 // requested names (section 5.5). Unknown values are omitted.
 import { epochSeconds } from '../domain/clock.ts';
+import { type CustomClaims, customClaimsOf } from '../domain/custom_claims.ts';
 import type { JsonObject, JsonValue } from '../domain/json.ts';
 import { CLAIMS_OF_SCOPE, scopeOfClaim } from '../domain/scope.ts';
 import type { UserFacts } from '../repository/user_facts.ts';
@@ -10,7 +11,10 @@ type ClaimName = (typeof CLAIMS_OF_SCOPE)[keyof typeof CLAIMS_OF_SCOPE][number];
 /** Where a claim was requested by name. */
 export type ClaimsTarget = 'id_token' | 'userinfo';
 
-/** The claims requested for the target, and with `with_scopes` those of the scopes. */
+/**
+ * The claims requested for the target, and with `with_scopes` those of the scopes and the
+ * operator's own.
+ */
 export function userClaims(
   scope: readonly string[],
   claims: JsonObject | null,
@@ -18,9 +22,12 @@ export function userClaims(
   facts: UserFacts,
   // OpenID Connect Core section 5.4: if an access token is issued, scope claims are userinfo's.
   with_scopes = place === 'userinfo',
+  custom: CustomClaims = {},
 ): JsonObject {
   const named = namedClaims(claims, place);
   const told: JsonObject = {};
+  for (const [name, value] of Object.entries(customClaimsOf(custom, facts.group_ids)))
+    if (with_scopes || named.includes(name)) told[name] = value;
   for (const [name, value] of Object.entries(known(facts))) {
     const is_asked = named.includes(name) || (with_scopes && scope.includes(scopeOfClaim(name) ?? ''));
     if (is_asked && value !== null) told[name] = value;
@@ -34,9 +41,9 @@ function namedClaims(claims: JsonObject | null, place: ClaimsTarget): string[] {
   return typeof named === 'object' && named !== null && !Array.isArray(named) ? Object.keys(named) : [];
 }
 
-/** Whether claims about the person are requested for the target. */
-export function namesUserClaims(claims: JsonObject | null, place: ClaimsTarget): boolean {
-  const all: readonly string[] = Object.values(CLAIMS_OF_SCOPE).flat();
+/** Whether claims about the person are requested for the target; `custom`: the operator's own. */
+export function namesUserClaims(claims: JsonObject | null, place: ClaimsTarget, custom: CustomClaims = {}): boolean {
+  const all: readonly string[] = [...Object.values(CLAIMS_OF_SCOPE).flat(), ...Object.keys(custom)];
   return namedClaims(claims, place).some((name) => all.includes(name));
 }
 

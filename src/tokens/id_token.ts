@@ -1,5 +1,5 @@
 // ID tokens (OpenID Connect Core section 2). Claims about the person are included when requested by
-// name, and for clients with `id_token_claims` those of the granted scopes.
+// name, and for clients with `id_token_claims` those of the granted scopes and the operator's own.
 import { createHash } from 'node:crypto';
 import { authenticationClass } from '../domain/authentication_class.ts';
 import type { SigningAlgorithm } from '../domain/client.ts';
@@ -21,10 +21,11 @@ export type IdTokens = ReturnType<typeof createIdTokens>;
 
 export function createIdTokens({ keyring, userFacts, issuer, clock }: IdTokenDeps) {
   async function aboutUser({ claims, scope, client }: Authorization, user_id: string): Promise<JsonObject> {
-    const with_scopes = client?.id_token_claims === true && namesClaimsOfUser(scope);
-    if (!with_scopes && !namesUserClaims(claims, 'id_token')) return {};
+    const custom = client?.claims ?? {};
+    const with_scopes = client?.id_token_claims === true && (namesClaimsOfUser(scope) || Object.keys(custom).length > 0);
+    if (!with_scopes && !namesUserClaims(claims, 'id_token', custom)) return {};
     const facts = await userFacts.find(user_id);
-    return facts ? userClaims(scope, claims, 'id_token', facts, with_scopes) : {};
+    return facts ? userClaims(scope, claims, 'id_token', facts, with_scopes, custom) : {};
   }
 
   return {

@@ -173,6 +173,7 @@ describe('client update', () => {
     ['require_pushed_authorization_requests', ['--require-pushed-authorization-requests'], true],
     ['require_pkce', ['--no-pkce'], false],
     ['id_token_claims', ['--id-token-claims'], true],
+    ['claims', ['--claims', '{"role":{"value":"user"}}'], { role: { value: 'user' } }],
     ['backchannel_logout_uri', ['--backchannel-logout-uri', 'https://grafana.example.com/out'], 'https://grafana.example.com/out'],
     ['trusted', ['--trusted'], true],
     ['allowed_group_ids', ['--group', 'system-admin', '--group', 'system-users'], ['system-admin', 'system-users']],

@@ -32,6 +32,7 @@ test('a client needs little more than its name and where people go', async () =>
       require_pushed_authorization_requests: false,
       require_pkce: true,
       id_token_claims: false,
+      claims: {},
       backchannel_logout_uri: null,
       profile: null,
       trusted: false,

@@ -92,6 +92,30 @@ const WRONG: Bad[] = [
   ['require_pkce', 'no'],
   ['require_pkce', 0],
   ['id_token_claims', 'yes'],
+  ...[
+    'role',
+    5,
+    true,
+    ['role'],
+    { role: 'admin' },
+    { role: null },
+    { role: {} },
+    { role: { value: null } },
+    { role: { value: 'a', groups: { 'system-users': 'b' } } },
+    { role: { value: 'a', default: 'b' } },
+    { role: { groups: 'system-users' } },
+    { role: { groups: { 'system-users': null } } },
+    { role: { groups: { nobodies: 'x' } } },
+    { '': { value: 'x' } },
+    { 'two words': { value: 'x' } },
+    { _claim_names: { value: 'x' } },
+    { ['a'.repeat(129)]: { value: 'x' } },
+    { role: { value: 'x'.repeat(4096) } },
+    Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`claim${index}`, { value: 1 }])),
+    ...['iss', 'sub', 'aud', 'exp', 'acr', 'amr', 'nonce', 'sid', 'email', 'groups', 'name', 'client_id', 'scope'].map((name) => ({
+      [name]: { value: 'x' },
+    })),
+  ].map((claims): Bad => ['claims', claims, ['--claims', JSON.stringify(claims)]]),
   ...['client_uri', 'logo_uri', 'policy_uri', 'tos_uri'].flatMap((field): Bad[] => {
     const option = `--${field.replaceAll('_', '-')}`;
     const urls = [
@@ -113,6 +137,7 @@ const RESERVED: Bad[] = [
   ['require_pkce', false],
   ['id_token_claims', true],
   ['access_token_signed_response_alg', 'RS256'],
+  ['claims', { role: { value: 'admin' } }],
 ];
 
 /** Combinations that make no sense. */

@@ -89,6 +89,7 @@ const BY_TOKEN: Record<string, Rule> = {
       { token_endpoint_auth_method: 'none' },
       { jwks: null },
       { jwks_uri: null },
+      { claims: { role: { value: 'admin' } } },
     ],
     open: [{ client_name: 'App' }],
   },

@@ -197,6 +197,7 @@ export function newClient(differences: Partial<Client> = {}): Client {
     kind: 'registered',
     require_pkce: true,
     id_token_claims: false,
+    claims: {},
     ...{ client_name: 'Grafana', client_uri: null, logo_uri: null, policy_uri: null, tos_uri: null },
     redirect_uris: ['https://grafana.example.com/callback'],
     post_logout_redirect_uris: [],

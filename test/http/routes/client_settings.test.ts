@@ -1,5 +1,5 @@
-// What a client can ask for, seen from the app: the algorithms of its tokens and of userinfo.
-import { createLocalJWKSet, jwtVerify } from 'jose';
+// What a client can be set to, seen from the app: the algorithms of its tokens and of userinfo, and custom claims.
+import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SIGNING_ALGORITHMS } from '../../../src/domain/client.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
@@ -9,6 +9,13 @@ import { CHALLENGE, VERIFIER } from '../../support/standard_grants.ts';
 const CALLBACK = 'https://app.example.com/callback';
 const SECRET = 'the secret of an app';
 const INITIAL = 'an-initial-access-token';
+
+/** The owner is in both groups. */
+const CLAIMS = {
+  role: { groups: { 'system-admin': 'admin', 'system-users': 'user' } },
+  policy: { groups: { 'system-read-only': ['readonly'] } },
+  'https://app.example.com/tenant': { value: { id: 7, tags: ['home'] } },
+};
 
 let server: TestServer;
 beforeAll(async () => {
@@ -23,6 +30,8 @@ beforeAll(async () => {
     config: {
       clients: [
         client('plain'),
+        client('roles', { claims: CLAIMS }),
+        client('roles in the ID token', { claims: CLAIMS, id_token_claims: true }),
         ...SIGNING_ALGORITHMS.map((alg) =>
           client(alg, { id_token_signed_response_alg: alg, access_token_signed_response_alg: alg, userinfo_signed_response_alg: alg }),
         ),
@@ -46,8 +55,8 @@ async function token(client_id: string, form: Record<string, string>, client_sec
   return answer.json();
 }
 
-async function tokensFor(client_id: string, client_secret = SECRET) {
-  const location = await standardBrowser(server).authorize(authorizeUrl(client_id));
+async function tokensFor(client_id: string, client_secret = SECRET, more: Record<string, string> = {}) {
+  const location = await standardBrowser(server).authorize(authorizeUrl(client_id, more));
   const code = location.searchParams.get('code') ?? '';
   return await token(client_id, { grant_type: 'authorization_code', code, code_verifier: VERIFIER }, client_secret);
 }
@@ -89,6 +98,74 @@ describe.each(SIGNING_ALGORITHMS)('a client that asks for %s', (alg) => {
     const { access_token } = await tokensFor(alg);
     const form = { client_id: alg, client_secret: SECRET, token: access_token };
     expect((await server.inject({ method: 'POST', url: '/auth/introspect', form })).json()).toMatchObject({ active: true, client_id: alg });
+  });
+});
+
+describe('a client with claims of the operator’s own', () => {
+  const told = { role: 'admin', 'https://app.example.com/tenant': { id: 7, tags: ['home'] } };
+
+  it('finds them at userinfo, by the first group that the person is in', async () => {
+    const { access_token, id_token } = await tokensFor('roles');
+    const claims = (await userinfo(access_token)).json();
+    expect(claims).toMatchObject({ name: 'Ada', ...told });
+    expect(claims).not.toHaveProperty('policy');
+    expect(decodeJwt(id_token)).not.toHaveProperty('role');
+  });
+
+  it('finds those in the ID token that it asks for by name', async () => {
+    const asked = { scope: 'openid', claims: JSON.stringify({ id_token: { role: null } }) };
+    const { id_token } = await tokensFor('roles', SECRET, asked);
+    expect(decodeJwt(id_token)).toMatchObject({ role: 'admin' });
+    expect(decodeJwt(id_token)).not.toHaveProperty('name');
+    expect(decodeJwt(id_token)).not.toHaveProperty(['https://app.example.com/tenant']);
+  });
+
+  it('finds them all in the ID token with id_token_claims, also after a refresh and without a scope of claims', async () => {
+    const { id_token, refresh_token } = await tokensFor('roles in the ID token', SECRET, { scope: 'openid offline_access' });
+    const refreshed = await token('roles in the ID token', { grant_type: 'refresh_token', refresh_token });
+    for (const jwt of [id_token, refreshed.id_token]) {
+      expect(decodeJwt(jwt)).toMatchObject(told);
+      expect(decodeJwt(jwt)).not.toHaveProperty('policy');
+    }
+  });
+
+  it('does not show them to others: neither by introspection nor in the access token', async () => {
+    const { access_token } = await tokensFor('roles');
+    const form = { client_id: 'roles', client_secret: SECRET, token: access_token };
+    const introspected = (await server.inject({ method: 'POST', url: '/auth/introspect', form })).json();
+    expect(introspected).toMatchObject({ active: true });
+    for (const claims of [introspected, decodeJwt(access_token)]) expect(claims).not.toHaveProperty('role');
+  });
+
+  it('sees what changes at the next request', async () => {
+    const { access_token } = await tokensFor('roles');
+    const role = async () => (await userinfo(access_token)).json().role;
+    const { id } = await server.container.database.kysely
+      .selectFrom('users')
+      .select('id')
+      .where('is_owner', '=', true)
+      .executeTakeFirstOrThrow();
+    expect(await role()).toBe('admin');
+    const groups = server.container.database.kysely;
+    await groups.deleteFrom('user_groups').where('user_id', '=', id).where('group_id', '=', 'system-admin').execute();
+    await groups
+      .insertInto('user_groups')
+      .values({ user_id: id, group_id: 'system-users' })
+      .onConflict((oc) => oc.doNothing())
+      .execute();
+    expect(await role()).toBe('user');
+    await groups.insertInto('user_groups').values({ user_id: id, group_id: 'system-admin' }).execute();
+  });
+
+  it('keeps the order of its groups: the first decides', async () => {
+    const { access_token: owner } = await server.redeem(await server.login());
+    const json = {
+      client_id: 'ordered',
+      redirect_uris: [CALLBACK],
+      claims: { role: { groups: { 'system-users': 'user', 'system-admin': 'admin' } } },
+    };
+    const made = await server.inject({ method: 'POST', url: '/api/clients', token: owner, json });
+    expect(Object.keys(made.json().claims.role.groups)).toEqual(['system-users', 'system-admin']);
   });
 });
 

@@ -337,6 +337,7 @@ describe('of clients that registered themselves', () => {
     const rows = Array.from({ length: 1000 }, (_, n) => ({
       ...row,
       jwks: null,
+      claims: '{}',
       client_id: `other-${n}`,
       created_at: later,
       registered_from: null,
