@@ -51,6 +51,12 @@ const SETTINGS: Record<keyof ClientFields, Setting> = {
     help: `the algorithm of its access tokens: ${SIGNING_ALGORITHMS.join(', ')} (default: ES256)`,
   },
   userinfo_signed_response_alg: { option: 'userinfo-signed-response-alg', kind: 'text', help: 'the algorithm of its userinfo responses' },
+  default_max_age: {
+    option: 'default-max-age',
+    kind: 'duration',
+    help: 'how old a login may be, unless the app asks for another age; such as 12h (default: any)',
+  },
+  require_auth_time: { option: 'require-auth-time', kind: 'switch', help: 'it relies on auth_time, which ID tokens contain in any case' },
   dpop_bound_access_tokens: { option: 'dpop-bound-access-tokens', kind: 'switch', help: 'its tokens are bound to a key (DPoP)' },
   require_pushed_authorization_requests: {
     option: 'require-pushed-authorization-requests',
@@ -120,7 +126,7 @@ export async function readSettings(options: SettingOptions): Promise<ClientPatch
   for (const field of FIELDS) {
     const { option, kind } = SETTINGS[field];
     const words = options[new Option(`--${option}`).attributeName()];
-    if (words !== undefined) given[field] = await read(kind, words, `--${option}`);
+    if (words !== undefined) given[field] = await read(kind, words, `--${option}: ${field}`);
   }
   const result = patch.safeParse(given, { error: metadataWording });
   if (result.success) return result.data;
@@ -128,25 +134,26 @@ export async function readSettings(options: SettingOptions): Promise<ClientPatch
   throw usageError(`--${SETTINGS[path[0] as keyof ClientFields].option}: ${pathText(path)} ${message}`);
 }
 
-async function read(kind: Kind, words: unknown, option: string): Promise<unknown> {
+/** `place`: the option and the field, for errors. */
+async function read(kind: Kind, words: unknown, place: string): Promise<unknown> {
   if (kind === 'duration') {
     const seconds = duration('0s', '3650d').safeParse(words);
-    if (!seconds.success) throw usageError(`${option} ${seconds.error.issues[0]?.message}`);
+    if (!seconds.success) throw usageError(`${place} ${seconds.error.issues[0]?.message}`);
     return seconds.data;
   }
-  if (kind === 'json') return parsed(String(words), option);
+  if (kind === 'json') return parsed(String(words), place);
   if (kind !== 'json_file') return words;
   const text = await readFile(String(words), 'utf8').catch(() => {
-    throw usageError(`${option} ${words}: there is no such file`);
+    throw usageError(`${place}: there is no such file: ${words}`);
   });
-  return parsed(text, option);
+  return parsed(text, place);
 }
 
-function parsed(text: string, option: string): JsonValue {
+function parsed(text: string, place: string): JsonValue {
   try {
     return JSON.parse(text);
   } catch {
-    throw usageError(`${option} is not JSON`);
+    throw usageError(`${place} is not JSON`);
   }
 }
 

@@ -27,6 +27,7 @@ export const clientSchema = z.strictObject({
   previous_client_secret: secretText(16).optional(),
   ...z.object(clientFields).partial().shape,
   ...z.object(operatorFields).partial().shape,
+  default_max_age: duration('0s', '3650d').optional(),
   /** In seconds; absent: as in `tokens`. */
   access_token_lifetime: duration('1m', '1d').optional(),
   refresh_token_idle_lifetime: duration('1h', '3650d').optional(),

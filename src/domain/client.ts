@@ -51,6 +51,10 @@ export interface Client {
   access_token_signed_response_alg: SigningAlgorithm;
   /** Null: userinfo responses are not signed. */
   userinfo_signed_response_alg: SigningAlgorithm | null;
+  /** Maximum age of a login in seconds, unless the request says otherwise; null: any. */
+  default_max_age: number | null;
+  /** Whether the client relies on `auth_time`, which every ID token contains in any case. */
+  require_auth_time: boolean;
   dpop_bound_access_tokens: boolean;
   require_pushed_authorization_requests: boolean;
   /** False only for confidential clients; the operator decides. */

@@ -40,6 +40,9 @@ export const registeredId = z
   .regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u, 'must be 1 to 256 characters on one line')
   .refine((text) => text.trim() === text && !/^https?:/i.test(text), 'must not be a URL, nor begin or end with a blank');
 
+/** Ten years, in seconds. */
+const MAX_AGE_LIMIT = 3650 * 86_400;
+
 /** Fields of RFC 7591 and related specifications; a client may set them for itself. */
 export const clientFields = {
   client_name: name.nullable(),
@@ -57,6 +60,8 @@ export const clientFields = {
   jwks_uri: uri.nullable(),
   id_token_signed_response_alg: z.enum(SIGNING_ALGORITHMS),
   userinfo_signed_response_alg: z.enum(SIGNING_ALGORITHMS).nullable(),
+  default_max_age: z.int().min(0).max(MAX_AGE_LIMIT).nullable(),
+  require_auth_time: z.boolean(),
   dpop_bound_access_tokens: z.boolean(),
   require_pushed_authorization_requests: z.boolean(),
   backchannel_logout_uri: uri.nullable(),
@@ -123,6 +128,8 @@ export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_
   id_token_signed_response_alg: 'RS256',
   access_token_signed_response_alg: 'ES256',
   userinfo_signed_response_alg: null,
+  default_max_age: null,
+  require_auth_time: false,
   dpop_bound_access_tokens: false,
   require_pushed_authorization_requests: false,
   require_pkce: true,

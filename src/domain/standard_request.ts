@@ -128,7 +128,8 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
     conditions: claimConditions(claims),
     code_challenge: readChallenge(query, client, target),
     prompt,
-    max_age: readMaxAge(query),
+    // OpenID Connect Dynamic Client Registration section 2: the parameter overrides the default.
+    max_age: readMaxAge(query) ?? client.default_max_age,
     acr_values: bounded(query, 'acr_values')?.split(' ') ?? [],
     id_token_hint: only(query, 'id_token_hint'),
     login_hint: bounded(query, 'login_hint'),

@@ -13,7 +13,7 @@ const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
   ...refusedUnless([], 'request_object_signing_alg', 'request_object_encryption_alg', 'request_object_encryption_enc'),
   ...refusedUnless([], 'introspection_encrypted_response_alg', 'introspection_encrypted_response_enc'),
   ...refusedUnless([], 'authorization_signed_response_alg', 'authorization_encrypted_response_alg', 'authorization_encrypted_response_enc'),
-  ...refusedUnless([], 'token_endpoint_auth_signing_alg', 'default_max_age', 'frontchannel_logout_uri'),
+  ...refusedUnless([], 'token_endpoint_auth_signing_alg', 'frontchannel_logout_uri'),
   introspection_signed_response_alg: ['ES256'],
   // The operator alone may relax these.
   ...refusedUnless([true], 'require_pkce'),
@@ -27,8 +27,8 @@ const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
     'tls_client_certificate_bound_access_tokens',
     'frontchannel_logout_session_required',
   ),
-  // Every ID token contains auth_time, every logout token sid.
-  ...refusedUnless([true, false], 'require_auth_time', 'backchannel_logout_session_required'),
+  // Every logout token contains sid.
+  ...refusedUnless([true, false], 'backchannel_logout_session_required'),
 };
 
 /**
@@ -37,7 +37,6 @@ const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
  */
 export const METADATA_OF_ALL = {
   subject_type: 'public',
-  require_auth_time: true,
   backchannel_logout_session_required: true,
 } as const;
 

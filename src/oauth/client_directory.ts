@@ -176,9 +176,14 @@ const UNDECLARED = [
   ...['access_token_signed_response_alg', 'userinfo_signed_response_alg'],
 ];
 
+/** Approvals outlive an update that adds a field. */
+function isAddedDefault(name: string, value: unknown): boolean {
+  return (name === 'default_max_age' || name === 'require_auth_time') && value === CLIENT_DEFAULTS[name];
+}
+
 /** Covers everything that the client declares, so any change requires a new approval. */
 function metadataHash({ scope, kind, ...client }: Client): Buffer {
-  const declared = Object.entries(client).filter(([name]) => !UNDECLARED.includes(name));
+  const declared = Object.entries(client).filter(([name, value]) => !UNDECLARED.includes(name) && !isAddedDefault(name, value));
   const said = { ...Object.fromEntries(declared), kind, trusted: false, scope: kind === 'url' ? [] : scope };
   return createHash('sha256').update(canonical(said)).digest();
 }

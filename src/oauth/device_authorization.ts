@@ -65,7 +65,7 @@ export function createDeviceAuthorization(deps: DeviceAuthorizationDeps) {
       if (!grant_types.includes(DEVICE_CODE_GRANT)) throw new AuthError('unauthorized_client', 'The client may not use this grant');
       const scope = parameters.get('scope') ? permittedScope(parameters, client.scope) : [];
       const resource = permittedResource(parameters, client, public_url);
-      const login = { max_age: readMaxAge(parameters), acr_values: readAcrValues(parameters) };
+      const login = { max_age: readMaxAge(parameters) ?? client.default_max_age, acr_values: readAcrValues(parameters) };
       const now = clock();
       const device_code = randomToken('lk_dc_');
       const times = { created_at: now, expires_at: addSeconds(now, LIFETIME), poll_interval: INTERVAL };

@@ -226,6 +226,8 @@ export interface Schema {
     id_token_signed_response_alg: Generated<SigningAlgorithm>;
     access_token_signed_response_alg: Generated<SigningAlgorithm>;
     userinfo_signed_response_alg: SigningAlgorithm | null;
+    default_max_age: number | null;
+    require_auth_time: Generated<boolean>;
     dpop_bound_access_tokens: Generated<boolean>;
     require_pushed_authorization_requests: Generated<boolean>;
     backchannel_logout_uri: string | null;

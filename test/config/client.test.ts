@@ -28,6 +28,8 @@ test('a client needs little more than its name and where people go', async () =>
       id_token_signed_response_alg: 'RS256',
       access_token_signed_response_alg: 'ES256',
       userinfo_signed_response_alg: null,
+      default_max_age: null,
+      require_auth_time: false,
       dpop_bound_access_tokens: false,
       require_pushed_authorization_requests: false,
       require_pkce: true,

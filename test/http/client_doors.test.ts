@@ -92,6 +92,9 @@ const WRONG: Bad[] = [
   ['require_pkce', 'no'],
   ['require_pkce', 0],
   ['id_token_claims', 'yes'],
+  ...['yes', 1, [true], {}].map((value): Bad => ['require_auth_time', value]),
+  ...[true, [], {}, 1.5, 0.1].map((value): Bad => ['default_max_age', value]),
+  ...[-1, 3651 * 86_400, '1 hour', '12', ''].map((value): Bad => ['default_max_age', value, ['--default-max-age', String(value)]]),
   ...[
     'role',
     5,

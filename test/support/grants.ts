@@ -209,6 +209,7 @@ export function newClient(differences: Partial<Client> = {}): Client {
     ...{ jwks: null, jwks_uri: null },
     id_token_signed_response_alg: 'ES256',
     ...{ access_token_signed_response_alg: 'ES256', userinfo_signed_response_alg: null },
+    ...{ default_max_age: null, require_auth_time: false },
     ...{ dpop_bound_access_tokens: false, require_pushed_authorization_requests: false, backchannel_logout_uri: null },
     profile: null,
     trusted: true,

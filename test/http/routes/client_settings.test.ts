@@ -1,4 +1,4 @@
-// What a client can be set to, seen from the app: the algorithms of its tokens and of userinfo, and custom claims.
+// What a client can be set to, seen from the app: the algorithms of its tokens and of userinfo, custom claims, the age of logins.
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SIGNING_ALGORITHMS } from '../../../src/domain/client.ts';
@@ -30,6 +30,12 @@ beforeAll(async () => {
     config: {
       clients: [
         client('plain'),
+        client('aged', {
+          default_max_age: '1h',
+          require_auth_time: true,
+          grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+        }),
+        client('always', { default_max_age: '0s' }),
         client('roles', { claims: CLAIMS }),
         client('roles in the ID token', { claims: CLAIMS, id_token_claims: true }),
         ...SIGNING_ALGORITHMS.map((alg) =>
@@ -169,6 +175,51 @@ describe('a client with claims of the operator’s own', () => {
   });
 });
 
+describe('a client with a default_max_age', () => {
+  const codeOf = (location: URL | null) => location?.searchParams.get('code');
+
+  it('gets a code without a login while the login is younger, and a new login after that', async () => {
+    const browser = standardBrowser(server);
+    expect((await browser.follow(authorizeUrl('aged'))).seen).toEqual(['login']);
+    server.advance(3600);
+    const [same, silent] = [await browser.follow(authorizeUrl('aged')), await browser.follow(authorizeUrl('aged', { prompt: 'none' }))];
+    expect([same.seen, codeOf(silent.location)]).toEqual([[], expect.any(String)]);
+    server.advance(1);
+    const refused = await browser.follow(authorizeUrl('aged', { prompt: 'none' }));
+    expect(refused.location?.searchParams.get('error')).toBe('login_required');
+    const again = await browser.follow(authorizeUrl('aged'));
+    expect([again.seen, codeOf(again.location)]).toEqual([['login'], expect.any(String)]);
+    const { id_token } = await token('aged', {
+      grant_type: 'authorization_code',
+      code: codeOf(again.location) ?? '',
+      code_verifier: VERIFIER,
+    });
+    expect(decodeJwt(id_token).auth_time).toBe(server.clock().getTime() / 1000);
+  });
+
+  it('overrides it by its request, in both directions', async () => {
+    const browser = standardBrowser(server);
+    await browser.follow(authorizeUrl('aged'));
+    server.advance(3601);
+    expect((await browser.follow(authorizeUrl('aged', { max_age: '7200' }))).seen).toEqual([]);
+    expect((await browser.follow(authorizeUrl('aged', { max_age: '60' }))).seen).toEqual(['login']);
+  });
+
+  it('may demand a new login each time', async () => {
+    const browser = standardBrowser(server);
+    expect((await browser.follow(authorizeUrl('always'))).seen).toEqual(['login']);
+    server.advance(1);
+    expect((await browser.follow(authorizeUrl('always'))).seen).toEqual(['login']);
+  });
+
+  it('has it for its devices as well', async () => {
+    const form = { client_id: 'aged', client_secret: SECRET };
+    await server.inject({ method: 'POST', url: '/auth/device_authorization', form });
+    const row = server.container.database.kysely.selectFrom('device_codes').select('max_age').where('client_id', '=', 'aged');
+    expect(await row.execute()).toEqual([{ max_age: 3600 }]);
+  });
+});
+
 describe('any other client', () => {
   it('gets ES256 access tokens, RS256 ID tokens, and userinfo as JSON', async () => {
     const { access_token, id_token } = await tokensFor('plain');
@@ -189,6 +240,13 @@ describe('a client that registers itself', () => {
     expect(told.userinfo_signed_response_alg).toBe('ES256');
     const { access_token } = await tokensFor(client_id, client_secret);
     await verified((await userinfo(access_token)).body, 'ES256', client_id, 'JWT');
+  });
+
+  it('may ask for an age of logins, and is told so', async () => {
+    expect(await register({ default_max_age: 60, require_auth_time: true })).toMatchObject({
+      default_max_age: 60,
+      require_auth_time: true,
+    });
   });
 
   it('is not told of an algorithm that it did not ask for', async () => {

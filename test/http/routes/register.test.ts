@@ -59,7 +59,6 @@ test('an app registers, and is told all it is', async () => {
     client_name: 'An app',
     // W12: what every client gets.
     subject_type: 'public',
-    require_auth_time: true,
     backchannel_logout_session_required: true,
     redirect_uris: [CB],
     post_logout_redirect_uris: [],
@@ -69,6 +68,7 @@ test('an app registers, and is told all it is', async () => {
     response_modes: ['query', 'form_post'], // A28
     scope: 'openid email',
     id_token_signed_response_alg: 'RS256',
+    require_auth_time: false,
     dpop_bound_access_tokens: false,
     require_pushed_authorization_requests: false,
     client_id_issued_at: server.clock().getTime() / 1000,
@@ -147,7 +147,6 @@ test.each<[string, unknown]>([
   ['token_endpoint_auth_signing_alg', 'PS384'],
   ['introspection_signed_response_alg', 'PS256'],
   ['authorization_signed_response_alg', 'ES256'],
-  ['default_max_age', 0],
   ['default_acr_values', ['2']],
   ['frontchannel_logout_uri', 'https://app.example.com/out'],
   ['tls_client_certificate_bound_access_tokens', true],
@@ -169,7 +168,7 @@ test('an app may say what holds anyway, and what nobody knows', async () => {
     ...{ software_id: 'x', application_type: 'native', 'client_name#de': 'Eine App', made_up: true },
   };
   const answer = await register(said);
-  expect(answer.json()).toMatchObject({ subject_type: 'public', require_auth_time: true });
+  expect(answer.json()).toMatchObject({ subject_type: 'public', require_auth_time: false });
   for (const unknown of ['software_id', 'made_up', 'application_type']) expect(answer.json()).not.toHaveProperty(unknown);
   // RFC 7592 section 2.2: it sends back what it was told.
   const { registration_access_token: token, registration_client_uri: _, ...all } = answer.json();
