@@ -125,6 +125,7 @@ function otherRoutes(): string[] {
     'GET /auth/end_session',
     'POST /auth/end_session',
     'GET /api/onboarding',
+    'GET /api/openapi.json',
     'GET /account/link',
     'GET /account/link/:ticket_id',
     'POST /account/link/:ticket_id',

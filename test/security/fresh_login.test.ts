@@ -133,6 +133,7 @@ const NEITHER: Record<string, string> = {
   'GET /.well-known/oauth-protected-resource': 'metadata',
   'GET /.well-known/openid-configuration': 'metadata',
   'GET /api/onboarding': 'there is nobody yet',
+  'GET /api/openapi.json': 'documentation',
   'POST /api/onboarding/users': 'there is nobody yet: by the setup token',
   'GET /onboarding': 'there is nobody yet',
   'POST /onboarding': 'there is nobody yet: by the setup token',

@@ -5,6 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Actor, actorOf } from '../../accounts/actor.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
 import type { Caller } from '../../tokens/bearer.ts';
 import { type BearerGuard, callerOf, type RequiredRole } from '../server/bearer_guard.ts';
 import { jsonBody } from '../server/body.ts';
@@ -26,6 +27,12 @@ interface Definition<Body extends z.ZodType, Query extends z.ZodType> {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: string;
   who: RequiredRole;
+  /** For the API's documentation, as are `errors` and `example`. */
+  summary: string;
+  /** Besides those that every such route has; see openapi.ts. */
+  errors?: readonly ErrorCode[];
+  /** A body that works. */
+  example?: z.input<Body>;
   body?: Body;
   query?: Query;
   /** Default: 200, or 204 without an answer. */
@@ -35,10 +42,7 @@ interface Definition<Body extends z.ZodType, Query extends z.ZodType> {
   handle(call: ApiCall<z.output<Body>, z.output<Query>>): Promise<unknown>;
 }
 
-export interface ApiRoute {
-  method: Definition<z.ZodType, z.ZodType>['method'];
-  url: string;
-  who: RequiredRole;
+export interface ApiRoute extends Omit<Definition<z.ZodType, z.ZodType>, 'handle'> {
   register(app: FastifyInstance, guard: BearerGuard): void;
 }
 
@@ -50,9 +54,7 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
 ): ApiRoute {
   const { method, url, who, answer } = route;
   return {
-    method,
-    url,
-    who,
+    ...route,
     register(app, guard) {
       app.route<{ Params: Record<string, string> }>({
         method,

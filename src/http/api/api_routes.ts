@@ -26,6 +26,7 @@ import { credentialRoutes } from './credentials.ts';
 import { groupRoutes } from './groups.ts';
 import { meRoutes } from './me.ts';
 import { type MfaRouteDeps, mfaRoutes } from './mfa.ts';
+import { openApiRoute } from './openapi.ts';
 import { permissionRoutes } from './permissions.ts';
 import { providerRoutes } from './providers.ts';
 import { revokeAllRoutes } from './revoke_all.ts';
@@ -74,6 +75,8 @@ export function apiRoutes(deps: ApiDeps): ApiRoute[] {
 
 export function apiPlugin(deps: ApiDeps, guard: BearerGuard): FastifyPluginAsync {
   return async (app) => {
-    for (const route of apiRoutes(deps)) route.register(app, guard);
+    const routes = apiRoutes(deps);
+    for (const route of routes) route.register(app, guard);
+    await app.register(openApiRoute(routes, deps));
   };
 }

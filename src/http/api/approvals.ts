@@ -48,11 +48,21 @@ export function approvalRoutes({ approvals, approvals_by }: Deps): ApiRoute[] {
       method: 'POST',
       url: `/api/url_clients/${word}`,
       who,
+      summary: word === 'approve' ? 'Approve an app that asked for access' : 'Refuse an app permanently and revoke what it was granted',
+      errors: ['not_found', 'cannot_modify_owner'],
+      example: { client_id: 'https://app.example.com/' },
       body: decision,
       handle: ({ body, actor }) => approvals.decide({ ...body, status }, actor),
     });
   return [
-    apiRoute({ method: 'GET', url: '/api/approvals', who, answer: pending, handle: () => approvals.pending() }),
+    apiRoute({
+      method: 'GET',
+      url: '/api/approvals',
+      who,
+      summary: 'The people and apps that wait for approval',
+      answer: pending,
+      handle: () => approvals.pending(),
+    }),
     decide('approve', 'approved'),
     decide('refuse', 'refused'),
   ];

@@ -19,6 +19,7 @@ export function consentRoutes(consents: Consents): ApiRoute[] {
       method: 'GET',
       url: '/api/me/consents',
       who: 'anyone',
+      summary: 'The apps that you gave access',
       answer: pageSchema(consent),
       // One per app and bounded, so a single page.
       handle: async ({ caller }) => ({ items: await consents.list(caller.user.id), next_cursor: null }),
@@ -27,6 +28,7 @@ export function consentRoutes(consents: Consents): ApiRoute[] {
       method: 'DELETE',
       url: '/api/me/consents/:client_id',
       who: 'anyone',
+      summary: 'Withdraw the access of an app',
       handle: ({ caller, actor, text }) => consents.withdraw(caller.user.id, text('client_id'), actor),
     }),
   ];

@@ -29,6 +29,7 @@ export function credentialRoutes({ credentials, linkTickets, public_url }: Deps)
       method: 'GET',
       url: '/api/me/credentials',
       who: 'anyone',
+      summary: 'Your login methods',
       answer: pageSchema(credential),
       // One per provider, so a single page.
       handle: async ({ caller }) => ({ items: await credentials.list(caller.user.id), next_cursor: null }),
@@ -37,6 +38,9 @@ export function credentialRoutes({ credentials, linkTickets, public_url }: Deps)
       method: 'POST',
       url: '/api/me/credentials/link',
       who: 'anyone',
+      summary: 'Start linking a login method; returns the URL to open in a browser',
+      errors: ['reauth_required'],
+      example: { auth_provider_type: 'ldap', auth_provider_id: 'office' },
       body: newLink,
       status: 201,
       answer: z.object({ url: z.string(), expires_at: z.date() }),
@@ -49,6 +53,8 @@ export function credentialRoutes({ credentials, linkTickets, public_url }: Deps)
       method: 'DELETE',
       url: '/api/me/credentials/:credential_id',
       who: 'anyone',
+      summary: 'Unlink a login method',
+      errors: ['last_credential', 'reauth_required'],
       handle: ({ caller, actor, id }) => credentials.unlink(caller.user.id, id('credential_id'), actor),
     }),
   ];

@@ -18,6 +18,7 @@ export function groupRoutes(groups: Groups): ApiRoute[] {
       method: 'GET',
       url: '/api/groups',
       who: 'admin',
+      summary: 'All groups with their policies',
       answer: pageSchema(group),
       // Bounded by the configuration, so a single page.
       handle: async () => ({ items: await groups.list(), next_cursor: null }),

@@ -63,11 +63,21 @@ const newLongLived = z.strictObject({
 
 export function meRoutes({ me, refreshTokens, localLogins, throttle }: Deps): ApiRoute[] {
   return [
-    apiRoute({ method: 'GET', url: '/api/me', who: 'anyone', answer: profile, handle: ({ caller }) => me.get(caller) }),
+    apiRoute({
+      method: 'GET',
+      url: '/api/me',
+      who: 'anyone',
+      summary: 'Your profile',
+      answer: profile,
+      handle: ({ caller }) => me.get(caller),
+    }),
     apiRoute({
       method: 'PATCH',
       url: '/api/me',
       who: 'anyone',
+      summary: 'Change your profile',
+      errors: ['reauth_required', 'conflict'],
+      example: { name: 'Ada Lovelace', locale: 'en-GB' },
       body: ownPatch,
       answer: profile,
       handle: ({ caller, body, actor }) => me.update(caller, body, actor),
@@ -76,6 +86,7 @@ export function meRoutes({ me, refreshTokens, localLogins, throttle }: Deps): Ap
       method: 'GET',
       url: '/api/me/refresh_tokens',
       who: 'anyone',
+      summary: 'Your refresh tokens and long-lived access tokens',
       query: pageQuery,
       answer: pageSchema(refreshToken),
       handle: ({ caller, query }) => refreshTokens.list(caller.user.id, { ...query, current_id: caller.refresh_token_id }),
@@ -84,12 +95,16 @@ export function meRoutes({ me, refreshTokens, localLogins, throttle }: Deps): Ap
       method: 'DELETE',
       url: '/api/me/refresh_tokens/:refresh_token_id',
       who: 'anyone',
+      summary: 'Revoke one of your tokens',
+      errors: ['invalid_token_id'],
       handle: ({ caller, actor, id }) => refreshTokens.revoke(caller.user.id, id('refresh_token_id'), actor),
     }),
     apiRoute({
       method: 'PATCH',
       url: '/api/me/refresh_tokens/:refresh_token_id',
       who: 'anyone',
+      summary: 'Turn the expiry of an unused token on or off',
+      example: { enable_expiry: false },
       body: z.strictObject({ enable_expiry: z.boolean() }),
       answer: refreshToken,
       handle: ({ caller, actor, id, body }) =>
@@ -99,6 +114,8 @@ export function meRoutes({ me, refreshTokens, localLogins, throttle }: Deps): Ap
       method: 'POST',
       url: '/api/me/refresh_tokens/delete_all',
       who: 'anyone',
+      summary: 'Revoke all your tokens, or all of a type',
+      example: { token_type: 'long_lived_access_token' },
       body: deleteAll,
       handle: ({ caller, actor, body }) => refreshTokens.revokeAll(caller.user.id, { ...body, current_id: caller.refresh_token_id }, actor),
     }),
@@ -106,6 +123,9 @@ export function meRoutes({ me, refreshTokens, localLogins, throttle }: Deps): Ap
       method: 'POST',
       url: '/api/me/long_lived_access_tokens',
       who: 'anyone',
+      summary: 'Create a long-lived access token (shown only once)',
+      errors: ['name_in_use', 'reauth_required'],
+      example: { client_name: 'Backup script', lifespan: 90 },
       body: newLongLived,
       status: 201,
       answer: z.object({ token: z.string(), refresh_token_id: z.string() }),
@@ -115,6 +135,9 @@ export function meRoutes({ me, refreshTokens, localLogins, throttle }: Deps): Ap
       method: 'POST',
       url: '/api/me/password',
       who: 'anyone',
+      summary: 'Change your password',
+      errors: ['invalid_password', 'invalid_current_password', 'credentials_not_found', 'reauth_required'],
+      example: { current_password: 'a good long password', new_password: 'another good password' },
       body: z.strictObject({ current_password: z.string(), new_password: z.string(), sign_out_others: z.boolean().default(false) }),
       handle: ({ caller, body, actor }) =>
         localLogins.changeOwnPassword(caller.user.id, { ...body, current_id: caller.refresh_token_id }, actor, (username, guess) =>

@@ -22,6 +22,8 @@ export function permissionRoutes(permissions: Permissions): ApiRoute[] {
       method: 'POST',
       url: '/api/permissions/check',
       who: 'anyone',
+      summary: 'Check whether a user has a permission',
+      example: { category: 'entities', object: { entity_id: 'light.kitchen', domain: 'light' }, key: 'control' },
       body: question,
       answer: z.object({ allowed: z.boolean() }),
       handle: async ({ caller, body: { user_id = caller.user.id, ...asked } }) => {

@@ -19,6 +19,8 @@ export function revokeAllRoutes(revokeAll: RevokeAll): ApiRoute[] {
       method: 'POST',
       url: '/api/refresh_tokens/revoke_all',
       who: 'owner',
+      summary: 'Revoke everything that was issued before a time, for everybody',
+      example: { before: '2020-01-01T00:00:00Z' },
       body: cut,
       answer: z.object({ before: z.date(), sessions: z.number(), refresh_tokens: z.number() }),
       handle: ({ body, actor }) => revokeAll(body, actor),
