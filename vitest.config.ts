@@ -1,7 +1,7 @@
 // The project `unit` needs Node only, `browser` needs Chromium, and `pure` is the part of `unit` that needs no database.
 // Files share a worker's modules, because no module of src/ keeps state.
 import { defineConfig } from 'vitest/config';
-import { pureTests } from './test/support/pure_tests.ts';
+import { pureTests } from './test/support/checks/pure_tests.ts';
 
 // A test that asserts nothing fails.
 const expected = { requireAssertions: true };
@@ -17,7 +17,7 @@ export default defineConfig({
           pool: 'threads',
           isolate: false,
           maxWorkers: 2,
-          globalSetup: 'test/support/global_setup.ts',
+          globalSetup: 'test/support/fixtures/global_setup.ts',
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
@@ -33,12 +33,12 @@ export default defineConfig({
           pool: 'threads',
           isolate: false,
           maxWorkers: 1,
-          globalSetup: 'test/support/global_setup.ts',
+          globalSetup: 'test/support/fixtures/global_setup.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },
     ],
-    reporters: ['default', './test/support/counting_reporter.ts'],
+    reporters: ['default', './test/support/checks/counting_reporter.ts'],
   },
 });

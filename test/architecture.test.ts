@@ -2,7 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { comparedTexts, forbiddenImports, forbiddenPackages, importCycle, type Source, spreadDependencies } from './support/floors.ts';
+import {
+  comparedTexts,
+  forbiddenImports,
+  forbiddenPackages,
+  importCycle,
+  type Source,
+  spreadDependencies,
+} from './support/checks/floors.ts';
 
 const root = join(import.meta.dirname, '..', 'src');
 const sources: Source[] = readdirSync(root, { recursive: true, encoding: 'utf8' })

@@ -8,10 +8,10 @@ import { sha256 } from '../../src/domain/secret.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
 import { createGroupRepository } from '../../src/repository/groups.ts';
 import { createUserRepository } from '../../src/repository/users.ts';
-import { type ClientParts, createClientParts, SCOPES } from '../support/clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { freshLoginOver } from '../support/fresh_login.ts';
-import { addPerson, addSystemGroups } from '../support/people.ts';
+import { type ClientParts, createClientParts, SCOPES } from '../support/fixtures/clients.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { freshLoginOver } from '../support/fixtures/fresh_login.ts';
+import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
 
 const CB = ['https://grafana.example.com/cb'];
 const ADMIN = { ...OPERATOR, is_owner: false };

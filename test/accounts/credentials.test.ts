@@ -2,11 +2,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Actor } from '../../src/accounts/actor.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
-import { type Accounts, createAccounts } from '../support/accounts.ts';
-import { loginAt } from '../support/fresh_login.ts';
-import { newClient } from '../support/grants.ts';
-import { addPerson } from '../support/people.ts';
-import { addSession, registerClient, standardTokens } from '../support/standard_grants.ts';
+import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { loginAt } from '../support/fixtures/fresh_login.ts';
+import { newClient } from '../support/fixtures/grants.ts';
+import { addPerson } from '../support/fixtures/people.ts';
+import { addSession, registerClient, standardTokens } from '../support/fixtures/standard_grants.ts';
 
 let a: Accounts;
 let user: User;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { createAccounts } from '../support/accounts.ts';
-import { loginAt } from '../support/fresh_login.ts';
-import { HOME } from '../support/grants.ts';
-import { addPerson } from '../support/people.ts';
+import { createAccounts } from '../support/fixtures/accounts.ts';
+import { loginAt } from '../support/fixtures/fresh_login.ts';
+import { HOME } from '../support/fixtures/grants.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 
 test('callers are told who they are, how they may log in, and which second factors there are', async () => {
   const a = await createAccounts();

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { User } from '../../src/domain/user.ts';
-import { type Accounts, createAccounts } from '../support/accounts.ts';
-import { loginAt } from '../support/fresh_login.ts';
-import { addPerson } from '../support/people.ts';
+import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { loginAt } from '../support/fixtures/fresh_login.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 
 const OFFICE = { auth_provider_type: 'ldap', auth_provider_id: 'office', new_users: 'approve' as const, default_groups: ['system-users'] };
 const ADDRESS = '192.0.2.1';

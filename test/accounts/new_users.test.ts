@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Identity } from '../../src/domain/auth_provider.ts';
 import { randomId } from '../../src/domain/secret.ts';
-import { type Accounts, createAccounts } from '../support/accounts.ts';
-import { addPerson } from '../support/people.ts';
+import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 
 let a: Accounts;
 beforeAll(async () => {

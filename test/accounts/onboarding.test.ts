@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Accounts, createAccounts } from '../support/accounts.ts';
-import { redeem } from '../support/grants.ts';
-import { addPerson } from '../support/people.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
+import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { redeem } from '../support/fixtures/grants.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 
 let a: Accounts;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Accounts, createAccounts } from '../support/accounts.ts';
-import { addPerson } from '../support/people.ts';
+import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 
 let a: Accounts;
 beforeAll(async () => {

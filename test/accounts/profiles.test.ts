@@ -4,10 +4,10 @@ import { suggestUsername } from '../../src/accounts/profiles.ts';
 import type { AuthProvider, Identity } from '../../src/domain/auth_provider.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
-import { type Accounts, createAccounts } from '../support/accounts.ts';
-import { loginAt } from '../support/fresh_login.ts';
-import { INVISIBLE } from '../support/invisible.ts';
-import { addPerson, NOON } from '../support/people.ts';
+import { INVISIBLE } from '../support/checks/invisible.ts';
+import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { loginAt } from '../support/fixtures/fresh_login.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
 
 const PASSWORD = 'a long pass phrase';
 const by = ({ id, is_owner }: User, is_admin = true) => ({

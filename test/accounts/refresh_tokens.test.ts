@@ -5,11 +5,11 @@ import type { NewGrant } from '../../src/accounts/refresh_tokens.ts';
 import type { TokenType } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { PUBLICATION_LEAD } from '../../src/tokens/keyring.ts';
-import { type Accounts, createAccounts } from '../support/accounts.ts';
-import { loginAt } from '../support/fresh_login.ts';
-import { CLIENT, HOME, newGrant } from '../support/grants.ts';
-import { addPerson, later, NOON } from '../support/people.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
+import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { loginAt } from '../support/fixtures/fresh_login.ts';
+import { CLIENT, HOME, newGrant } from '../support/fixtures/grants.ts';
+import { addPerson, later, NOON } from '../support/fixtures/people.ts';
 
 const DAY = 86_400;
 let a: Accounts;

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { User } from '../../src/domain/user.ts';
-import { type Accounts, createAccounts } from '../support/accounts.ts';
-import { loginAt } from '../support/fresh_login.ts';
-import { newGrant } from '../support/grants.ts';
-import { addPerson, NOON } from '../support/people.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
+import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { loginAt } from '../support/fixtures/fresh_login.ts';
+import { newGrant } from '../support/fixtures/grants.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
 
 let a: Accounts;
 let owner: User;

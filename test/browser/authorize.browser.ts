@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { violationsOf } from '../support/axe.ts';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { CHALLENGE } from '../support/standard_grants.ts';
+import { violationsOf } from '../support/clients/axe.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CHALLENGE } from '../support/fixtures/standard_grants.ts';
 
 const SCREENSHOTS = process.env.LATCHKEY_TEST_SCREENSHOTS;
 const FORM_POST_SCRIPT = /form_post.*\.js/;

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEVICE_CODE_GRANT } from '../../src/domain/user_code.ts';
-import { violationsOf } from '../support/axe.ts';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
+import { violationsOf } from '../support/clients/axe.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 describe.skipIf(noChromium)('a device', () => {
   let browser: Browser;

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import net from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { violationsOf } from '../support/axe.ts';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { type EveryProvider, startEveryProvider } from '../support/every_provider.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
-import { slapdMissing } from '../support/slapd.ts';
+import { violationsOf } from '../support/clients/axe.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { slapdMissing } from '../support/fakes/slapd.ts';
+import { type EveryProvider, startEveryProvider } from '../support/fixtures/every_provider.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 type Typed = Record<string, string>;
 

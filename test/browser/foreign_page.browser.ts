@@ -6,12 +6,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { elsewhereAt } from '../support/elsewhere.ts';
-import { startFrontProxy } from '../support/front_proxy.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { makeCertificates, newFolder } from '../support/slapd.ts';
-import { CHALLENGE } from '../support/standard_grants.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { elsewhereAt } from '../support/fakes/elsewhere.ts';
+import { startFrontProxy } from '../support/fakes/front_proxy.ts';
+import { makeCertificates, newFolder } from '../support/fakes/slapd.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CHALLENGE } from '../support/fixtures/standard_grants.ts';
 
 /** Where all visitors come from: their own network, in which one person is logged in by the address alone. */
 const VISITOR = '192.168.7.7';

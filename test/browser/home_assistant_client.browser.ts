@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const LIBRARY = dirname(fileURLToPath(import.meta.resolve('home-assistant-js-websocket')));
 

@@ -2,11 +2,11 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { s256Challenge } from '../../src/domain/pkce.ts';
-import { callerWith } from '../support/api.ts';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { type FrontDoor, findFrontend, startFrontDoor } from '../support/home_assistant_frontend.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { enrolTotp, totpCode } from '../support/totp.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { type FrontDoor, findFrontend, startFrontDoor } from '../support/clients/home_assistant_frontend.ts';
+import { callerWith } from '../support/fixtures/api.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { enrolTotp, totpCode } from '../support/fixtures/totp.ts';
 
 const VERIFIER = 'v'.repeat(43);
 

@@ -4,10 +4,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { violationsOf } from '../support/axe.ts';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { tokensOf } from '../support/logout.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
+import { violationsOf } from '../support/clients/axe.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { tokensOf } from '../support/fixtures/logout.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 describe.skipIf(noChromium)('logout', () => {
   let browser: Browser;

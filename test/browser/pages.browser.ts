@@ -1,9 +1,9 @@
 // Every page as a browser sees it: readable for all (axe), in light and dark, on a phone and a desk, with nothing inline.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { violationsOf } from '../support/axe.ts';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { violationsOf } from '../support/clients/axe.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const AUTHORIZE = `/auth/authorize?${new URLSearchParams({ response_type: 'code', client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, state: 's' })}`;
 const SCREENSHOTS = process.env.LATCHKEY_TEST_SCREENSHOTS;

@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { violationsOf } from '../support/axe.ts';
-import { launchChromium, noChromium } from '../support/chromium.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
+import { violationsOf } from '../support/clients/axe.ts';
+import { launchChromium, noChromium } from '../support/clients/chromium.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 describe.skipIf(noChromium)('a passkey', () => {
   let browser: Browser;

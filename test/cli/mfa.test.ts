@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMfaEnrolmentRepository } from '../../src/repository/mfa_enrolments.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
-import { addPerson, NOON } from '../support/people.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
 import { type Cli, createCli, SECRET_KEY } from './support.ts';
 
 const ID = 'f'.repeat(32);

@@ -2,9 +2,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Op, startOp } from '../support/oidc_op.ts';
-import { addPerson } from '../support/people.ts';
-import { tableChecksums } from '../support/table_checksums.ts';
+import { tableChecksums } from '../support/checks/table_checksums.ts';
+import { type Op, startOp } from '../support/fakes/oidc_op.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 import { type Cli, createCli, type Surroundings } from './support.ts';
 
 let cli: Cli;

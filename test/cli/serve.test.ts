@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { freePort, type Program, startProgram } from './process.ts';
 import { SECRET_KEY, urlOf } from './support.ts';
 

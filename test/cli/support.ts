@@ -7,8 +7,8 @@ import { runCli } from '../../src/cli/run.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createApp, createContainer } from '../../src/wiring/app.ts';
 import { readRegistry } from '../../src/wiring/registry.ts';
-import { createTestDatabase } from '../support/database.ts';
-import type { AdminConnection } from '../support/global_setup.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import type { AdminConnection } from '../support/fixtures/global_setup.ts';
 
 export const SECRET_KEY = 'a secret key for tests, long enough';
 

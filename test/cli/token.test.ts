@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Container } from '../../src/wiring/container.ts';
-import { addPerson } from '../support/people.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 import { type Cli, createCli } from './support.ts';
 
 let cli: Cli;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLocalLoginRepository } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
-import { addPerson } from '../support/people.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 import { type Cli, createCli } from './support.ts';
 
 const PASSWORD = 'a long pass phrase';

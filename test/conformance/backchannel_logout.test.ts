@@ -1,10 +1,10 @@
 // The Back-Channel Logout plan of OpenID's conformance suite, re-implemented: an app is told on its own line when its user was logged out.
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BYE_URI, relyingParty, startConformanceServer } from '../support/conformance.ts';
-import { ISSUER } from '../support/conformance_checks.ts';
-import { startLogoutListener } from '../support/logout.ts';
-import type { TestServer } from '../support/server.ts';
+import { ISSUER } from '../support/checks/conformance_checks.ts';
+import { BYE_URI, relyingParty, startConformanceServer } from '../support/clients/conformance.ts';
+import { startLogoutListener } from '../support/fixtures/logout.ts';
+import type { TestServer } from '../support/fixtures/server.ts';
 
 let server: TestServer;
 let listener: Awaited<ReturnType<typeof startLogoutListener>>;

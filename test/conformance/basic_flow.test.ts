@@ -1,8 +1,8 @@
 // The Basic and Form Post plans of OpenID's conformance suite, re-implemented: the code flow itself, requests that must go well, codes used twice.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { MODES, type RelyingParty, relyingParty, startConformanceServer } from '../support/conformance.ts';
-import { checkErrorAnswer, checkTokenAnswer, checkUserinfo } from '../support/conformance_checks.ts';
-import type { TestServer } from '../support/server.ts';
+import { checkErrorAnswer, checkTokenAnswer, checkUserinfo } from '../support/checks/conformance_checks.ts';
+import { MODES, type RelyingParty, relyingParty, startConformanceServer } from '../support/clients/conformance.ts';
+import type { TestServer } from '../support/fixtures/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

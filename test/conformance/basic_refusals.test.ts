@@ -1,6 +1,7 @@
 // The Basic and Form Post plans of OpenID's conformance suite, re-implemented: requests that go no further, told to the client or, as long as it is not
 // sure who that is, to the person.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ISSUER } from '../support/checks/conformance_checks.ts';
 import {
   expectErrorPage,
   MODES,
@@ -9,9 +10,8 @@ import {
   RP_REDIRECT_URI,
   relyingParty,
   startConformanceServer,
-} from '../support/conformance.ts';
-import { ISSUER } from '../support/conformance_checks.ts';
-import type { TestServer } from '../support/server.ts';
+} from '../support/clients/conformance.ts';
+import type { TestServer } from '../support/fixtures/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 // The Config plan of OpenID's conformance suite, re-implemented: discovery, and that what it names is there.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startConformanceServer } from '../support/conformance.ts';
-import { ISSUER } from '../support/conformance_checks.ts';
-import type { TestServer } from '../support/server.ts';
+import { ISSUER } from '../support/checks/conformance_checks.ts';
+import { startConformanceServer } from '../support/clients/conformance.ts';
+import type { TestServer } from '../support/fixtures/server.ts';
 
 const LANGUAGE_TAG = /^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-\d{3})?$/;
 const TEXT_LISTS = [

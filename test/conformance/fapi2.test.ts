@@ -1,9 +1,9 @@
 // The modules of the FAPI 2.0 security profile (fapi2-security-profile-final) that also define a good OAuth 2.1 server: the authorization endpoint,
 // pushed requests and the code. Re-implementations of the checks, not run through the suite. Each test begins with the name of its module.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { checkResponse, type Fapi2, startFapi2 } from '../support/fapi2.ts';
-import { ISSUER } from '../support/standard_browser.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
+import { ISSUER } from '../support/clients/standard_browser.ts';
+import { checkResponse, type Fapi2, startFapi2 } from '../support/fixtures/fapi2.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 let f: Fapi2;
 beforeAll(async () => {

@@ -3,9 +3,9 @@
 import { exportJWK, exportPKCS8, generateKeyPair, importPKCS8, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { epochSeconds } from '../../src/domain/clock.ts';
-import { newProofKey, type ProofKey } from '../support/dpop.ts';
-import { type Fapi2, type How, startFapi2 } from '../support/fapi2.ts';
-import { ISSUER } from '../support/standard_browser.ts';
+import { newProofKey, type ProofKey } from '../support/clients/dpop.ts';
+import { ISSUER } from '../support/clients/standard_browser.ts';
+import { type Fapi2, type How, startFapi2 } from '../support/fixtures/fapi2.ts';
 
 let f: Fapi2;
 beforeAll(async () => {

@@ -2,6 +2,7 @@
 // the person says yes nobody is logged out, and nobody is ever sent to an address that is not the client's.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ISSUER } from '../support/checks/conformance_checks.ts';
 import {
   BYE_URI,
   type LoggedIn,
@@ -9,9 +10,8 @@ import {
   type RelyingParty,
   relyingParty,
   startConformanceServer,
-} from '../support/conformance.ts';
-import { ISSUER } from '../support/conformance_checks.ts';
-import type { TestServer } from '../support/server.ts';
+} from '../support/clients/conformance.ts';
+import type { TestServer } from '../support/fixtures/server.ts';
 
 /** As long as the suite's. */
 const STATE = 'a1B2c3D4'.repeat(16);

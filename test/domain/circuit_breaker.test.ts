@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { type CircuitBreaker, createCircuitBreaker } from '../../src/domain/circuit_breaker.ts';
-import { createTestClock } from '../support/clock.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
 
 let time: ReturnType<typeof createTestClock>;
 let call: CircuitBreaker;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { displayHost, isAcceptedClientId, parseClientId } from '../../src/domain/client_id.ts';
-import { holds } from '../support/holds.ts';
-import { vectors } from '../support/vectors.ts';
+import { holds } from '../support/checks/holds.ts';
+import { vectors } from '../support/clients/vectors.ts';
 
 const isAccepted = (client_id: string) => isAcceptedClientId(client_id, 'https://auth.example.com');
 

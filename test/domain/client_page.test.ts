@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { publishedRedirectUris } from '../../src/domain/client_page.ts';
-import { holds } from '../support/holds.ts';
-import { vectors } from '../support/vectors.ts';
+import { holds } from '../support/checks/holds.ts';
+import { vectors } from '../support/clients/vectors.ts';
 
 // The cases of a status and of a silent network belong to the fetch.
 for (const { id, given, request, expect: want } of vectors('client-page').filter(({ given }) => given.body && !given.status)) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileRules, type ForwardAuthRule, requirementFor, satisfiesRequirement } from '../../src/domain/forward_auth_rule.ts';
-import { holds } from '../support/holds.ts';
+import { holds } from '../support/checks/holds.ts';
 
 const RULES: ForwardAuthRule[] = [
   { host: 'a.example.com', paths: ['/admin'], groups: ['admins'] },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { newUsername, requireNewPassword, requireNewUsername } from '../../src/domain/local_login.ts';
-import { INVISIBLE } from '../support/invisible.ts';
+import { INVISIBLE } from '../support/checks/invisible.ts';
 
 const rule = { username: 'paulus@example.com', minimum_length: 8 };
 const check =

@@ -13,7 +13,7 @@ import {
   peerAddress,
   unmapIpv4,
 } from '../../src/domain/network.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
 
 const contains = (network: string, address: string) => networkList([parseNetwork(network)!])(parseAddress(address)!);
 

@@ -4,8 +4,8 @@ import { AuthError } from '../../src/domain/errors.ts';
 import { type Interaction, type InteractionInput, nextInteraction } from '../../src/domain/next_interaction.ts';
 import type { ClaimConditions } from '../../src/domain/requested_claims.ts';
 import type { StandardRequest } from '../../src/domain/standard_request.ts';
-import { newClient } from '../support/grants.ts';
-import { NOON } from '../support/people.ts';
+import { newClient } from '../support/fixtures/grants.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const REDIRECT_URI = 'https://grafana.example.com/callback';
 const client = newClient({ trusted: false });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import type { LoginFlow } from '../../src/domain/login_flow.ts';
 import { type NextStep, type NextStepInput, nextStep } from '../../src/domain/next_step.ts';
-import { aLoginFlow, FLOW_START } from '../support/login_flow.ts';
+import { aLoginFlow, FLOW_START } from '../support/fixtures/login_flow.ts';
 
 const identity = { subject: 'ann', data: { username: 'ann' }, name: 'ann', amr: ['pwd'] };
 const totp = { id: 'totp', max_retries: 5 };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { accessAll, compilePolicy, mergePolicies, type Policy, SYSTEM_POLICIES } from '../../src/domain/policy.ts';
 import { isPolicy, policyIssues, validatePolicy } from '../../src/domain/policy_schema.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
 
 const mayEntity = (policy: Policy, entity_id: string, key: string, more = {}) =>
   compilePolicy(policy)('entities', { entity_id, ...more }, key);

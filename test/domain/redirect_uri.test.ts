@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { acceptsRedirectUri, appendCode, isForbiddenRedirectUri, redirectHost, redirectUriMatches } from '../../src/domain/redirect_uri.ts';
-import { holds } from '../support/holds.ts';
-import { vectors } from '../support/vectors.ts';
+import { holds } from '../support/checks/holds.ts';
+import { vectors } from '../support/clients/vectors.ts';
 
 for (const { id, given, request, expect: want } of vectors('redirect-uri')) {
   test(`${id}: ${request.redirect_uri} is ${want.accepted ? '' : 'not '}accepted for ${request.client_id}`, () => {

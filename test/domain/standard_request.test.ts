@@ -9,8 +9,8 @@ import {
   readStandardRequest,
   type StandardRequest,
 } from '../../src/domain/standard_request.ts';
-import { newClient } from '../support/grants.ts';
-import { CHALLENGE } from '../support/standard_grants.ts';
+import { newClient } from '../support/fixtures/grants.ts';
+import { CHALLENGE } from '../support/fixtures/standard_grants.ts';
 
 const ISSUER = 'https://auth.example.com';
 const REDIRECT_URI = 'https://grafana.example.com/callback';

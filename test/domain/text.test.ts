@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cleanText, foldCase, isolateText, pythonStrip } from '../../src/domain/text.ts';
-import { holds } from '../support/holds.ts';
+import { holds } from '../support/checks/holds.ts';
 
 const escapes = (text: string) => Array.from(text, (character) => character.codePointAt(0)?.toString(16)).join(' ');
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { refusalToAuthenticate } from '../../src/domain/login_block.ts';
 import { isAdmin, isNormalisedUsername, normaliseUsername, usernameComplaint } from '../../src/domain/user.ts';
-import { holds } from '../support/holds.ts';
-import { vectors } from '../support/vectors.ts';
+import { holds } from '../support/checks/holds.ts';
+import { vectors } from '../support/clients/vectors.ts';
 
 for (const { id, given, expect: want } of vectors('may-auth')) {
   test(`${id}: ${JSON.stringify(given)} is ${want.refusal ?? 'let in'}`, () => {

@@ -17,8 +17,8 @@ import {
   refresh,
   startBuiltServer,
   tokensOf,
-} from '../support/built_server.ts';
-import { mountSmallDisk, type SmallDisk, smallDiskMissing } from '../support/small_disk.ts';
+} from '../support/fakes/built_server.ts';
+import { mountSmallDisk, type SmallDisk, smallDiskMissing } from '../support/fakes/small_disk.ts';
 
 const handler = ['homeassistant', null];
 const beginLogin = (server: BuiltServer) => server.post('/auth/login_flow', { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler });

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../cli/process.ts';
-import { type BuiltServer, createOwner, redeem, startBuiltServer, tokensOf } from '../support/built_server.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { mountSmallDisk, type SmallDisk, smallDiskMissing } from '../support/small_disk.ts';
-import { openTerminal } from '../support/terminal.ts';
+import { type BuiltServer, createOwner, redeem, startBuiltServer, tokensOf } from '../support/fakes/built_server.ts';
+import { mountSmallDisk, type SmallDisk, smallDiskMissing } from '../support/fakes/small_disk.ts';
+import { openTerminal } from '../support/fakes/terminal.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 /** Where a log goes, and how it comes to be unwritable. */
 interface Place {

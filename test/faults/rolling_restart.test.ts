@@ -1,9 +1,9 @@
 // Servers that are replaced one after the other behind a real balancer, while clients post on connections that are kept: nobody notices.
 import { Pool } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BuiltServer, CLIENT_ID, createOwner, redeem, startBuiltServer, tokensOf } from '../support/built_server.ts';
-import { createEmptyDatabase } from '../support/database.ts';
-import { freePort, type LoggingNginx, nginxMissing, startBalancer } from '../support/nginx.ts';
+import { type BuiltServer, CLIENT_ID, createOwner, redeem, startBuiltServer, tokensOf } from '../support/fakes/built_server.ts';
+import { freePort, type LoggingNginx, nginxMissing, startBalancer } from '../support/fakes/nginx.ts';
+import { createEmptyDatabase } from '../support/fixtures/database.ts';
 
 const CLIENTS = 12;
 /** For which idle connections may hold up a server that was asked to stop. */

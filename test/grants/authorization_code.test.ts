@@ -4,9 +4,20 @@ import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
 import type { FinishedLogin } from '../../src/tokens/authorization_code.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, ADMITTED, CLIENT, createTokenParts, HOME, loginOf, post, redeem, refresh, type TokenParts } from '../support/grants.ts';
-import { addPerson, later } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import {
+  ABROAD,
+  ADMITTED,
+  CLIENT,
+  createTokenParts,
+  HOME,
+  loginOf,
+  post,
+  redeem,
+  refresh,
+  type TokenParts,
+} from '../support/fixtures/grants.ts';
+import { addPerson, later } from '../support/fixtures/people.ts';
 
 // RFC 7636 appendix B
 const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';

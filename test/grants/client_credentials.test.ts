@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { TokenSet } from '../../src/domain/token.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/grants.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/fixtures/grants.ts';
 
 const PRINTER = newClient({
   client_id: 'printer',

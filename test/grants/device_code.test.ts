@@ -5,12 +5,12 @@ import { randomId, randomToken, sha256 } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { DEVICE_CODE_GRANT, newUserCode } from '../../src/domain/user_code.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, ADMITTED, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/grants.ts';
-import { addPerson, addSystemGroups } from '../support/people.ts';
-import { RELEASE } from '../support/released_codes.ts';
-import { quotaOf } from '../support/row_quota.ts';
-import { credentialsOf, registerClient } from '../support/standard_grants.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, ADMITTED, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
+import { RELEASE } from '../support/fixtures/released_codes.ts';
+import { quotaOf } from '../support/fixtures/row_quota.ts';
+import { credentialsOf, registerClient } from '../support/fixtures/standard_grants.ts';
 
 const TV = newClient({
   client_id: 'tv',

@@ -3,9 +3,19 @@ import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import type { NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
 import { createAdmission } from '../../src/tokens/admission.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, post, providerThat, refresh, type TokenParts } from '../support/grants.ts';
-import { addPerson, later } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import {
+  ABROAD,
+  CLIENT,
+  createTokenParts,
+  HOME,
+  newGrant,
+  post,
+  providerThat,
+  refresh,
+  type TokenParts,
+} from '../support/fixtures/grants.ts';
+import { addPerson, later } from '../support/fixtures/people.ts';
 
 const DAY = 86_400;
 

@@ -8,8 +8,8 @@ import { createJanitor } from '../../src/repository/janitor.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import type { StandardCodeData } from '../../src/tokens/authorization_code.ts';
 import { createRotatingTokens } from '../../src/tokens/refresh_token.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { newProofKey, proofFor } from '../support/dpop.ts';
+import { newProofKey, proofFor } from '../support/clients/dpop.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 import {
   ABROAD,
   ADMITTED,
@@ -22,9 +22,17 @@ import {
   redeem,
   refresh,
   type TokenParts,
-} from '../support/grants.ts';
-import { addPerson, addSystemGroups } from '../support/people.ts';
-import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardCode, standardTokens, VERIFIER } from '../support/standard_grants.ts';
+} from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
+import {
+  credentialsOf,
+  PUBLIC_CLIENT,
+  registerClient,
+  SCOPE,
+  standardCode,
+  standardTokens,
+  VERIFIER,
+} from '../support/fixtures/standard_grants.ts';
 
 const DAY = 86_400;
 

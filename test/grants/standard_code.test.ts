@@ -5,9 +5,20 @@ import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createDatabase } from '../../src/postgres/database.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, CLIENT, createTokenParts, HOME, ISSUER, loginOf, newClient, redeem, refresh, type TokenParts } from '../support/grants.ts';
-import { addPerson, addSystemGroups, later, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import {
+  ABROAD,
+  CLIENT,
+  createTokenParts,
+  HOME,
+  ISSUER,
+  loginOf,
+  newClient,
+  redeem,
+  refresh,
+  type TokenParts,
+} from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups, later, NOON } from '../support/fixtures/people.ts';
 import {
   addSession,
   credentialsOf,
@@ -17,7 +28,7 @@ import {
   standardCode,
   standardTokens,
   VERIFIER,
-} from '../support/standard_grants.ts';
+} from '../support/fixtures/standard_grants.ts';
 
 const CONFIDENTIAL = newClient();
 const UNKNOWN = 'invalid_grant: The code is unknown, used or expired';

@@ -3,10 +3,10 @@ import type { Client } from '../../src/domain/client.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/grants.ts';
-import { addPerson, addSystemGroups } from '../support/people.ts';
-import { credentialsOf, registerClient, standardTokens } from '../support/standard_grants.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
+import { credentialsOf, registerClient, standardTokens } from '../support/fixtures/standard_grants.ts';
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';

@@ -5,8 +5,8 @@ import { AuthError } from '../../src/domain/errors.ts';
 import { readDocument } from '../../src/oauth/client_metadata_document.ts';
 import { type Cli, createCli } from '../cli/support.ts';
 import { complaints } from '../config/support.ts';
-import { type Call, callerWith } from '../support/api.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { type Call, callerWith } from '../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const REDIRECT = 'https://app.example.com/cb';
 const INITIAL = 'an-initial-access-token';

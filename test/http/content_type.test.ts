@@ -1,7 +1,7 @@
 // What a request calls its body: never a reason to refuse it, whatever the route.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { raw } from '../support/raw_socket.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { raw } from '../support/clients/raw_socket.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 let server: TestServer;
 let refresh_token: string;

@@ -1,6 +1,6 @@
 // Who reads /metrics on a whole server: nobody until it is switched on, then who has the token or reaches the listen address of its own.
 import { expect, onTestFinished, test } from 'vitest';
-import { startServer } from '../support/server.ts';
+import { startServer } from '../support/fixtures/server.ts';
 
 const TOKEN = 'a-long-scrape-token';
 const WITH_TOKEN = { authorization: `Bearer ${TOKEN}` };

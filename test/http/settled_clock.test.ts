@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { expect, it } from 'vitest';
-import { createBareServer } from '../support/bare_server.ts';
+import { createBareServer } from '../support/fakes/bare_server.ts';
 
 // D31
 it('a request waits until the time is known again, whatever it asks; monitoring does not', async () => {

@@ -1,10 +1,10 @@
 // Whom the policy about URL clients keeps out of Home Assistant's dialect, by JSON and on the page.
 import { describe, expect, it, test } from 'vitest';
 import { createCli, SECRET_KEY } from '../cli/support.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { respond, startStranger } from '../support/stranger.ts';
+import { authorizeUrl, standardBrowser } from '../support/clients/standard_browser.ts';
+import { respond, startStranger } from '../support/fakes/stranger.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
 
 const CLIENTS = [{ client_id: 'app', redirect_uris: [CALLBACK] }];
 const HOME_ASSISTANT_URL = `/auth/authorize?${new URLSearchParams({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, state: 's' })}`;

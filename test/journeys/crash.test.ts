@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase } from '../../src/postgres/database.ts';
 import { authorizationCodeHash } from '../../src/tokens/authorization_code.ts';
 import { refreshTokenHash } from '../../src/tokens/refresh_token.ts';
-import { type BuiltServer, createOwner, redeem, refresh, startBuiltServer, tokensOf } from '../support/built_server.ts';
-import { recordGrants, seedCodes } from '../support/codes.ts';
-import { createEmptyDatabase } from '../support/database.ts';
+import { type BuiltServer, createOwner, redeem, refresh, startBuiltServer, tokensOf } from '../support/fakes/built_server.ts';
+import { recordGrants, seedCodes } from '../support/fixtures/codes.ts';
+import { createEmptyDatabase } from '../support/fixtures/database.ts';
 
 const KILLS = process.env.CI === 'true' ? 200 : 30;
 /** Exchanges that are under way at each kill. */

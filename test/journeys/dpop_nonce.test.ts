@@ -3,10 +3,10 @@
 import * as oauth from 'oauth4webapi';
 import * as client from 'openid-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { fetchFrom, ISSUER, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
+import { fetchFrom, ISSUER, standardBrowser } from '../support/clients/standard_browser.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
 
 let db: TestDatabase;
 let replicas: TestServer[];

@@ -18,7 +18,7 @@ import {
   refresh,
   startBuiltServer,
   tokensOf,
-} from '../support/built_server.ts';
+} from '../support/fakes/built_server.ts';
 
 const IN_FLIGHT = 200;
 /** Of those, the ones that hash a password. */

@@ -1,9 +1,9 @@
 // One server with seven ways in at once, and one person who has a login of each: linked one after the other, and good for coming in by every one of them.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EveryProvider, startEveryProvider } from '../support/every_provider.ts';
-import { visitor } from '../support/page_visitor.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/server.ts';
-import { slapdMissing } from '../support/slapd.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { slapdMissing } from '../support/fakes/slapd.ts';
+import { type EveryProvider, startEveryProvider } from '../support/fixtures/every_provider.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const PUBLIC_URL = 'https://auth.example.com';
 const TABLET = '192.168.0.10';

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBrowser } from '../support/browser.ts';
-import { caddyMissing, startCaddy } from '../support/caddy.ts';
-import { listening, type Nginx, nginxMissing, startNginx } from '../support/nginx.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
+import { createBrowser } from '../support/clients/browser.ts';
+import { caddyMissing, startCaddy } from '../support/fakes/caddy.ts';
+import { listening, type Nginx, nginxMissing, startNginx } from '../support/fakes/nginx.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const HOST = 'a.example.test';
 const A = `https://${HOST}`;

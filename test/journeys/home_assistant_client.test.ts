@@ -1,8 +1,8 @@
 // Home Assistant's own client library, unchanged, from "no tokens" to "revoked", as a page of another origin would use it.
 import { type AuthData, getAuth } from 'home-assistant-js-websocket';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { visitor } from '../support/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const APP = 'http://app.local:8123';
 let server: TestServer;

@@ -7,12 +7,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { createSigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring, type Keyring } from '../../src/tokens/keyring.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Replicas, startReplicas } from '../support/replicas.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, fetchFrom, ISSUER, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
+import { authorizeUrl, fetchFrom, ISSUER, standardBrowser } from '../support/clients/standard_browser.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { type Replicas, startReplicas } from '../support/fixtures/replicas.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 const SECONDS = Number(process.env.LATCHKEY_TEST_KEY_ROTATION_SECONDS ?? 12);
 /** Seconds from the publication of a key to its first use: what a process takes to hear of it. */

@@ -1,9 +1,9 @@
 // What a login asks of the database, counted on the wire.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { countRoundTrips, type RoundTrips } from '../support/round_trips.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { countRoundTrips, type RoundTrips } from '../support/fakes/round_trips.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 let db: TestDatabase;
 let relay: RoundTrips;

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { visitor } from '../support/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const ISSUER = 'https://auth.example.com';
 const MCP = 'https://mcp.example.com/mcp';

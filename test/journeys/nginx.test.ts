@@ -1,10 +1,10 @@
 // Two hosts behind a real nginx, whose people log in with us.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBrowser, type Page } from '../support/browser.ts';
-import { type Nginx, nginxMissing, startNginx } from '../support/nginx.ts';
-import { raw } from '../support/raw_socket.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { addSomeone, example, PASSWORD } from '../support/someone.ts';
+import { createBrowser, type Page } from '../support/clients/browser.ts';
+import { raw } from '../support/clients/raw_socket.ts';
+import { type Nginx, nginxMissing, startNginx } from '../support/fakes/nginx.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { addSomeone, example, PASSWORD } from '../support/fixtures/someone.ts';
 
 const A = 'https://a.example.test';
 const B = 'https://b.example.test';

@@ -11,8 +11,8 @@ import {
   refresh,
   startBuiltServer,
   tokensOf,
-} from '../support/built_server.ts';
-import { createEmptyDatabase } from '../support/database.ts';
+} from '../support/fakes/built_server.ts';
+import { createEmptyDatabase } from '../support/fixtures/database.ts';
 
 const named = (process.env.LATCHKEY_TEST_NODES ?? '').split(':').filter((path) => path !== '');
 const nodes = [process.execPath, ...named].map((node) => ({

@@ -2,10 +2,10 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startServer, type TestServer } from '../support/server.ts';
-import { fetchFrom, ISSUER, standardBrowser } from '../support/standard_browser.ts';
-import { API, CALLBACK, GOODBYE, SCOPES, SECRETS, standardClients } from '../support/standard_clients.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
+import { fetchFrom, ISSUER, standardBrowser } from '../support/clients/standard_browser.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { API, CALLBACK, GOODBYE, SCOPES, SECRETS, standardClients } from '../support/fixtures/standard_clients.ts';
 
 let server: TestServer;
 let app: Stranger;

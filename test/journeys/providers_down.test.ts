@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { directory, PLACES } from '../support/directory.ts';
-import { type ScriptedOp, startScriptedOp } from '../support/scripted_op.ts';
-import { CLIENT_ID, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/server.ts';
-import { makeCertificates, newFolder, SERVICE, type Slapd, slapdMissing, startSlapd } from '../support/slapd.ts';
+import { directory, PLACES } from '../support/fakes/directory.ts';
+import { type ScriptedOp, startScriptedOp } from '../support/fakes/scripted_op.ts';
+import { makeCertificates, newFolder, SERVICE, type Slapd, slapdMissing, startSlapd } from '../support/fakes/slapd.ts';
+import { CLIENT_ID, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 interface Fault {
   story: string;

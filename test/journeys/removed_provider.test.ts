@@ -1,9 +1,9 @@
 // A provider leaves the configuration and comes back: two servers with two configurations on one database, as before and after a restart.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { link, linkCode } from '../support/linking.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
-import { addSomeone, example, PASSWORD } from '../support/someone.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { link, linkCode } from '../support/fixtures/linking.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { addSomeone, example, PASSWORD } from '../support/fixtures/someone.ts';
 
 const LOCAL = { type: 'homeassistant' };
 const FIRST = { ...example('ann', 'ben'), name: 'First' };

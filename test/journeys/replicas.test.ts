@@ -13,9 +13,9 @@ import {
   refresh,
   startBuiltServer,
   tokensOf,
-} from '../support/built_server.ts';
-import { recordGrants, seedCodes } from '../support/codes.ts';
-import { createEmptyDatabase } from '../support/database.ts';
+} from '../support/fakes/built_server.ts';
+import { recordGrants, seedCodes } from '../support/fixtures/codes.ts';
+import { createEmptyDatabase } from '../support/fixtures/database.ts';
 
 const ROUNDS = 200;
 const PARALLEL = 20;

@@ -8,8 +8,8 @@ import { createLog } from '../../src/http/server/log.ts';
 import { migrate } from '../../src/postgres/migrations/migrate.ts';
 import { DEFAULT_FOLDER } from '../../src/postgres/migrations/migration_files.ts';
 import { createApp } from '../../src/wiring/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { CLIENT_ID, startServer, type TestServer, testConfig } from '../support/server.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { CLIENT_ID, startServer, type TestServer, testConfig } from '../support/fixtures/server.ts';
 
 /** All that a next version may do: it adds, to every table there is, and what it adds has a default. */
 const NEXT = `

@@ -3,8 +3,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { createJanitor } from '../../src/repository/janitor.ts';
-import { tokensOf } from '../support/built_server.ts';
-import { type Replicas, startReplicas } from '../support/replicas.ts';
+import { tokensOf } from '../support/fakes/built_server.ts';
+import { type Replicas, startReplicas } from '../support/fixtures/replicas.ts';
 
 const PARALLEL = 20;
 const DAY = 86_400;

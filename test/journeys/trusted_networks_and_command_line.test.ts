@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CLIENT_ID, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/server.ts';
+import { CLIENT_ID, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const TABLET = '192.168.0.10';
 const TRUSTED = { type: 'trusted_networks', trusted_networks: ['192.168.0.0/24'], allow_bypass_login: true };

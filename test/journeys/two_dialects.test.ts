@@ -1,10 +1,10 @@
 // One person, both dialects: an app of Home Assistant's and a client of the standard profile hold tokens side by side, and neither disturbs the other.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { callerWith } from '../support/api.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
+import { authorizeUrl, standardBrowser } from '../support/clients/standard_browser.ts';
+import { callerWith } from '../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 let server: TestServer;
 beforeAll(async () => {

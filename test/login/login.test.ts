@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vit
 import type { AuthProvider, ProviderStep } from '../../src/domain/auth_provider.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import type { LoginResult } from '../../src/login/login.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, APP, addUser, CALLBACK, createLoginParts, type LoginParts } from '../support/login.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, APP, addUser, CALLBACK, createLoginParts, type LoginParts } from '../support/fixtures/login.ts';
 
 let db: TestDatabase;
 let parts: LoginParts;

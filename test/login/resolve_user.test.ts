@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AuthProvider, Identity } from '../../src/domain/auth_provider.ts';
 import { randomId } from '../../src/domain/secret.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, addUser, createLoginParts, type LoginParts } from '../support/login.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, addUser, createLoginParts, type LoginParts } from '../support/fixtures/login.ts';
 
 let db: TestDatabase;
 let parts: LoginParts;

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
 import { createSessions, type Sessions } from '../../src/login/session.ts';
 import { createSessionRepository as createSessionRows } from '../../src/repository/sessions.ts';
-import { createTestClock } from '../support/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addUser } from '../support/login.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addUser } from '../support/fixtures/login.ts';
 
 const DAY = 86_400;
 const HOME = '192.168.1.2';

@@ -1,7 +1,7 @@
 // The whole way: a provider says which groups a person is in, and they log in over HTTP.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startServer, type TestServer } from '../support/server.ts';
-import { speaking } from '../support/speaking_provider.ts';
+import { speaking } from '../support/fakes/speaking_provider.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const { type, says } = speaking();
 const GROUPS = { staff: ['office', 'system-users'], bosses: ['system-admin'], guests: ['system-read-only'], keepers: ['vault'] };

@@ -4,8 +4,8 @@ import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { createThrottle, type Throttle, type ThrottleDeps } from '../../src/login/throttle.ts';
 import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
 import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
-import { createTestClock } from '../support/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 const HOUR = 3600;
 let db: TestDatabase;

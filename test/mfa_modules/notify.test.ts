@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { MfaModule, SetupForm, SetupStep } from '../../src/domain/mfa_module.ts';
 import { mfa_module } from '../../src/mfa_modules/notify.ts';
-import { made } from '../support/insecure_mfa.ts';
-import { NOON } from '../support/people.ts';
-import { type SmtpSink, startSmtpSink } from '../support/smtp_sink.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
+import { made } from '../support/fakes/insecure_mfa.ts';
+import { type SmtpSink, startSmtpSink } from '../support/fakes/smtp_sink.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const user = { id: 'a'.repeat(32), name: 'Paulus' };
 let sink: SmtpSink;

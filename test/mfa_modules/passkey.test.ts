@@ -4,9 +4,9 @@ import type { JsonObject } from '../../src/domain/json.ts';
 import type { Enrolment, MfaModule } from '../../src/domain/mfa_module.ts';
 import { mfa_module } from '../../src/mfa_modules/passkey.ts';
 import { createMailer } from '../../src/outbound/mailer.ts';
-import { type Authenticator, createAuthenticator } from '../support/authenticator.ts';
-import { made } from '../support/insecure_mfa.ts';
-import { NOON } from '../support/people.ts';
+import { type Authenticator, createAuthenticator } from '../support/clients/authenticator.ts';
+import { made } from '../support/fakes/insecure_mfa.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const module = made(mfa_module);
 const user = { id: '0123456789abcdef0123456789abcdef', name: 'Paulus' };

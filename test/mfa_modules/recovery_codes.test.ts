@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { SetupForm } from '../../src/domain/mfa_module.ts';
 import { mfa_module } from '../../src/mfa_modules/recovery_codes.ts';
-import { made } from '../support/insecure_mfa.ts';
-import { NOON } from '../support/people.ts';
+import { made } from '../support/fakes/insecure_mfa.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const module = made(mfa_module);
 const user = { id: 'a'.repeat(32), name: 'Paulus' };

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import type { MfaVerdict, SetupForm } from '../../src/domain/mfa_module.ts';
 import { mfa_module } from '../../src/mfa_modules/totp.ts';
-import { made } from '../support/insecure_mfa.ts';
-import { NOON } from '../support/people.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
+import { made } from '../support/fakes/insecure_mfa.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const module = made(mfa_module);
 const user = { id: 'a'.repeat(32), name: 'Paulus' };

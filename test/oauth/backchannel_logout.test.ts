@@ -5,10 +5,10 @@ import type { Database } from '../../src/postgres/database.ts';
 import { createClientRepository } from '../../src/repository/clients.ts';
 import { createLogoutDeliveryRepository } from '../../src/repository/logout_deliveries.ts';
 import { createSessionEndRepository } from '../../src/repository/session_ends.ts';
-import { registeredClient } from '../support/clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type LoggedIn, loggedInBrowser, startLogoutListener, tokensOf } from '../support/logout.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { registeredClient } from '../support/fixtures/clients.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { type LoggedIn, loggedInBrowser, startLogoutListener, tokensOf } from '../support/fixtures/logout.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 

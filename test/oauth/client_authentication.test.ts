@@ -6,11 +6,11 @@ import type { JsonObject } from '../../src/domain/json.ts';
 import { ASSERTION_TYPE } from '../../src/oauth/client_assertion.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
-import { type ClientParts, createClientParts } from '../support/clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ISSUER } from '../support/grants.ts';
-import { NOON } from '../support/people.ts';
-import { respond, startStranger } from '../support/stranger.ts';
+import { respond, startStranger } from '../support/fakes/stranger.ts';
+import { type ClientParts, createClientParts } from '../support/fixtures/clients.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ISSUER } from '../support/fixtures/grants.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const ABROAD = '198.51.100.1';
 const FAILED = { code: 'invalid_client', status: 401, description: 'Client authentication failed' };

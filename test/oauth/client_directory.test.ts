@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import type { createClientDirectory } from '../../src/oauth/client_directory.ts';
 import { readDocument } from '../../src/oauth/client_metadata_document.ts';
-import { type ClientParts, createClientParts, SCOPES } from '../support/clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ISSUER } from '../support/grants.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
+import { type ClientParts, createClientParts, SCOPES } from '../support/fixtures/clients.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ISSUER } from '../support/fixtures/grants.ts';
 
 const ABROAD = '198.51.100.1';
 const HERE = 'https://app.example.com/client.json';

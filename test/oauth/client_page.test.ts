@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { type ClientPageDeps, createClientPages } from '../../src/oauth/client_page.ts';
-import { createTestClock } from '../support/clock.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
 
 const ME = '198.51.100.7';
 const LINK = '<link rel="redirect_uri" href="app://cb">';

@@ -5,10 +5,10 @@ import type { JsonObject } from '../../src/domain/json.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import { HOME_ASSISTANT, type TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { createTokenParts, HOME, ISSUER, loginOf, newClient, redeem, refresh, type TokenParts } from '../support/grants.ts';
-import { addPerson, addSystemGroups, NOON } from '../support/people.ts';
-import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardTokens } from '../support/standard_grants.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTokenParts, HOME, ISSUER, loginOf, newClient, redeem, refresh, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups, NOON } from '../support/fixtures/people.ts';
+import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardTokens } from '../support/fixtures/standard_grants.ts';
 
 const API = 'https://api.example/';
 const OWN = newClient();

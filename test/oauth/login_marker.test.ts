@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
 import { createLoginMarker, LOGIN_AFTER, type LoginMarker } from '../../src/oauth/login_marker.ts';
-import { createTestClock, type TestClock } from '../support/clock.ts';
-import { SEALER } from '../support/grants.ts';
+import { createTestClock, type TestClock } from '../support/fixtures/clock.ts';
+import { SEALER } from '../support/fixtures/grants.ts';
 
 const BROWSER = sha256('lk_br_this');
 const QUERY = new URLSearchParams({ client_id: 'grafana', prompt: 'login', state: 'ä &=' });

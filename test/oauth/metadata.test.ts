@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { authorizationServerMetadata, type MetadataDeps, protectedResourceMetadata } from '../../src/oauth/metadata.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
 
 const FACTS: MetadataDeps = {
   grant_types: new Map([

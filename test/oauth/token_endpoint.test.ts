@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TokenSet } from '../../src/domain/token.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, post, refresh, type TokenParts } from '../support/grants.ts';
-import { addPerson } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, post, refresh, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 
 let db: TestDatabase;
 let parts: TokenParts;

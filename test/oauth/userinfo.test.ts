@@ -3,10 +3,10 @@ import { AuthError } from '../../src/domain/errors.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, createTokenParts, HOME, loginOf, redeem, type TokenParts } from '../support/grants.ts';
-import { addPerson, addSystemGroups, NOON } from '../support/people.ts';
-import { PUBLIC_CLIENT, registerClient, standardTokens } from '../support/standard_grants.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, createTokenParts, HOME, loginOf, redeem, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups, NOON } from '../support/fixtures/people.ts';
+import { PUBLIC_CLIENT, registerClient, standardTokens } from '../support/fixtures/standard_grants.ts';
 
 let db: TestDatabase;
 let parts: TokenParts;

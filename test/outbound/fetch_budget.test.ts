@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createFetchBudget } from '../../src/outbound/fetch_budget.ts';
-import { createTestClock } from '../support/clock.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
 
 // S17
 describe('a budget of fetches', () => {

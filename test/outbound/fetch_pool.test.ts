@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createFetchPool } from '../../src/outbound/fetch_pool.ts';
-import { createTestClock } from '../support/clock.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
 
 /** A fetch that ends when it is told to, or is aborted. */
 function slowFetch() {

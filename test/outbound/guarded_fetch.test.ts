@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, test } from 'vitest';
 import { isSpecialUse } from '../../src/domain/network.ts';
 import { createGuardedFetch, type GuardedFetchOptions } from '../../src/outbound/guarded_fetch.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
 
 const strangers: Stranger[] = [];
 afterEach(async () => {

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SmtpConfig } from '../../src/domain/smtp_config.ts';
 import { mfa_module } from '../../src/mfa_modules/notify.ts';
 import { createMailer } from '../../src/outbound/mailer.ts';
-import { made } from '../support/insecure_mfa.ts';
-import { NOON } from '../support/people.ts';
-import { type SmtpSink, startSmtpSink } from '../support/smtp_sink.ts';
+import { made } from '../support/fakes/insecure_mfa.ts';
+import { type SmtpSink, startSmtpSink } from '../support/fakes/smtp_sink.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const MESSAGE = { to: 'ada@example.com', subject: 'Hello', text: 'Hello' };
 let sink: SmtpSink;

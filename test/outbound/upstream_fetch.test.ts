@@ -1,6 +1,6 @@
 import { afterEach, expect, it, test } from 'vitest';
 import { createUpstreamFetch } from '../../src/outbound/upstream_fetch.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
 
 const strangers: Stranger[] = [];
 afterEach(async () => {

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuthError } from '../../src/domain/errors.ts';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 let test: TestDatabase;
 let database: Database;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDatabase } from '../../src/postgres/database.ts';
 import { anchoredOffset, createDatabaseClock } from '../../src/postgres/database_clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 let test: TestDatabase;
 

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Database } from '../../src/postgres/database.ts';
 import { createClientRepository } from '../../src/repository/clients.ts';
 import { endIssuedBefore, lockIssuing } from '../../src/repository/issued_before_cutoff.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
 
 type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 

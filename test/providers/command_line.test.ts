@@ -7,9 +7,9 @@ import { createThrottle } from '../../src/login/throttle.ts';
 import { provider as type } from '../../src/providers/command_line.ts';
 import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
 import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
-import { COMMON, NO_DEPS, stepFrom } from '../support/auth_provider.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Vector, vectors } from '../support/vectors.ts';
+import { type Vector, vectors } from '../support/clients/vectors.ts';
+import { COMMON, NO_DEPS, stepFrom } from '../support/fixtures/auth_provider.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-command-'));
 const warnings: string[] = [];

@@ -5,9 +5,9 @@ import { AuthError } from '../../src/domain/errors.ts';
 import { provider as type } from '../../src/providers/homeassistant.ts';
 import { createLocalLoginRepository, type LocalLoginRepository } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
-import { NO_DEPS } from '../support/auth_provider.ts';
-import { createTestClock } from '../support/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { NO_DEPS } from '../support/fixtures/auth_provider.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 const { clock } = createTestClock();
 const hasher = createPasswordHasher({ wait_ms: 30_000 });

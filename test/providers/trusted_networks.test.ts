@@ -6,11 +6,11 @@ import type { TokenSet } from '../../src/domain/token.ts';
 import { provider as type } from '../../src/providers/trusted_networks.ts';
 import { createUserRepository } from '../../src/repository/users.ts';
 import { createAdmission } from '../../src/tokens/admission.ts';
-import { COMMON, NO_DEPS, stepFrom } from '../support/auth_provider.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, post } from '../support/grants.ts';
-import { addPerson, addSystemGroups } from '../support/people.ts';
-import { type Vector, vectors } from '../support/vectors.ts';
+import { type Vector, vectors } from '../support/clients/vectors.ts';
+import { COMMON, NO_DEPS, stepFrom } from '../support/fixtures/auth_provider.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, post } from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
 
 type Person = Awaited<ReturnType<ProviderDeps['activeUsers']>>[number];
 

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import { type AuditEvents, createAuditEvents } from '../../src/repository/audit_events.ts';
-import { createTestClock } from '../support/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 let test_database: TestDatabase;
 let audit: AuditEvents;

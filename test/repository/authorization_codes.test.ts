@@ -10,10 +10,10 @@ import {
 } from '../../src/repository/authorization_codes.ts';
 import { authorizationCodeHash, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
 import { newRefreshToken } from '../../src/tokens/refresh_token.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { CLIENT, HOME, ISSUER, loginOf } from '../support/grants.ts';
-import { addPerson, later, NOON } from '../support/people.ts';
-import { createReleasedCodes } from '../support/released_codes.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { CLIENT, HOME, ISSUER, loginOf } from '../support/fixtures/grants.ts';
+import { addPerson, later, NOON } from '../support/fixtures/people.ts';
+import { createReleasedCodes } from '../support/fixtures/released_codes.ts';
 
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 

@@ -5,8 +5,8 @@ import { type ClientSecretRepository, createClientSecretRepository } from '../..
 import { type ClientRepository, createClientRepository, type NewClient } from '../../src/repository/clients.ts';
 import { createJanitor } from '../../src/repository/janitor.ts';
 import { createUrlClientRepository, type UrlClientRepository } from '../../src/repository/url_clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, later, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, later, NOON } from '../support/fixtures/people.ts';
 
 let test_database: TestDatabase;
 let clients: ClientRepository;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
 import { type CredentialRepository, createCredentialRepository } from '../../src/repository/credentials.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, addSystemGroups, localCredential, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, addSystemGroups, localCredential, NOON } from '../support/fixtures/people.ts';
 
 let test_database: TestDatabase;
 let credentials: CredentialRepository;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { type ConnectionOptions, openConnection } from '../../src/postgres/connection.ts';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
 import { migrate } from '../../src/postgres/migrations/migrate.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const DAY = 86_400_000;
 const suffix = randomBytes(6).toString('hex');

@@ -3,9 +3,9 @@ import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, randomToken, sha256 } from '../../src/domain/secret.ts';
 import { newUserCode } from '../../src/domain/user_code.ts';
 import { createDeviceCodeRepository, type DeviceCodeRepository, type NewDeviceCode } from '../../src/repository/device_codes.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, NOON } from '../support/people.ts';
-import { quotaOf } from '../support/row_quota.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
+import { quotaOf } from '../support/fixtures/row_quota.ts';
 
 const at = (seconds: number) => addSeconds(NOON, seconds);
 

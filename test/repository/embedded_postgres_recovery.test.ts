@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { openConnection } from '../../src/postgres/connection.ts';
 import { startEmbeddedPostgres } from '../../src/postgres/embedded/embedded_postgres.ts';
 import { openDatabase } from '../../src/wiring/open_database.ts';
-import { testConfig } from '../support/server.ts';
+import { testConfig } from '../support/fixtures/server.ts';
 
 const isRoot = process.getuid?.() === 0;
 let root: string;
@@ -143,7 +143,7 @@ describe('a data_dir', () => {
   it.runIf(isRoot)('on a machine whose /dev/null is a file of root says how to make it the device again', async () => {
     const file = join(root, 'null');
     await writeFile(file, '', { mode: 0o644 });
-    const script = fileURLToPath(new URL('../support/embedded_postgres_process.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../support/fakes/embedded_postgres_process.ts', import.meta.url));
     const child = spawn(
       'unshare',
       ['--mount', 'sh', '-c', 'mount --bind "$0" /dev/null && exec "$@"', file, process.execPath, '--import', 'tsx', script, data_dir],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import { createFailedLoginRepository, type FailedLoginRepository } from '../../src/repository/failed_logins.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 let test: TestDatabase;
 let failed: FailedLoginRepository;

@@ -3,9 +3,9 @@ import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { NewAuthorizationCode } from '../../src/repository/authorization_codes.ts';
 import { createFinishedLoginRepository, type FinishedLoginRepository } from '../../src/repository/finish_login.ts';
 import { createLoginFlowRepository } from '../../src/repository/login_flows.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { aLoginFlow, FLOW_START } from '../support/login_flow.ts';
-import { quotaOf } from '../support/row_quota.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { aLoginFlow, FLOW_START } from '../support/fixtures/login_flow.ts';
+import { quotaOf } from '../support/fixtures/row_quota.ts';
 
 let test: TestDatabase;
 let finish: FinishedLoginRepository;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createGroupRepository, type Group, type GroupRepository } from '../../src/repository/groups.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, addSystemGroups, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, addSystemGroups, NOON } from '../support/fixtures/people.ts';
 
 let test_database: TestDatabase;
 let groups: GroupRepository;

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createHostSessionRepository } from '../../src/repository/host_sessions.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, later, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, later, NOON } from '../support/fixtures/people.ts';
 
 const HOST = 'grafana.example.com';
 const BROWSER = sha256('a browser');

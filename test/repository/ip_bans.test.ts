@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
 import { createIpBanRepository, type IpBanRepository } from '../../src/repository/ip_bans.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 let test: TestDatabase;
 let bans: IpBanRepository;

@@ -5,9 +5,9 @@ import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { type AuditEvents, createAuditEvents } from '../../src/repository/audit_events.ts';
 import { createJanitor, EXPIRING, type Janitor } from '../../src/repository/janitor.ts';
-import { createTestClock } from '../support/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, NOON } from '../support/people.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
 
 const DAY = 86_400;
 let test_database: TestDatabase;

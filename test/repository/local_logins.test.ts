@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLocalLoginRepository, type LocalLoginRepository } from '../../src/repository/local_logins.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { later, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { later, NOON } from '../support/fixtures/people.ts';
 
 let test_database: TestDatabase;
 let local_logins: LocalLoginRepository;

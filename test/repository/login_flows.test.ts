@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { createLoginFlowRepository, type LoginFlowRepository } from '../../src/repository/login_flows.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { aLoginFlow, FLOW_START } from '../support/login_flow.ts';
-import { quotaOf } from '../support/row_quota.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { aLoginFlow, FLOW_START } from '../support/fixtures/login_flow.ts';
+import { quotaOf } from '../support/fixtures/row_quota.ts';
 
 let test: TestDatabase;
 let flows: LoginFlowRepository;

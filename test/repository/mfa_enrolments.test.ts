@@ -3,9 +3,9 @@ import { randomId } from '../../src/domain/secret.ts';
 import { createMfaEnrolmentRepository, type MfaEnrolmentRepository, type NewMfaEnrolment } from '../../src/repository/mfa_enrolments.ts';
 import { resealSecrets } from '../../src/repository/reseal.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { SEALER } from '../support/grants.ts';
-import { addPerson, later, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { SEALER } from '../support/fixtures/grants.ts';
+import { addPerson, later, NOON } from '../support/fixtures/people.ts';
 
 let db: TestDatabase;
 let enrolments: MfaEnrolmentRepository;

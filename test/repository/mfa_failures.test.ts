@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createMfaFailureRepository, MFA_FAILURE_LIMIT, type MfaFailureRepository } from '../../src/repository/mfa_failures.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, later, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, later, NOON } from '../support/fixtures/people.ts';
 
 const WINDOW = 15 * 60;
 let db: TestDatabase;

@@ -3,10 +3,10 @@ import { sha256 } from '../../src/domain/secret.ts';
 import type { TokenType } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createRefreshTokenRepository, type RefreshTokenRepository } from '../../src/repository/refresh_tokens.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { newGrant } from '../support/grants.ts';
-import { addPerson, addSystemGroups, later, NOON } from '../support/people.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { newGrant } from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups, later, NOON } from '../support/fixtures/people.ts';
 
 const DAY = 86_400;
 

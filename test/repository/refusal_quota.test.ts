@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { createRefusalQuota, RECORDED_PER_MINUTE } from '../../src/repository/refusal_quota.ts';
-import { createTestClock } from '../support/clock.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
 
 const refusal = (remote_address: string | null): AuditEvent => ({ type: 'login.failed', outcome: 'refused', remote_address });
 const MINUTE = '2026-03-14T09:26:00.000Z';

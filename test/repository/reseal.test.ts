@@ -4,8 +4,8 @@ import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
 import { createSigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring } from '../../src/tokens/keyring.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const [OLD, NEW] = ['an old secret key of 32 letters!!', 'a new secret key of 32 letters!!!'];
 let db: TestDatabase;

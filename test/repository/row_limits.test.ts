@@ -9,10 +9,10 @@ import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
 import { createLoginFlowRepository } from '../../src/repository/login_flows.ts';
 import { createPushedRequestRepository } from '../../src/repository/pushed_authorization_requests.ts';
 import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { aLoginFlow } from '../support/login_flow.ts';
-import { NOON } from '../support/people.ts';
-import { quotaOf } from '../support/row_quota.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { aLoginFlow } from '../support/fixtures/login_flow.ts';
+import { NOON } from '../support/fixtures/people.ts';
+import { quotaOf } from '../support/fixtures/row_quota.ts';
 
 let test: TestDatabase;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 const [first, second] = ['1'.repeat(32), '2'.repeat(32)];
 let test: TestDatabase;

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { User } from '../../src/domain/user.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { createSessionEndRepository, type SessionEndRepository } from '../../src/repository/session_ends.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { createTokenParts, redeem, type TokenParts } from '../support/grants.ts';
-import { addPerson, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTokenParts, redeem, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
 import {
   addSession,
   credentialsOf,
@@ -15,7 +15,7 @@ import {
   standardCode,
   standardTokens,
   VERIFIER,
-} from '../support/standard_grants.ts';
+} from '../support/fixtures/standard_grants.ts';
 
 let db: TestDatabase;
 let database: Database;

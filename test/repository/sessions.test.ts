@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import { createSessionRepository, type SessionRepository } from '../../src/repository/sessions.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 
 let test: TestDatabase;
 let sessions: SessionRepository;

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRefreshTokenRepository } from '../../src/repository/refresh_tokens.ts';
 import { createSigningKeyRepository, type SigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { newSigningKey } from '../../src/tokens/signing_key.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { newGrant } from '../support/grants.ts';
-import { addPerson, later, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { newGrant } from '../support/fixtures/grants.ts';
+import { addPerson, later, NOON } from '../support/fixtures/people.ts';
 
 const SUCCESSION = { now: later(100), signs_in: 600, predecessor_expires_in: 5_000, signs_long_lived: true, margin: 60 };
 

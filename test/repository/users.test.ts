@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createUserRepository, type UserRepository } from '../../src/repository/users.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addPerson, addSystemGroups, later, NOON, person } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { addPerson, addSystemGroups, later, NOON, person } from '../support/fixtures/people.ts';
 
 let test_database: TestDatabase;
 let users: UserRepository;

@@ -1,9 +1,9 @@
 // Each thing that matters for security leaves one event that says who, whom, from where and how it went, and no secret.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEventType } from '../../src/domain/audit_event.ts';
-import { addApiPerson, type Call, callerWith, type Person } from '../support/api.ts';
-import { REMOTE_ADDRESS, startServer, type TestServer } from '../support/server.ts';
-import { enrolTotp } from '../support/totp.ts';
+import { addApiPerson, type Call, callerWith, type Person } from '../support/fixtures/api.ts';
+import { REMOTE_ADDRESS, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { enrolTotp } from '../support/fixtures/totp.ts';
 
 let server: TestServer;
 let owner: Call;

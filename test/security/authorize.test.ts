@@ -1,8 +1,8 @@
 // The authorize page against whoever bends its request: what is not the client's redirect URI ends on a page, and nothing is sent anywhere.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { visitor } from '../support/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const PUBLISHED = [
   'app://cb',

@@ -1,8 +1,8 @@
 // What pages of other sites make a browser ask for uses up none of the fetches that the person's own requests need.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { visitor } from '../support/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const ELSEWHERE = 'app://cb';
 /** Of every request that our HTTP tests make. */

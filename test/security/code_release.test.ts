@@ -1,12 +1,12 @@
 // Who sees which page before an app gets a code: every login method, for every kind of client, with a session and without.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createAuthenticator } from '../support/authenticator.ts';
-import { backFrom, elsewhere } from '../support/elsewhere.ts';
-import { formAction, visitor } from '../support/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, ISSUER } from '../support/standard_browser.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
+import { createAuthenticator } from '../support/clients/authenticator.ts';
+import { formAction, visitor } from '../support/clients/page_visitor.ts';
+import { authorizeUrl, ISSUER } from '../support/clients/standard_browser.ts';
+import { backFrom, elsewhere } from '../support/fakes/elsewhere.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const HTTPS = 'https://app.example.com/cb';
 const CUSTOM = 'com.example.app:/cb';

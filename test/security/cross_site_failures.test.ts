@@ -1,6 +1,6 @@
 // What a page of another site can make a visitor's browser send neither bans nor blocks the visitor.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CLIENT_ID, startServer, type TestServer } from '../support/server.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const VISITOR = '198.51.100.1';
 /** As Chromium sends a form of an evil page: over https, over plain http, and from a sandboxed frame there. */

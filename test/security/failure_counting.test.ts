@@ -1,8 +1,8 @@
 // What counts against an address, route by route: a route that is not in the table fails.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { routesOf } from '../support/routes.ts';
-import { startServer, type TestRequest, type TestServer } from '../support/server.ts';
+import { routesOf } from '../support/checks/routes.ts';
+import { startServer, type TestRequest, type TestServer } from '../support/fixtures/server.ts';
 
 const FORGED = 'a forged bearer';
 const SECRET = 'a wrong client secret';

@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AuthError } from '../../src/domain/errors.ts';
 import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestRequest, type TestServer } from '../support/server.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestRequest, type TestServer } from '../support/fixtures/server.ts';
 
 /** `npm run test:floods:long` sends 5,000. */
 const REQUESTS = Number(process.env.LATCHKEY_TEST_FLOOD ?? 500);

@@ -1,9 +1,9 @@
 // Which routes need a fresh login, generated from the list of routes: one that is not in the table fails.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
-import { visitor } from '../support/page_visitor.ts';
-import { routesOf } from '../support/routes.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
+import { routesOf } from '../support/checks/routes.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const HOME = '192.168.0.5';
 const NOBODY = '0'.repeat(32);

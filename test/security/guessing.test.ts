@@ -3,11 +3,11 @@ import { availableParallelism } from 'node:os';
 import { setImmediate as tick } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { AuthProviderType } from '../../src/domain/auth_provider.ts';
-import { createTestClock } from '../support/clock.ts';
-import { createTestDatabase } from '../support/database.ts';
-import { provider as insecureExample } from '../support/insecure_example.ts';
-import { addPerson } from '../support/people.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { provider as insecureExample } from '../support/fakes/insecure_example.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { addPerson } from '../support/fixtures/people.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const servers: TestServer[] = [];
 const closers: (() => Promise<void>)[] = [];

@@ -1,8 +1,8 @@
 // A provider that hangs: whoever waits behind it gets an answer in time.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AuthProviderType } from '../../src/domain/auth_provider.ts';
-import { provider as insecureExample } from '../support/insecure_example.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { provider as insecureExample } from '../support/fakes/insecure_example.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 let release: () => void = () => {};
 const released = new Promise<void>((resolve) => (release = resolve));

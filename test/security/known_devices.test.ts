@@ -1,8 +1,8 @@
 // While a name is guessed at from everywhere, its person keeps a way in by a browser that they have logged in from before.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
-import { visitor } from '../support/page_visitor.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const COOKIE = 'latchkey_device';
 const PAGE = `/auth/authorize?${new URLSearchParams({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI })}`;

@@ -1,7 +1,7 @@
 // What the server keeps of a day, and what browsers keep of it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { visitor } from '../support/page_visitor.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 // Requests that are too large, too many, or no requests at all, over real sockets where a client library would not send them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { raw } from '../support/raw_socket.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { raw } from '../support/clients/raw_socket.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

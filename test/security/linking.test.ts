@@ -1,12 +1,12 @@
 // What linking could be misused for: to come in without a second factor, to keep what was taken, to become somebody else.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Call, callerWith } from '../support/api.ts';
-import { provider as insecureExample } from '../support/insecure_example.ts';
-import { link, linkCode } from '../support/linking.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
-import { addSomeone, example, PASSWORD } from '../support/someone.ts';
-import { speaking } from '../support/speaking_provider.ts';
-import { enrolTotp } from '../support/totp.ts';
+import { provider as insecureExample } from '../support/fakes/insecure_example.ts';
+import { speaking } from '../support/fakes/speaking_provider.ts';
+import { type Call, callerWith } from '../support/fixtures/api.ts';
+import { link, linkCode } from '../support/fixtures/linking.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { addSomeone, example, PASSWORD } from '../support/fixtures/someone.ts';
+import { enrolTotp } from '../support/fixtures/totp.ts';
 
 const { type, says } = speaking();
 

@@ -1,8 +1,8 @@
 // Logins as they are made, kept and used: names, passwords, imported hashes, and flows in other hands.
 import bcrypt from '@node-rs/bcrypt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { visitor } from '../support/page_visitor.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/server.ts';
+import { visitor } from '../support/clients/page_visitor.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 let server: TestServer;
 let token: string;

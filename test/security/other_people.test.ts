@@ -1,11 +1,11 @@
 // What one person gets at of another by an id they have seen: nothing. Generated from the table of routes: one without a row to ask for fails.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiRoutes } from '../../src/http/api/api_routes.ts';
-import { addApiPerson, type Call, callerWith } from '../support/api.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { enrolTotp } from '../support/totp.ts';
+import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
+import { addApiPerson, type Call, callerWith } from '../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { enrolTotp } from '../support/fixtures/totp.ts';
 
 let server: TestServer;
 let owner: Call;

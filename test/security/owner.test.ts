@@ -1,9 +1,9 @@
 // What administrators cannot do to the owner, generated from the table of routes: one that is not in the list fails.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiRoutes } from '../../src/http/api/api_routes.ts';
-import { addApiPerson, type Call, callerWith } from '../support/api.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { CHALLENGE } from '../support/standard_grants.ts';
+import { addApiPerson, type Call, callerWith } from '../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CHALLENGE } from '../support/fixtures/standard_grants.ts';
 
 interface Attempt {
   /** Path parameters other than the owner's id. */

@@ -1,7 +1,7 @@
 // Over plain http, a page whose name an attacker points at this server is same-origin to the browser, and sends no
 // header that tells it apart. What it fails at must not ban the visitor, and must still be limited.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const VISITOR = '198.51.100.1';
 const REBOUND = { host: 'evil.example:8123' };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openConnection } from '../../src/postgres/connection.ts';
 import type { Container } from '../../src/wiring/container.ts';
 import { type Cli, createCli } from '../cli/support.ts';
-import { addPerson } from '../support/people.ts';
+import { addPerson } from '../support/fixtures/people.ts';
 
 let cli: Cli;
 

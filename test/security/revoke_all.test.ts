@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { sha256 } from '../../src/domain/secret.ts';
-import { addApiPerson, callerWith, type Person } from '../support/api.ts';
-import { RELEASE } from '../support/released_codes.ts';
-import { CLIENT_ID, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
+import { authorizeUrl, standardBrowser } from '../support/clients/standard_browser.ts';
+import { addApiPerson, callerWith, type Person } from '../support/fixtures/api.ts';
+import { RELEASE } from '../support/fixtures/released_codes.ts';
+import { CLIENT_ID, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';

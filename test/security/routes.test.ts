@@ -1,8 +1,8 @@
 // What every route answers, whoever asks and however.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { raw } from '../support/raw_socket.ts';
-import { routesOf } from '../support/routes.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { routesOf } from '../support/checks/routes.ts';
+import { raw } from '../support/clients/raw_socket.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestRequest, type TestServer } from '../support/server.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestRequest, type TestServer } from '../support/fixtures/server.ts';
 
 const VISITOR = '198.51.100.1';
 const PROXY = '10.0.0.2';

@@ -1,10 +1,10 @@
 // Two people at one browser, one after the other, of which the first logs out with some of the cookies gone: the second gets nothing of the first.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { addApiPerson, callerWith, type Person } from '../support/api.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
+import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
+import { addApiPerson, callerWith, type Person } from '../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 let server: TestServer;
 let first: Person;

@@ -1,12 +1,12 @@
 // Who has had one's password must not stay: what ends with a new password, and when a person signs out everywhere else.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
-import { addApiPerson, type Call, callerWith, type Person } from '../support/api.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
-import { enrolTotp, totpCode } from '../support/totp.ts';
+import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
+import { addApiPerson, type Call, callerWith, type Person } from '../support/fixtures/api.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
+import { enrolTotp, totpCode } from '../support/fixtures/totp.ts';
 
 const APP = { client_id: 'app', client_secret: 'the secret of the app' };
 const NEW_PASSWORD = 'quite another long password';

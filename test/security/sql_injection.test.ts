@@ -1,8 +1,8 @@
 // SQL in every place a request has, at every route: no route fails on it, and no row of anybody changes.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { routesOf } from '../support/routes.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { tableChecksums } from '../support/table_checksums.ts';
+import { routesOf } from '../support/checks/routes.ts';
+import { tableChecksums } from '../support/checks/table_checksums.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const SQL = [
   `'; update users set is_owner = true; --`,

@@ -2,11 +2,11 @@
 // stays on a page.
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
-import { startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, type Fields, ISSUER, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { CHALLENGE, VERIFIER } from '../support/standard_grants.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
+import { authorizeUrl, type Fields, ISSUER, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { CHALLENGE, VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 const OTHER_CALLBACK = 'https://app.example.com/other';
 

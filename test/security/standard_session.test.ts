@@ -1,12 +1,12 @@
 // Single sign-on of the standard profile against whoever would use a session for more than its person agreed to, or answer a request twice.
 import { decodeJwt, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { addApiPerson, type Call, callerWith } from '../support/api.ts';
-import { loggedInBrowser, tokensOf } from '../support/logout.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, type Fields, ISSUER, type StandardBrowser, standardBrowser } from '../support/standard_browser.ts';
-import { API, CALLBACK } from '../support/standard_clients.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
+import { authorizeUrl, type Fields, ISSUER, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
+import { addApiPerson, type Call, callerWith } from '../support/fixtures/api.ts';
+import { loggedInBrowser, tokensOf } from '../support/fixtures/logout.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { API, CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 const OTHER_CALLBACK = 'https://app.example.com/other';
 const OTHER_API = 'https://other.example.com/?a="><script>alert(1)</script>';

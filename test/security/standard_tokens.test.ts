@@ -3,12 +3,12 @@ import { CompactEncrypt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { openConnection } from '../../src/postgres/connection.ts';
-import { addApiPerson, callerWith } from '../support/api.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
+import { authorizeUrl, standardBrowser } from '../support/clients/standard_browser.ts';
+import { addApiPerson, callerWith } from '../support/fixtures/api.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 const SECRET = 'the secret of the app';
 const APP = { client_id: 'app', client_secret: SECRET };

@@ -1,9 +1,9 @@
 // Codes, refresh tokens and access tokens against whoever stole, bent or forged one; over two servers where that matters.
 import { createHmac, createPublicKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../support/server.ts';
-import { addSomeone, example, logInAs, PASSWORD } from '../support/someone.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { addSomeone, example, logInAs, PASSWORD } from '../support/fixtures/someone.ts';
 
 const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';

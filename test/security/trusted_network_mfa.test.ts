@@ -1,12 +1,12 @@
 // A person with a second factor who logs in by their address alone is not asked for it, as in Home Assistant, and no token says that they were.
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { callerWith } from '../support/api.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { authorizeUrl, ISSUER, standardBrowser } from '../support/standard_browser.ts';
-import { CALLBACK } from '../support/standard_clients.ts';
-import { VERIFIER } from '../support/standard_grants.ts';
-import { enrolTotp } from '../support/totp.ts';
+import { authorizeUrl, ISSUER, standardBrowser } from '../support/clients/standard_browser.ts';
+import { callerWith } from '../support/fixtures/api.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { CALLBACK } from '../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../support/fixtures/standard_grants.ts';
+import { enrolTotp } from '../support/fixtures/totp.ts';
 
 const HOME = '192.168.0.5';
 

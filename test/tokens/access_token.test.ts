@@ -3,10 +3,10 @@ import type { JsonObject } from '../../src/domain/json.ts';
 import { type Authorization, HOME_ASSISTANT } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { CLIENT, createTokenParts, HOME, ISSUER, newGrant, type TokenParts } from '../support/grants.ts';
-import { addPerson, NOON } from '../support/people.ts';
-import { vectors } from '../support/vectors.ts';
+import { vectors } from '../support/clients/vectors.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { CLIENT, createTokenParts, HOME, ISSUER, newGrant, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
 
 const DAY = 86_400;
 

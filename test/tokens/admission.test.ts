@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createAdmission } from '../../src/tokens/admission.ts';
-import { ABROAD, HOME, providerThat } from '../support/grants.ts';
+import { ABROAD, HOME, providerThat } from '../support/fixtures/grants.ts';
 
 const admission = createAdmission([
   providerThat(() => null),

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { HOME_ASSISTANT } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import type { NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, type TokenParts } from '../support/grants.ts';
-import { addPerson, addSystemGroups, later, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, addSystemGroups, later, NOON } from '../support/fixtures/people.ts';
 
 let db: TestDatabase;
 let parts: TokenParts;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/domain/json.ts';
 import type { UserFacts } from '../../src/repository/user_facts.ts';
 import { namesUserClaims, userClaims } from '../../src/tokens/claims.ts';
-import { NOON } from '../support/people.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const FACTS: UserFacts = {
   user_id: '5',

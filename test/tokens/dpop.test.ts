@@ -6,11 +6,11 @@ import type { User } from '../../src/domain/user.ts';
 import { createDatabase } from '../../src/postgres/database.ts';
 import { createUsedProofRepository } from '../../src/repository/used_proofs.ts';
 import { createDpop } from '../../src/tokens/dpop.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { newProofKey, type ProofKey, proofFor } from '../support/dpop.ts';
-import { ADMITTED, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/grants.ts';
-import { addPerson, NOON } from '../support/people.ts';
-import { credentialsOf, PUBLIC_CLIENT, registerClient, standardCode, VERIFIER } from '../support/standard_grants.ts';
+import { newProofKey, type ProofKey, proofFor } from '../support/clients/dpop.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { ADMITTED, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
+import { credentialsOf, PUBLIC_CLIENT, registerClient, standardCode, VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 const now = NOON.getTime() / 1000;
 const TOKEN_URL = `${ISSUER}/auth/token`;

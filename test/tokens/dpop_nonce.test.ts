@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createDpopNonces, NONCE_WINDOW } from '../../src/tokens/dpop_nonce.ts';
-import { createTestClock } from '../support/clock.ts';
-import { SEALER } from '../support/grants.ts';
-import { later, NOON } from '../support/people.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { SEALER } from '../support/fixtures/grants.ts';
+import { later, NOON } from '../support/fixtures/people.ts';
 
 const time = createTestClock(NOON);
 const nonces = createDpopNonces({ sealer: SEALER, clock: time.clock });

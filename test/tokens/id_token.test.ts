@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SigningAlgorithm } from '../../src/domain/client.ts';
 import { type Authorization, HOME_ASSISTANT } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { createTokenParts, HOME, ISSUER, newClient, type TokenParts } from '../support/grants.ts';
-import { addPerson, NOON } from '../support/people.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTokenParts, HOME, ISSUER, newClient, type TokenParts } from '../support/fixtures/grants.ts';
+import { addPerson, NOON } from '../support/fixtures/people.ts';
 
 const now = NOON.getTime() / 1000;
 

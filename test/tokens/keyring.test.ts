@@ -6,10 +6,10 @@ import { SIGNING_ALGORITHMS } from '../../src/domain/client.ts';
 import { createSigningKeyRepository, type SigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring, JWKS_MAX_AGE, type Keyring, PUBLICATION_LEAD } from '../../src/tokens/keyring.ts';
-import { createTestClock } from '../support/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { SEALER } from '../support/grants.ts';
-import { NOON } from '../support/people.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { SEALER } from '../support/fixtures/grants.ts';
+import { NOON } from '../support/fixtures/people.ts';
 
 const DAY = 86_400;
 const HINT_LIFETIME = 30 * DAY;

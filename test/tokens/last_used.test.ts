@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { TokenUse } from '../../src/repository/refresh_tokens.ts';
 import { createLastUsed, type LastUsed } from '../../src/tokens/last_used.ts';
-import { createTestClock } from '../support/clock.ts';
-import { later, NOON } from '../support/people.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
+import { later, NOON } from '../support/fixtures/people.ts';
 
 let written: TokenUse[][];
 let away: boolean;

@@ -1,9 +1,9 @@
 // The pages of URL clients, fetched from a server.
 import { afterEach, expect } from 'vitest';
 import { createClientPages } from '../../src/oauth/client_page.ts';
-import { createTestClock } from '../support/clock.ts';
-import { respond, type Stranger, startStranger } from '../support/stranger.ts';
-import { runArea } from '../support/vector_driver.ts';
+import { runArea } from '../support/clients/vector_driver.ts';
+import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
+import { createTestClock } from '../support/fixtures/clock.ts';
 
 let site: Stranger;
 afterEach(() => site.close());

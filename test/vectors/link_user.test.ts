@@ -1,10 +1,10 @@
 // Another login for somebody who is logged in, by the code of a link_user flow.
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
-import { link, linkCode } from '../support/linking.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { addSomeone, example } from '../support/someone.ts';
-import { expectAnswer, runArea, send } from '../support/vector_driver.ts';
-import type { Vector } from '../support/vectors.ts';
+import { expectAnswer, runArea, send } from '../support/clients/vector_driver.ts';
+import type { Vector } from '../support/clients/vectors.ts';
+import { link, linkCode } from '../support/fixtures/linking.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { addSomeone, example } from '../support/fixtures/someone.ts';
 
 let server: TestServer;
 let user_id: string;

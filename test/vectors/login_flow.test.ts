@@ -1,9 +1,9 @@
 // The login as JSON and what stands before it: client ids, PKCE, the steps of a flow.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { addUser } from '../support/login.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { expectAnswer, runArea, send } from '../support/vector_driver.ts';
-import { type Vector, vectors } from '../support/vectors.ts';
+import { expectAnswer, runArea, send } from '../support/clients/vector_driver.ts';
+import { type Vector, vectors } from '../support/clients/vectors.ts';
+import { addUser } from '../support/fixtures/login.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const CLIENT = { client_id: 'https://example.com/app', redirect_uri: 'https://example.com/app/callback' };
 const START = { ...CLIENT, handler: ['insecure_example', null] };

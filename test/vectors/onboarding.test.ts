@@ -1,9 +1,9 @@
 // The first owner, on servers that nobody owns yet.
 import { afterEach, beforeEach, expect } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { expectAnswer, runArea, send } from '../support/vector_driver.ts';
-import { type Vector, vectors } from '../support/vectors.ts';
+import { expectAnswer, runArea, send } from '../support/clients/vector_driver.ts';
+import { type Vector, vectors } from '../support/clients/vectors.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const CLIENT = 'https://example.com/app';
 

@@ -3,11 +3,11 @@ import type { FastifyPluginAsync } from 'fastify';
 import { afterEach, expect } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { readRegistry } from '../../src/wiring/registry.ts';
-import { createBareServer } from '../support/bare_server.ts';
-import { schemasOf, startServer, type TestRequest, type TestServer, testConfig } from '../support/server.ts';
-import { addSomeone, example } from '../support/someone.ts';
-import { byId, expectAnswer, runArea, send } from '../support/vector_driver.ts';
-import type { Vector } from '../support/vectors.ts';
+import { byId, expectAnswer, runArea, send } from '../support/clients/vector_driver.ts';
+import type { Vector } from '../support/clients/vectors.ts';
+import { createBareServer } from '../support/fakes/bare_server.ts';
+import { schemasOf, startServer, type TestRequest, type TestServer, testConfig } from '../support/fixtures/server.ts';
+import { addSomeone, example } from '../support/fixtures/someone.ts';
 
 let server: TestServer | undefined;
 afterEach(async () => {

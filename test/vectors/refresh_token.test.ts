@@ -1,9 +1,9 @@
 // Refresh tokens by the JSON API, with the idle expiry that Home Assistant has and an operator may configure.
 import { afterAll, beforeAll, expect } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../support/server.ts';
-import { addSomeone, example, logInAs } from '../support/someone.ts';
-import { byId, runArea } from '../support/vector_driver.ts';
+import { byId, runArea } from '../support/clients/vector_driver.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { addSomeone, example, logInAs } from '../support/fixtures/someone.ts';
 
 const DAY = 86_400;
 

@@ -1,9 +1,9 @@
 // Codes and refresh tokens: redeemed, refreshed, revoked.
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
-import { addUser } from '../support/login.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { expectAnswer, runArea, send } from '../support/vector_driver.ts';
-import type { Vector } from '../support/vectors.ts';
+import { expectAnswer, runArea, send } from '../support/clients/vector_driver.ts';
+import type { Vector } from '../support/clients/vectors.ts';
+import { addUser } from '../support/fixtures/login.ts';
+import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const CLIENT_ID = 'https://example.com/app';
 const HOW = { client_id: CLIENT_ID, redirect_uri: `${CLIENT_ID}/callback`, handler: ['insecure_example', null] as [string, null] };

@@ -3,11 +3,11 @@ import type { LightMyRequestResponse } from 'fastify';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
-import { addPerson } from '../support/people.ts';
-import { OWNER, startServer, type TestServer } from '../support/server.ts';
-import { addSomeone, example } from '../support/someone.ts';
-import { byId, runArea } from '../support/vector_driver.ts';
-import type { Vector } from '../support/vectors.ts';
+import { byId, runArea } from '../support/clients/vector_driver.ts';
+import type { Vector } from '../support/clients/vectors.ts';
+import { addPerson } from '../support/fixtures/people.ts';
+import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { addSomeone, example } from '../support/fixtures/someone.ts';
 
 const NOBODY = randomId();
 const USER = { username: 'test-user', password: 'test-pass' };

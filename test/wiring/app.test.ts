@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../src/http/server/log.ts';
 import { type App, createApp } from '../../src/wiring/app.ts';
 import type { AppOptions } from '../../src/wiring/container.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { OWNER, startServer, type TestServer, testConfig } from '../support/server.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { OWNER, startServer, type TestServer, testConfig } from '../support/fixtures/server.ts';
 
 let db: TestDatabase | undefined;
 afterEach(async () => {

@@ -5,8 +5,8 @@ import { longTransaction } from '../../src/postgres/long_transaction.ts';
 import { migrate, migrationStatus } from '../../src/postgres/migrations/migrate.ts';
 import { withMigrationLock } from '../../src/postgres/migrations/migration_lock.ts';
 import { openDatabase } from '../../src/wiring/open_database.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { testConfig } from '../support/server.ts';
+import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { testConfig } from '../support/fixtures/server.ts';
 
 let db: TestDatabase;
 /** Of the same database, with a password that is none of its. */

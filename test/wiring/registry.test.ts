@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { readRegistry } from '../../src/wiring/registry.ts';
-import { provider as insecureExample } from '../support/insecure_example.ts';
+import { provider as insecureExample } from '../support/fakes/insecure_example.ts';
 
 it('every plug-in file is there under its own name', async () => {
   const { providers, grants } = await readRegistry();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { addApiPerson, type Call, callerWith } from '../../support/api.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
+import { addApiPerson, type Call, callerWith } from '../../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 const CB = 'https://grafana.example.com/cb';
 

@@ -1,10 +1,10 @@
 // What people have agreed to, and what is left of it when they take it back.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { addApiPerson, type Call, callerWith, type Person } from '../../support/api.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
-import { authorizeUrl, type StandardBrowser, standardBrowser } from '../../support/standard_browser.ts';
-import { CALLBACK } from '../../support/standard_clients.ts';
-import { VERIFIER } from '../../support/standard_grants.ts';
+import { authorizeUrl, type StandardBrowser, standardBrowser } from '../../support/clients/standard_browser.ts';
+import { addApiPerson, type Call, callerWith, type Person } from '../../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { CALLBACK } from '../../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../../support/fixtures/standard_grants.ts';
 
 let server: TestServer;
 let owner: Call;

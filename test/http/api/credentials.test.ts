@@ -1,13 +1,13 @@
 // The ways in of a person: seen, linked in a browser, unlinked.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Call, callerWith } from '../../support/api.ts';
-import { backFrom, elsewhere } from '../../support/elsewhere.ts';
-import { provider as insecureExample } from '../../support/insecure_example.ts';
-import { linkCode } from '../../support/linking.ts';
-import { visitor } from '../../support/page_visitor.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
-import { addSomeone, example, PASSWORD } from '../../support/someone.ts';
+import { visitor } from '../../support/clients/page_visitor.ts';
+import { backFrom, elsewhere } from '../../support/fakes/elsewhere.ts';
+import { provider as insecureExample } from '../../support/fakes/insecure_example.ts';
+import { type Call, callerWith } from '../../support/fixtures/api.ts';
+import { linkCode } from '../../support/fixtures/linking.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { addSomeone, example, PASSWORD } from '../../support/fixtures/someone.ts';
 
 const SECOND = { auth_provider_type: 'insecure_example', auth_provider_id: 'second' };
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addApiPerson, type Call, callerWith, type Person } from '../../support/api.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts';
+import { addApiPerson, type Call, callerWith, type Person } from '../../support/fixtures/api.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 let server: TestServer;
 let owner: Call;

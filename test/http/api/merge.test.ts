@@ -1,8 +1,8 @@
 // Who waits for approval turns out to be somebody: the owner gives their login to that user.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { addApiPerson, type Call, callerWith, type Person } from '../../support/api.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
-import { example, logInAs, PASSWORD } from '../../support/someone.ts';
+import { addApiPerson, type Call, callerWith, type Person } from '../../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { example, logInAs, PASSWORD } from '../../support/fixtures/someone.ts';
 
 const ROUNDS = ['one', 'two', 'three', 'four', 'five', 'six'];
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { addApiPerson, type Call, callerWith, type Person } from '../../support/api.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/server.ts';
-import { enrolTotp, totpCode } from '../../support/totp.ts';
+import { addApiPerson, type Call, callerWith, type Person } from '../../support/fixtures/api.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { enrolTotp, totpCode } from '../../support/fixtures/totp.ts';
 
 let server: TestServer;
 let owner: Call;

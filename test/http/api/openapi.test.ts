@@ -3,11 +3,11 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Call, callerWith } from '../../support/api.ts';
-import { routesOf } from '../../support/routes.ts';
-import { CLIENT_ID, OWNER, startServer, type TestServer } from '../../support/server.ts';
-import { example, PASSWORD } from '../../support/someone.ts';
-import { enrolTotp } from '../../support/totp.ts';
+import { routesOf } from '../../support/checks/routes.ts';
+import { type Call, callerWith } from '../../support/fixtures/api.ts';
+import { CLIENT_ID, OWNER, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { example, PASSWORD } from '../../support/fixtures/someone.ts';
+import { enrolTotp } from '../../support/fixtures/totp.ts';
 
 interface Operation {
   operationId: string;

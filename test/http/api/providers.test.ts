@@ -2,14 +2,14 @@
 import bcrypt from '@node-rs/bcrypt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SIGNING_ALGORITHMS } from '../../../src/domain/client.ts';
-import { type Call, callerWith } from '../../support/api.ts';
-import { backFrom, elsewhere } from '../../support/elsewhere.ts';
-import { provider as insecureExample } from '../../support/insecure_example.ts';
-import { addUser } from '../../support/login.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
-import { addSomeone, example, PASSWORD } from '../../support/someone.ts';
-import { speaking } from '../../support/speaking_provider.ts';
-import { tableChecksums } from '../../support/table_checksums.ts';
+import { tableChecksums } from '../../support/checks/table_checksums.ts';
+import { backFrom, elsewhere } from '../../support/fakes/elsewhere.ts';
+import { provider as insecureExample } from '../../support/fakes/insecure_example.ts';
+import { speaking } from '../../support/fakes/speaking_provider.ts';
+import { type Call, callerWith } from '../../support/fixtures/api.ts';
+import { addUser } from '../../support/fixtures/login.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { addSomeone, example, PASSWORD } from '../../support/fixtures/someone.ts';
 
 const { type: speakingType, says } = speaking();
 const ANSWER = { username: 'x', password: 'y' };

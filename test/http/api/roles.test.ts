@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { apiRoutes } from '../../../src/http/api/api_routes.ts';
 import type { RequiredRole } from '../../../src/http/server/bearer_guard.ts';
-import { addApiPerson, type Call, callerWith } from '../../support/api.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
+import { addApiPerson, type Call, callerWith } from '../../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 let server: TestServer;
 let callers: Record<string, Call>;

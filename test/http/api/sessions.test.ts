@@ -1,10 +1,10 @@
 // The browsers a person is logged in with: what they and administrators see of them, and what ends with one.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { addApiPerson, type Call, callerWith, type Person } from '../../support/api.ts';
-import { REMOTE_ADDRESS, startServer, type TestServer } from '../../support/server.ts';
-import { authorizeUrl, type StandardBrowser, standardBrowser } from '../../support/standard_browser.ts';
-import { CALLBACK } from '../../support/standard_clients.ts';
-import { VERIFIER } from '../../support/standard_grants.ts';
+import { authorizeUrl, type StandardBrowser, standardBrowser } from '../../support/clients/standard_browser.ts';
+import { addApiPerson, type Call, callerWith, type Person } from '../../support/fixtures/api.ts';
+import { REMOTE_ADDRESS, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { CALLBACK } from '../../support/fixtures/standard_clients.ts';
+import { VERIFIER } from '../../support/fixtures/standard_grants.ts';
 
 const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 

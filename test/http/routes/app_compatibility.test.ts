@@ -1,9 +1,9 @@
 // What the operator can relax for an app that does not do all that OAuth 2.1 asks for: PKCE, and claims in the ID token.
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startServer, type TestServer } from '../../support/server.ts';
-import { standardBrowser } from '../../support/standard_browser.ts';
-import { CHALLENGE, VERIFIER } from '../../support/standard_grants.ts';
+import { standardBrowser } from '../../support/clients/standard_browser.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { CHALLENGE, VERIFIER } from '../../support/fixtures/standard_grants.ts';
 
 const CALLBACK = 'https://old.example.com/callback';
 const SECRET = 'the secret of an old app';

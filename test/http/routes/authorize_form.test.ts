@@ -1,8 +1,8 @@
 // An authorization request that comes as a form (OpenID Connect Core section 3.1.2.1), and the names that its client may have.
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { relyingParty, startConformanceServer } from '../../support/conformance.ts';
-import type { TestServer } from '../../support/server.ts';
+import { relyingParty, startConformanceServer } from '../../support/clients/conformance.ts';
+import type { TestServer } from '../../support/fixtures/server.ts';
 
 const RESOURCES = ['https://api.example.com', 'https://files.example.com'];
 

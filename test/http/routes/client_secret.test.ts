@@ -1,6 +1,6 @@
 // What a client that proves itself badly is answered, at the real endpoint.
 import { afterAll, beforeAll, expect, it, test } from 'vitest';
-import { startServer, type TestServer } from '../../support/server.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 const SECRET = 'a secret of the file';
 

@@ -2,9 +2,9 @@
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SIGNING_ALGORITHMS } from '../../../src/domain/client.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
-import { ISSUER, standardBrowser } from '../../support/standard_browser.ts';
-import { CHALLENGE, VERIFIER } from '../../support/standard_grants.ts';
+import { ISSUER, standardBrowser } from '../../support/clients/standard_browser.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { CHALLENGE, VERIFIER } from '../../support/fixtures/standard_grants.ts';
 
 const CALLBACK = 'https://app.example.com/callback';
 const SECRET = 'the secret of an app';

@@ -4,12 +4,12 @@ import { epochSeconds } from '../../../src/domain/clock.ts';
 import { randomId } from '../../../src/domain/secret.ts';
 import { createAuthorizationCodeRepository } from '../../../src/repository/authorization_codes.ts';
 import { NONCE_WINDOW } from '../../../src/tokens/dpop_nonce.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { newProofKey, type ProofKey, proofFor } from '../../support/dpop.ts';
-import { ISSUER, loginOf } from '../../support/grants.ts';
-import { createReleasedCodes } from '../../support/released_codes.ts';
-import { CLIENT_ID, REMOTE_ADDRESS, startServer, type TestServer } from '../../support/server.ts';
-import { CHALLENGE, VERIFIER } from '../../support/standard_grants.ts';
+import { newProofKey, type ProofKey, proofFor } from '../../support/clients/dpop.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/fixtures/database.ts';
+import { ISSUER, loginOf } from '../../support/fixtures/grants.ts';
+import { createReleasedCodes } from '../../support/fixtures/released_codes.ts';
+import { CLIENT_ID, REMOTE_ADDRESS, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { CHALLENGE, VERIFIER } from '../../support/fixtures/standard_grants.ts';
 
 const ORIGIN = 'https://spa.example.com';
 const CALLBACK = `${ORIGIN}/callback`;

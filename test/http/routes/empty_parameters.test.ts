@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseUrlencoded } from '../../../src/http/server/form_body.ts';
 import { createAuthorizationCodeRepository } from '../../../src/repository/authorization_codes.ts';
-import { loginOf } from '../../support/grants.ts';
-import { createReleasedCodes } from '../../support/released_codes.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts';
-import { CHALLENGE, VERIFIER } from '../../support/standard_grants.ts';
+import { loginOf } from '../../support/fixtures/grants.ts';
+import { createReleasedCodes } from '../../support/fixtures/released_codes.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { CHALLENGE, VERIFIER } from '../../support/fixtures/standard_grants.ts';
 
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
 const CALLBACK = 'https://web.example.com/cb';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AuthError } from '../../../src/domain/errors.ts';
 import { healthRoute } from '../../../src/http/routes/health.ts';
 import { createMetrics, metricsRoute } from '../../../src/http/server/metrics.ts';
-import { createBareServer } from '../../support/bare_server.ts';
+import { createBareServer } from '../../support/fakes/bare_server.ts';
 
 function server({ outage = false, draining = false, token = undefined as string | undefined } = {}) {
   const metrics = createMetrics({ poolCounters: () => ({ total: 3, idle: 2, waiting: 1 }), lost_log_lines: () => 4 });

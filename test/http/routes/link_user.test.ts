@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addSeconds } from '../../../src/domain/clock.ts';
-import { link, linkCode } from '../../support/linking.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts';
-import { addSomeone, example, logInAs } from '../../support/someone.ts';
+import { link, linkCode } from '../../support/fixtures/linking.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { addSomeone, example, logInAs } from '../../support/fixtures/someone.ts';
 
 const TWENTY = Array.from({ length: 20 }, (_, n) => n);
 const PEOPLE = ['ann', 'ben', 'cid', 'dora', 'eve', 'challenger', 'former', 'latter', 'buyer', ...TWENTY.map((n) => `claimant-${n}`)];

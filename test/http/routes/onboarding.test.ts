@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { CLIENT_ID, OWNER, startServer, type TestRequest, type TestServer } from '../../support/server.ts';
+import { CLIENT_ID, OWNER, startServer, type TestRequest, type TestServer } from '../../support/fixtures/server.ts';
 
 const OWNER_BODY = { ...OWNER, client_id: CLIENT_ID, language: 'en' };
 const AT_THE_MACHINE = { remote_address: '127.0.0.1', headers: { host: 'localhost:8420' } };

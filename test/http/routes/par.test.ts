@@ -7,7 +7,7 @@ import {
   readResponseTarget,
   readStandardRequest,
 } from '../../../src/domain/standard_request.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/server.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 const REQUEST = {
   ...{ client_id: CLIENT_ID, response_type: 'code', redirect_uri: REDIRECT_URI, scope: 'openid', state: 'a state' },

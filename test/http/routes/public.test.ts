@@ -1,6 +1,6 @@
 // The routes that anybody may ask: providers and well-known documents.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startServer, type TestServer } from '../../support/server.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../../src/accounts/actor.ts';
-import { startServer, type TestServer } from '../../support/server.ts';
+import { startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 const INITIAL = 'an-initial-access-token';
 const CB = 'https://app.example.com/cb';

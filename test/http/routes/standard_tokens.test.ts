@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../src/domain/token.ts';
 import { createAuthorizationCodeRepository } from '../../../src/repository/authorization_codes.ts';
-import { newProofKey, proofFor } from '../../support/dpop.ts';
-import { loginOf } from '../../support/grants.ts';
-import { createReleasedCodes } from '../../support/released_codes.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts';
-import { CHALLENGE, VERIFIER } from '../../support/standard_grants.ts';
+import { newProofKey, proofFor } from '../../support/clients/dpop.ts';
+import { loginOf } from '../../support/fixtures/grants.ts';
+import { createReleasedCodes } from '../../support/fixtures/released_codes.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { CHALLENGE, VERIFIER } from '../../support/fixtures/standard_grants.ts';
 
 const API = 'https://api.example.com/';
 const SECRET = 'the secret of grafana: 100 % + é';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 let server: TestServer;
 let tokens: Awaited<ReturnType<TestServer['redeem']>>;

@@ -1,6 +1,6 @@
 // A client_id that the token endpoint cannot accept: Home Assistant's 400 where the request proves no identity, else 401.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/server.ts';
+import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 let server: TestServer;
 let refresh_token: string;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../../support/server.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 let server: TestServer;
 afterEach(() => server.close());

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { describe, expect, it } from 'vitest';
-import { createBareServer } from '../../support/bare_server.ts';
+import { createBareServer } from '../../support/fakes/bare_server.ts';
 
 const routes: FastifyPluginAsync = async (app) => {
   app.get('/who', { config: { counts_refusals: true } }, async ({ remote_address, scheme }) => ({ remote_address, scheme }));

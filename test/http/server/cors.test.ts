@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { AuthError } from '../../../src/domain/errors.ts';
-import { createBareServer } from '../../support/bare_server.ts';
+import { createBareServer } from '../../support/fakes/bare_server.ts';
 
 const ORIGIN = 'https://home-assistant.io';
 const EVIL = 'https://evil.example';

@@ -4,7 +4,7 @@ import { formBody } from '../../../src/http/server/body.ts';
 import { createCookies } from '../../../src/http/server/cookies.ts';
 import { createCsrf } from '../../../src/http/server/csrf.ts';
 import { sameOriginHook } from '../../../src/http/server/same_origin.ts';
-import { createBareServer } from '../../support/bare_server.ts';
+import { createBareServer } from '../../support/fakes/bare_server.ts';
 
 function pages(public_url: string) {
   const cookies = createCookies(public_url);

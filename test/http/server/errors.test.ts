@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { AuthError } from '../../../src/domain/errors.ts';
 import type { ErrorFormat } from '../../../src/http/server/request.ts';
-import { createBareServer } from '../../support/bare_server.ts';
+import { createBareServer } from '../../support/fakes/bare_server.ts';
 
 const DIALECTS: ErrorFormat[] = ['home_assistant', 'oauth', 'api', 'page', 'plain'];
 

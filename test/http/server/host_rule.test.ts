@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/server.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 const HOME = '192.168.1.20';
 const LOGIN = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler: ['trusted_networks', null] };

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { formBody, jsonBody } from '../../../src/http/server/body.ts';
-import { createBareServer } from '../../support/bare_server.ts';
+import { createBareServer } from '../../support/fakes/bare_server.ts';
 
 const routes: FastifyPluginAsync = async (app) => {
   app.get('/thing', async () => ({ thing: true }));

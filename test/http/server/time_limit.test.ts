@@ -1,6 +1,6 @@
 // A request that waits is answered in time, in its route's dialect; whatever it waits for.
 import { expect, it, vi } from 'vitest';
-import { createBareServer } from '../../support/bare_server.ts';
+import { createBareServer } from '../../support/fakes/bare_server.ts';
 
 const forever = () => new Promise<never>(() => {});
 

@@ -56,7 +56,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 async function spawnOwner(data_dir: string): Promise<{ child: ChildProcess; nextLine: () => Promise<string> }> {
-  const script = fileURLToPath(new URL('../../support/embedded_postgres_process.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../../support/fakes/embedded_postgres_process.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', script, data_dir], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   const lines = createInterface(child.stdout!)[Symbol.asyncIterator]();
   const nextLine = async () => String((await lines.next()).value);

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openConnection } from '../../../src/postgres/connection.ts';
 import { migrate, migrationStatus } from '../../../src/postgres/migrations/migrate.ts';
 import { withMigrationLock } from '../../../src/postgres/migrations/migration_lock.ts';
-import { createEmptyDatabase } from '../../support/database.ts';
+import { createEmptyDatabase } from '../../support/fixtures/database.ts';
 
 let place: Awaited<ReturnType<typeof createEmptyDatabase>>;
 let client: pg.Client;

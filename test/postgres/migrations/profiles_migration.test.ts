@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openConnection } from '../../../src/postgres/connection.ts';
 import { migrate } from '../../../src/postgres/migrations/migrate.ts';
 import { DEFAULT_FOLDER } from '../../../src/postgres/migrations/migration_files.ts';
-import { createEmptyDatabase } from '../../support/database.ts';
+import { createEmptyDatabase } from '../../support/fixtures/database.ts';
 
 /** The last file of the version before. */
 const BEFORE = '0013';

@@ -8,10 +8,18 @@ import { ldapConfig } from '../../../src/providers/ldap/config.ts';
 import { provider as type } from '../../../src/providers/ldap/index.ts';
 import { createFailedLoginRepository } from '../../../src/repository/failed_logins.ts';
 import { createIpBanRepository } from '../../../src/repository/ip_bans.ts';
-import { createTestClock } from '../../support/clock.ts';
-import { createTestDatabase } from '../../support/database.ts';
-import { directory, dnOf, groupDn, PLACES } from '../../support/directory.ts';
-import { type Certificates, makeCertificates, newFolder, SERVICE, type Slapd, slapdMissing, startSlapd } from '../../support/slapd.ts';
+import { directory, dnOf, groupDn, PLACES } from '../../support/fakes/directory.ts';
+import {
+  type Certificates,
+  makeCertificates,
+  newFolder,
+  SERVICE,
+  type Slapd,
+  slapdMissing,
+  startSlapd,
+} from '../../support/fakes/slapd.ts';
+import { createTestClock } from '../../support/fixtures/clock.ts';
+import { createTestDatabase } from '../../support/fixtures/database.ts';
 
 const missing = slapdMissing();
 if (missing !== null) console.warn(`The tests of the ldap provider are skipped: ${missing}`);

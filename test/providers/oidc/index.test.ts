@@ -2,11 +2,11 @@ import { createHmac } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { type Op, startOp } from '../../support/oidc_op.ts';
-import { visitor } from '../../support/page_visitor.ts';
-import { type ScriptedOp, startScriptedOp } from '../../support/scripted_op.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/server.ts';
+import { visitor } from '../../support/clients/page_visitor.ts';
+import { type Op, startOp } from '../../support/fakes/oidc_op.ts';
+import { type ScriptedOp, startScriptedOp } from '../../support/fakes/scripted_op.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/fixtures/database.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/fixtures/server.ts';
 
 const PUBLIC_URL = 'https://auth.example.com';
 const SECRET = 'a secret of the client, long enough for HS256';

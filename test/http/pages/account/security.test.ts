@@ -1,7 +1,7 @@
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { formAction, visitor } from '../../../support/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../../../support/server.ts';
+import { formAction, visitor } from '../../../support/clients/page_visitor.ts';
+import { OWNER, startServer, type TestServer } from '../../../support/fixtures/server.ts';
 
 const PATH = '/account/security';
 const ORIGIN = 'https://auth.example.com';

@@ -1,9 +1,9 @@
 // The page of a person's browsers, by its forms alone.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { addApiPerson, callerWith, type Person } from '../../../support/api.ts';
-import { startServer, type TestServer } from '../../../support/server.ts';
-import { authorizeUrl, type StandardBrowser, standardBrowser } from '../../../support/standard_browser.ts';
-import { CALLBACK } from '../../../support/standard_clients.ts';
+import { authorizeUrl, type StandardBrowser, standardBrowser } from '../../../support/clients/standard_browser.ts';
+import { addApiPerson, callerWith, type Person } from '../../../support/fixtures/api.ts';
+import { startServer, type TestServer } from '../../../support/fixtures/server.ts';
+import { CALLBACK } from '../../../support/fixtures/standard_clients.ts';
 
 const PATH = '/account/sessions';
 const PHONE = 'Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Mobile Safari/537.36';

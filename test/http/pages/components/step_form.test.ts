@@ -7,7 +7,7 @@ import { chooseLanguage } from '../../../../src/http/pages/language.ts';
 import { mfa_module as notify } from '../../../../src/mfa_modules/notify.ts';
 import { mfa_module as recovery_codes } from '../../../../src/mfa_modules/recovery_codes.ts';
 import { mfa_module as totp } from '../../../../src/mfa_modules/totp.ts';
-import { made } from '../../../support/insecure_mfa.ts';
+import { made } from '../../../support/fakes/insecure_mfa.ts';
 
 const page = (fields: Parameters<typeof mfaSetupPage>[0]['fields'], placeholders: Record<string, string> = {}) =>
   mfaSetupPage({

@@ -1,8 +1,8 @@
 // A person declines an app's request on the login page, before logging in.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { visitor } from '../../../support/page_visitor.ts';
-import { startServer, type TestServer } from '../../../support/server.ts';
-import { CHALLENGE } from '../../../support/standard_grants.ts';
+import { visitor } from '../../../support/clients/page_visitor.ts';
+import { startServer, type TestServer } from '../../../support/fixtures/server.ts';
+import { CHALLENGE } from '../../../support/fixtures/standard_grants.ts';
 
 const CALLBACK = 'https://app.example.com/callback';
 const QUERY = new URLSearchParams({

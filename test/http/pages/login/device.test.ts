@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addSeconds } from '../../../../src/domain/clock.ts';
 import { readUserCode } from '../../../../src/domain/user_code.ts';
-import { visitor } from '../../../support/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../../../support/server.ts';
+import { visitor } from '../../../support/clients/page_visitor.ts';
+import { OWNER, startServer, type TestServer } from '../../../support/fixtures/server.ts';
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const ORIGIN = 'https://auth.example.com';

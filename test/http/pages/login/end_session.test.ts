@@ -1,8 +1,8 @@
 // RP-Initiated Logout over HTTP: what an app may do with a person's session, and what takes a click of the person.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type LoggedIn, loggedInBrowser, tokensOf } from '../../../support/logout.ts';
-import { startServer, type TestServer } from '../../../support/server.ts';
+import { type LoggedIn, loggedInBrowser, tokensOf } from '../../../support/fixtures/logout.ts';
+import { startServer, type TestServer } from '../../../support/fixtures/server.ts';
 
 const BACK = 'https://wiki.example.com/bye?lang=en';
 /** As long, and with as odd characters, as the conformance suite sends. */

@@ -1,7 +1,7 @@
 // The page that creates the owner: the setup token comes with the printed link, or is pasted into a field.
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { visitor } from '../../../support/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../../../support/server.ts';
+import { visitor } from '../../../support/clients/page_visitor.ts';
+import { OWNER, startServer, type TestServer } from '../../../support/fixtures/server.ts';
 
 let server: TestServer;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 // How a browser gets a protected host's own cookie, step by step. test/journeys/nginx.test.ts has it whole.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../../../src/domain/secret.ts';
-import { startServer, type TestServer } from '../../../support/server.ts';
+import { startServer, type TestServer } from '../../../support/fixtures/server.ts';
 
 const HOST = 'nas.example.com:8443';
 const US = 'https://auth.example.com';

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addSeconds } from '../../../../src/domain/clock.ts';
 import { randomId, sha256 } from '../../../../src/domain/secret.ts';
-import { CLIENT_ID, OWNER, startServer, type TestServer } from '../../../support/server.ts';
+import { CLIENT_ID, OWNER, startServer, type TestServer } from '../../../support/fixtures/server.ts';
 
 const PROXY = '10.0.0.1';
 const HOST = 'grafana.example.com';
