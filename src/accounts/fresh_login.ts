@@ -1,5 +1,6 @@
 // The rule for changing login methods: it takes a login of the last five minutes in which something
 // was proven. Used by every such change, so that API, pages and Home Assistant's routes agree.
+import { MULTI_FACTOR } from '../domain/authentication_class.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { Actor, LoginProof } from './actor.ts';
@@ -32,7 +33,7 @@ export function createFreshLogin({ factors, clock }: FreshLoginDeps): FreshLogin
       if (login?.profile === 'standard')
         throw new AuthError('insufficient_user_authentication', 'A more recent login is required', {
           detail,
-          params: { max_age: FRESH_LOGIN_SECONDS },
+          params: { max_age: FRESH_LOGIN_SECONDS, ...(has_factor && { acr: MULTI_FACTOR }) },
         });
       throw new AuthError('reauth_required', 'Log in again to do this', { detail });
     },

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { isBelow } from '../domain/forward_auth_rule.ts';
+import { duration } from './duration.ts';
 import { SYSTEM_GROUPS } from './group.ts';
 import { didYouMean } from './issues.ts';
 import type { ResolveContext } from './resolve.ts';
@@ -21,6 +22,9 @@ const path = z
   .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and be plain ASCII')
   .refine((text) => !/[%\\?#;]|\/\/|\/\.{1,2}(\/|$)/.test(text), 'must be plain: no %, \\, ?, #, ;, double slash or dot segment');
 
+/** `acr` values that demand something. */
+const LEVELS = ['1', '2'] as const;
+
 const paths = z.array(path).min(1).max(1000);
 
 export const ruleSchema = z.strictObject({
@@ -31,6 +35,10 @@ export const ruleSchema = z.strictObject({
   groups: z.array(z.string()).min(1).max(1000).optional(),
   /** Paths of the rule that are public. */
   public_paths: paths.optional(),
+  /** The class that a login must have at least: 1, something proven; 2, several factors. */
+  acr: z.union([z.enum(LEVELS), z.literal([1, 2]).transform(String)], 'must be 1 or 2').optional(),
+  /** The maximum age of a login in seconds. */
+  max_age: duration('1m', '3650d').optional(),
   /** CORS preflights pass without a login; the app answers them. */
   allow_preflight: z.boolean().optional(),
 });

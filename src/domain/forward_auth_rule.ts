@@ -1,4 +1,5 @@
 // Access rules of protected hosts: the first matching rule decides; without one, access is denied.
+import { AUTHENTICATION_CLASSES, type LoginDemand } from './authentication_class.ts';
 import { foldPath, pathNormalizations } from './path_normalizations.ts';
 
 export interface ForwardAuthRule {
@@ -10,6 +11,10 @@ export interface ForwardAuthRule {
   groups?: readonly string[] | undefined;
   /** Paths of the rule that are public. */
   public_paths?: readonly string[] | undefined;
+  /** The class that a login must have at least (`acr`). */
+  acr?: string | undefined;
+  /** The maximum age of a login in seconds. */
+  max_age?: number | undefined;
   /** Lets CORS preflights pass without a login: browsers send no cookie with them. */
   allow_preflight?: boolean | undefined;
 }
@@ -38,6 +43,7 @@ export interface AccessRequirement {
   allows_preflight: boolean;
   /** Membership in one group of each list. */
   groups: readonly (readonly string[])[];
+  login: LoginDemand;
 }
 
 /**
@@ -47,7 +53,8 @@ export interface AccessRequirement {
 export function requirementFor({ written, folded }: CompiledRules, host: string, uri: string): AccessRequirement | null {
   const readings = pathNormalizations(uri);
   if (!readings) return null;
-  const demand = { is_public: true, allows_preflight: true, groups: new Set<readonly string[]>() };
+  const login: LoginDemand = { acr: null, max_age: null };
+  const demand = { is_public: true, allows_preflight: true, groups: new Set<readonly string[]>(), login };
   for (const path of readings) if (!addDemand(demand, written, host, path) || !addDemand(demand, folded, host, foldPath(path))) return null;
   return { ...demand, groups: [...demand.groups] };
 }
@@ -62,7 +69,15 @@ function addDemand(demand: Collected, rules: readonly ForwardAuthRule[], host: s
   if (rule.public_paths && isBelow(path, rule.public_paths)) return true;
   demand.is_public = false;
   if (rule.groups) demand.groups.add(rule.groups);
+  demand.login = stricter(demand.login, rule);
   return true;
+}
+
+function stricter(login: LoginDemand, rule: ForwardAuthRule): LoginDemand {
+  const { acr, max_age } = { acr: rule.acr ?? null, max_age: rule.max_age ?? null };
+  const rank = (name: string | null) => AUTHENTICATION_CLASSES.indexOf(name ?? '');
+  const ages = [login.max_age, max_age].filter((age) => age !== null);
+  return { acr: rank(acr) > rank(login.acr) ? acr : login.acr, max_age: ages.length === 0 ? null : Math.min(...ages) };
 }
 
 /** The path on a protected host that its proxy routes to this server. */

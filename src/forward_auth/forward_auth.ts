@@ -3,6 +3,7 @@
 // instead.
 
 import type { Audit } from '../domain/audit_event.ts';
+import { type LoginDemand, meetsDemand } from '../domain/authentication_class.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import { compileRules, type ForwardAuthRule, requirementFor, satisfiesRequirement } from '../domain/forward_auth_rule.ts';
@@ -47,8 +48,16 @@ export interface ForwardAuthRequest {
   error_ref: string;
 }
 
-/** `visitor` is null for public pages. */
-export type ForwardAuthDecision = { allowed: true; visitor: ForwardedIdentity | null } | { allowed: false };
+/** `visitor`: null for public pages. `login`: the demand that the visitor's login does not meet. */
+export type ForwardAuthDecision = { allowed: true; visitor: ForwardedIdentity | null } | { allowed: false; login?: LoginDemand };
+
+/** A browser's session and its login. */
+export interface HostLogin {
+  sid: string;
+  user_id: string;
+  auth_time: Date;
+  amr: readonly string[];
+}
 
 export type ForwardAuth = ReturnType<typeof createForwardAuth>;
 
@@ -71,12 +80,13 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
     return found;
   }
 
+  /** A long-lived token proves no login. */
   async function byAccessToken(token: string, host: string): Promise<HostSessionUser | undefined> {
     const claims = accessTokens.read(token, { for_anyone: true });
     if (!claims?.refresh_token_id || claims.cnf) return undefined;
     const [found] = await hostSessions.findBearer({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });
     if (found?.user_id !== claims.sub || !isMeantFor(claims, found.profile, host)) return undefined;
-    return found;
+    return found.token_type === 'normal' ? found : { ...found, auth_time: new Date(0), amr: [] };
   }
 
   /** A token issued to another app grants no access here, unless its audience is this host. */
@@ -105,7 +115,11 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
       if (demand.is_public || (demand.allows_preflight && visit.is_preflight === true)) return { allowed: true, visitor: null };
       const found = await find(visit);
       if (!found) return { allowed: false };
-      if (satisfiesRequirement(demand, found.group_ids)) return { allowed: true, visitor: visitorOf(found) };
+      if (satisfiesRequirement(demand, found.group_ids)) {
+        if (meetsDemand(demand.login, found, clock())) return { allowed: true, visitor: visitorOf(found) };
+        // Not audited: every login grows old.
+        return { allowed: false, login: demand.login };
+      }
       const { error_ref, remote_address, host } = visit;
       audit.record({
         ...{ type: 'host_session.refused', outcome: 'refused', error_ref, remote_address, actor_user_id: found.user_id },
@@ -114,16 +128,26 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
       return { allowed: false };
     },
 
+    /** Whether only a newer or stronger login lets this person in. */
+    async needsLogin(session: HostLogin, { host, uri }: { host: string; uri: string }): Promise<boolean> {
+      const demand = requirementFor(compiled, host, uri);
+      if (!demand || demand.is_public || meetsDemand(demand.login, session, clock())) return false;
+      const facts = await userFacts.find(session.user_id);
+      return facts !== undefined && satisfiesRequirement(demand, facts.group_ids);
+    },
+
     /**
      * Issues a code for a cookie on the host, for the session and the browser that requested the
      * host. Throws `access_denied`.
      */
-    async issueCode(session: { sid: string; user_id: string }, wish: { host: string; uri: string; browser_hash: Buffer }): Promise<string> {
+    async issueCode(session: HostLogin, wish: { host: string; uri: string; browser_hash: Buffer }): Promise<string> {
       const { host, uri, browser_hash } = wish;
       const demand = requirementFor(compiled, host, uri);
       const facts = await userFacts.find(session.user_id);
       if (!demand || !facts || !satisfiesRequirement(demand, facts.group_ids))
         throw new AuthError('access_denied', 'No access to this host', { detail: `${host}: no rule lets this person in` });
+      if (!demand.is_public && !meetsDemand(demand.login, session, clock()))
+        throw new AuthError('access_denied', 'No access to this host', { detail: `${host}: the login is too old, or proves too little` });
       const code = randomToken('lk_hc_');
       const now = clock();
       const times = { created_at: now, expires_at: addSeconds(now, CODE_LIFETIME) };

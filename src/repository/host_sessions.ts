@@ -22,6 +22,8 @@ export interface HostSessionUser {
   group_ids: string[];
   is_active: boolean;
   local_only: boolean;
+  auth_time: Date;
+  amr: string[];
 }
 
 /** A host's cookie. `idle`: seconds without use after which the browser's session ends. */
@@ -65,7 +67,7 @@ export function createHostSessionRepository(database: Database) {
         .selectFrom('host_sessions as h')
         .innerJoin('sessions as s', 's.sid', 'h.sid')
         .innerJoin('users as u', 'u.id', 's.user_id')
-        .select(['s.sid', 's.last_used_at', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
+        .select(['s.sid', 's.last_used_at', 's.auth_time', 's.amr', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
         .select([usernameColumn('u').as('username'), verifiedEmail().as('email'), groupIdsColumn().as('group_ids')])
         .where('h.id_hash', '=', p.id_hash)
         .where('h.host', '=', p.host)
@@ -79,7 +81,7 @@ export function createHostSessionRepository(database: Database) {
       db
         .selectFrom('refresh_tokens as r')
         .innerJoin('users as u', 'u.id', 'r.user_id')
-        .select(['r.profile', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
+        .select(['r.profile', 'r.token_type', 'r.auth_time', 'r.amr', 'u.id as user_id', 'u.name', 'u.is_active', 'u.local_only'])
         .select([usernameColumn('u').as('username'), verifiedEmail().as('email'), groupIdsColumn().as('group_ids')])
         .where('r.id', '=', p.id)
         .where(isValid(p.now))

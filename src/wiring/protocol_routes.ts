@@ -47,6 +47,8 @@ export function forwardAuthRoutes(container: Container, browser: BrowserServices
         forwardAuth: container.forwardAuth,
         cookies: browser.cookies,
         browserSessions: browser.browserSessions,
+        csrf: browser.csrf,
+        loginMarker: container.loginMarker,
         public_url: container.public_url,
       },
       trusted_proxies,

@@ -14,11 +14,11 @@ forward_auth:
   rules:
     - { ${HOST}, paths: [/admin], groups: [system-admin], public_paths: [/admin/health] }
     - { ${HOST}, groups: [family, system-admin] }
-    - { host: 'nas.example.com:8443', allow_preflight: true }`;
+    - { host: 'nas.example.com:8443', allow_preflight: true, acr: 2, max_age: 10m }`;
   expect((await load(yaml)).forward_auth.rules).toEqual([
     { host: 'grafana.example.com', paths: ['/admin'], groups: ['system-admin'], public_paths: ['/admin/health'] },
     { host: 'grafana.example.com', groups: ['family', 'system-admin'] },
-    { host: 'nas.example.com:8443', allow_preflight: true },
+    { host: 'nas.example.com:8443', allow_preflight: true, acr: '2', max_age: 600 },
   ]);
 });
 
@@ -40,6 +40,16 @@ test.each([
   ['a path with dots', `{ ${HOST}, paths: [/a/../b] }`, /paths\[0\]: must be plain/],
   ['a list of no groups', `{ ${HOST}, groups: [] }`, /groups: must not be empty/],
   ['a public path of another rule', `{ ${HOST}, paths: [/a], public_paths: [/ab] }`, /public_paths\[0\]: is not below any/],
+  ...['0', '3', 'mfa', '[]', 'true', 'null2', '1.5'].map((acr): [string, string, RegExp] => [
+    `acr ${acr}`,
+    `{ ${HOST}, acr: ${acr} }`,
+    /acr: must be 1 or 2/,
+  ]),
+  ...['10', '59s', '3651d', 'never', 'true', '[]'].map((age): [string, string, RegExp] => [
+    `max_age ${age}`,
+    `{ ${HOST}, max_age: ${age} }`,
+    /max_age: must be a duration from 1m to 3650d/,
+  ]),
   ['an unknown key', `{ ${HOST}, group: [system-admin] }`, /unknown setting; did you mean "groups"/],
 ])('%s is refused', async (_story, rule, complaint) => {
   expect(await complaints(`forward_auth: { rules: [${rule}] }`)).toEqual([expect.stringMatching(complaint)]);

@@ -22,6 +22,29 @@ function letThrough(uri: string, host = 'a.example.com'): string {
   return people.flatMap(([name, groups]) => (satisfiesRequirement(demand, groups) ? [name] : [])).join(' ') || 'none of them';
 }
 
+describe('the login that a rule demands', () => {
+  const rules = compileRules([
+    { host: 'a.example.com', paths: ['/Admin'], acr: '2', max_age: 600 },
+    { host: 'a.example.com', paths: ['/old'], max_age: 3600 },
+    { host: 'a.example.com', acr: '1', public_paths: ['/open'] },
+  ]);
+
+  it.each([
+    ['/', '1', null],
+    ['/Admin/x', '2', 600],
+    ['/admin', '2', 600], // may be the same for the app
+    ['/old', null, 3600],
+    ['/x/../Admin', '2', 600],
+    ['/%41dmin', '2', 600],
+  ])('for %s is acr %s and max_age %s', (uri, acr, max_age) => {
+    expect(requirementFor(rules, 'a.example.com', uri)?.login).toEqual({ acr, max_age });
+  });
+
+  it('is none for a public path', () => {
+    expect(requirementFor(rules, 'a.example.com', '/open/x')).toMatchObject({ is_public: true, login: { acr: null, max_age: null } });
+  });
+});
+
 describe('a path on a protected host', () => {
   it.each([
     ['/', 'admin guest'],

@@ -8,6 +8,7 @@ import { AuthError, type ErrorCode } from '../../domain/errors.ts';
 import { pagePolicy } from './headers.ts';
 import { oauthBody, oauthErrorCode } from './oauth_error.ts';
 import type { ErrorFormat, ErrorResponse } from './request.ts';
+import { stepUpChallenge } from './step_up.ts';
 
 /** Renders the page for an error. */
 export type RenderErrorPage = (refusal: ErrorResponse, request: FastifyRequest) => string;
@@ -66,14 +67,10 @@ function answer(deps: Deps, error: AuthError, request: FastifyRequest, reply: Fa
   reply.code(refusal.status).header('error-ref', refusal.error_ref).header('content-type', body.type);
   if (error.retry_after !== undefined || refusal.status === 503) reply.header('retry-after', Math.ceil(error.retry_after ?? 1));
   if (body.policy !== undefined) reply.header('content-security-policy', body.policy);
-  if (refusal.code === 'insufficient_user_authentication') reply.header('www-authenticate', stepUpChallenge(refusal));
+  if (refusal.code === 'insufficient_user_authentication')
+    reply.header('www-authenticate', stepUpChallenge(refusal.params, refusal.description));
   if (refusal.code === 'invalid_client') reply.header('www-authenticate', 'Basic realm="latchkey"'); // RFC 6749 section 5.2
   reply.send(body.text);
-}
-
-/** RFC 9470 section 3: the required age of the login. */
-function stepUpChallenge({ code, description, params }: ErrorResponse): string {
-  return `Bearer error="${code}", error_description="${description}", max_age=${params.max_age}`;
 }
 
 function remember(audit: Audit, error: AuthError, request: FastifyRequest): void {

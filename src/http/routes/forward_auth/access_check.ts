@@ -8,6 +8,7 @@ import type { NetworkList } from '../../../domain/network.ts';
 import type { ForwardAuth, ForwardAuthDecision } from '../../../forward_auth/forward_auth.ts';
 import { presentedAccessToken } from '../../server/access_token.ts';
 import { type Cookies, hostCookie } from '../../server/cookies.ts';
+import { stepUpChallenge } from '../../server/step_up.ts';
 import { identityHeaders } from './identity_headers.ts';
 import { type OriginalRequest, originalRequest } from './original_request.ts';
 
@@ -83,13 +84,14 @@ export function allowAccess(reply: FastifyReply, verdict: ForwardAuthDecision & 
   return reply.headers(identityHeaders(verdict.visitor)).type('text/plain; charset=utf-8').send('200: OK');
 }
 
-/** Neither stored nor counted: every first visit starts without a login. */
-export function denyAccess(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  reply.code(401).header('www-authenticate', 'Bearer').header('error-ref', request.error_ref);
+/** Neither stored nor counted: every first visit starts without a login. `verdict`: for step-up. */
+export function denyAccess(request: FastifyRequest, reply: FastifyReply, verdict?: ForwardAuthDecision): FastifyReply {
+  const challenge = verdict && !verdict.allowed && verdict.login ? stepUpChallenge(verdict.login) : 'Bearer';
+  reply.code(401).header('www-authenticate', challenge).header('error-ref', request.error_ref);
   return reply.type('text/plain; charset=utf-8').send('401: Unauthorized');
 }
 
-/** All refusals look the same, except an outage. */
+/** All errors look the same, except an outage. */
 export function denyOnError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const status =
     error instanceof AuthError ? error.status : error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;

@@ -20,7 +20,7 @@ export function forwardRoute(deps: AccessCheckDeps, trusted_proxies: readonly st
         // The login path itself, if the proxy asks about every path; redirecting it would loop.
         if (isOwnPath(original.uri)) return allowAccess(reply, { allowed: true, visitor: null });
         if (original.method === 'GET' && wantsPage(request)) return reply.redirect(login_url, 302);
-        return denyAccess(request, reply);
+        return denyAccess(request, reply, verdict);
       },
     });
   };

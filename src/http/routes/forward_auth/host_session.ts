@@ -7,8 +7,10 @@ import { AuthError } from '../../../domain/errors.ts';
 import { type NetworkList, networksOf } from '../../../domain/network.ts';
 import { randomToken, sha256 } from '../../../domain/secret.ts';
 import type { ForwardAuth } from '../../../forward_auth/forward_auth.ts';
-import type { BrowserSessions } from '../../server/browser_session.ts';
+import type { LoginMarker } from '../../../oauth/login_marker.ts';
+import type { BrowserSession, BrowserSessions } from '../../server/browser_session.ts';
 import { type Cookies, hostCookie } from '../../server/cookies.ts';
+import type { Csrf } from '../../server/csrf.ts';
 import { localPath } from '../../server/local_path.ts';
 import { loginHref } from '../../server/login_href.ts';
 import { queryText } from '../../server/query_text.ts';
@@ -24,11 +26,13 @@ export interface HostSessionDeps {
   forwardAuth: ForwardAuth;
   cookies: Cookies;
   browserSessions: BrowserSessions;
+  csrf: Pick<Csrf, 'meet' | 'hashOf'>;
+  loginMarker: LoginMarker;
   public_url: string;
 }
 
 export function hostSessionRoute(deps: HostSessionDeps, trusted_proxies: readonly string[]): FastifyPluginAsync {
-  const { forwardAuth, cookies, browserSessions, public_url } = deps;
+  const { forwardAuth, cookies, browserSessions, csrf, loginMarker, public_url } = deps;
   const trusted = networksOf(trusted_proxies);
 
   /** Marks the browser at the host; the returned code is valid in this browser only. */
@@ -50,7 +54,14 @@ export function hostSessionRoute(deps: HostSessionDeps, trusted_proxies: readonl
     if (!forwardAuth.protects(host) || !STATE.test(state)) throw invalid('an unknown host, or an invalid state');
     const to = pathAt(host, query.get('to'), forwardAuth);
     const session = await browserSessions.find(request);
-    if (!session) return reply.redirect(loginHref(`${OUR_LOGIN}?${new URLSearchParams({ host, to, state })}`), 303);
+    const isUnfit = async (found: BrowserSession) =>
+      (await forwardAuth.needsLogin(found, { host, uri: to })) && !loginMarker.isFor(query, csrf.hashOf(request), found.auth_time);
+    if (!session || (await isUnfit(session))) {
+      const { browser_hash } = csrf.meet(request, reply);
+      const marked = loginMarker.mark(new URLSearchParams({ host, to, state }), browser_hash);
+      return reply.redirect(loginHref(`${OUR_LOGIN}?${marked}`, {}, session ? 'reauth' : undefined), 303);
+    }
+    // A login made for this is the last: a person without a second factor is not asked forever.
     const code = await forwardAuth.issueCode(session, { host, uri: to, browser_hash: Buffer.from(state, 'base64url') });
     return reply.redirect(`${forwardAuth.originOf(host)}${CALLBACK}?${new URLSearchParams({ code, to })}`, 303);
   }

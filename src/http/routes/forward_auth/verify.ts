@@ -16,7 +16,7 @@ export function verifyRoute(deps: AccessCheckDeps, trusted_proxies: readonly str
         const { verdict, login_url } = await checkAccess(request, trusted, deps);
         if (verdict.allowed) return allowAccess(reply, verdict);
         if (login_url !== null) reply.header('x-latchkey-login', login_url);
-        return denyAccess(request, reply);
+        return denyAccess(request, reply, verdict);
       },
     });
   };

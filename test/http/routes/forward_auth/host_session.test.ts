@@ -13,16 +13,28 @@ const HOST_COOKIE = `__Host-latchkey_host_login_8443=${MARK}`;
 
 let server: TestServer;
 let session: string;
+let credential_id: string;
+let user_id: string;
 beforeAll(async () => {
-  const rules = [{ host: HOST, paths: ['/admin'], groups: ['system-read-only'] }, { host: HOST }];
+  const rules = [
+    { host: HOST, paths: ['/admin'], groups: ['system-read-only'] },
+    { host: HOST, paths: ['/fresh'], max_age: '10m' },
+    { host: HOST, paths: ['/vault'], acr: '2', public_paths: ['/vault/open'] },
+    { host: HOST },
+  ];
   server = await startServer({ config: { http: { trusted_proxies: ['10.0.0.0/8'] }, forward_auth: { rules } } });
   await server.createOwner();
-  const { id, user_id } = await server.container.database.kysely.selectFrom('credentials').selectAll().executeTakeFirstOrThrow();
-  const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
-  const login = { user_id, credential_id: id, ...provider, auth_time: server.container.clock(), amr: ['pwd'] };
-  session = `__Host-latchkey_session=${await server.container.sessions.start(login, { remote_address: '203.0.113.7', user_agent: null })}`;
+  ({ id: credential_id, user_id } = await server.container.database.kysely.selectFrom('credentials').selectAll().executeTakeFirstOrThrow());
+  session = await newSession();
 });
 afterAll(() => server.close());
+
+/** The cookie of a login that has just been made. */
+async function newSession(amr = ['pwd']): Promise<string> {
+  const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
+  const login = { user_id, credential_id, ...provider, auth_time: server.container.clock(), amr };
+  return `__Host-latchkey_session=${await server.container.sessions.start(login, { remote_address: '203.0.113.7', user_agent: null })}`;
+}
 
 const begin = (to: string, headers: Record<string, string | string[]> = PROXY) =>
   server.inject({ ...BEHIND_PROXY, url: `/.latchkey/login?${new URLSearchParams({ to })}`, headers });
@@ -94,13 +106,63 @@ describe('with us', () => {
   it('who is not logs in first, and comes back', async () => {
     const { headers } = await login({ host: HOST, to: '/x?y', state: STATE }, '');
     const next = queryOf(headers.location).next ?? '';
-    expect([headers.location, queryOf(next)]).toEqual([expect.stringMatching(/^\/login\?/), { host: HOST, to: '/x?y', state: STATE }]);
+    const back = { host: HOST, to: '/x?y', state: STATE, login_after: expect.any(String) };
+    expect([headers.location, queryOf(next)]).toEqual([expect.stringMatching(/^\/login\?/), back]);
   });
 
   it('who may not see the page is told so', async () => {
     const answer = await login({ host: HOST, to: '/admin', state: STATE });
     expect([answer.statusCode, answer.headers.location]).toEqual([403, undefined]);
     expect(answer.body).toContain('Access denied');
+  });
+
+  describe('a rule that demands a login', () => {
+    /** Where the login leads back to, and the browser that it is for; as a page of this browser does after the login. */
+    const sentToLogin = async (to: string, cookie: string) => {
+      const { statusCode, headers } = await login({ host: HOST, to, state: STATE }, cookie);
+      const [, mark = ''] = /(__Host-latchkey_login=[^;]+)/.exec(String(headers['set-cookie'])) ?? [];
+      return { statusCode, location: String(headers.location), next: queryOf(queryOf(headers.location).next ?? ''), mark };
+    };
+    const isCode = ({ headers }: { headers: Record<string, unknown> }) => String(headers.location).includes('/.latchkey/callback?code=');
+
+    it('of a certain age asks for another one when it is older, and is content with that', async () => {
+      const cookie = await newSession();
+      server.advance(600);
+      expect(isCode(await login({ host: HOST, to: '/fresh', state: STATE }, cookie))).toBe(true);
+      server.advance(1);
+      const { statusCode, location, next, mark } = await sentToLogin('/fresh', cookie);
+      expect([statusCode, location]).toEqual([303, expect.stringMatching(/^\/login\?.*reason=reauth/)]);
+      expect(isCode(await login(next, `${await newSession()}; ${mark}`))).toBe(true);
+    });
+
+    it('by several factors asks for it once, and then says that there is no access', async () => {
+      const { location, next, mark } = await sentToLogin('/vault', await newSession());
+      expect(location).toMatch(/^\/login\?/);
+      expect(isCode(await login(next, `${await newSession(['pwd', 'otp', 'mfa'])}; ${mark}`))).toBe(true);
+      const refused = await login(next, `${await newSession()}; ${mark}`);
+      expect([refused.statusCode, refused.headers.location]).toEqual([403, undefined]);
+      // Somebody who was not logged in has just shown what they can.
+      const first = await sentToLogin('/vault', '');
+      expect((await login(first.next, `${await newSession()}; ${first.mark}`)).statusCode).toBe(403);
+    });
+
+    it('is not satisfied by a marker of another browser, of another page, or by the login of before', async () => {
+      const old = await newSession();
+      server.advance(1);
+      const { next, mark } = await sentToLogin('/vault', old);
+      for (const [query, cookie] of [
+        [next, await newSession()],
+        [next, `${await newSession()}; __Host-latchkey_login=lk_br_other`],
+        [{ ...next, to: '/vault/x' }, `${await newSession()}; ${mark}`],
+        [next, `${old}; ${mark}`],
+      ] as const)
+        expect((await login(query, cookie)).headers.location).toMatch(/^\/login\?/);
+    });
+
+    it('leaves public paths and other rules alone', async () => {
+      const cookie = await newSession();
+      for (const to of ['/vault/open', '/x']) expect(isCode(await login({ host: HOST, to, state: STATE }, cookie))).toBe(true);
+    });
   });
 
   // K12

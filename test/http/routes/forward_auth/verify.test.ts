@@ -6,6 +6,7 @@ import { CLIENT_ID, OWNER, startServer, type TestServer } from '../../../support
 
 const PROXY = '10.0.0.1';
 const HOST = 'grafana.example.com';
+const VAULT = 'vault.example.com';
 const CLIENT = { 'x-forwarded-for': '203.0.113.7' };
 const NGINX = { ...CLIENT, 'x-original-url': `https://${HOST}/x?y`, 'x-original-method': 'GET' };
 const URI = { ...CLIENT, 'x-original-uri': '/x?y', 'x-forwarded-host': HOST, 'x-forwarded-proto': 'https' };
@@ -29,6 +30,9 @@ beforeAll(async () => {
     { host: HOST, paths: ['/admin'], groups: ['system-read-only'] },
     { host: HOST, groups: ['system-admin'] },
     { host: 'nas.example.com:8443' },
+    { host: VAULT, paths: ['/open'], acr: '2', public_paths: ['/open'] },
+    { host: VAULT, paths: ['/mfa'], acr: '2' },
+    { host: VAULT, acr: '1', max_age: '10m' },
   ];
   server = await startServer({
     config: {
@@ -43,15 +47,15 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 /** The cookie of a host, by a code, for the owner in a browser of their own. */
-async function newCookie(host = HOST, remote_address = '203.0.113.7'): Promise<string> {
+async function newCookie(host = HOST, remote_address = '203.0.113.7', amr = ['pwd'], uri = '/'): Promise<string> {
   const { sessions, forwardAuth, clock } = server.container;
   const { id: credential_id } = await server.container.database.kysely.selectFrom('credentials').select('id').executeTakeFirstOrThrow();
   const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
-  const login = { user_id, credential_id, ...provider, auth_time: clock(), amr: ['pwd'] };
+  const login = { user_id, credential_id, ...provider, auth_time: clock(), amr };
   const session = await sessions.start(login, { remote_address, user_agent: null });
   const found = await sessions.find(session, remote_address);
   const browser_hash = sha256('a browser');
-  const code = await forwardAuth.issueCode(found!, { host, uri: '/', browser_hash });
+  const code = await forwardAuth.issueCode(found!, { host, uri, browser_hash });
   const made = await forwardAuth.redeem({ code, host, browser_hash, remote_address });
   return `__Host-latchkey_host_session${host.includes(':') ? `_${host.split(':')[1]}` : ''}=${made}`;
 }
@@ -228,6 +232,55 @@ describe('an access token of an app that asked for scopes', () => {
   it('that is bound to a key is not good without its proof, and one of a client is nobody', async () => {
     expect(await statusOf({ resource: [`https://${HOST}`], dpop_jkt: 'x' })).toBe(401);
     expect(await statusOf({ resource: [`https://${HOST}`], user_id: null, refresh_token_id: null })).toBe(401);
+  });
+});
+
+describe('a host whose rules demand a login', () => {
+  const at = (uri: string) => ({ ...CLIENT, 'x-original-url': `https://${VAULT}${uri}`, 'x-original-method': 'GET' });
+  const challenge = (demand: string) =>
+    `Bearer error="insufficient_user_authentication", error_description="A more recent or stronger login is required", ${demand}`;
+
+  it('lets in who has it, and challenges who has not, while public paths stay public', async () => {
+    const [one, several] = [await newCookie(VAULT), await newCookie(VAULT, '203.0.113.7', ['pwd', 'otp', 'mfa'], '/mfa')];
+    expect((await ask('verify', { ...at('/'), cookie: one })).statusCode).toBe(200);
+    expect((await ask('verify', { ...at('/mfa'), cookie: several })).statusCode).toBe(200);
+    const refused = await ask('verify', { ...at('/mfa'), cookie: one });
+    expect([refused.statusCode, refused.headers['www-authenticate']]).toEqual([401, challenge('acr_values="2"')]);
+    expect(refused.headers['x-latchkey-login']).toBe(`https://${VAULT}/.latchkey/login?to=%2Fmfa`);
+    expect(refused.headers).not.toHaveProperty('remote-user');
+    server.advance(601);
+    const late = await ask('verify', { ...at('/'), cookie: several });
+    expect([late.statusCode, late.headers['www-authenticate']]).toEqual([401, challenge('acr_values="1", max_age=600')]);
+    expect((await ask('verify', { ...at('/mfa'), cookie: several })).statusCode).toBe(200);
+    expect((await ask('verify', at('/open'))).statusCode).toBe(200);
+  });
+
+  it('sends pages to the login, and challenges other requests', async () => {
+    const cookie = await newCookie(VAULT);
+    const headers = { ...TRAEFIK, 'x-forwarded-host': VAULT, 'x-forwarded-uri': '/mfa', cookie };
+    const page = await ask('forward', { ...headers, ...PAGE });
+    expect([page.statusCode, page.headers.location]).toEqual([302, `https://${VAULT}/.latchkey/login?to=%2Fmfa`]);
+    const other = await ask('forward', headers);
+    expect([other.statusCode, other.headers['www-authenticate']]).toEqual([401, challenge('acr_values="2"')]);
+  });
+
+  it('does not say so to who is nobody, or may not in at all', async () => {
+    for (const headers of [at('/mfa'), { ...at('/mfa'), cookie: '__Host-latchkey_host_session=lk_hs_x' }]) {
+      const answer = await ask('verify', headers);
+      expect([answer.statusCode, answer.headers['www-authenticate']]).toEqual([401, 'Bearer']);
+    }
+  });
+
+  it('takes the login of an access token, and none from a long-lived token', async () => {
+    const tokens = await server.redeem(await server.login());
+    const status = async (token: string, uri = '/') => (await ask('verify', { ...at(uri), authorization: `Bearer ${token}` })).statusCode;
+    expect([await status(tokens.access_token), await status(tokens.access_token, '/mfa')]).toEqual([200, 401]);
+    const json = { client_name: 'script', lifespan: 1 };
+    const made = await server.inject({ method: 'POST', url: '/api/me/long_lived_access_tokens', token: tokens.access_token, json });
+    const nginx = { ...NGINX, authorization: `Bearer ${made.json().token}` };
+    expect([made.statusCode, await status(made.json().token), (await ask('verify', nginx)).statusCode]).toEqual([201, 401, 200]);
+    server.advance(601);
+    expect(await status(tokens.access_token)).toBe(401);
   });
 });
 
