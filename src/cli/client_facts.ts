@@ -11,7 +11,7 @@ type Facts = Record<string, string | string[]>;
 /** A client's settings under the names that most apps use. */
 export function connectionFacts(client: RegisteredClient, public_url: string, client_secret: string | null = null): Facts {
   const { client_id, redirect_uris, scope, token_endpoint_auth_method, grant_types } = client;
-  const { require_pkce, id_token_signed_response_alg } = client;
+  const { require_pkce, id_token_signed_response_alg, access_token_signed_response_alg, userinfo_signed_response_alg } = client;
   const sends_people = grant_types.includes('authorization_code');
   const has_device = grant_types.includes(DEVICE_CODE_GRANT);
   return {
@@ -26,8 +26,10 @@ export function connectionFacts(client: RegisteredClient, public_url: string, cl
     token_endpoint_auth_method,
     ...(redirect_uris.length > 0 && { redirect_uris }),
     scope: scope.join(' '),
-    ...((sends_people || has_device) && { claims: claimNames(scope) }),
+    ...((sends_people || has_device) && { claims: [claimNames(scope), ...Object.keys(client.claims)].join(' ') }),
     id_token_signed_response_alg,
+    access_token_signed_response_alg,
+    ...(userinfo_signed_response_alg !== null && { userinfo_signed_response_alg }),
     ...(sends_people && { code_challenge_method: require_pkce ? 'S256 (PKCE)' : 'S256 (PKCE), not required' }),
     jwks_uri: `${public_url}/.well-known/jwks.json`,
     ...(sends_people && { end_session_endpoint: `${public_url}/auth/end_session` }),

@@ -28,7 +28,7 @@ function webComplaint({ scheme, authority = '', path }: Uri, allow_http: boolean
   if (/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(path)) return 'must have no dot segments';
   // RFC 9700 section 2.6
   if (scheme === 'http' && !allow_http && !isLoopbackHost(host))
-    return 'must be https, unless it is loopback or allow_http_redirect_uris is on';
+    return 'must be https, unless it is loopback or the configuration has allow_http_redirect_uris: true';
   return null;
 }
 

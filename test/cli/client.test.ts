@@ -63,6 +63,17 @@ test('an app may have the profile fapi2, and proves itself by its keys then', as
   expect((await cli.run([...ADD, '--client-id', 'x', '--profile', 'fapi1'])).err).toMatch(/--profile: profile must be fapi2/);
 });
 
+test('an app is told the algorithms of its tokens, and the claims of your own', async () => {
+  const words = ['--access-token-signed-response-alg', 'RS256', '--userinfo-signed-response-alg', 'ES256', '--scope', 'openid email'];
+  const { out } = await cli.run([...ADD, ...words, '--claims', '{"role":{"value":"user"}}', '--json']);
+  expect(JSON.parse(out)).toMatchObject({
+    id_token_signed_response_alg: 'RS256',
+    access_token_signed_response_alg: 'RS256',
+    userinfo_signed_response_alg: 'ES256',
+    claims: 'sub email email_verified role',
+  });
+});
+
 test('an app may be public, trusted, and for some people and scopes alone', async () => {
   const words = ['--public', '--trusted', '--scope', 'openid groups', '--group', 'system-admin', '--client-id', 'my app', '--json'];
   const { out } = await cli.run([...ADD, ...words]);

@@ -97,7 +97,7 @@ test('everything that is wrong with clients is told at once, with its line', asy
     ),
   ).toEqual([
     'config.yaml:2:37 clients[0].redirect_uris[0]: must be one URI: it is compared character by character, and there are no wildcards',
-    'config.yaml:2:65 clients[0].redirect_uris[1]: must be https, unless it is loopback or allow_http_redirect_uris is on',
+    'config.yaml:2:65 clients[0].redirect_uris[1]: must be https, unless it is loopback or the configuration has allow_http_redirect_uris: true',
     'config.yaml:2:86 clients[0].redirect_uris[2]: must have no fragment',
     'config.yaml:3:7 clients[1].client_id: another client has this client_id',
     'config.yaml:3:37 clients[1].redirect_uris[0]: must be an absolute URI: https, or a scheme of the app’s own',

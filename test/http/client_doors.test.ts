@@ -122,6 +122,8 @@ const WRONG: Bad[] = [
   ...['client_uri', 'logo_uri', 'policy_uri', 'tos_uri'].flatMap((field): Bad[] => {
     const option = `--${field.replaceAll('_', '-')}`;
     const urls = [
+      'https://user@app.example.com/',
+      'https://app.example.com:99999/',
       'javascript:alert(1)',
       'data:image/svg+xml,x',
       'ftp://app.example.com/',
