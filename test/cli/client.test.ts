@@ -244,6 +244,15 @@ describe('client update', () => {
   }
 });
 
+test('client show tells what is the app’s own apart from what it must be told', async () => {
+  await cli.run([...ADD, '--jwks-uri', 'https://grafana.example.com/jwks', '--claims', '{"role":{"value":"user"}}']);
+  const [told = '', settings = ''] = (await cli.run(['client', 'show', 'grafana'])).out.split('\n\n');
+  expect(told).toMatch(/^jwks_uri: +http.*\/\.well-known\/jwks\.json$/m);
+  expect(told).toMatch(/^claims: +sub .* role$/m);
+  expect(settings).toMatch(/^jwks_uri: +https:\/\/grafana\.example\.com\/jwks$/m);
+  expect(settings).toMatch(/^claims: +\{"role":\{"value":"user"\}\}$/m);
+});
+
 test('client show prints every setting', async () => {
   await cli.run(ADD);
   const names = (await cli.run(['client', 'show', 'grafana'])).out.split('\n').map((line) => line.split(':')[0]);

@@ -2,6 +2,7 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import * as client from 'openid-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SIGNING_ALGORITHMS } from '../../src/domain/client.ts';
 import { fetchFrom, ISSUER, standardBrowser } from '../support/clients/standard_browser.ts';
 import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
 import { startServer, type TestServer } from '../support/fixtures/server.ts';
@@ -19,7 +20,14 @@ beforeAll(async () => {
     const document = { client_id, client_name: 'An app', redirect_uris: [CALLBACK], token_endpoint_auth_method: 'none' };
     respond(socket, JSON.stringify(document), { headers: 'Content-Type: application/json\r\n' });
   });
-  const clients = standardClients(await exportJWK(publicKey));
+  const signed = SIGNING_ALGORITHMS.map((alg) => ({
+    client_id: `signed ${alg}`,
+    client_secret: SECRETS.web,
+    redirect_uris: [CALLBACK],
+    ...{ id_token_signed_response_alg: alg, access_token_signed_response_alg: alg, userinfo_signed_response_alg: alg },
+    claims: { role: { value: 'user' } },
+  }));
+  const clients = [...standardClients(await exportJWK(publicKey)), ...signed];
   const config = { clients, scopes: SCOPES, http: { ip_ban_enabled: false }, url_clients: { allow_private_addresses: true } };
   server = await startServer({ clock: () => new Date(), config });
   await server.createOwner();
@@ -93,6 +101,20 @@ test('a pushed request, by a client that signs who it is', async () => {
   });
   const tokens = await logIn(rp, { is_pushed: true });
   expect(tokens.claims()).toMatchObject({ aud: 'signer', iss: ISSUER });
+});
+
+test.each(SIGNING_ALGORITHMS)('ID token and userinfo signed with %s, with a claim of the operator’s own', async (alg) => {
+  const algorithms = { id_token_signed_response_alg: alg, userinfo_signed_response_alg: alg };
+  const rp = await discover(`signed ${alg}`, client.ClientSecretBasic(SECRETS.web), algorithms);
+  const tokens = await logIn(rp);
+  const { sub } = tokens.claims()!;
+  expect(await client.fetchUserInfo(rp, tokens.access_token, sub)).toMatchObject({ sub, iss: ISSUER, name: 'Ada', role: 'user' });
+  const other = await discover(`signed ${alg}`, client.ClientSecretBasic(SECRETS.web), {
+    ...algorithms,
+    userinfo_signed_response_alg: alg === 'ES256' ? 'RS256' : 'ES256',
+  });
+  client.enableNonRepudiationChecks(other);
+  await expect(client.fetchUserInfo(other, tokens.access_token, sub)).rejects.toThrow();
 });
 
 test('a client that posts its secret', async () => {

@@ -167,7 +167,8 @@ function declareDecisions(client: Command, context: CliContext): void {
 /** A client as `show` prints it. */
 function whole(client: RegisteredClientEntry, public_url: string, { json }: ListOption): string {
   if (json === true) return `${JSON.stringify(client, null, 2)}\n`;
-  return factLines({ ...settingFacts(client), ...connectionFacts(client, public_url), ...stateOf(client) });
+  // Two blocks: the server and the client may both have a jwks_uri.
+  return `${factLines(connectionFacts(client, public_url))}\n${factLines({ ...settingFacts(client), ...stateOf(client) })}`;
 }
 
 function stateOf({ managed_by, is_enabled, created_at, secrets }: RegisteredClientEntry): Record<string, string> {
