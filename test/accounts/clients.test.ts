@@ -108,7 +108,7 @@ describe('a client', () => {
     await expect(clients.create(given, ADMIN)).rejects.toMatchObject(refusal);
   });
 
-  it('is changed in what is said, and loses its secrets when it needs none any more', async () => {
+  it('changes its metadata, and loses its secrets when it no longer needs one', async () => {
     await clients.create({ client_id: 'grafana', client_name: 'Grafana', redirect_uris: CB }, ADMIN);
     const patch = { redirect_uris: ['https://new.example.com/cb'], token_endpoint_auth_method: 'none' as const, client_name: undefined };
     expect(await clients.update('grafana', patch, ADMIN)).toMatchObject({ ...patch, client_name: 'Grafana', secrets: [] });
@@ -118,7 +118,7 @@ describe('a client', () => {
     await expect(clients.update('nobody', {}, ADMIN)).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  it('takes its grants along', async () => {
+  it('is deleted with its grants', async () => {
     await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
     await addGrant('grafana');
     await addGrant('another');
@@ -129,7 +129,7 @@ describe('a client', () => {
 });
 
 describe('a secret', () => {
-  it('is changed with overlap', async () => {
+  it('is rotated with an overlap', async () => {
     const { client_secret: old } = await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
     const { client_secret } = await clients.rotateSecret('grafana', 3600, ADMIN);
     expect([await isGood('grafana', old!), await isGood('grafana', client_secret)]).toEqual([true, true]);
@@ -138,7 +138,7 @@ describe('a secret', () => {
     expect(await events()).toEqual(['client.created', 'client.secret_created']);
   });
 
-  it('is changed at once', async () => {
+  it('is replaced at once', async () => {
     const { client_secret: old } = await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
     await clients.rotateSecret('grafana', 0, ADMIN);
     expect(await isGood('grafana', old!)).toBe(false);
@@ -153,13 +153,13 @@ describe('a secret', () => {
     await expect(clients.rotateSecret('grafana', 3600, ADMIN)).rejects.toMatchObject({ code: 'conflict' });
   });
 
-  it('is none of a public client', async () => {
+  it('is never given to a public client', async () => {
     await clients.create({ client_id: 'spa', redirect_uris: CB, token_endpoint_auth_method: 'none' }, ADMIN);
     await expect(clients.rotateSecret('spa', 0, ADMIN)).rejects.toMatchObject({ code: 'conflict' });
   });
 });
 
-describe('the configuration’s clients', () => {
+describe('clients of the configuration', () => {
   const configured = (client_id: string, ...secrets: string[]) => ({
     ...CLIENT_DEFAULTS,
     client_id,
@@ -169,7 +169,7 @@ describe('the configuration’s clients', () => {
     token_endpoint_auth_method: 'client_secret_basic' as const,
   });
 
-  it('come, change their secrets, go and come back', async () => {
+  it('are created, get new secrets, are removed and restored', async () => {
     await clients.reconcile([configured('grafana', 'the first secret')]);
     expect(await isGood('grafana', 'the first secret')).toBe(true);
     await clients.reconcile([configured('grafana', 'another secret', 'the first secret')]);
@@ -209,7 +209,7 @@ describe('the configuration’s clients', () => {
     expect(await events()).toEqual(['client.reconciled']);
   });
 
-  it('are changed there alone', async () => {
+  it('are changed only there', async () => {
     await clients.reconcile([configured('grafana', 'the first secret')]);
     const managed = { code: 'managed_by_config', status: 409 };
     await expect(clients.update('grafana', { client_name: 'x' }, ADMIN)).rejects.toMatchObject(managed);
@@ -217,13 +217,13 @@ describe('the configuration’s clients', () => {
     await expect(clients.rotateSecret('grafana', 0, ADMIN)).rejects.toMatchObject(managed);
   });
 
-  it('do not take over one that somebody registered', async () => {
+  it('do not take over a client registered elsewhere', async () => {
     await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
     await expect(clients.reconcile([configured('grafana', 'the first secret')])).rejects.toThrow('latchkey client remove grafana');
   });
 });
 
-describe('what waits', () => {
+describe('an approval', () => {
   const CLIENT_ID = 'https://app.example.com/client';
   const approvals = (approvals_by: 'owner' | 'administrators' = 'owner') =>
     createApprovals({
@@ -238,7 +238,7 @@ describe('what waits', () => {
     parts.urlClients.ask({ client_id: CLIENT_ID, metadata_hash: sha256(said), metadata: {}, now: parts.time.clock() });
   const decide = (status: 'approved' | 'refused', metadata_hash: string | null = null) => ({ client_id: CLIENT_ID, status, metadata_hash });
 
-  it('is people and apps, and is decided by the owner', async () => {
+  it('lists people and apps, and is decided by the owner', async () => {
     await ask('a');
     await addPerson(db.database, { name: 'Paula', is_active: false, is_pending: true });
     await addPerson(db.database, { name: 'Active' });
@@ -249,7 +249,7 @@ describe('what waits', () => {
     expect(await events()).toEqual(['url_client.approved']);
   });
 
-  it('is approved as it was seen', async () => {
+  it('applies to the metadata that was shown', async () => {
     await ask('a');
     await ask('b');
     await expect(approvals().decide(decide('approved', sha256('a').toString('hex')), OPERATOR)).rejects.toMatchObject({
@@ -257,7 +257,7 @@ describe('what waits', () => {
     });
   });
 
-  it('loses what it was granted when it is refused', async () => {
+  it('that is refused revokes what the app was granted', async () => {
     await ask('a');
     await approvals().decide(decide('approved'), OPERATOR);
     await addGrant(CLIENT_ID);
@@ -266,7 +266,7 @@ describe('what waits', () => {
   });
 });
 
-test('a list shows every client, switched off or not', async () => {
+test('a list contains every client, disabled ones included', async () => {
   await clients.create({ client_id: 'a', redirect_uris: CB }, ADMIN);
   await parts.add('b', { managed_by: 'config' });
   await clients.reconcile([]);

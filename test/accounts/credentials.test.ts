@@ -30,7 +30,7 @@ const by = ({ id, is_owner }: User): Actor => ({
 });
 const idsOf = async ({ id }: User) => (await a.rows.credentials.ofUser(id)).map((credential) => credential.id);
 
-test('unlinking the local login removes its password; the last way in stays', async () => {
+test('unlinking the local login removes its password; the last login method stays', async () => {
   await linkTo(user);
   const [local = '', ldap = ''] = await idsOf(user);
   await a.credentials.unlink(user.id, local, by(user));
@@ -39,7 +39,7 @@ test('unlinking the local login removes its password; the last way in stays', as
   expect(await idsOf(user)).toEqual([ldap]);
 });
 
-test('unlinking ends the sessions that began with that login, with what was to last no longer, and their apps are told', async () => {
+test('unlinking ends the sessions that began with that login, and their apps are notified', async () => {
   await linkTo(user);
   const [local = '', ldap = ''] = await idsOf(user);
   const app = newClient({ backchannel_logout_uri: 'https://app.example/logout' });

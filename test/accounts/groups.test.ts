@@ -29,7 +29,7 @@ test('the three system groups are always there, in their order', async () => {
   ]);
 });
 
-test('a group of the configuration comes, changes, goes and comes back with its members', async () => {
+test('a configured group is created, changed, disabled and enabled again with its members', async () => {
   await a.groups.reconcile([FAMILY]);
   const { id } = await addPerson(a.database, { group_ids: ['family'] });
   expect(await a.permissions.check(id, light)).toBe(true);

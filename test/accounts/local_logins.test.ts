@@ -42,7 +42,7 @@ describe('adding a login', () => {
     expect(await a.events()).toEqual(['local_login.created']);
   });
 
-  test('is refused a second time, to machines, to nobody', async () => {
+  test('is refused for a user who has one, a machine, and an unknown user', async () => {
     await add('paulus');
     await expect(add('second')).rejects.toMatchObject({ code: 'credential_exists', status: 409 });
     const machine = await addPerson(a.database, { system_generated: true });
@@ -129,7 +129,7 @@ test('every character of a password counts, as it was typed', async () => {
 });
 
 describe("one's own password", () => {
-  test('changes against the current one, and tokens stay', async () => {
+  test('changes against the current password, and tokens stay', async () => {
     await add('paulus');
     await a.tokens.refreshTokens.create(newGrant(user).row);
     const change = (current_password: string, new_password: string) =>
@@ -144,7 +144,7 @@ describe("one's own password", () => {
     expect((await a.refreshTokens.list(user.id, { limit: 9, cursor: null })).items).toHaveLength(1);
   });
 
-  test('of 20 changes at once from one old password one is made', async () => {
+  test('of 20 parallel changes from one old password one succeeds', async () => {
     await add('paulus');
     const changes = Array.from({ length: 20 }, (_, n) =>
       a.localLogins.changeOwnPassword(user.id, { current_password: PASSWORD, new_password: `new horse ${n}` }, by(user)),
@@ -154,7 +154,7 @@ describe("one's own password", () => {
 });
 
 describe('removing a login', () => {
-  test('is refused while it is the last way in, and for who has none', async () => {
+  test('is refused for the last login method, and for a user without one', async () => {
     await add('paulus');
     await expect(a.localLogins.remove(user.id, by(owner))).rejects.toMatchObject({ code: 'last_credential', status: 409 });
     await expect(a.localLogins.remove(owner.id, by(owner))).rejects.toMatchObject({ code: 'credentials_not_found' });

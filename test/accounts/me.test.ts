@@ -4,7 +4,7 @@ import { loginAt } from '../support/fixtures/fresh_login.ts';
 import { HOME } from '../support/fixtures/grants.ts';
 import { addPerson } from '../support/fixtures/people.ts';
 
-test('callers are told who they are, how they may log in, and which second factors there are', async () => {
+test('callers see their profile, their login methods and the available second factors', async () => {
   const a = await createAccounts();
   const user = await addPerson(a.database, { name: 'Paulus', username: 'paulus', group_ids: ['system-admin'] });
   const actor = { user_id: user.id, is_owner: false, is_admin: true, remote_address: HOME, login: loginAt(a.time.clock()) };

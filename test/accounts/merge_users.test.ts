@@ -36,7 +36,7 @@ async function newcomer(subject = 'ppaulsen', provider: Parameters<Accounts['new
 const ownerOf = async (subject: string) => (await a.rows.credentials.findIdentity(OFFICE, subject))?.user_id;
 const refusal = (code: string) => expect.objectContaining({ code });
 
-test('the login of who waits moves to who is there already, and nobody waits any more', async () => {
+test('merging moves the login of a waiting user to an existing one, and deletes the waiting user', async () => {
   const id = await newcomer();
   const merged = await a.mergeUsers.approveInto(id, paula.id, by(owner));
   expect(merged).toMatchObject({ id: paula.id, name: 'Paula', is_active: true, group_ids: ['system-read-only'] });
@@ -48,7 +48,7 @@ test('the login of who waits moves to who is there already, and nobody waits any
   expect(user.id).toBe(paula.id);
 });
 
-test('one login of a provider is enough: then nothing moves, and the one who waits goes on waiting', async () => {
+test('a second login of the same provider is not merged, and the user keeps waiting', async () => {
   await a.mergeUsers.approveInto(await newcomer('first'), paula.id, by(owner));
   const id = await newcomer('second');
   await expect(a.mergeUsers.approveInto(id, paula.id, by(owner))).rejects.toEqual(refusal('credential_exists'));
@@ -82,7 +82,7 @@ test('approvers merge, and nobody but the owner into the owner or an administrat
   expect(await a.mergeUsers.approveInto(await newcomer('ada'), owner.id, OPERATOR)).toMatchObject({ id: owner.id, is_owner: true });
 });
 
-test('approved and merged at once: one of them holds', async () => {
+test('of a parallel approval and merge one succeeds', async () => {
   for (let round = 0; round < 20; round++) {
     const subject = `round ${round}`;
     const id = await newcomer(subject);
@@ -107,7 +107,7 @@ test('merged into 20 users at once, and into one from 20, there is one winner ea
   expect((await a.users.get(paula.id)).credentials).toHaveLength(2);
 });
 
-test('two merges that cross each other end, and neither hangs', async () => {
+test('two crossing merges both end', async () => {
   for (let round = 0; round < 5; round++) {
     const [one, two] = [await newcomer(`one ${round}`), await newcomer(`two ${round}`)];
     const crossing = [a.mergeUsers.approveInto(one, two, by(owner)), a.mergeUsers.approveInto(two, one, by(owner))];

@@ -87,7 +87,7 @@ async function enrolPasskey(as = caller): Promise<void> {
 
 describe('enrolling', () => {
   // I10
-  test('shows the secret once: neither the end, nor a list, nor the database tells it again', async () => {
+  test('shows the secret once: no later answer, list or row contains it in the clear', async () => {
     const form = await parts.mfaSetup.begin(caller, 'totp');
     const secret = secretIn(form);
     expect(form).toMatchObject({ type: 'form', handler: 'totp', step_id: 'init', errors: {}, last_step: null, preview: null });
@@ -105,7 +105,7 @@ describe('enrolling', () => {
     expect(await events()).toEqual(['mfa.enrolled']);
   });
 
-  test('a wrong code keeps the secret, an empty answer begins with a new one', async () => {
+  test('keeps the secret after a wrong code, and starts over after an empty answer', async () => {
     const form = await parts.mfaSetup.begin(caller, 'totp');
     const wrong = await parts.mfaSetup.submit(caller, 'totp', form.flow_id, { code: 'wrong' });
     expect(wrong).toMatchObject({ type: 'form', errors: { base: 'invalid_code' } });
@@ -116,7 +116,7 @@ describe('enrolling', () => {
     expect(done.type).toBe('create_entry');
   });
 
-  test('too many wrong codes end it', async () => {
+  test('ends after too many wrong codes', async () => {
     const { flow_id } = await parts.mfaSetup.begin(caller, 'totp');
     const answers: string[] = [];
     for (let n = 0; n < 6; n++) answers.push((await parts.mfaSetup.submit(caller, 'totp', flow_id, { code: 'wrong' })).type);
@@ -124,7 +124,7 @@ describe('enrolling', () => {
     await expect(parts.mfaSetup.submit(caller, 'totp', flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
   });
 
-  test('is over after ten minutes, with another beginning, and for another module', async () => {
+  test('ends after ten minutes, with another start, and for another module', async () => {
     const first = await parts.mfaSetup.begin(caller, 'totp');
     const second = await parts.mfaSetup.begin(caller, 'totp');
     await expect(parts.mfaSetup.submit(caller, 'totp', first.flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
@@ -142,7 +142,7 @@ describe('enrolling', () => {
     await expect(parts.mfaSetup.submit(eve, 'totp', flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow', status: 404 });
   });
 
-  test('of parallel right answers one enrols', async () => {
+  test('succeeds once for parallel correct answers', async () => {
     const form = await parts.mfaSetup.begin(caller, 'totp');
     const input = { code: codeFor(secretIn(form)) };
     const answers = await Promise.allSettled(Array.from({ length: 5 }, () => parts.mfaSetup.submit(caller, 'totp', form.flow_id, input)));
@@ -150,7 +150,7 @@ describe('enrolling', () => {
     expect(await enrolments()).toHaveLength(1);
   });
 
-  test('several passkeys stand side by side, a device stands once', async () => {
+  test('allows several passkeys, but each device once', async () => {
     await enrolPasskey();
     await enrolPasskey(withMfa());
     expect((await parts.mfa.list(caller.user.id)).enrolments.map(({ name }) => name)).toEqual(['Passkey', 'Passkey']);
@@ -159,13 +159,13 @@ describe('enrolling', () => {
     await expect(parts.enrol(passkey, taken, { ...ACTOR, user_id: caller.user.id })).rejects.toMatchObject({ code: 'conflict' });
   });
 
-  test('recovery codes come after another factor', async () => {
+  test('offers recovery codes only after another factor', async () => {
     await expect(parts.mfaSetup.begin(caller, 'recovery_codes')).rejects.toMatchObject({ status: 409 });
     await enrolTotp();
     expect((await parts.mfaSetup.begin(withMfa(), 'recovery_codes')).type).toBe('form');
   });
 
-  test('sends only so many messages, however often it begins', async () => {
+  test('sends a bounded number of messages, however often it starts', async () => {
     const sink = await startSmtpSink();
     const smtp = { host: '127.0.0.1', port: sink.port, security: 'none', from: 'latchkey@example.com' };
     parts = partsWith([made(notifyType, 'notify', { smtp })]);
@@ -184,7 +184,7 @@ describe('a fresh login', () => {
   const refused = { code: 'reauth_required', status: 403 };
 
   // I7
-  test('is needed to enrol and to remove; nothing changes without', async () => {
+  test('is required to enrol and to remove; nothing changes without it', async () => {
     await enrolTotp();
     const [kept] = await enrolments();
     const stale = withMfa();
@@ -198,7 +198,7 @@ describe('a fresh login', () => {
   });
 
   // I8
-  test('must have been as strong as the user can: a password alone is none for someone with a second factor', async () => {
+  test('must use the second factor of a user who has one', async () => {
     await enrolTotp();
     for (const amr of [['pwd'], ['user'], []]) {
       await expect(parts.mfaSetup.begin(by({ amr }), 'example_module')).rejects.toMatchObject(refused);
@@ -209,7 +209,7 @@ describe('a fresh login', () => {
     expect(await events()).toEqual(['mfa.enrolled', 'mfa.removed']);
   });
 
-  test('is nothing that a long-lived token has', async () => {
+  test('is never proven by a long-lived token', async () => {
     await expect(parts.mfaSetup.begin(by({ is_login: false }), 'totp')).rejects.toMatchObject(refused);
   });
 });
@@ -225,7 +225,7 @@ describe('removing', () => {
     expect(await enrolments()).toEqual([mine]);
   });
 
-  test('the last factor takes the recovery codes with it', async () => {
+  test('the last factor removes the recovery codes, too', async () => {
     await enrolTotp();
     await parts.enrol(recovery, { secret: { hashes: [] } }, { ...ACTOR, user_id: caller.user.id });
     await parts.mfa.disable(withMfa(), 'totp');
@@ -255,7 +255,7 @@ describe('removing', () => {
   }
 
   // I18
-  test('the passkey that is the last way in stays', async () => {
+  test('a passkey that is the last login method is refused', async () => {
     await enrolPasskey();
     const { kysely } = db.database;
     const { user } = caller;
@@ -276,7 +276,7 @@ describe('removing', () => {
     expect(left).toEqual([{ auth_provider_type: 'ldap' }]);
   });
 
-  test('a device is named anew', async () => {
+  test('a device can be renamed', async () => {
     await enrolPasskey();
     const [mine] = await enrolments();
     expect(await parts.mfa.rename(caller, mine?.id ?? '', ' Blue key ')).toMatchObject({ name: 'Blue key' });

@@ -28,7 +28,7 @@ const identity = (differences: Partial<Identity> = {}): Identity => ({
 const count = async () => (await a.kysely.selectFrom('users').select('id').execute()).length;
 
 // H22, users-026
-test('a person whom no credential knows waits for approval, in the default groups', async () => {
+test('a person without a credential waits for approval, in the default groups', async () => {
   const { user, credential_id } = await a.newUsers.admit(office(), identity(), ADDRESS);
   expect(user).toMatchObject({ is_active: false, local_only: false });
   expect(await a.users.get(user.id)).toMatchObject({
@@ -39,24 +39,24 @@ test('a person whom no credential knows waits for approval, in the default group
   expect(await a.events()).toEqual(['user.created']);
 });
 
-test('where the provider says so, the person comes in at once', async () => {
+test('with new_users: activate, the person is active at once', async () => {
   const { user } = await a.newUsers.admit(office('activate'), identity({ local_only: true }), ADDRESS);
   expect(await a.users.get(user.id)).toMatchObject({ is_active: true, is_pending: false, local_only: true });
 });
 
-test('where the provider says so, nobody new comes in', async () => {
+test('with new_users: refuse, nobody new is admitted', async () => {
   const refusal = { code: 'login_blocked', description: 'Login blocked: New users are not allowed' };
   await expect(a.newUsers.admit(office('refuse'), identity(), ADDRESS)).rejects.toMatchObject(refusal);
   expect(await count()).toBe(0);
 });
 
-test('20 parallel first logins of one person make one user, and all get it', async () => {
+test('20 parallel first logins of one person create one user', async () => {
   const admitted = await Promise.all(Array.from({ length: 20 }, () => a.newUsers.admit(office(), identity(), ADDRESS)));
   expect(new Set(admitted.map(({ user, credential_id }) => `${user.id} ${credential_id}`)).size).toBe(1);
   expect(await count()).toBe(1);
 });
 
-test('only so many wait at the same time, however parallel they come; those who come in at once are not counted', async () => {
+test('the number of waiting users is bounded under parallel logins; active ones do not count', async () => {
   const logins = Array.from({ length: 20 }, (_, n) => a.newUsers.admit(office(), identity({ subject: `user ${n}` }), ADDRESS));
   const outcomes = await Promise.allSettled(logins);
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
@@ -92,7 +92,7 @@ test('a long name is cut', async () => {
   expect((await a.users.get(user.id)).name).toHaveLength(256);
 });
 
-test('an identity that was linked to somebody meanwhile is that user', async () => {
+test('an identity that was linked meanwhile logs in as that user', async () => {
   const { id } = await addPerson(a.database);
   const { subject, data } = identity();
   const { auth_provider_type, auth_provider_id } = OFFICE;

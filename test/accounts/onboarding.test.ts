@@ -21,7 +21,7 @@ const everything = async () =>
     ),
   );
 
-test('onboarding-001: the owner is made with a login and a code that buys tokens', async () => {
+test('onboarding-001: the owner is created with a login and a code that is exchanged for tokens', async () => {
   expect(await a.onboarding.isDone()).toBe(false);
   const { auth_code, user_id } = await onboard();
   expect(await a.users.get(user_id)).toMatchObject({
@@ -35,7 +35,7 @@ test('onboarding-001: the owner is made with a login and a code that buys tokens
   expect(await a.events()).toContain('owner.created');
 });
 
-test('onboarding-002: it is done once', async () => {
+test('onboarding-002: onboarding succeeds once', async () => {
   await onboard();
   await expect(onboard({ username: 'other' })).rejects.toMatchObject({
     code: 'onboarding_done',
@@ -44,14 +44,14 @@ test('onboarding-002: it is done once', async () => {
   });
 });
 
-test('onboarding-011: an owner who is there already was enough', async () => {
+test('onboarding-011: an existing owner is sufficient', async () => {
   await addPerson(a.database, { is_owner: true });
   expect(await a.onboarding.isDone()).toBe(true);
   await expect(onboard()).rejects.toMatchObject({ code: 'onboarding_done' });
 });
 
 // H21
-test('of 20 parallel owners one is made, whole, and the others find it done', async () => {
+test('of 20 parallel owners one is created completely, and the others find it done', async () => {
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => onboard({ username: `user ${n}` })));
   const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
   expect(refused).toHaveLength(19);
@@ -59,7 +59,7 @@ test('of 20 parallel owners one is made, whole, and the others find it done', as
   expect(await everything()).toEqual([1, 1, 1, 1]);
 });
 
-describe('nothing is made when', () => {
+describe('nothing is created when', () => {
   test.each([
     ['the name is empty', { name: ' ' }, 'invalid_format'],
     ['the name is too long', { name: 'x'.repeat(257) }, 'invalid_format'],
@@ -78,7 +78,7 @@ describe('nothing is made when', () => {
     await onboard();
   });
 
-  test('the username belongs to somebody', async () => {
+  test('the username is taken', async () => {
     await addPerson(a.database, { username: 'test-user' });
     await expect(onboard()).rejects.toMatchObject({ code: 'username_already_exists' });
     expect(await everything()).toEqual([1, 1, 1, 0]);
@@ -89,7 +89,7 @@ test('any client_id will do, URL or not', async () => {
   expect(await onboard({ client_id: 'my own client' })).toMatchObject({ auth_code: expect.any(String) });
 });
 
-test('the setup token is the same on every replica, and nothing else is it', async () => {
+test('the setup token is the same on every replica, and nothing else is accepted', async () => {
   const replica = await createAccounts();
   const token = a.onboarding.setupToken();
   expect(token).toMatch(/^lk_st_[\w-]{43}$/);

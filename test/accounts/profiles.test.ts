@@ -90,7 +90,7 @@ describe('a username', () => {
     ]);
   });
 
-  test('of somebody with a directory login becomes the name of the local login they get', async () => {
+  test('becomes the name of the local login that a directory user gets', async () => {
     const { user } = await admit('olivia');
     await addLogin(user.id, 'livia');
     expect((await entryOf(user.id)).username).toBe('livia');
@@ -113,7 +113,7 @@ describe('a username', () => {
     expect((await entryOf(other.id)).username).toBe('paula');
   });
 
-  test('is changed by the owner alone, and never to one that somebody has', async () => {
+  test('is changed only by the owner, and never to a name in use', async () => {
     const { id } = await make({ username: 'paula' });
     await make({ username: 'olivia' });
     expect(await code(a.users.update(id, { username: 'eve' }, by(admin)))).toBe('unauthorized');
@@ -122,7 +122,7 @@ describe('a username', () => {
     expect((await entryOf(id)).username).toBe('paula');
   });
 
-  test('is suggested to who waits, and reserved only when they become active', async () => {
+  test('is suggested for a waiting user, and reserved when they become active', async () => {
     const { user } = await admit('olivia', { new_users: 'approve' });
     const waiting = await entryOf(user.id);
     expect([waiting.username, suggestUsername(waiting)]).toEqual([null, 'olivia']);
@@ -152,7 +152,7 @@ describe('a username', () => {
 
 // U1
 describe('a local person', () => {
-  test('has an address and whatever else apps ask for', async () => {
+  test('has an e-mail address and the other profile fields', async () => {
     const profile = { email: 'paula@example.com', picture: 'https://example.com/p.png', locale: 'de-CH', zoneinfo: 'Europe/Zurich' };
     const { id } = await make({ username: 'paula', ...profile });
     expect(await entryOf(id)).toMatchObject({ ...profile, username: 'paula', email_verified: true });
@@ -219,7 +219,7 @@ describe('an address', () => {
     });
   });
 
-  test('that a person entered stays whatever a provider states', async () => {
+  test('entered by a person stays, whatever a provider reports', async () => {
     const { user } = await admit('olivia', {}, { unverified_email: 'olivia@example.com' });
     await a.users.update(user.id, { email: 'mine@example.com' }, OPERATOR);
     expect(await login(user.id, { email: 'boss@example.com', email_verified: true })).toMatchObject({
@@ -229,7 +229,7 @@ describe('an address', () => {
   });
 });
 
-describe('a row of the version before', () => {
+describe('a row written by the previous version', () => {
   const follow = async (id: string, type: string, identity: Partial<Identity>) => {
     const provider = { auth_provider_type: type, auth_provider_id: type === 'homeassistant' ? null : 'office' } as AuthProvider;
     const [credential] = await a.rows.credentials.ofUser(id);

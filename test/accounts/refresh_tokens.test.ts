@@ -36,7 +36,7 @@ async function add(differences: Parameters<typeof newGrant>[1] = {}): Promise<st
 }
 
 describe('a long-lived access token', () => {
-  test('is good for its days, bears its name, counts as used and never idles', async () => {
+  test('is valid for its lifespan, has its name, counts as used and never idles', async () => {
     const { token, refresh_token_id } = await a.refreshTokens.createLongLived(
       { user: { ...user } },
       { client_name: ' GPS Logger ', lifespan: 10, client_icon: 'mdi:map' },
@@ -58,7 +58,7 @@ describe('a long-lived access token', () => {
     expect(await a.events()).toEqual(['refresh_token.created']);
   });
 
-  test('has a name that its user has once; deleting frees it, and others may have it', async () => {
+  test('has a name that is unique per user; deleting frees it', async () => {
     const { refresh_token_id } = await longLived('GPS Logger');
     await expect(longLived('GPS Logger')).rejects.toMatchObject({
       code: 'name_in_use',
@@ -71,12 +71,12 @@ describe('a long-lived access token', () => {
     await longLived('GPS Logger');
   });
 
-  test('of one name, asked for 20 times in parallel, is made once', async () => {
+  test('is created once for 20 parallel requests with one name', async () => {
     const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => longLived('GPS Logger')));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
-  test('is verified to its last day, also when its key is succeeded at the moment it is made', async () => {
+  test('is verified until its last day, even if its key is succeeded while it is issued', async () => {
     const own = await createAccounts();
     user = await addPerson(own.database);
     const { keyring } = own.tokens;
@@ -109,7 +109,7 @@ describe('a long-lived access token', () => {
   });
 });
 
-test('a machine gets an access token of ordinary lifetime, and its grant ends with it', async () => {
+test('a machine gets an access token of ordinary lifetime, which ends with its grant', async () => {
   const machine = await addPerson(a.database, { system_generated: true });
   const { access_token, expires_in, refresh_token_id } = await a.refreshTokens.createSystem(machine.id, OPERATOR);
   expect(expires_in).toBe(1800);
@@ -150,12 +150,12 @@ describe('which grants a user may have', () => {
       });
   });
 
-  test('nobody none', async () => {
+  test('an unknown user has none', async () => {
     await expect(a.refreshTokens.create('0'.repeat(32), { client_id: CLIENT }, OPERATOR)).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 
-describe('ending', () => {
+describe('revoking', () => {
   test("one grant kills its access tokens at once; another's is not found", async () => {
     const { token, refresh_token_id } = await longLived('GPS Logger');
     const other = await addPerson(a.database);
@@ -201,7 +201,7 @@ describe('idle expiry', () => {
     expect(await a.events()).toEqual(['refresh_token.expiry_changed', 'refresh_token.expiry_changed']);
   });
 
-  test('that is on already stays as it is', async () => {
+  test('that is already on stays unchanged', async () => {
     expect(await set(await add({ idle_lifetime: 7 * DAY }), true)).toMatchObject({ expire_at: later(7 * DAY) });
   });
 
@@ -213,7 +213,7 @@ describe('idle expiry', () => {
     await expect(set(id, false)).rejects.toMatchObject({ code: 'invalid_token_id' });
   });
 
-  test('shows whichever end comes first', async () => {
+  test('shows the earlier of both ends', async () => {
     await add({ idle_lifetime: 7 * DAY, expires_at: later(DAY) });
     expect(await items()).toMatchObject([{ expire_at: later(DAY) }]);
   });

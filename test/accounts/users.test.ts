@@ -30,7 +30,7 @@ const refusal = (code: string, description?: string) =>
 const NOBODY = '0'.repeat(32);
 
 describe('a new user', () => {
-  test('is active, in the groups given, and remembered', async () => {
+  test('is active, in the given groups, and audited', async () => {
     const user = await a.users.create({ name: ' Paulus ', group_ids: ['system-users', 'system-users'], local_only: true }, by(admin));
     expect(user).toMatchObject({
       name: 'Paulus',
@@ -94,13 +94,13 @@ describe('an update', () => {
     await expect(a.users.update(machine.id, { name: 'X' }, by(admin))).rejects.toEqual(wanted);
   });
 
-  test('does not let a waiting user in by the back door', async () => {
+  test('does not activate a waiting user', async () => {
     const { id } = await pending();
     await expect(a.users.update(id, { is_active: true }, by(admin))).rejects.toEqual(refusal('conflict'));
     expect(await a.users.update(id, { name: 'Known' }, by(admin))).toMatchObject({ name: 'Known', is_pending: true });
   });
 
-  test('of nobody is not found', async () => {
+  test('of an unknown user is not found', async () => {
     await expect(a.users.update(NOBODY, { name: 'X' }, by(admin))).rejects.toEqual(refusal('not_found', 'User not found'));
     await expect(a.users.get(NOBODY)).rejects.toEqual(refusal('not_found', 'User not found'));
   });
@@ -120,7 +120,7 @@ describe('approval', () => {
   });
 
   // H22
-  test('and rejection at the same time leave one state, and both are remembered as they happened', async () => {
+  test('parallel to a rejection leaves one state, and both events in order', async () => {
     for (let round = 0; round < 10; round++) {
       const { id } = await pending(`New ${round}`);
       const [approved, deleted] = await Promise.allSettled([a.users.approve(id, {}, by(owner)), a.users.delete(id, by(admin))]);
@@ -139,7 +139,7 @@ describe('approval', () => {
 });
 
 describe('deletion', () => {
-  test('takes everything of theirs along', async () => {
+  test('deletes everything that the user owns', async () => {
     const user = await addPerson(a.database, { username: 'paulus' });
     await a.tokens.refreshTokens.create(newGrant(user).row);
     await a.users.delete(user.id, by(admin));
@@ -150,7 +150,7 @@ describe('deletion', () => {
     expect(await a.events()).toEqual(['user.deleted']);
   });
 
-  test('never takes oneself, the owner or a machine', async () => {
+  test('is refused for oneself, the owner and machines', async () => {
     const machine = await addPerson(a.database, { system_generated: true });
     for (const [id, code] of [
       [admin.id, 'no_delete_self'],
@@ -169,7 +169,7 @@ describe('deletion', () => {
 test.each([
   ['is deleted', () => a.users.delete(admin.id, by(owner))],
   ['is deactivated', () => a.users.update(admin.id, { is_active: false }, by(owner))],
-])('the sessions of a user who %s end, and their apps will be told', async (_what, change) => {
+])('the sessions of a user who %s end, and their apps will be notified', async (_what, change) => {
   const session = {
     auth_provider_type: 'homeassistant',
     auth_time: NOON,

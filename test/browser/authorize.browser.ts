@@ -97,7 +97,7 @@ describe.skipIf(noChromium)('an app that wants its answer by form', () => {
     expect(page.url()).toBe(redirect_uri);
   }
 
-  test('the person logs in, says yes, and the app has its code', async () => {
+  test('the person logs in and consents, and the app gets its code', async () => {
     const complaints = await open();
     await logIn(href('wiki'));
     await page.getByRole('button', { name: 'Continue' }).click();
@@ -119,7 +119,7 @@ describe.skipIf(noChromium)('an app that wants its answer by form', () => {
     expect(received[0]?.form.get('error')).toBe('access_denied');
   });
 
-  test('the person says no, and the app is told', async () => {
+  test('the person denies, and the app gets access_denied', async () => {
     await open();
     await logIn(href('wiki', { prompt: 'consent' }));
     await page.getByRole('button', { name: 'Cancel' }).click();
@@ -127,7 +127,7 @@ describe.skipIf(noChromium)('an app that wants its answer by form', () => {
     expect(received[0]!.form.get('error')).toBe('access_denied');
   });
 
-  test('without a script of ours there is a button', async () => {
+  test('without scripts the page has a button', async () => {
     await open({ colorScheme: 'dark' });
     await page.route(FORM_POST_SCRIPT, (route) => route.abort());
     await logIn(href('trusted'));

@@ -103,7 +103,7 @@ describe.skipIf(noChromium || slapdMissing() !== null)('every way in, in Chromiu
     });
   }
 
-  test('every login is linked on our page', async () => {
+  test('every login method is linked on our page', async () => {
     for (const [provider, typed] of FORMS.slice(1)) await link(provider, (tab) => fillIn(tab, typed, 'Link'));
     for (const id of ELSEWHERE) await link(`oidc:${id}`, (tab) => atTheOther(tab, `ada@${id}`));
     expect(await server.container.repositories.credentials.ofUser(user_id)).toHaveLength(6);
@@ -130,7 +130,7 @@ describe.skipIf(noChromium || slapdMissing() !== null)('every way in, in Chromiu
     expect(who).toBe(user_id);
   });
 
-  test('the home network leads in', async () => {
+  test('the home network logs in', async () => {
     const who = await inBrowser(async (tab) => {
       await tab.goto(authorize('trusted_networks:'));
       await tab.getByLabel('User').selectOption({ label: OWNER.name });

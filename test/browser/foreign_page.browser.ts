@@ -408,7 +408,7 @@ describe.skipIf(noChromium)('a foreign page', () => {
 
     // S1, S9
     test.each([false, true])(
-      'gets nothing of a visitor whose session with us is there: %s',
+      'a foreign page gets nothing from a visitor whose session is %s',
       async (is_logged_in) => {
         const context = await newVisitor(is_logged_in);
         try {
@@ -444,7 +444,7 @@ describe.skipIf(noChromium)('a foreign page', () => {
     }
 
     // S9
-    test('gets the visitor’s address neither banned nor refused', async () => {
+    test('a foreign page cannot get the visitor’s address banned or refused', async () => {
       expect(await server.container.throttle.listBans(10)).toEqual([]);
       // An app on the visitor's own machine meets no limit of its own.
       const token_request = { method: 'POST' as const, url: '/auth/token', form: unknownToken(evil_origin), remote_address: VISITOR };
@@ -461,7 +461,7 @@ describe.skipIf(noChromium)('a foreign page', () => {
     });
   });
 
-  test('has at least thirty ways to try', () => {
+  test('a foreign page tries at least thirty requests', () => {
     expect(new Set(SEQUENCES.map(([name]) => name)).size).toBeGreaterThanOrEqual(30);
     expect(new Set(SEQUENCES.map(([name]) => name)).size).toBe(SEQUENCES.length);
   });

@@ -87,7 +87,7 @@ describe.skipIf(noChromium)('logout', () => {
     await isLoggedOut();
   });
 
-  test('after the click of the person the browser goes on to the app', async () => {
+  test('after the click of the person the browser continues to the app', async () => {
     form = { id_token_hint: await idToken({ sid: 'another' }), post_logout_redirect_uri: `${app_origin}/bye` };
     await page.goto(app_origin);
     await page.getByRole('button', { name: 'Leave' }).click();
@@ -98,7 +98,7 @@ describe.skipIf(noChromium)('logout', () => {
   });
 
   // M10
-  test('a person logs out by /logout, and the way back shows nothing', async () => {
+  test('a person logs out by /logout, and the back button shows nothing', async () => {
     await page.goto(`${origin}/logout`);
     await isAccessible();
     await page.getByRole('button', { name: 'Log out' }).click();

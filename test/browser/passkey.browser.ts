@@ -97,7 +97,7 @@ describe.skipIf(noChromium)('a passkey', () => {
   });
 
   // I14
-  test('that did not verify its user does not log in alone, even where the page was made to ask for less', async () => {
+  test('without user verification does not log in alone, even if the page asked for less', async () => {
     await devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
     await comeAnew();
     await button('Log in with Passkey').click();
@@ -112,7 +112,7 @@ describe.skipIf(noChromium)('a passkey', () => {
     expect(await lastLogin()).toHaveLength(2);
   });
 
-  test('stands beside an authenticator app, whose QR code is readable for all too', async () => {
+  test('works beside an authenticator app, whose QR code is accessible', async () => {
     await devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: true });
     await context.clearCookies();
     await page.goto(`${origin}/account/security`);

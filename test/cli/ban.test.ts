@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => cli.close());
 
-test('every ban that holds is listed', async () => {
+test('every current ban is listed', async () => {
   expect((await cli.list('ban', 'list')).map(({ address }) => address)).toEqual(['2001:db8::/64', '203.0.113.9']);
   expect((await cli.run(['ban', 'list'])).out).toContain('203.0.113.9    2020-01-01T00:00:00Z  2199-01-01T00:00:00Z');
 });
@@ -26,6 +26,6 @@ test('a ban is lifted by its address, an IPv6 one by any address of its network 
   expect(await cli.list('ban', 'list')).toEqual([]);
 });
 
-test('what is no address is a usage error', async () => {
+test('a text that is no address is a usage error', async () => {
   for (const word of ['everyone', '10.0.0.1/99', '']) expect((await cli.run(['ban', 'lift', word])).code).toBe(2);
 });

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => cli.close());
 
-test('the event under a reference is told with what decided', async () => {
+test('the event of a reference is shown with what decided', async () => {
   const { code, out } = await cli.run(['explain', ' A1B2C3D4E5 ']);
   expect(code).toBe(0);
   for (const fact of [
@@ -33,6 +33,6 @@ test('the event under a reference is told with what decided', async () => {
   expect(await cli.list('explain', 'a1b2c3d4e5')).toMatchObject([{ error_ref: 'a1b2c3d4e5', type: 'login.failed' }]);
 });
 
-test('of a reference that nothing is kept under it is said why that may be', async () => {
+test('an unknown reference is explained by the reasons it may be missing', async () => {
   expect(await cli.run(['explain', 'ffffffffff'])).toMatchObject({ code: 1, out: '', err: expect.stringContaining('only counted') });
 });

@@ -21,12 +21,12 @@ test('a rotation publishes a successor that does not sign yet; a second one chan
   expect((await cli.run(['keys', 'rotate'])).out).toBe(out);
 });
 
-test('a wrong secret_key is refused in one line that names it', async () => {
+test('a wrong secret_key is refused in one line that names the setting', async () => {
   const { code, out, err } = await cli.run(['keys', 'list'], { env: { LATCHKEY_SECRET_KEY: 'another secret key, long enough too' } });
   expect([code, out, err]).toEqual([1, '', 'The configured secret_key is not the one this database was written with\n']);
 });
 
-test('after a reseal the previous secret_key is needed no more', async () => {
+test('after a reseal the previous secret_key is no longer needed', async () => {
   const LATCHKEY_SECRET_KEY = 'the next secret key, long enough too';
   const both = { LATCHKEY_SECRET_KEY, LATCHKEY_PREVIOUS_SECRET_KEYS: JSON.stringify([SECRET_KEY]) };
   expect(await cli.run(['keys', 'reseal'], { env: both })).toMatchObject({ code: 0, out: expect.stringContaining('Sealed 3 values anew') });

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => cli.close());
 
-test('a person who has lost their second factors is listed with them, and then without', async () => {
+test('the factors of a person who lost them are listed, and removed', async () => {
   const { out } = await cli.run(['mfa', 'list', 'paula']);
   expect(out).toContain(`${ID}  totp`);
   expect(out).not.toContain('AAAA');
@@ -34,6 +34,6 @@ test('a person who has lost their second factors is listed with them, and then w
   expect(events).toHaveLength(1);
 });
 
-test('nobody of that name is an error', async () => {
+test('an unknown name is an error', async () => {
   expect((await cli.run(['mfa', 'reset', 'nobody'])).code).toBe(1);
 });

@@ -37,7 +37,7 @@ afterAll(async () => {
 const run = (words: string[], stdin: Surroundings['stdin'] = '') => cli.run(['provider', 'test', '--config', config, ...words], { stdin });
 const LOGIN = ['command_line:door', '--username', 'ali', '--password-stdin'];
 
-test('a login is tried out and writes nothing', async () => {
+test('a dry run of a login writes nothing', async () => {
   const before = await tableChecksums(cli.database, ['audit_events', 'signing_keys']);
   const { code, out, err } = await run(LOGIN, 'sesame\n');
   expect([code, err]).toEqual([0, '']);
@@ -60,7 +60,7 @@ test('a login is tried out and writes nothing', async () => {
   expect(await tableChecksums(cli.database, ['audit_events', 'signing_keys'])).toEqual(before);
 });
 
-test('a login at another server goes on with the URL that the browser came back to', async () => {
+test('a login at another server continues with the URL that the browser returned to', async () => {
   async function* browse(said: { out: string }): AsyncGenerator<string> {
     const url = await vi.waitFor(() => /^https?:\S+$/m.exec(said.out)?.[0] ?? Promise.reject(new Error(said.out)), { timeout: 10_000 });
     yield `${await op.person('zoe')(url)}\n`;
@@ -88,14 +88,14 @@ test('a program reads each step as JSON', async () => {
   expect(found).toMatchObject({ type: 'identity', identity: { subject: 'ali' }, foreseen: { outcome: 'new_user' } });
 });
 
-test('where the login comes from is said by an option', async () => {
+test('an option sets the address of the login', async () => {
   expect(await run(['trusted_networks'])).toMatchObject({ code: 1, err: expect.stringContaining('The login ended: not_allowed') });
   const { code, out } = await run(['trusted_networks', '--from', '192.168.0.10']);
   expect([code, out]).toEqual([0, expect.stringContaining('would be linked to this user')]);
   expect(await run(['trusted_networks', '--from', 'home'])).toMatchObject({ code: 2 });
 });
 
-test('without a terminal nobody is asked, and an unknown provider is answered with those there are', async () => {
+test('without a terminal nothing is prompted, and an unknown provider is answered with the known ones', async () => {
   expect(await run(['command_line:door'])).toMatchObject({ code: 2, err: expect.stringContaining('--password-stdin') });
   const { code, err } = await run(['ldap:office']);
   expect([code, err]).toEqual([1, expect.stringContaining('command_line:door')]);

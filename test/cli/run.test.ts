@@ -39,13 +39,13 @@ for (const [story, words, complaint] of [
   });
 }
 
-test('an unreachable database is told in one line without a stack', async () => {
+test('an unreachable database is reported in one line without a stack', async () => {
   const env = { LATCHKEY_DATABASE_URL: 'postgres://latchkey@127.0.0.1:1/latchkey' };
   const { code, out, err } = await cli.run(['user', 'list'], { env });
   expect([code, out, err]).toEqual([1, '', 'The database is not available: connect ECONNREFUSED 127.0.0.1:1\n']);
 });
 
-test('a broken configuration is told as a whole, whatever the command', async () => {
+test('a broken configuration is reported as a whole by every command', async () => {
   const { code, err } = await cli.run(['user', 'list'], { env: { LATCHKEY_LISTEN_PORT: 'high', LATCHKEY_LOG_LEVEL: 'loud' } });
   expect([code, err]).toEqual([78, expect.stringMatching(/LATCHKEY_LISTEN_PORT: [^\n]+\n(.*\n)*LATCHKEY_LOG_LEVEL: /)]);
 });

@@ -87,7 +87,7 @@ test('commands work beside the running server, and none of them stops its databa
   expect(await statusOf('/readyz')).toBe(200);
 });
 
-test('what keeps a second server from starting is told in one line', async () => {
+test('the reason why a second server cannot start is reported in one line', async () => {
   const other = await createTestDatabase();
   const LATCHKEY_SECRET_KEY = SECRET_KEY;
   const [same_data, no_database, same_port] = await Promise.all([
@@ -131,7 +131,7 @@ test('a wrong secret_key is refused in one line, and the database stops again', 
   await expect(databasePid()).rejects.toThrow('ENOENT');
 });
 
-test('a later start prints no link, and whoever asks twice to stop is not kept waiting', async () => {
+test('a later start prints no link, and a second signal stops at once', async () => {
   const server = await serve({ LATCHKEY_HTTP_SHUTDOWN_DELAY: '5m' });
   expect(server.said.out).not.toContain('onboarding');
   server.child.kill('SIGTERM');
@@ -143,7 +143,7 @@ test('a later start prints no link, and whoever asks twice to stop is not kept w
   while (isAlive(pid)) await pause(20);
 });
 
-test('Ctrl-C waits for no balancer, and a database that dies ends the server with a word', async () => {
+test('Ctrl-C does not wait for a balancer, and the end of the database ends the server with a message', async () => {
   const first = await serve({ LATCHKEY_HTTP_SHUTDOWN_DELAY: '5m' });
   first.child.kill('SIGINT');
   expect(await first.ended).toBe(0);

@@ -22,7 +22,7 @@ async function callerOf(out: string) {
   return (await parts.bearer.authenticate(out.trim(), '203.0.113.1'))?.user.name;
 }
 
-test('a long-lived token is printed alone, works, and its name is taken from then on', async () => {
+test('a long-lived token is printed alone, works, and its name is taken afterwards', async () => {
   const { code, out } = await cli.run(['token', 'create', 'paula', '--name', 'Dashboard', '--days', '30']);
   expect([code, await callerOf(out)]).toEqual([0, 'Paula']);
   expect(await cli.list('token', 'list', 'paula')).toMatchObject([{ client_name: 'Dashboard', type: 'long_lived_access_token' }]);
@@ -40,7 +40,7 @@ test('a person gets no system token, and a machine no long-lived one', async () 
   expect(await cli.run(['token', 'create', 'Backup', '--name', 'Own'])).toMatchObject({ code: 1, out: '' });
 });
 
-test('a revoked token is dead at once', async () => {
+test('a revoked token stops working at once', async () => {
   const { out } = await cli.run(['token', 'create', 'paula', '--name', 'Short']);
   const { id } = (await cli.list('token', 'list', 'paula')).find(({ client_name }) => client_name === 'Short')!;
   expect(await cli.run(['token', 'revoke', 'paula', String(id)])).toMatchObject({ code: 0 });
@@ -57,7 +57,7 @@ test('all tokens of a user are revoked together', async () => {
   expect(await cli.list('token', 'list', 'paula')).toEqual([]);
 });
 
-test('everything from before a time is revoked, of everybody', async () => {
+test('everything issued before a time is revoked for everybody', async () => {
   const { out } = await cli.run(['token', 'create', 'paula', '--name', 'Kept']);
   const before = new Date(Date.now() - 3_600_000).toISOString();
   expect(await cli.run(['token', 'revoke-all', '--yes', '--before', before])).toMatchObject({ code: 0 });

@@ -75,7 +75,7 @@ for (const [story, words, stdin] of [
   });
 }
 
-test('a user is found by id, username or name, and never by a guess among several', async () => {
+test('a user is found by id, username or name, and never guessed among several', async () => {
   const paula = await addPerson(cli.database, { name: 'Paula', username: 'paula' });
   const other = await addPerson(cli.database, { name: 'paula', username: 'other' });
   for (const word of [paula.id, 'Paula']) expect((await cli.run(['user', 'disable', word])).out).toContain(paula.id);
@@ -105,14 +105,14 @@ test('a user is disabled, enabled, given another password and deleted', async ()
   expect(await stateOf(id)).toBeUndefined();
 });
 
-test('whoever waits is approved, and nobody else', async () => {
+test('only a waiting user is approved', async () => {
   const { id } = await addPerson(cli.database, { username: 'paula', is_active: false, is_pending: true });
   expect((await cli.run(['user', 'approve', 'paula'])).out).toContain('Approved');
   expect(await stateOf(id)).toMatchObject({ is_active: true, is_pending: false });
   expect(await cli.run(['user', 'approve', 'paula'])).toMatchObject({ code: 1, err: 'User is not waiting for approval\n' });
 });
 
-test('whoever waits and is somebody already is merged into that user', async () => {
+test('a waiting user is merged into an existing one', async () => {
   const paula = await addPerson(cli.database, { name: 'Paula' });
   const { id } = await addPerson(cli.database, { name: 'P. Paulsen', username: 'paula', is_active: false, is_pending: true });
   const { code, out } = await cli.run(['user', 'approve', id, '--into', 'Paula']);
@@ -152,7 +152,7 @@ test('an address that is verified for somebody else stays unverified, and the op
 });
 
 // U5
-test('somebody who waits is shown with what their provider said', async () => {
+test('a waiting user is shown with what their provider reported', async () => {
   const { id } = await addPerson(cli.database, { name: 'Olivia Oak', is_active: false, is_pending: true });
   const credential = { id: '1'.repeat(32), user_id: id, auth_provider_type: 'ldap', auth_provider_id: 'office', subject: 'x' };
   await cli.database.kysely
@@ -192,7 +192,7 @@ test('a command in a folder where no server runs is refused, says what is missin
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('the list for people shows each user in a line, and no name can move the cursor', async () => {
+test('the list shows each user in one line, and no name can move the cursor', async () => {
   await addPerson(cli.database, { name: 'Evil\u001b[2J\u202e name', username: 'evil', is_owner: true });
   const { out } = await cli.run(['user', 'list']);
   expect(out.split('\n')[0]).toMatch(/^ID +USERNAME +NAME +E-MAIL +KIND +STATE +LOGS IN BY/);

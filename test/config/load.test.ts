@@ -25,7 +25,7 @@ describe('without a file', () => {
     expect(config.auth_providers[0]!.id).toBeUndefined();
   });
 
-  test('an empty file and blocks with nothing in them are the same as no file', async () => {
+  test('an empty file and empty blocks are the same as no file', async () => {
     const { data_dir: _, ...bare } = await load();
     for (const yaml of ['', '# only a comment\n', 'http:\nlisten:\n  port:\nauth_providers:\n', 'auth_providers: []\n']) {
       const { data_dir, ...config } = await load(yaml);
@@ -49,7 +49,7 @@ describe('without a file', () => {
   });
 });
 
-test('all complaints come at once, in the order of the file, with line and column', async () => {
+test('all issues are reported at once, in the order of the file, with line and column', async () => {
   expect(
     await complaints(
       [
@@ -76,7 +76,7 @@ test('all complaints come at once, in the order of the file, with line and colum
   ]);
 });
 
-test('a way past the pooler needs a pooler', async () => {
+test('direct_url requires a pooler address', async () => {
   const database = 'database: { direct_url: postgres://db.example.com/latchkey }';
   expect(await complaints(database)).toEqual(['config.yaml:1:13 database.direct_url: requires database_url']);
   const { database: settings } = await load(`${database}\ndatabase_url: postgres://pooler.example.com/latchkey\nsecret_key: ${KEY}`);
@@ -139,14 +139,14 @@ describe('values', () => {
     }
   });
 
-  test('origins of browsers and of app shells are accepted as they are sent', async () => {
+  test('origins of browsers and app shells are accepted as they send them', async () => {
     const origins = ['https://a.example', 'http://localhost:5173', 'capacitor://localhost'];
     expect((await load(`http: { cors_allowed_origins: ${JSON.stringify(origins)} }`)).http.cors_allowed_origins).toEqual(origins);
   });
 });
 
 describe('secrets', () => {
-  test('a secret comes from the file beside it, without the newline at its end', async () => {
+  test('a secret is read from the file named beside it, without the trailing newline', async () => {
     const folder = newFolder();
     write(folder, 'key', `${KEY}\n`);
     write(folder, 'old', `${KEY}1\n${KEY}2\n`);
@@ -175,7 +175,7 @@ describe('secrets', () => {
   });
 
   // R12
-  test('what an earlier version sealed with the text of the whole file still opens', async () => {
+  test('a secret sealed by an earlier version with the whole file’s text still opens', async () => {
     const folder = newFolder();
     write(folder, 'key', `\ufeff${KEY}\n\n`);
     expect((await load('secret_key_file: key', {}, folder)).previous_secret_keys).toEqual([`\ufeff${KEY}\n`]);
@@ -183,7 +183,7 @@ describe('secrets', () => {
     expect((await load('secret_key_file: key', {}, folder)).previous_secret_keys).toEqual([]);
   });
 
-  test('the file of a secret must be there, closed to others, and hold a good secret', async () => {
+  test('a secret file must exist, be closed to others, and contain a sufficient secret', async () => {
     const folder = newFolder();
     write(folder, 'open', KEY, 0o644); // K13
     write(folder, 'short', 'short\n');
@@ -205,7 +205,7 @@ describe('secrets', () => {
     }
   });
 
-  test('a file is not taken for a mounted secret by a path that only begins like one', async () => {
+  test('a path that only starts like a mounted secret is not treated as one', async () => {
     const file = write(newFolder(), 'key', KEY, 0o644);
     const [first] = await complaints(`secret_key_file: /run/secrets/../..${file}`);
     expect(first).toContain('every account of this machine can read it');
@@ -219,7 +219,7 @@ describe('secrets', () => {
     ]);
   });
 
-  test('a complaint never repeats a secret', async () => {
+  test('an issue never repeats a secret', async () => {
     for (const yaml of [
       'secret_key: hunter2',
       'secret_key: *hunter2',

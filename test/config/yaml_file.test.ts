@@ -40,12 +40,12 @@ describe('a YAML file', () => {
     ]);
   });
 
-  test('may use an anchor to say a thing twice', async () => {
+  test('may use anchors', async () => {
     const config = await load('sessions: { idle_lifetime: &time 1d, lifetime: *time }');
     expect(config.sessions).toEqual({ idle_lifetime: 86_400, lifetime: 86_400 });
   });
 
-  test('leaves every object of the process as it was', async () => {
+  test('cannot change the prototypes of the process', async () => {
     await complaints(
       '__proto__: { polluted: true }\nlisten: { __proto__: { polluted: true } }\nconstructor: { prototype: { polluted: true } }',
     );

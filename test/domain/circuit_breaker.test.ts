@@ -34,12 +34,12 @@ async function open(): Promise<void> {
   calls = 0;
 }
 
-it('answers what the call answers, and throws what it throws', async () => {
+it('returns and throws what the call returns and throws', async () => {
   expect(await call(works)).toBe('answer');
   await fail();
 });
 
-it('runs nothing after so many failures in a row, and says when it will', async () => {
+it('rejects calls after consecutive failures, and says when it retries', async () => {
   await open();
   time.advance(10);
   await expect(call(works)).rejects.toMatchObject({ ...notTried, retry_after: 20 });
@@ -56,7 +56,7 @@ it('does not count failures that were not in a row', async () => {
 });
 
 // X32
-it('lets one call try after the pause: all are let in when it worked', async () => {
+it('admits one trial call after the pause, and all calls if it succeeded', async () => {
   await open();
   time.advance(30);
   const { promise, resolve } = later();
@@ -67,7 +67,7 @@ it('lets one call try after the pause: all are let in when it worked', async () 
   expect(await call(works)).toBe('answer');
 });
 
-it('waits as long again when the trial failed', async () => {
+it('waits as long again after a failed trial', async () => {
   await open();
   time.advance(30);
   await fail();
@@ -77,7 +77,7 @@ it('waits as long again when the trial failed', async () => {
   expect(await call(works)).toBe('answer');
 });
 
-it('runs only so many at a time, and what it refuses for that is no failure', async () => {
+it('limits parallel calls, and does not count rejected ones as failures', async () => {
   const { promise, resolve } = later();
   const running = [call(() => promise), call(() => promise)];
   for (let time = 0; time < 5; time += 1) await expect(call(works)).rejects.toMatchObject({ ...notTried, retry_after: 1 });

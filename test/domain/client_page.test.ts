@@ -77,7 +77,7 @@ test('a tag without href, or with an empty one, is skipped', () => {
   expect(published('<link rel="redirect_uri" href="">')).toEqual([]);
 });
 
-test('a base element has no say', () => {
+test('a base element is ignored', () => {
   expect(published(`<base href="https://evil.test/">${link}`)).toEqual(['https://h.example/app/a']);
 });
 

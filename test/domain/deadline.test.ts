@@ -11,7 +11,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const reasonOf = (signal: AbortSignal) =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason), { once: true }));
 
-it('comes, whatever garbage is collected meanwhile', async () => {
+it('fires even if garbage is collected meanwhile', async () => {
   const reasons = [deadline(50), deadline(50, new AbortController().signal)].map(reasonOf);
   // What is made in a task is held until that ends.
   await new Promise(setImmediate);
@@ -22,7 +22,7 @@ it('comes, whatever garbage is collected meanwhile', async () => {
   ]);
 });
 
-it('is over as soon as the other signal says so', async () => {
+it('aborts as soon as the other signal does', async () => {
   const controller = new AbortController();
   const signal = deadline(60_000, controller.signal);
   const aborted = once(signal, 'abort');

@@ -124,7 +124,7 @@ describe('a path on a protected host', () => {
 });
 
 // S6
-describe('a path, to an app that ignores case', () => {
+describe('a path on a host that ignores case', () => {
   it.each([
     ...['/ADMIN', '/Admin/users', '/aDmIn;x', '//ADMIN', '/x/../ADMIN', '/%41dmin', '/%2541DMIN', '/x/%2E%2E/ADMIN', '/ADMIN%2f'],
     ...['/admin.', '/admin./x', '/ADMIN%20', '/admin%2e', '/adm%C4%B1n', '/adm%c4%b0n'],
@@ -141,7 +141,7 @@ describe('a path, to an app that ignores case', () => {
     expect(letThrough('/Public/x', 'd.example.com')).toBe('everybody');
   });
 
-  it('no spelling of a protected path is open to anybody who may not see the path itself', () => {
+  it('no spelling of a protected path is open to anyone who may not see the path itself', () => {
     const letter = fc.constantFrom<(text: string) => string>(
       (text) => text,
       (text) => text.toUpperCase(),
@@ -183,11 +183,11 @@ it('a CORS preflight passes where every reading of its path is below a rule that
   ]);
 });
 
-it('a path of more than 8192 characters is for nobody', () => {
+it('a path of more than 8192 characters is refused to everybody', () => {
   expect(letThrough(`/${'a'.repeat(8192)}`)).toBe('nobody');
 });
 
-it('a host that no rule names is closed, and so is what no rule of a host is about', () => {
+it('a host without rules is closed, and so is a path that no rule of its host covers', () => {
   expect(letThrough('/', 'c.example.com')).toBe('nobody');
   expect(letThrough('/', 'b.example.com')).toBe('nobody');
   expect(letThrough('/app', 'b.example.com')).toBe('nobody');

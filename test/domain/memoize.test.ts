@@ -10,21 +10,21 @@ function counted() {
   return { asked, length };
 }
 
-describe('a function that remembers', () => {
-  it('works out each answer once, also one that is null', () => {
+describe('a memoized function', () => {
+  it('computes each answer once, null included', () => {
     const { asked, length } = counted();
     expect([length('a'), length('bc'), length('a'), length(''), length('')]).toEqual([1, 2, 1, null, null]);
     expect(asked).toEqual(['a', 'bc', '']);
   });
 
-  it('keeps no long text', () => {
+  it('caches no long text', () => {
     const { asked, length } = counted();
     const [long, longest] = ['x'.repeat(1_001), 'x'.repeat(1_000)];
     expect([long, long, longest, longest].map(length)).toEqual([1_001, 1_001, 1_000, 1_000]);
     expect(asked).toEqual([long, long, longest]);
   });
 
-  it('forgets everything after a thousand answers, and still answers', () => {
+  it('evicts the oldest of more than a thousand answers, and still answers', () => {
     const { asked, length } = counted();
     for (let n = 0; n < 1_000; n += 1) length(`text ${n}`);
     expect(length('text 0')).toBe(6);

@@ -57,7 +57,7 @@ test('an address has one canonical text', () => {
   for (const [text, want] of table) expect(addressText(parseAddress(text)!)).toBe(want);
 });
 
-test('what is not plainly an address is refused', () => {
+test('text that is not plainly an address is refused', () => {
   const refused = [
     '',
     ' 1.2.3.4',

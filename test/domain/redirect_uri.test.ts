@@ -23,7 +23,7 @@ for (const { id, given, request, expect: want } of vectors('final-redirect')) {
 const client_id = 'https://app.example.com/';
 const published = ['https://other.example/cb', 'hass://cb', 'javascript:alert(1)', 'data:text/html,x', ' https://x.example/'];
 
-test('what the page publishes is accepted byte for byte, for a URL client only', () => {
+test('a URI published on the page is accepted byte for byte, for URL clients only', () => {
   expect(acceptsRedirectUri(client_id, 'https://other.example/cb', published)).toBe(true);
   expect(acceptsRedirectUri(client_id, 'hass://cb', published)).toBe(true);
   expect(acceptsRedirectUri(client_id, 'https://other.example/cb/', published)).toBe(false);
@@ -47,13 +47,13 @@ test('the host of the client as user-info does not make a match', () => {
 });
 
 // A4
-test('a published URI is no prefix: what climbs out of it is another URI', () => {
+test('a published URI is not a prefix', () => {
   for (const path of ['/cb/../x', '/cb/..%2fx', '/cb%252f..', '/cb/..;/x']) {
     expect(acceptsRedirectUri(client_id, `https://other.example${path}`, published)).toBe(false);
   }
 });
 
-test('scheme, host and port are the client, and default ports are not equal to none', () => {
+test('scheme, host and port must be equal, and a default port is not the same as none', () => {
   const table: [string, boolean][] = [
     ['https://app.example.com', true],
     ['HTTPS://APP.EXAMPLE.COM/x?y#z', true],
@@ -67,7 +67,7 @@ test('scheme, host and port are the client, and default ports are not equal to n
 });
 
 // A9
-test('what a browser could read differently is refused', () => {
+test('a URI that browsers could read differently is refused', () => {
   const ambiguous = [
     ...[
       '//evil.test',
@@ -160,7 +160,7 @@ test('no text makes the rules throw', () => {
   );
 });
 
-test('what matches the client leads a browser to the client', () => {
+test('a URI that matches the client leads a browser to the client', () => {
   const pieces = [
     'app.example.com',
     '.evil.test',

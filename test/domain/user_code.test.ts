@@ -14,7 +14,7 @@ test.each([
   [' wdjb mjht ', 'WDJBMJHT'],
   ['wdjb–mjht', 'WDJBMJHT'],
   ['W-D.J B\tMJHT', 'WDJBMJHT'],
-])('%j is read as the code that was meant', (typed, code) => {
+])('%j is read as the intended code', (typed, code) => {
   expect(readUserCode(typed)).toBe(code);
   expect(readUserCode(showUserCode(code))).toBe(code);
 });
@@ -27,6 +27,6 @@ test.each(['', 'WDJB-MJH', 'WDJB-MJHTT', 'AEIO-UAEI', 'WDJB-MJ1T', '"><svg onloa
   },
 );
 
-test('what is far too long is no code either', () => {
+test('an overlong text is no code', () => {
   expect(readUserCode(`${'-'.repeat(100_000)}WDJBMJHT`)).toBeNull();
 });

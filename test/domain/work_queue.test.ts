@@ -10,8 +10,8 @@ function createWork() {
   return { ends, work: () => new Promise<void>((resolve) => ends.push(resolve)) };
 }
 
-describe('work in a queue', () => {
-  it('runs in as many slots as there are, in the order it came', async () => {
+describe('a work queue', () => {
+  it('runs jobs in its slots, in the order they came', async () => {
     const inTurn = createWorkQueue({ slots: 2, queue_limit: 10, wait_ms: 10_000 });
     const { ends, work } = createWork();
     const order: number[] = [];
@@ -25,7 +25,7 @@ describe('work in a queue', () => {
     expect(order).toEqual([0, 1, 2, 3]);
   });
 
-  it('is refused at once when too much waits', async () => {
+  it('refuses jobs at once when it is full', async () => {
     const inTurn = createWorkQueue({ slots: 1, queue_limit: 1, wait_ms: 10_000 });
     const { ends, work } = createWork();
     const accepted = [inTurn(work), inTurn(work)];
@@ -36,7 +36,7 @@ describe('work in a queue', () => {
     await Promise.all(accepted);
   });
 
-  it('is refused when its wait was too long, and never starts', async () => {
+  it('refuses a job after its maximum wait, and never starts it', async () => {
     const inTurn = createWorkQueue({ slots: 1, queue_limit: 5, wait_ms: 20 });
     const { ends, work } = createWork();
     const first = inTurn(work);
@@ -47,7 +47,7 @@ describe('work in a queue', () => {
     expect(await inTurn(async () => 'free again')).toBe('free again');
   });
 
-  it('frees its slot when it fails', async () => {
+  it('frees the slot of a failed job', async () => {
     const inTurn = createWorkQueue({ slots: 1, queue_limit: 1, wait_ms: 10_000 });
     await expect(inTurn(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
     expect(await inTurn(async () => 'next')).toBe('next');

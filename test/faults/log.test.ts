@@ -122,7 +122,7 @@ describe.skipIf(disk_missing !== null)('a disk that fills up under the log', () 
   afterAll(() => disk?.close());
 
   // R1
-  test('costs lines, which are counted, and told of once there is room', { timeout: 60_000 }, async () => {
+  test('loses lines, counts them, and reports the number once there is room', { timeout: 60_000 }, async () => {
     const file = join(disk.folder, 'log');
     const fd = openSync(file, 'w');
     place = { fd, breaks() {}, close: () => closeSync(fd) };

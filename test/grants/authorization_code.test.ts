@@ -61,7 +61,7 @@ async function isAlive(answer: unknown): Promise<boolean> {
 }
 
 describe('a code', () => {
-  test('buys tokens in Home Assistant’s shape', async () => {
+  test('is exchanged for tokens in Home Assistant’s format', async () => {
     const answer = await redeem(parts, await newCode());
     expect(answer).toEqual({
       access_token: expect.any(String),
@@ -83,7 +83,7 @@ describe('a code', () => {
     ]);
   });
 
-  test('bears a grant with the configured ends', async () => {
+  test('creates a grant with the configured ends', async () => {
     const strict = await createTokenParts(db.database, { lifetimes: { access_token: 60, refresh_token_idle: 120, refresh_token: 600 } });
     expect(await redeem(strict, await newCode())).toMatchObject({ expires_in: 60 });
     const grant = db.database.kysely.selectFrom('refresh_tokens').selectAll().where('user_id', '=', user.id);
@@ -126,7 +126,7 @@ describe('a code', () => {
   });
 
   // C8
-  test('is the only thing that buys tokens: no token, no id, no code of another purpose', async () => {
+  test('is the only thing that can be exchanged: no token, id, or code of another purpose', async () => {
     const { refresh_token, access_token } = (await redeem(parts, await newCode())) as TokenSet;
     const identity = { subject: 'x', data: {}, name: null, amr: [] };
     const link = await newCode({ subject: { purpose: 'link_user', credential_id: null, identity } });
@@ -136,7 +136,7 @@ describe('a code', () => {
     expect(await refresh(parts, await newCode())).toBe('invalid_grant');
   });
 
-  test('lives just under ten minutes', async () => {
+  test('is valid for just under ten minutes', async () => {
     const [early, late] = [await newCode(), await newCode()];
     parts.time.advance(599.999);
     expect(await redeem(parts, early)).toBeTypeOf('object');
@@ -169,7 +169,7 @@ describe('a user', () => {
     });
   }
 
-  test('whose provider does not let in gets its words, and no grant is left behind', async () => {
+  test('who may not use the provider is refused with its text, and no grant is left', async () => {
     const form = { grant_type: 'authorization_code', client_id: CLIENT, code: await newCode({ auth_provider_type: 'trusted_networks' }) };
     const admission = { ...ADMITTED, refusal: () => 'Not in trusted_networks' };
     expect(await post(parts, form, ABROAD, admission)).toBe('access_denied: Not in trusted_networks');
@@ -179,7 +179,7 @@ describe('a user', () => {
 
 describe('a code used twice', () => {
   // C1
-  test('is refused and takes what it bore along', async () => {
+  test('is refused and revokes the grant of its first use', async () => {
     const code = await newCode();
     const answer = await redeem(parts, code);
     const [refresh_token_id] = await grantIds();
@@ -196,7 +196,7 @@ describe('a code used twice', () => {
     );
   });
 
-  test('does so after its ten minutes too, and once', async () => {
+  test('revokes its grant after its ten minutes too, and once', async () => {
     const code = await newCode();
     const answer = await redeem(parts, code);
     parts.time.advance(1_000);
@@ -225,7 +225,7 @@ describe('a code used twice', () => {
 describe('a verifier', () => {
   const UNEXPECTED = 'invalid_request: Code verifier provided but no code challenge was present';
 
-  test('that fits its challenge buys the tokens', async () => {
+  test('that matches its challenge gets the tokens', async () => {
     expect(await redeem(parts, await newCode({ code_challenge: CHALLENGE }), { code_verifier: VERIFIER })).toBeTypeOf('object');
   });
 
@@ -245,7 +245,7 @@ describe('a verifier', () => {
     });
   }
 
-  test('may be wrong four times; the fifth kills the code, parallel or not', async () => {
+  test('may be wrong four times; the fifth invalidates the code, parallel or not', async () => {
     const [four, five] = [await newCode({ code_challenge: CHALLENGE }), await newCode({ code_challenge: CHALLENGE })];
     const guess = (code: string) => redeem(parts, code, { code_verifier: WRONG });
     for (let count = 0; count < 4; count++) expect(await guess(four)).toBe('invalid_grant: Invalid code verifier');
@@ -271,7 +271,7 @@ describe('20 parallel redemptions of one code on two replicas', () => {
     };
   });
 
-  test('make one grant, which is revoked, 30 times in a row', async () => {
+  test('create one grant, which is revoked, 30 times in a row', async () => {
     for (let round = 0; round < 30; round++) {
       const code = await newCode();
       const answers = await Promise.all(Array.from({ length: 20 }, (_, turn) => redeem(replicas[turn % 2]!, code)));

@@ -67,7 +67,7 @@ function poll(device_code: string, { client = TV, from = HOME, admission = ADMIT
 }
 
 // G3
-test('a device waits for its person, and has tokens for the next poll after the yes', async () => {
+test('a device waits for its person, and gets tokens with the next poll after the approval', async () => {
   const { device_code, user_code } = await started();
   expect(await poll(device_code)).toBe(PENDING);
   await answer(user_code, 'approve');
@@ -87,7 +87,7 @@ test('a device waits for its person, and has tokens for the next poll after the 
 });
 
 // G3
-test('a code that bore tokens bears no more, and they stay good: the answer may have been lost', async () => {
+test('a redeemed code is not redeemed again, and its tokens stay valid: the answer may have been lost', async () => {
   const { device_code, user_code } = await started();
   await answer(user_code, 'approve');
   const { access_token } = (await poll(device_code)) as TokenSet;
@@ -109,7 +109,7 @@ test('a device that polls too fast is told to slow down, each time by five secon
 });
 
 // G3
-describe('a device is told', () => {
+describe('a device gets the error', () => {
   test('that the person said no', async () => {
     const { device_code, user_code } = await started();
     await answer(user_code, 'deny');
@@ -142,7 +142,7 @@ test('a code is of no use to another client, and is not spent by it', async () =
 });
 
 // G7
-test('of 20 polls at the same time one gets tokens', async () => {
+test('of 20 polls in parallel one gets tokens', async () => {
   const { device_code, user_code } = await started();
   await answer(user_code, 'approve');
   const answers = await Promise.all(Array.from({ length: 20 }, () => poll(device_code)));
@@ -152,7 +152,7 @@ test('of 20 polls at the same time one gets tokens', async () => {
 });
 
 // G6
-describe('an approved code bears nothing', () => {
+describe('an approved code is refused', () => {
   const denied = 'device_denied: The user may not have tokens';
 
   test.each<[string, Partial<User>, Parameters<typeof poll>[1]]>([
@@ -185,7 +185,7 @@ describe('an approved code bears nothing', () => {
     expect(await poll(withdrawn.device_code)).toBe(denied);
   });
 
-  test('for a user who is gone', async () => {
+  test('for a deleted user', async () => {
     const { device_code, user_code } = await started();
     await answer(user_code, 'approve');
     await db.database.kysely.deleteFrom('users').where('id', '=', user.id).execute();

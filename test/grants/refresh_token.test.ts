@@ -83,7 +83,7 @@ test('a token is refused truncated, lengthened, in other case and with any bit f
   }
 });
 
-describe('who may not authenticate now may not refresh, until they may', () => {
+describe('a user who may not authenticate now may not refresh until they may', () => {
   for (const [story, change, address, reason] of [
     ['an inactive user', { is_active: false }, HOME, 'User is not active'],
     ['a local user abroad', { local_only: true }, ABROAD, 'User cannot authenticate remotely'],
@@ -102,7 +102,7 @@ describe('who may not authenticate now may not refresh, until they may', () => {
 });
 
 // D15
-test('a token earned in a trusted network is worth nothing outside it', async () => {
+test('a token issued in a trusted network is refused outside it', async () => {
   const admission = createAdmission([providerThat((address) => (address === HOME ? null : 'Not in trusted_networks'), 'trusted_networks')]);
   const form = {
     grant_type: 'refresh_token',
@@ -116,7 +116,7 @@ test('a token earned in a trusted network is worth nothing outside it', async ()
   expect(await parts.bearer.authenticate((answer as TokenSet).access_token, ABROAD)).not.toBeNull();
 });
 
-test('a provider that left the configuration refreshes nothing', async () => {
+test('tokens of a removed provider are not refreshed', async () => {
   const token = await tokenOf(user, { auth_provider_type: 'ldap', auth_provider_id: 'office' });
   expect(await refresh(parts, token)).toBe('access_denied: Auth provider is not configured');
 });

@@ -128,7 +128,7 @@ describe('a token that was used', () => {
   });
 
   // D2
-  test('ends its grant after the grace time: every token of it is dead', async () => {
+  test('revokes its grant after the grace time', async () => {
     const token = await newToken();
     const { access_token, refresh_token } = await rotated(token);
     parts.time.advance(10);
@@ -166,7 +166,7 @@ describe('a token that was used', () => {
   });
 
   // D6: any number within the time
-  test('may come back as often as it likes within its grace time', async () => {
+  test('may be used any number of times within its grace time', async () => {
     const token = await newToken();
     const answers = [];
     for (let count = 0; count < 10; count++) answers.push((await rotated(token)).refresh_token);
@@ -174,7 +174,7 @@ describe('a token that was used', () => {
   });
 
   // D13, D14
-  test('is known after a restart and after the janitor', async () => {
+  test('is recognised after a restart and after the janitor', async () => {
     const token = await newToken();
     await rotated(token);
     const restarted = await open({ time: parts.time });
@@ -188,7 +188,7 @@ describe('a token that was used', () => {
   });
 });
 
-describe('what is no token of ours', () => {
+describe('a text that is no token of this server', () => {
   // C9
   test('is unknown and ends nothing: truncated, lengthened, in other case, with any bit flipped', async () => {
     const token = await newToken();
@@ -285,7 +285,7 @@ describe('time', () => {
 });
 
 // D9
-test('another client’s token is refused and stays good, before and after it was used', async () => {
+test('another client’s token is refused and stays valid, before and after it was used', async () => {
   const token = await newToken();
   const other = { ...credentialsOf(newClient()) };
   expect(await rotate(token, other)).toBe(REFUSED);
@@ -346,7 +346,7 @@ test('a resource server that was granted may be named, no other', async () => {
 });
 
 // D11
-describe('whose right has gone refreshes nothing, and everything again when it is back', () => {
+describe('a grant that may not be used now refreshes nothing, and works again when it may', () => {
   const stories: [string, { take: () => Promise<unknown>; give: () => Promise<unknown> }][] = [
     ['a user who is inactive', { take: () => changeUser({ is_active: false }), give: () => changeUser({ is_active: true }) }],
     ['a user who left the client’s groups', { take: leave, give: join }],

@@ -62,7 +62,7 @@ async function grants() {
   return await db.database.kysely.selectFrom('refresh_tokens').selectAll().where('user_id', '=', user.id).execute();
 }
 
-test('a code buys tokens, and its grant keeps what was asked for', async () => {
+test('a code is exchanged for tokens, and its grant keeps the request', async () => {
   await addSession(db.database, user, 'a session');
   const asked = { resource: RESOURCES, claims: { userinfo: { email: null } }, sid: 'a session', nonce: 'n-0S6_WzA2Mj' };
   const answer = await trade(await newCode(CONFIDENTIAL, asked), CONFIDENTIAL, { redirect_uri: `${CLIENT}/callback` });
@@ -106,7 +106,7 @@ test('a client’s own lifetimes come before those of all', async () => {
   expect(await grants()).toMatchObject([{ access_token_expiration: 60, idle_lifetime: 120, expires_at: later(600) }]);
 });
 
-describe('a code is refused, and stays good,', () => {
+describe('a code is refused, and stays valid,', () => {
   const other = newClient({ client_id: 'other' });
   for (const [story, client, differences, want] of [
     ['without its verifier', CONFIDENTIAL, { code_verifier: undefined }, 'invalid_grant: The code verifier does not fit'], // B4
@@ -150,7 +150,7 @@ describe('a code is refused, and stays good,', () => {
   }
 
   // B5
-  test('when a verifier comes to a code that has no challenge', async () => {
+  test('when a verifier is sent for a code without a challenge', async () => {
     const code = await newCode(CONFIDENTIAL, { login: { code_challenge: null } });
     expect(await trade(code, CONFIDENTIAL)).toBe('invalid_grant: The code verifier does not fit');
     const without = { code_verifier: undefined };
@@ -166,7 +166,7 @@ describe('a code is refused, and stays good,', () => {
 });
 
 // C6
-test('a code lives just under a minute', async () => {
+test('a code is valid for just under a minute', async () => {
   const [early, late] = [await newCode(PUBLIC_CLIENT), await newCode(PUBLIC_CLIENT)];
   parts.time.advance(59.999);
   expect(await trade(early, PUBLIC_CLIENT)).toBeTypeOf('object');
@@ -186,7 +186,7 @@ test('of the granted resource servers some may be named', async () => {
   expect(await grants()).toMatchObject([{ resource: RESOURCES }]);
 });
 
-describe('a code of one dialect is nothing in the other', () => {
+describe('a code of one dialect is refused in the other', () => {
   test('a registered client’s, presented as Home Assistant’s', async () => {
     const code = await newCode(PUBLIC_CLIENT, { login: { client_id: CLIENT } });
     // A URL client must be known by its name here; with Home Assistant's look there is nothing to find.
@@ -194,7 +194,7 @@ describe('a code of one dialect is nothing in the other', () => {
     expect(await redeem(parts, code, { code_verifier: VERIFIER })).toBe('invalid_client: Client authentication failed');
   });
 
-  test('Home Assistant’s, presented by a registered client', async () => {
+  test('Home Assistant’s, sent by a registered client', async () => {
     const code = await parts.codes.issue(await loginOf(db.database, user, { client_id: 'desktop' }));
     expect(await trade(code, PUBLIC_CLIENT, { code_verifier: undefined })).toBe(UNKNOWN);
   });
@@ -212,7 +212,7 @@ describe('a code of one dialect is nothing in the other', () => {
 });
 
 // C23, D11
-describe('who may not have tokens gets none, and the code is gone:', () => {
+describe('a user who may not have tokens gets none, and the code is used up:', () => {
   const client = { ...PUBLIC_CLIENT, client_id: 'family', trusted: false, allowed_group_ids: ['system-users'] };
   const consent = () => ({ user_id: user.id, client_id: 'family', scope: SCOPE, redirect_uris: [], granted_at: NOON });
   const stories: [string, () => Promise<unknown>][] = [
@@ -242,7 +242,7 @@ describe('who may not have tokens gets none, and the code is gone:', () => {
 
 describe('a code used twice', () => {
   // C1
-  test('takes what it bore along', async () => {
+  test('revokes what it was exchanged for', async () => {
     const code = await newCode(CONFIDENTIAL);
     const { access_token, refresh_token } = (await trade(code, CONFIDENTIAL)) as TokenSet;
     expect(await trade(code, CONFIDENTIAL)).toBe(UNKNOWN);

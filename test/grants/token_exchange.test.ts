@@ -53,7 +53,7 @@ function claimsOf(answer: unknown) {
   return parts.accessTokens.read((answer as TokenSet).access_token, { for_anyone: true });
 }
 
-test('a server trades the token it was given for one with which it calls the next, in the name of the same person', async () => {
+test('a server exchanges the token it received for one to call the next server, for the same person', async () => {
   const answer = await exchange(await given());
   expect(answer).toEqual({
     access_token: expect.any(String),
@@ -65,7 +65,7 @@ test('a server trades the token it was given for one with which it calls the nex
   expect(claimsOf(answer)).toMatchObject({ sub: user.id, aud: INDEX, client_id: 'files', scope: 'profile read', act: { sub: 'files' } });
 });
 
-test('who acted before stays to be seen', async () => {
+test('earlier actors stay in the token', async () => {
   const first = await exchange(await given());
   const index = newClient({ client_id: 'index', grant_types: [EXCHANGE], scope: ['read'], resources: [INDEX] });
   await registerClient(parts, db.database, index);
@@ -73,7 +73,7 @@ test('who acted before stays to be seen', async () => {
   expect(claimsOf(second)).toMatchObject({ sub: user.id, aud: INDEX, scope: 'read', act: { sub: 'index', act: { sub: 'files' } } });
 });
 
-test('a token is passed on only so often', async () => {
+test('the chain of exchanges is bounded', async () => {
   let token = await given();
   for (let count = 0; count < 5; count++) token = ((await exchange(token, { resource: FILES })) as TokenSet).access_token;
   expect(await exchange(token)).toBe(UNACCEPTABLE);

@@ -80,7 +80,7 @@ test('in the standard profile, too, nobody who is not logged in puts an app on t
   await server.close();
 });
 
-describe('whoever comes to an app that is kept out is told before they log in', () => {
+describe('anyone who comes to an app that is kept out is told before they log in', () => {
   const DIALECTS = { home_assistant: {}, standard: { scope: 'openid' }, silent: { scope: 'openid', prompt: 'none' } };
   const urlOf = (client_id: string, more: Record<string, string>) =>
     authorizeUrl({ scope: undefined, client_id, redirect_uri: `${client_id}cb`, ...more });
@@ -97,7 +97,7 @@ describe('whoever comes to an app that is kept out is told before they log in', 
   }
 
   it.each(['refuse', ['other.example.com']])(
-    'under the policy %j, and nothing is fetched; other apps and our own pages go on',
+    'under the policy %j, and nothing is fetched; other apps and our own pages continue',
     async (policy) => {
       const site = await startStranger((socket) => respond(socket, ''));
       const server = await startServer({ config: { clients: CLIENTS, url_clients: { policy, allow_private_addresses: true } } });

@@ -104,7 +104,7 @@ async function inFlight(): Promise<{ answers: Promise<Answer[]> }> {
 }
 
 // X21
-test('SIGTERM: not ready first, then whoever is under way is answered, then exit 0', async () => {
+test('SIGTERM: reports not ready, answers running requests, then exits with 0', async () => {
   const { answers } = await inFlight();
   const signalled = performance.now();
   const exit = server.stop();
@@ -119,7 +119,7 @@ test('SIGTERM: not ready first, then whoever is under way is answered, then exit
   expect(await databaseProcesses()).toEqual([]);
 }, 60_000);
 
-test('after kill -9 an immediate start serves what was there, and the database ends with whoever needs it', async () => {
+test('after kill -9 an immediate start serves what was there, and the database ends with anyone who needs it', async () => {
   server = await start();
   await server.kill();
   server = await start();

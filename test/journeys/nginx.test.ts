@@ -163,7 +163,7 @@ describe.skipIf(missing !== null)('two hosts behind nginx', () => {
     expect((await program.get(`${A}/api`, { authorization: `Bearer ${owner_token}x` })).status).toBe(302);
   });
 
-  it('a code is good once, in the browser that began, at its host', async () => {
+  it('a code is accepted once, in the browser that began, at its host', async () => {
     const browser = await newBrowser();
     await logIn(browser, `${A}/`);
     const begun = await browser.get(`${A}/.latchkey/login?to=/x`);

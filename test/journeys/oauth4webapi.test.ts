@@ -150,7 +150,7 @@ test('a client of its own, a resource server that reads the token itself, and on
   expect(await introspect(api(), access_token, true)).toMatchObject({ active: true, sub });
 });
 
-test('what is revoked is dead', async () => {
+test('what is revoked is revoked', async () => {
   const { client, auth } = web();
   const { access_token, refresh_token } = await logIn(web());
   await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, auth, refresh_token!, http()));

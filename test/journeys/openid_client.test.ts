@@ -157,7 +157,7 @@ test('a client of its own, and a resource server that asks about tokens for it',
   expect(await client.tokenIntrospection(api, elsewhere.access_token)).toEqual({ active: false });
 });
 
-test('what is revoked is dead', async () => {
+test('what is revoked is revoked', async () => {
   const rp = await discoverWeb();
   const tokens = await logIn(rp);
   await client.tokenRevocation(rp, tokens.refresh_token!);

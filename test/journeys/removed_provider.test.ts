@@ -34,7 +34,7 @@ const call = async (server: TestServer, token: string) => (await server.inject({
 const login = async (server: TestServer, username: string) => await server.login({ username, password: PASSWORD }, AT_SECOND);
 
 // K8
-test('its refresh tokens answer 403, nobody logs in there, everybody else is left alone, and all is well when it is back', async () => {
+test('a removed provider’s refresh tokens get 403, nobody logs in there, others are not affected, and it works again when it is back', async () => {
   const owner = await before.ownerTokens();
   const ben = await addSomeone(before, 'ben');
   const cid = await before.redeem(await login(before, 'cid'));
@@ -54,7 +54,7 @@ test('its refresh tokens answer 403, nobody logs in there, everybody else is lef
 });
 
 // K8
-test('what its logins left unfinished leads to nothing', async () => {
+test('unfinished logins of the provider end', async () => {
   const { access_token } = await addSomeone(before, 'ann');
   const [code, linking] = [await login(before, 'cid'), await linkCode(before, 'ann', { id: 'second' })];
   const start = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, ...AT_SECOND };
@@ -68,7 +68,7 @@ test('what its logins left unfinished leads to nothing', async () => {
 });
 
 // K8
-test('the only way in of a person is kept, though it leads nowhere now', async () => {
+test('the only login method of a person is kept, though its provider is gone', async () => {
   const dora = (await before.redeem(await login(before, 'cid'))).access_token;
   const { id: user_id } = (await before.inject({ url: '/api/me', token: dora })).json();
   const [credential] = await before.container.repositories.credentials.ofUser(user_id);

@@ -55,7 +55,7 @@ async function upgrade(name: string, text: string): Promise<void> {
 }
 
 // X22
-test('nobody notices that the database is migrated, and what was issued before stays good', async () => {
+test('a migration goes unnoticed by clients, and what was issued before stays valid', async () => {
   const tokens = await running.redeem(await running.createOwner());
   let is_done = false;
   const statuses = new Set<number>();

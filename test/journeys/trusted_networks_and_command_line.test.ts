@@ -52,7 +52,7 @@ test('the tablet in the hall logs in, and what it got is refreshed at home only'
   expect((await token({ grant_type: 'refresh_token', refresh_token: owner.refresh_token }, REMOTE_ADDRESS)).statusCode).toBe(200);
 });
 
-test('from elsewhere the network is no way in', async () => {
+test('from elsewhere the network is no login method', async () => {
   expect(await begin('trusted_networks', REMOTE_ADDRESS)).toEqual({ message: 'Invalid handler specified' });
 });
 

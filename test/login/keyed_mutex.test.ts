@@ -16,7 +16,7 @@ it('work for one key runs one after another, in the order it came', async () => 
   expect(events).toEqual(['a starts', 'a ends', 'b starts', 'b ends', 'c starts', 'c ends']);
 });
 
-it('work for other keys does not wait, and a failure holds nobody up', async () => {
+it('work for other keys does not wait, and a failure blocks nobody', async () => {
   const turns = createKeyedMutex(10);
   const never = new Promise<void>(() => {});
   void turns.take('stuck', () => never, WAIT_MS);
@@ -26,7 +26,7 @@ it('work for other keys does not wait, and a failure holds nobody up', async () 
   expect(await next).toBe('next');
 });
 
-it('only so many wait; room made is room again', async () => {
+it('waiting is bounded; freed room is used again', async () => {
   const turns = createKeyedMutex(1);
   let finish = () => {};
   const running = turns.take(
@@ -48,7 +48,7 @@ it('only so many wait; room made is room again', async () => {
 });
 
 // R13
-it('work that hangs leaves nobody behind it without an answer, and what gave up is never run', async () => {
+it('work that hangs leaves nobody waiting forever, and work that gave up never runs', async () => {
   const turns = createKeyedMutex(10);
   let finish = () => {};
   const hanging = turns.take('key', () => new Promise<void>((resolve) => (finish = resolve)), WAIT_MS);

@@ -340,7 +340,7 @@ describe('what is judged at the end', () => {
   });
 });
 
-describe('who may go on', () => {
+describe('who may continue', () => {
   // H13
   it('with a JSON flow is the address that began it; the flow stays for it', async () => {
     const flow_id = await begin({ remote_address: '10.2.3.1' });
@@ -382,7 +382,7 @@ describe('who may go on', () => {
   });
 });
 
-it('a flow is aborted by whoever knows its id, once', async () => {
+it('a flow is aborted by anyone who knows its id, once', async () => {
   const flow_id = await begin();
   expect(await parts.login.abort(flow_id)).toBe(true);
   expect(await parts.login.abort(flow_id)).toBe(false);
@@ -414,7 +414,7 @@ describe('a page', () => {
     expect(await openFlows()).toEqual([]);
   });
 
-  it('answered wrongly has a flow to go on with', async () => {
+  it('answered wrongly has a flow to continue with', async () => {
     const { step } = await parts.login.start({ ...page, ...asked, input: wrong });
     expect(step).toMatchObject({ type: 'form', errors: { base: 'invalid_auth' } });
     expect(await openFlows()).toMatchObject([{ id: step.flow_id, browser_hash: page.browser_hash }]);

@@ -370,7 +370,7 @@ describe('a passkey', () => {
   });
 
   // I12
-  test('a challenge is good for one answer, right or wrong, in its own flow', async () => {
+  test('a challenge is valid for one answer, right or wrong, in its own flow', async () => {
     const mine = createAuthenticator();
     await enrolPasskey(mine);
     const [one, other] = [(await atFactor()).step, (await atFactor()).step];
@@ -401,7 +401,7 @@ describe('a passkey', () => {
     expect(short((await submit(step.flow_id, { credential: theirs.get(optionsOf(step)) })).step)).toBe('mfa invalid_code');
   });
 
-  test('alone it logs in whoever it belongs to, and is their credential from then on', async () => {
+  test('alone it logs in anyone who it belongs to, and is their credential from then on', async () => {
     const mine = createAuthenticator();
     await enrolPasskey(mine);
     for (let n = 0; n < 2; n++) {

@@ -72,7 +72,7 @@ it('a user whom the provider picks is linked by the first login', async () => {
   expect(await find(who)).toMatchObject({ credential_id: settled[0]?.credential_id });
 });
 
-it('a user whom the provider picks and who is gone is never made anew', async () => {
+it('a user whom the provider picks and who is gone is never created again', async () => {
   const who = identity('gone', { user_id: randomId() });
   await expect(settle(who)).rejects.toMatchObject({ code: 'login_blocked', description: 'Login blocked: User is not active' });
   expect(await find(who)).toBeNull();

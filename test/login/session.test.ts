@@ -65,19 +65,19 @@ it('a session says who logged in, how and when', async () => {
 });
 
 // H19
-it.each(['', 'lk_se_', `lk_se_${'A'.repeat(43)}`, 'x'.repeat(10_000)])('a made-up cookie is nobody’s session', async (cookie) => {
+it.each(['', 'lk_se_', `lk_se_${'A'.repeat(43)}`, 'x'.repeat(10_000)])('a forged cookie is no session', async (cookie) => {
   expect(await sessions.find(cookie, HOME)).toBeNull();
 });
 
 // H18
-it('a login gets a new cookie, and the one before is worth nothing', async () => {
+it('a login gets a new cookie, and the former one stops working', async () => {
   const before = await sessions.start(loggedIn(), from);
   const after = await sessions.start(loggedIn(), { ...from, replaces: before });
   expect(await sessions.find(before, HOME)).toBeNull();
   expect(await sessions.find(after, HOME)).not.toBeNull();
 });
 
-it('who logs in where somebody else was logged in logs them out', async () => {
+it('a login over another person’s session logs that person out', async () => {
   const other = await addUser(db.database, 'cleo');
   const before = await sessions.start(loggedIn(other), from);
   const session = await sessions.find(before, HOME);
@@ -85,7 +85,7 @@ it('who logs in where somebody else was logged in logs them out', async () => {
   expect(ended).toEqual([{ sid: session?.sid, user_id: other.user_id }]);
 });
 
-it('use puts the idle end off, noted once a minute; the absolute end stays', async () => {
+it('use extends the idle end, written once a minute; the absolute end stays', async () => {
   const cookie = await sessions.start(loggedIn(), from);
   time.advance(59);
   await sessions.find(cookie, HOME);
@@ -101,7 +101,7 @@ it('use puts the idle end off, noted once a minute; the absolute end stays', asy
   expect(await sessions.find(cookie, HOME)).toBeNull();
 });
 
-it('nobody uses it for two weeks: it is over', async () => {
+it('a session without use for two weeks is over', async () => {
   const cookie = await sessions.start(loggedIn(), from);
   time.advance(14 * DAY);
   expect(await sessions.find(cookie, HOME)).toBeNull();

@@ -63,7 +63,7 @@ describe('an address', () => {
     expect(await throttle.isBanned(ADDRESS)).toBe(false);
   });
 
-  it('is told its failures whoever they were aimed at, and those that named nobody', async () => {
+  it('is told its failures anyone who they were aimed at, and those that named nobody', async () => {
     await repeat(4, () => guessWrong(ADDRESS, 'one'));
     await repeat(3, () => guessWrong(ADDRESS, 'two'));
     await repeat(3, () => throttle.failed(ADDRESS, null));
@@ -149,7 +149,7 @@ describe('a name', () => {
   const from = (count: number) => Array.from({ length: count }, (_, index) => `192.0.2.${index + 1}`);
 
   // H2
-  it('that is guessed at from everywhere is guessed at slowly, but not locked', async () => {
+  it('that is guessed at from everywhere is slowed down, but not locked', async () => {
     for (const address of from(31)) await guessWrong(address);
     await expect(guessRight()).rejects.toMatchObject({ ...refused, retry_after: 10 });
     expect(await guessRight(ADDRESS, 'somebody else')).toBe(true);

@@ -66,7 +66,7 @@ async function ask() {
   return { state: asked.state, code: codeIn(posted.at(-1)?.message) };
 }
 
-test('each login gets a message of its own, and its code is good for that login alone', async () => {
+test('each login gets a message of its own, and its code is valid for that login alone', async () => {
   const [first, second] = [await ask(), await ask()];
   expect(posted).toHaveLength(2);
   expect(posted[0]).toEqual({ target: 'Paulus', message: `${first.code} is your Latchkey login code` });

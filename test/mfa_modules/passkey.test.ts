@@ -157,7 +157,7 @@ test("another user's passkey is refused, as the second factor and as the only on
 });
 
 // I19
-test('whoever logs in with a passkey alone is asked for no name and shown no device', async () => {
+test('anyone who logs in with a passkey alone is asked for no name and shown no device', async () => {
   const asked = await module.only_factor?.challenge(NOON);
   const options = JSON.parse(asked?.description_placeholders.passkey_request ?? '');
   expect(options).toMatchObject({ rpId: 'auth.example.com', userVerification: 'required', allowCredentials: [] });

@@ -30,7 +30,7 @@ test('there are ten, all different, in groups that can be read from paper', asyn
   for (const code of codes) expect(code).toMatch(/^[2-9a-hjkmnp-z]{4}-[2-9a-hjkmnp-z]{4}-[2-9a-hjkmnp-z]{4}$/);
 });
 
-test('whoever cannot copy one of them has not written them down', async () => {
+test('anyone who cannot copy one of them has not written them down', async () => {
   const form = await begin();
   const step = await module.setup({ user, enrolments: [], shown: { form, values: { code: 'aaaa-bbbb-cccc' } }, now: NOON });
   expect(step).toEqual({ ...form, errors: { base: 'invalid_code' } });
@@ -44,7 +44,7 @@ test('only hashes are kept', async () => {
 });
 
 // I9
-test('each is good once, however it is typed', async () => {
+test('each is accepted once, however it is typed', async () => {
   let { codes, secret } = await enrol();
   for (const [index, code] of codes.entries()) {
     const typed = [code, code.toUpperCase(), code.replaceAll('-', ' '), code.replaceAll('-', '')][index % 4] ?? '';

@@ -73,7 +73,7 @@ test('enrolling shows the secret, its URI and a QR code as SVG', async () => {
   expect(state).toEqual({ secret: shown.code });
 });
 
-test('a wrong code shows the same secret again, the right one enrols it and is spent', async () => {
+test('a wrong code shows the same secret again, the right one enrols it and is used up', async () => {
   const form = await begin();
   const again = await module.setup({ user, enrolments: [], shown: { form, values: { code: '000000' } }, now: NOON });
   expect(again).toEqual({ ...form, errors: { base: 'invalid_code' } });

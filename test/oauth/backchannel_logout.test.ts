@@ -235,7 +235,7 @@ test.each([
   expect([listener.requests, await deliveries()]).toEqual([[], []]);
 });
 
-test('a user who is gone is logged out everywhere', async () => {
+test('a deleted user is logged out everywhere', async () => {
   await register('wiki');
   await tokensOf(server, browser, 'wiki');
   await database.transaction(async (trx) => {

@@ -125,7 +125,7 @@ describe('a secret', () => {
     await expect(ask({ client_id: 'a b' }, base64('c+d:x'))).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
-  it('is good under an earlier secret_key, and hashed anew', async () => {
+  it('is good under an earlier secret_key, and hashed again', async () => {
     const sealer = createSealer({
       secret_key: 'a new secret key of a test, long',
       previous_secret_keys: ['a secret key of a test, long enough'],
@@ -223,7 +223,7 @@ describe('an assertion', () => {
   });
 
   // C18
-  it('is good once, also of twenty at the same time', async () => {
+  it('is accepted once, also of twenty in parallel', async () => {
     const assertion = await sign(claims());
     const all = await Promise.allSettled(Array.from({ length: 20 }, () => send(assertion)));
     expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);

@@ -183,7 +183,7 @@ describe('a document', () => {
 
 describe('the fetch', () => {
   // L8
-  it('is one for all who ask at the same time', async () => {
+  it('is one for all who ask in parallel', async () => {
     await Promise.all(Array.from({ length: 100 }, () => find()));
     expect(app.connections()).toBe(1);
   });
@@ -195,7 +195,7 @@ describe('the fetch', () => {
     ['max-age=1000000000', 86_400],
     ['no-store', 60],
     ['', 300],
-  ])('of a document with %j is good for %i seconds', async (control, seconds) => {
+  ])('of a document with %j is valid for %i seconds', async (control, seconds) => {
     answer = (socket) => respond(socket, JSON.stringify(metadata), { headers: `${JSON_TYPE}Cache-Control: ${control}\r\n` });
     await find();
     c.time.advance(seconds - 1);

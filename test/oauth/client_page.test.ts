@@ -106,7 +106,7 @@ it('a page that cannot be had tells by nothing why', async () => {
 });
 
 describe('the limits', () => {
-  it('a page is fetched once for all who ask at the same time, and once a minute', async () => {
+  it('a page is fetched once for all who ask in parallel, and once a minute', async () => {
     const { publishedRedirectUris } = pages();
     const all = await Promise.all(Array.from({ length: 50 }, () => publishedRedirectUris(page.url, ME)));
     expect(all).toEqual(all.map(() => ['app://cb']));

@@ -81,7 +81,7 @@ test('nobody is answered who does not prove to be a client', async () => {
 });
 
 // F2, F3
-describe('nothing but { active: false } is said of', () => {
+describe('anything else gets { active: false } only', () => {
   const stories: [string, () => Promise<string>][] = [
     ['an unknown token', async () => 'unknown'],
     ['an ID token', async () => (await tokens()).id_token!],
@@ -143,7 +143,7 @@ test('a client learns about its own refresh token, the current one and, within i
   }
 });
 
-test('a client’s own token is good for as long as its client is there', async () => {
+test('a client’s own token is valid for as long as its client is there', async () => {
   const facts = { user_id: null, refresh_token_id: null, auth_time: null, amr: [], client: OWN, client_id: 'grafana' };
   const issued = {
     ...HOME_ASSISTANT,
@@ -160,7 +160,7 @@ test('a client’s own token is good for as long as its client is there', async 
   expect(await ask(access_token, credentialsOf(RESOURCE_SERVER))).toEqual({ active: false });
 });
 
-test('the signed answer is for whoever asked', async () => {
+test('the signed answer is for anyone who asked', async () => {
   const { access_token } = await tokens();
   const jwt = await parts.introspection.signedAnswer(new Map(Object.entries({ ...credentialsOf(OWN), token: access_token })), {
     remote_address: HOME,

@@ -48,7 +48,7 @@ test('a mark lasts a quarter of an hour', () => {
   expect(marker.isFor(marked, BROWSER, login)).toBe(false);
 });
 
-test('a request is marked anew, never twice', () => {
+test('a request is marked again, never twice', () => {
   const first = marker.mark(QUERY, BROWSER);
   time.advance(10);
   const second = marker.mark(first, BROWSER);

@@ -59,7 +59,7 @@ describe('revoking', () => {
     });
   }
 
-  test('wins over the grant that is asked for beside it, whoever asks', async () => {
+  test('takes precedence over the grant in the same request', async () => {
     const form = { action: 'revoke', grant_type: 'refresh_token', client_id: 'ftp://ex.com', refresh_token, token: refresh_token };
     expect(await post(parts, form, ABROAD)).toBe('revoked');
     expect(await refresh(parts, refresh_token)).toBe('invalid_grant');

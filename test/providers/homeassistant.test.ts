@@ -112,7 +112,7 @@ describe('a bcrypt hash from Home Assistant', () => {
     expect(await login('imported', 'from-ha')).toMatchObject({ type: 'identity' });
   });
 
-  it('lets in and stays when there is no time to hash anew', async () => {
+  it('lets in and stays when there is no time to hash again', async () => {
     const old_hash = await bcrypt.hash('from-ha', 4);
     await store('busy', old_hash);
     const busy = () => Promise.reject(new AuthError('unavailable', 'busy'));

@@ -104,7 +104,7 @@ describe('redeeming', () => {
     expect((await grants())[0]?.credential_id).not.toBeNull();
   });
 
-  test('a code is spent by its first use', async () => {
+  test('a code is used up by its first use', async () => {
     const code_hash = await newCode();
     expect(await redeem(code_hash)).toBeDefined();
     expect(await missed(code_hash)).toBe('replayed');

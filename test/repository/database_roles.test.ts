@@ -85,7 +85,7 @@ test.each([
 });
 
 // S19, M17
-test('what is past its retention is deleted all the same, and nothing of the last day whatever is asked', async () => {
+test('what is past its retention is deleted nevertheless, and nothing of the last day whatever is asked', async () => {
   const add = `insert into audit_events (at, type, outcome) values ($1, 'roles.test', 'done')`;
   for (const days of [40, 20, 2, 0.9]) await asRunning(add, [ago(days)]);
   const left = async () => Number((await asRunning(`select count(*) from audit_events where type = 'roles.test'`)).rows[0].count);

@@ -83,7 +83,7 @@ describe('polling', () => {
       expect([second, await codes.poll({ device_code_hash, client_id: 'tv', now: at(second) })]).toEqual([second, how]);
   });
 
-  test('of polls at the same time one is in time', async () => {
+  test('of polls in parallel one is in time', async () => {
     const { device_code_hash } = await stored();
     const polls = Array.from({ length: 20 }, () => codes.poll({ device_code_hash, client_id: 'tv', now: NOON }));
     expect((await Promise.all(polls)).filter((how) => how === 'in_time')).toHaveLength(1);
@@ -134,7 +134,7 @@ describe('claiming', () => {
     expect(await codes.claim({ user_code, sid: await sessionOf(bob.id), user_id: bob.id, now: NOON })).toMatchObject({ is_claimed: true });
   });
 
-  test('of two people who open it at the same time one has it', async () => {
+  test('of two people who open it in parallel one has it', async () => {
     const people = [await addPerson(db.database), await addPerson(db.database)];
     const sessions = await Promise.all(people.map(async ({ id }) => ({ user_id: id, sid: await sessionOf(id) })));
     const { user_code } = await stored();

@@ -22,7 +22,7 @@ const add = (address: string, subject: Buffer, at = 0) =>
 const standing = (address: string, subject: Buffer, at: number) =>
   failed.standing({ address, subject, since: addSeconds(start, at - 3600), lately: addSeconds(start, at - 300) });
 
-it('an address is told all its failures, whoever they were aimed at', async () => {
+it('an address is told all its failures, anyone who they were aimed at', async () => {
   expect(await add('192.0.2.1', ann)).toBe(1);
   expect(await add('192.0.2.1', ann)).toBe(2);
   expect(await add('192.0.2.1', bob)).toBe(3);

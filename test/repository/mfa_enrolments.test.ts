@@ -52,7 +52,7 @@ test('of parallel uses in the version that was read one is accepted', async () =
   expect(used).toMatchObject({ version: 1, secret: { n: uses.indexOf(true) }, last_used_at: later(uses.indexOf(true)) });
 });
 
-test('a device is enrolled once, whoever it belongs to, and found by what it calls itself', async () => {
+test('a device is enrolled once, anyone who it belongs to, and found by what it calls itself', async () => {
   const eve = await addPerson(db.database);
   expect(await put(row({ device_id: 'device' }))).toBe(true);
   expect(await put(row({ device_id: 'device', user_id: eve.id }))).toBe(false);

@@ -100,7 +100,7 @@ describe.each(LIMITED_TABLES)('%s', (table) => {
     expect(await count(table, sql`${network} in ('net 2', 'net 3')`)).toBe(0);
   }, 60_000);
 
-  it('the networks that have most rows lose them first, advanced or not, and whoever has one keeps it', async () => {
+  it('the networks that have most rows lose them first, advanced or not, and anyone who has one keeps it', async () => {
     const { kysely } = test.database;
     await kysely.deleteFrom(table).execute();
     for (let from = 1; from < 100_000; from += 10_000) await fill[table](from, from + 9_999, true).execute(kysely);

@@ -58,7 +58,7 @@ test('its grants end, but those of other sessions and those that outlive it', as
   ]);
 });
 
-test('a code of it that nobody redeemed yet is good for nothing', async () => {
+test('a code of it that nobody redeemed yet is valid for nothing', async () => {
   const code = await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
   await end();
   expect(await redeemCode(code)).toMatch(/^invalid_grant/);

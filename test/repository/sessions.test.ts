@@ -48,7 +48,7 @@ it('however often it is used, a session has an absolute end', async () => {
   expect(await find('b', 90 * DAY)).toEqual([]);
 });
 
-it('a new session goes on where the one of the same user was, and keeps its name', async () => {
+it('a new session continues where the one of the same user was, and keeps its name', async () => {
   await sessions.start(aSession('c'), null);
   await sessions.start(aSession('d'), sha256('c'));
   expect(await find('c', 0)).toEqual([]);

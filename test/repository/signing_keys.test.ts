@@ -37,7 +37,7 @@ test('a successor signs later, and sets the end of its predecessor', async () =>
   expect(await signingKeys.list({ now: later(5_100) })).toMatchObject([{ id: second.id }]);
 });
 
-test('while a successor waits there is no other, whoever asks', async () => {
+test('while a successor waits there is no other, anyone who asks', async () => {
   await signingKeys.addFirst(await newSigningKey(), NOON);
   const answers = await Promise.all(Array.from({ length: 10 }, async () => signingKeys.addSuccessor(await newSigningKey(), SUCCESSION)));
   expect(new Set(answers.map(({ id }) => id)).size).toBe(1);

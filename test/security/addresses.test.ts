@@ -27,7 +27,7 @@ describe('who somebody is by their address', () => {
   );
 
   // J3, J5
-  it('is the right-most that is no proxy of ours, in its IPv4 form', async () => {
+  it('is the right-most that is no proxy of this server, in its IPv4 form', async () => {
     const trusted = { name: 'Trusted Networks', id: null, type: 'trusted_networks' };
     const at = async (remote_address: string, forwarded: string) =>
       (await providersTo(remote_address, { 'x-forwarded-for': forwarded })).json().providers;

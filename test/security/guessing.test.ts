@@ -38,7 +38,7 @@ function quantile(part: number, times: readonly number[]): number {
 }
 
 // H1
-it('a wrong password looks and lasts the same, whoever it is tried at', async () => {
+it('a wrong password looks and lasts the same, anyone who it is tried at', async () => {
   const server = await start({ config: { http: { ip_ban_enabled: false } } });
   await server.createOwner();
   const { database, users, localLogins } = server.container;

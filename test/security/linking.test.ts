@@ -63,7 +63,7 @@ it('a way to the page of linking takes the second factor too', async () => {
 });
 
 // H5
-it('whoever is disabled proves nothing, by either kind of flow', async () => {
+it('anyone who is disabled proves nothing, by either kind of flow', async () => {
   await server.container.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', ann.user_id).execute();
   for (const flow_type of ['authorize', 'link_user'])
     expect(await answer(['insecure_example', null], { username: 'ann', password: PASSWORD }, flow_type)).toEqual({

@@ -163,7 +163,7 @@ describe('a flow', () => {
   });
 
   // H13
-  it('is given up by whoever knows its id, from anywhere', async () => {
+  it('is given up by anyone who knows its id, from anywhere', async () => {
     const flow_id = await begin();
     const drop = () => server.inject({ method: 'DELETE', url: `/auth/login_flow/${flow_id}`, remote_address: '198.51.100.50' });
     expect([(await drop()).statusCode, (await drop()).statusCode, (await answer(flow_id)).statusCode]).toEqual([200, 404, 404]);

@@ -35,7 +35,7 @@ const isGood = (token: string) => withParts(async ({ bearer }) => (await bearer.
 const newToken = async (name: string) => (await cli.run(['token', 'create', 'paula', '--name', name])).out.trim();
 
 // M18
-test('what a restored backup brings back to life is dead again by one command', async () => {
+test('tokens that a restored backup revives are revoked by one command', async () => {
   const { database } = cli.connection;
   const old = await newToken('Stolen');
   await onServer(`create database ${database}_backup template ${database}`);

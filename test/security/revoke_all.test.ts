@@ -180,7 +180,7 @@ describe('after everything was revoked', () => {
     expect((await call('GET', '/api/me')).statusCode).toBe(200);
   });
 
-  it('a grant is dead that a login from before the named time earned afterwards', async () => {
+  it('a grant is revoked that a login from before the named time earned afterwards', async () => {
     const browser = standardBrowser(server);
     await browser.authorize(authorizeUrl(), person);
     server.advance(60);
@@ -192,7 +192,7 @@ describe('after everything was revoked', () => {
     expect(await isActive(access_token)).toBe(false);
   });
 
-  it('the apps of the sessions are told, and one event remembers who did it', async () => {
+  it('the apps of the sessions are notified, and one event remembers who did it', async () => {
     await standardTokens();
     const call = await owner();
     const [told, sessions, refresh_tokens] = [await rows('logout_deliveries'), await rows('sessions'), await rows('refresh_tokens')];

@@ -95,8 +95,8 @@ const changePassword = () =>
   );
 
 // D17
-describe('whoever changes their password', () => {
-  it('and signs out everywhere else keeps what they ask with, and nothing else; their apps are told', async () => {
+describe('anyone who changes their password', () => {
+  it('and signs out everywhere else keeps what they ask with, and nothing else; their apps are notified', async () => {
     expect((await change({ sign_out_others: true })).statusCode).toBe(204);
     expect(await living()).toEqual(['here']);
     expect(await told()).toBe(2);
@@ -120,7 +120,7 @@ describe('whoever changes their password', () => {
   });
 });
 
-describe('whoever ends their tokens', () => {
+describe('anyone who ends their tokens', () => {
   it.each<[string, object, string[]]>([
     ['all but their own', { delete_current_token: false }, ['here']],
     ['all', {}, []],
@@ -204,7 +204,7 @@ describe.each(Object.entries(UNTRADED))('%s', (_kind, issue) => {
 });
 
 describe('a user', () => {
-  it('who is disabled is nobody anywhere, and enabled again logs in anew', async () => {
+  it('who is disabled is nobody anywhere, and enabled again logs in again', async () => {
     await owner('PATCH', `/api/users/${person.id}`, { is_active: false });
     expect(await living()).toEqual([]);
     expect(await told()).toBe(2);
@@ -214,7 +214,7 @@ describe('a user', () => {
     expect((await browsers[0]!.get('/account/security')).status).toBe(303);
   });
 
-  it('who is deleted leaves nothing, and their apps are told', async () => {
+  it('who is deleted leaves nothing, and their apps are notified', async () => {
     await owner('DELETE', `/api/users/${person.id}`);
     expect(await living()).toEqual([]);
     expect(await told()).toBe(2);

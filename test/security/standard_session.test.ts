@@ -208,7 +208,7 @@ describe('a pushed request', () => {
   it.each<[string, Record<string, string>]>([
     ['with a page', {}],
     ['in silence', { prompt: 'none' }],
-  ])('is good for one answer %s, and for any number of reloads before', async (_story, fields) => {
+  ])('is valid for one answer %s, and for any number of reloads before', async (_story, fields) => {
     const at = await push(fields);
     if (!fields.prompt) {
       const stranger = standardBrowser(server);
@@ -228,7 +228,7 @@ describe('a pushed request', () => {
     expect(stored).toContainEqual({ resource: [ISSUER, API] });
   });
 
-  it('is good for its own client, and not for ever', async () => {
+  it('is valid for its own client, and not permanently', async () => {
     const at = await push();
     await refused(at.replace('client_id=app', 'client_id=other'));
     server.advance(600);

@@ -41,7 +41,7 @@ async function codeWithChallenge(): Promise<string> {
 
 describe('a code', () => {
   // C1
-  it('used twice is refused, takes what it bore along on every server, and is remembered', async () => {
+  it('used twice is refused, revokes what it was exchanged for on every server, and is remembered', async () => {
     const code = await newCode();
     const { access_token, refresh_token } = (await redeem(code)).json();
     expect(await call(access_token, replica)).toBe(200);
@@ -139,7 +139,7 @@ it('pages of other origins read tokens and never with credentials, and never rea
 });
 
 // D16
-it('access tokens die on every server with the grant that bore them, and with the user', async () => {
+it('access tokens stop working on every server with the grant that issued them, and with the user', async () => {
   const { access_token, refresh_token } = await logInAs(server, 'someone');
   await replica.inject({ method: 'POST', url: '/auth/revoke', form: { token: refresh_token } });
   expect([await call(access_token), await call(access_token, replica)]).toEqual([401, 401]);

@@ -126,7 +126,7 @@ test('a local user is known at home only', async () => {
   expect(await isKnown(access_token, 'not an address')).toBe(false);
 });
 
-test('a long-lived token lives 3650 days and not a minute longer', async () => {
+test('a long-lived token is valid for 3650 days and not a minute longer', async () => {
   const long_lived = {
     token_type: 'long_lived_access_token',
     client_name: 'GPS',

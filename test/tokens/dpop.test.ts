@@ -206,7 +206,7 @@ describe('tokens that are bound to a key', () => {
     expect(parts.accessTokens.read(answer.access_token)?.cnf).toEqual({ jkt: other_key.jkt });
   });
 
-  test('a client that binds its tokens gets none without a proof, and its code stays good', async () => {
+  test('a client that binds its tokens gets none without a proof, and its code stays valid', async () => {
     expect(await trade(BOUND)).toBe('invalid_dpop_proof: The client must send a DPoP proof');
   });
 

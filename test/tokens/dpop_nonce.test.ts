@@ -34,7 +34,7 @@ describe('a nonce', () => {
     expect(nonces.isGood(nonce)).toBe(false);
   });
 
-  test('of another server is none of ours; while the key is being changed both are good', () => {
+  test('of another server is none of this server; while the key is being changed both are good', () => {
     const by = (secret_key: string, previous_secret_keys: string[] = []) =>
       createDpopNonces({ sealer: createSealer({ secret_key, previous_secret_keys }), clock: time.clock });
     expect(by(NEW).isGood(by(OLD).current())).toBe(false);

@@ -319,7 +319,7 @@ describe('rotation', () => {
     expect(made).toBe(1);
   });
 
-  test('a retired key verifies until the last token it signed is dead, and is then gone', async () => {
+  test('a retired key verifies until the last token it signed has expired, and is then deleted', async () => {
     const keyring = await open();
     const first = keyring.list()[0]!.id;
     await keyring.rotate();

@@ -22,7 +22,7 @@ test('nobody can change what a token was found to say', () => {
   expect(() => Object.assign(claims ?? {}, { sub: 'otto' })).toThrow(TypeError);
 });
 
-test('the oldest is forgotten first', () => {
+test('the least recently used is evicted first', () => {
   const tokens = createSignatureCache(2);
   const again = vi.fn(() => ({}));
   for (const token of ['one', 'two', 'three']) tokens.claimsOf(token, () => ({}));

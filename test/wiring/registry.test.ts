@@ -9,7 +9,7 @@ it('every plug-in file is there under its own name', async () => {
   for (const [type, provider] of providers) expect(provider.type).toBe(type);
 });
 
-it('the example provider of the tests is no plug-in of ours', async () => {
+it('the example provider of the tests is no plug-in of this server', async () => {
   expect((await readRegistry()).providers.has('insecure_example')).toBe(false);
   expect((await readRegistry([insecureExample])).providers.has('insecure_example')).toBe(true);
 });

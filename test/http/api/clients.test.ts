@@ -102,7 +102,7 @@ describe('a client', () => {
   });
 });
 
-test('who waits is listed, and an app is let in or kept out by the owner', async () => {
+test('waiting people and apps are listed, and the owner decides about apps', async () => {
   const client_id = 'https://app.example.com/client';
   const metadata_hash = 'ab'.repeat(32);
   await server.container.database.kysely

@@ -45,7 +45,7 @@ it('are listed with the app and what it may have', async () => {
   expect(await consents()).toEqual({ items: [item], next_cursor: null });
 });
 
-it('are taken back with everything that the app got by them, and are asked for again', async () => {
+it('are withdrawn with everything that the app got by them, and are asked for again', async () => {
   const { access_token, refresh_token } = (await redeem(await codeFor())).json();
   const unspent = await codeFor();
   const { access_token: others } = (await redeem(await codeFor('other'), 'other')).json();

@@ -50,7 +50,7 @@ async function begin(url: string, browser = visitor(server)) {
 }
 
 describe('the list', () => {
-  it('names every way in, and says which one leads nowhere any more', async () => {
+  it('names every login method, and which is no longer configured', async () => {
     const gone = {
       id: 'f'.repeat(32),
       user_id,
@@ -78,7 +78,7 @@ describe('the list', () => {
 });
 
 describe('unlinking', () => {
-  it('ends a way in, but never the last that leads somewhere', async () => {
+  it('removes a login method, but never the last usable one', async () => {
     const [first] = await items();
     expect(summary(await call('DELETE', `/api/me/credentials/${first.id}`))).toEqual([409, 'last_credential']);
     const gone = { id: 'f'.repeat(32), user_id, auth_provider_type: 'ldap', auth_provider_id: 'gone', subject: 'a', data: '{}' };
@@ -123,7 +123,7 @@ describe('the page of a linking', () => {
     expect((await callerWith(server, access_token)('GET', '/api/me')).json().id).toBe(user_id);
   });
 
-  it('leads elsewhere and goes on with whom comes back, in that browser alone', async () => {
+  it('leads to another server and continues with the return, in that browser only', async () => {
     const { browser, step } = await begin(await ticket({ auth_provider_type: 'elsewhere' }));
     expect(step.status).toBe(303);
     const back = backFrom(step.headers.get('location')!, { who: 'ann elsewhere' });
@@ -135,7 +135,7 @@ describe('the page of a linking', () => {
     expect((await browser.get(back)).status).toBe(404);
   });
 
-  it('offers to start again when nothing comes of it', async () => {
+  it('offers to start again after an abort', async () => {
     const { browser, location, step } = await begin(await ticket({ auth_provider_type: 'elsewhere' }));
     const page = await (await browser.get(backFrom(step.headers.get('location')!, { error: 'access_denied' }))).text();
     expect(page).toContain(`href="${location}"`);
@@ -156,7 +156,7 @@ describe('the page of a linking', () => {
 });
 
 describe('a ticket', () => {
-  it('is for a login just now, and for a provider that there is and that is not linked yet', async () => {
+  it('requires a fresh login, and a configured provider that is not linked yet', async () => {
     const link = (key: object) => call('POST', '/api/me/credentials/link', key);
     expect(summary(await link({ auth_provider_type: 'insecure_example' }))).toEqual([409, 'credential_exists']);
     expect(summary(await link({ auth_provider_type: 'ldap', auth_provider_id: 'x' }))).toEqual([404, 'not_found']);
@@ -188,7 +188,7 @@ describe('a ticket', () => {
   });
 
   // H5: what a disabled account and a revoked grant began, nobody goes on with.
-  it('is nothing for a user who may not in any more, and after its grant was revoked', async () => {
+  it('is refused for a user who may no longer log in, and after its grant was revoked', async () => {
     const { browser, location } = await begin(await ticket());
     const change = (flags: object) => server.container.database.kysely.updateTable('users').set(flags).where('id', '=', user_id).execute();
     for (const flags of [{ is_active: false }, { is_active: true, local_only: true }]) {
@@ -202,7 +202,7 @@ describe('a ticket', () => {
     expect((await browser.get(location)).status).toBe(404);
   });
 
-  it('is not for the browser of somebody else', async () => {
+  it('is refused in another person’s browser', async () => {
     await addSomeone(server, 'ben', { is_owner: true });
     const browser = visitor(server);
     const query = { client_id: 'https://app.example.com/', redirect_uri: 'https://app.example.com/cb', auth_provider: 'insecure_example:' };

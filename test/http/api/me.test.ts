@@ -23,7 +23,7 @@ async function somebody(): Promise<void> {
 const tokens = async () => (await me('GET', '/api/me/refresh_tokens')).json().items as { id: string; type: string; is_current: boolean }[];
 
 describe('GET /api/me', () => {
-  it('tells who is calling', async () => {
+  it('shows the caller', async () => {
     await somebody();
     expect((await me('GET', '/api/me')).json()).toEqual({
       id: person.id,
@@ -84,7 +84,7 @@ describe('refresh tokens', () => {
     },
   );
 
-  it('end at once', async () => {
+  it('are revoked at once', async () => {
     await somebody();
     const [current] = await tokens();
     expect((await me('DELETE', `/api/me/refresh_tokens/${current!.id}`)).statusCode).toBe(204);
@@ -182,7 +182,7 @@ describe('long-lived access tokens', () => {
 });
 
 describe('the password', () => {
-  it('is changed by whoever knows it', async () => {
+  it('is changed only with the current one', async () => {
     await somebody();
     const change = (current_password: string, new_password: string) => me('POST', '/api/me/password', { current_password, new_password });
     const wrong = await change('wrong', 'another long password');

@@ -38,7 +38,7 @@ async function logIn(secret?: string): Promise<Call> {
 }
 
 describe('/api/me/mfa', () => {
-  it('tells which factors there are and which the caller has', async () => {
+  it('shows the modules and the caller’s factors', async () => {
     const none = (await me('GET', '/api/me/mfa')).json();
     expect(none).toEqual({
       modules: [
@@ -98,7 +98,7 @@ describe('/api/me/mfa', () => {
     expect((await me('GET', '/api/me/mfa')).json().enrolments).toHaveLength(1);
   });
 
-  it('refuses what fits no step', async () => {
+  it('refuses input that does not match the step', async () => {
     const { flow_id } = (await me('POST', '/api/me/mfa/totp/setup')).json();
     const setup = async (json: object, module = 'totp') => (await me('POST', `/api/me/mfa/${module}/setup`, json)).statusCode;
     expect(await setup({ flow_id, user_input: { other: 'x' } })).toBe(400);
@@ -114,7 +114,7 @@ describe('/api/me/mfa', () => {
 });
 
 describe('DELETE /api/users/{id}/mfa', () => {
-  it('takes everything of somebody who has lost it, for the owner alone', async () => {
+  it('removes all factors of a user who lost them, for the owner only', async () => {
     await enrolTotp(me, server.clock());
     const admin = callerWith(server, (await addApiPerson(server, owner, `admin${count}`, ['system-admin'])).access_token);
     expect((await admin('DELETE', `/api/users/${person.id}/mfa`)).statusCode).toBe(403);
@@ -126,7 +126,7 @@ describe('DELETE /api/users/{id}/mfa', () => {
   });
 });
 
-describe('the ways in', () => {
+describe('the login methods', () => {
   it('name no passkeys to clients that could not use them', async () => {
     const { providers } = (await server.inject({ url: '/auth/providers' })).json();
     expect(providers.map(({ type }: { type: string }) => type)).toEqual(['homeassistant']);

@@ -62,7 +62,7 @@ async function logInAt(provider: string, values: object = ANSWER) {
 const identity = (subject: string, differs: object = {}) => ({ subject, data: {}, name: subject, amr: ['pwd'], ...differs });
 
 describe('a test', () => {
-  it('shows each step, what the provider says, and whose login it would be', async () => {
+  it('shows each step, the identity, and the user it would log in', async () => {
     const form = await tryOut('insecure_example');
     expect(form).toMatchObject({ status: 200, type: 'form', step_id: 'init', errors: null, flow_state: expect.any(String) });
     const wrong = await tryOut('insecure_example', { flow_state: form.flow_state, values: { username: 'ann', password: 'wrong' } });
@@ -80,11 +80,11 @@ describe('a test', () => {
     });
   });
 
-  it('may begin with the answer', async () => {
+  it('may start with the answer', async () => {
     expect(await tryOut('insecure_example', { values: { username: 'ann', password: PASSWORD } })).toMatchObject({ type: 'identity' });
   });
 
-  it('leads elsewhere, and goes on with what comes back to it alone', async () => {
+  it('leads to another server, and continues only with its return', async () => {
     const away = await tryOut('elsewhere:far');
     expect(away).toMatchObject({ type: 'external', url: expect.stringContaining('https://elsewhere.example.com/?state=') });
     expect(away.url).toContain(encodeURIComponent('https://auth.example.com/auth/callback/elsewhere:far'));
@@ -98,11 +98,11 @@ describe('a test', () => {
     expect(found.foreseen).toEqual({ outcome: 'new_user', user, refusal: null });
   });
 
-  it('says who lets nobody in from here', async () => {
+  it('reports a provider that admits nobody from this address', async () => {
     expect(await tryOut('trusted_networks')).toMatchObject({ type: 'abort', reason: 'not_allowed', detail: expect.any(String) });
   });
 
-  it('of a hash that is old hashes nothing again', async () => {
+  it('does not rehash an old hash', async () => {
     const password_hash = await bcrypt.hash('a good long password', 4);
     await server.container.database.kysely.updateTable('local_logins').set({ password_hash }).where('username', '=', 'ada').execute();
     before = await sums();
@@ -113,7 +113,7 @@ describe('a test', () => {
   });
 });
 
-describe('it foresees', () => {
+describe('it predicts', () => {
   it('a new user who waits, with the groups and the name they would have', async () => {
     says(identity('bo', { name: 'Bo\u202e', groups: ['staff', 'unknown'], local_only: true }));
     const user = { id: null, name: 'Bo', is_active: false, local_only: true, group_ids: ['system-users', 'system-read-only'] };
@@ -181,7 +181,7 @@ describe('a test is refused', () => {
   });
 });
 
-it('wrong guesses of a test ban nobody, and each is remembered', async () => {
+it('wrong guesses of a test ban nobody, and each is audited', async () => {
   await server.container.database.kysely.deleteFrom('audit_events').execute();
   for (let n = 0; n < 12; n++) await tryOut('insecure_example', { values: { username: 'ann', password: `wrong ${n}` } });
   expect(await tryOut('insecure_example', { values: { username: 'ann', password: PASSWORD } })).toMatchObject({ type: 'identity' });

@@ -45,7 +45,7 @@ async function logIn(who: StandardBrowser = browser): Promise<string> {
 }
 const isLoggedIn = async (who: StandardBrowser) => (await who.get('/account/security')).status === 200;
 
-it('are listed with what their person knows them by, and with nothing that opens one', async () => {
+it('are listed without anything that opens one', async () => {
   await logIn();
   const created_at = server.clock().toISOString();
   server.advance(60);
@@ -94,7 +94,7 @@ it('come in pages', async () => {
   expect([first.items.length, second.items.length, second.next_cursor]).toEqual([2, 1, null]);
 });
 
-it('end one by one, with their tokens, and their apps are told', async () => {
+it('end one by one, with their tokens, and their apps are notified', async () => {
   const here = await logIn();
   const other = standardBrowser(server);
   server.advance(1);
@@ -129,7 +129,7 @@ it("another's is neither listed nor ended", async () => {
 });
 
 describe('for administrators', () => {
-  it('those of others are there to see and to end', async () => {
+  it('the sessions of others are listed and ended', async () => {
     await logIn();
     const url = `/api/users/${person.id}/sessions`;
     const [theirs] = await sessions(owner, url);

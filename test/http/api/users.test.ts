@@ -90,7 +90,7 @@ describe('a user', () => {
     for (const [story, answer, want] of rules) expect([story, summary(await answer)]).toEqual([story, want]);
   });
 
-  it('who came by a login waits until the owner approves', async () => {
+  it('who came by a login waits for the owner’s approval', async () => {
     const login = () => server.login({ username: 'bob', password: 'pw' }, { handler: ['insecure_example', null] });
     await expect(login()).rejects.toThrow('Login blocked: User is not active');
     const { items } = (await admin('GET', '/api/users')).json();
@@ -108,7 +108,7 @@ describe('a user', () => {
     expect((await callerWith(server, access_token)('GET', '/api/me')).json().name).toBe('Bob');
   });
 
-  it('who is disabled is nobody on the next call', async () => {
+  it('who is deactivated is refused on the next call', async () => {
     const person = await addApiPerson(server, owner, 'leaver');
     const call = callerWith(server, person.access_token);
     expect((await call('GET', '/api/me')).statusCode).toBe(200);
@@ -118,7 +118,7 @@ describe('a user', () => {
 });
 
 describe('a login', () => {
-  it('is given, renamed, given another password, and taken', async () => {
+  it('is added, renamed, given another password, and removed', async () => {
     const url = `/api/users/${await make('Linus')}/login`;
     const given = await admin('POST', url, { username: 'linus', password: 'a good long password' });
     expect([given.statusCode, given.json()]).toEqual([201, { username: 'linus' }]);
@@ -138,7 +138,7 @@ describe('a login', () => {
     expect(summary(await admin('POST', `/api/users/${await make('Nobody')}/login`, body))).toEqual(want);
   });
 
-  it('that nobody has is not found', async () => {
+  it('of an unknown user is not found', async () => {
     const url = `/api/users/${await make('Nobody')}/login`;
     expect(summary(await admin('DELETE', url))).toEqual([404, 'credentials_not_found']);
     expect(summary(await owner('PUT', `${url}/password`, { password: 'a good long password' }))).toEqual([404, 'credentials_not_found']);

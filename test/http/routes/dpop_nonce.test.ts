@@ -71,7 +71,7 @@ const userinfo = async (server: TestServer, access_token: string, nonce?: string
 const nonceOf = ({ headers }: { headers: Record<string, unknown> }) => String(headers['dpop-nonce']);
 
 describe('where nonces are required', () => {
-  it('the token endpoint asks for one, which any replica takes; the code stays good, and nobody is counted as guessing', async () => {
+  it('the token endpoint asks for one, which any replica takes; the code stays valid, and nobody is counted as guessing', async () => {
     const code = await newCode(one);
     const answer = await trade(one, code, await proof());
     expect([answer.statusCode, answer.json().error]).toEqual([400, 'use_dpop_nonce']);
@@ -116,7 +116,7 @@ describe('where nonces are required', () => {
     expect((await push(nonceOf(refused))).statusCode).toBe(201);
   });
 
-  it('one is good for a few minutes, and a client that goes on is told the next in time', async () => {
+  it('one is valid for a few minutes, and a client that continues is told the next in time', async () => {
     let nonce = nonceOf(await trade(one, 'x', await proof()));
     const first = nonce;
     for (let window = 0; window < 3; window++) {
@@ -139,7 +139,7 @@ describe('where nonces are required', () => {
     expect((await trade(other, await newCode(one), used)).json().error).toBe('invalid_dpop_proof');
   });
 
-  it('whoever sends no proof hears nothing of nonces', async () => {
+  it('anyone who sends no proof hears nothing of nonces', async () => {
     const standard = await trade(one, await newCode(one));
     const form = { grant_type: 'authorization_code', client_id: CLIENT_ID, code: await one.login() };
     const home_assistant = await one.inject({ method: 'POST', url: '/auth/token', form, headers: { origin: ORIGIN } });

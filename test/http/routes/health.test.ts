@@ -54,7 +54,7 @@ describe('metrics', () => {
     expect(body).toContain('latchkey_log_lines_lost_total 4');
   });
 
-  it('are for whoever knows the token', async () => {
+  it('are for anyone who knows the token', async () => {
     const { app } = server({ token: 'a-long-scrape-token' });
     const ask = async (headers = {}) => (await app.inject({ url: '/metrics', headers })).statusCode;
     expect([await ask(), await ask({ authorization: 'Bearer wrong' }), await ask({ authorization: 'Bearer a-long-scrape-token' })]).toEqual(

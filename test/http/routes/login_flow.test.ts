@@ -166,7 +166,7 @@ describe("Home Assistant's own page", () => {
   });
 });
 
-describe('answers at the same time', () => {
+describe('answers in parallel', () => {
   it('to one flow: one is looked at, the others are 409 and change nothing', async () => {
     const { flow_id } = (await start()).json();
     const json = { client_id: CLIENT_ID, username: OWNER.username, password: OWNER.password };

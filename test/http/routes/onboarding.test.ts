@@ -12,7 +12,7 @@ const make = (request: Partial<TestRequest> = {}) =>
   server.inject({ method: 'POST', url: '/api/onboarding/users', json: OWNER_BODY, ...request });
 
 describe('the first owner', () => {
-  it('is created by whoever sends the setup token, and the code buys tokens', async () => {
+  it('is created by anyone who sends the setup token, and the code is exchanged for tokens', async () => {
     server = await startServer();
     expect((await server.inject({ url: '/api/onboarding' })).json()).toEqual([{ step: 'user', done: false }]);
     const answer = await make(withToken());
@@ -24,7 +24,7 @@ describe('the first owner', () => {
     expect([again.statusCode, again.json()]).toEqual([403, { message: 'User step already done' }]);
   });
 
-  it('is made once, however many try at the same time', async () => {
+  it('is made once, however many try in parallel', async () => {
     server = await startServer();
     const answers = await Promise.all([1, 2, 3, 4].map((n) => make({ ...withToken(), json: { ...OWNER_BODY, username: `ada${n}` } })));
     expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 403, 403, 403]);

@@ -235,7 +235,7 @@ describe('a registration', () => {
   });
 
   // S4
-  it('keeps every field that no client can say of itself, whoever made the row', async () => {
+  it('keeps every field that no client can say of itself, anyone who made the row', async () => {
     const { client_id, client_secret, registration_access_token: token } = (await register()).json();
     // As the version before wrote it, which did not note whose fields they are.
     await server.container.database.kysely
@@ -257,7 +257,7 @@ describe('a registration', () => {
     expect(await isGood(client_id, client_secret)).toBe(false);
   });
 
-  it('is nobody else’s', async () => {
+  it('is closed to other clients', async () => {
     const { client_id, registration_access_token: token } = (await register()).json();
     const other = (await register()).json();
     const path = `/${client_id}`;

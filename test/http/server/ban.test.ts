@@ -41,7 +41,7 @@ describe('a ban', () => {
     expect((await server.inject({ url: '/api/', remote_address: address })).statusCode).toBe(401);
   });
 
-  it('leaves the owner a way in by the session in their browser', async () => {
+  it('lets the owner in by the session of their browser', async () => {
     server = await startServer();
     await server.createOwner();
     const { user_id, credential_id } = await server.container.database.kysely
@@ -65,7 +65,7 @@ describe('what counts', () => {
     return (await server.inject({ method: 'POST', url: '/auth/login_flow', json: START })).json().flow_id;
   }
 
-  it('is every refusal of the login routes, once, and no badly written body', async () => {
+  it('is every refusal of the login routes, once, and no malformed body', async () => {
     server = await startServer();
     await server.createOwner();
     const flow_id = await flow();

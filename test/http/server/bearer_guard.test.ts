@@ -59,7 +59,7 @@ describe('a call', () => {
   });
 
   // E5
-  it('with a token longer than any of ours costs nothing', async () => {
+  it('with a token longer than any of this server costs nothing', async () => {
     expect((await server.inject({ url: '/api/', token: 'a'.repeat(8193) })).statusCode).toBe(401);
     const answer = await server.request('/api/', { headers: { authorization: `Bearer ${'a'.repeat(64 * 1024)}` } });
     expect(answer.status).toBe(431);

@@ -50,7 +50,7 @@ describe('a cookie', () => {
   });
 });
 
-describe('a form of ours', () => {
+describe('our own form', () => {
   async function visit(app = https) {
     const answer = await app.inject('/page');
     return { cookie: String(answer.headers['set-cookie']).split(';')[0] ?? '', token: answer.body };

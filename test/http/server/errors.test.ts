@@ -86,7 +86,7 @@ describe('an unforeseen error', () => {
   });
 });
 
-it('an unknown path is not remembered', async () => {
+it('an unknown path is not audited', async () => {
   const { app, events } = createBareServer();
   await app.inject('/nothing');
   expect(events).toEqual([]);

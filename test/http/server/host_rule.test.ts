@@ -56,7 +56,7 @@ describe('where an address is the credential', () => {
     expect([answer.statusCode, answer.json()]).toEqual([404, { message: 'Invalid handler specified' }]);
   });
 
-  it('a flow that was begun under our host does not go on under another, and its tokens are not refreshed there', async () => {
+  it('a flow that was begun under our host does not continue under another, and its tokens are not refreshed there', async () => {
     const form = (await begin({ host: 'localhost' })).json();
     const user = form.data_schema[0].options[0][0];
     const answer = (host: string, flow_id: string) =>

@@ -3,7 +3,7 @@ import { localPath } from '../../../src/http/server/local_path.ts';
 
 const SERVER = 'https://auth.example.com';
 
-test.each(['/', '/account/security', '/account?x=1&y=%2F%2Fevil', '/a//b'])('%s is a path of ours', (target) => {
+test.each(['/', '/account/security', '/account?x=1&y=%2F%2Fevil', '/a//b'])('%s is a path of this server', (target) => {
   expect(localPath(target, SERVER)).toBe(target);
 });
 

@@ -102,7 +102,7 @@ describe('people of the version before', () => {
 });
 
 // S12
-test('the version before goes on making people and logins, also by a name that somebody has', async () => {
+test('the version before continues making people and logins, also by a name that somebody has', async () => {
   await addLocal(16, 'nina');
   await addDirectory(17, { username: 'olivia', email: 'olivia@example.com' });
   await addLocal(18, 'olivia');

@@ -162,7 +162,7 @@ describe('a login at a real OpenID Provider', () => {
     expect(users.size).toBe(3);
   });
 
-  it('that is declined there says so, offers the other ways and begins anew', async () => {
+  it('that is declined there says so, offers the other ways and begins again', async () => {
     const { browser, url } = await leave('work');
     const back = await op.person('ann')(url, { declines: true });
     expect(new URL(back).searchParams.get('error')).toBe('access_denied');
@@ -172,7 +172,7 @@ describe('a login at a real OpenID Provider', () => {
     expect(await (await browser.get(back)).text()).toContain(startAgain);
   });
 
-  it('begins with a button where there are other ways in, and keeps the person logged in if they say so there', async () => {
+  it('begins with a button where there are other login methods, and keeps the person logged in if they say so there', async () => {
     const browser = visitor(here);
     const url = `/auth/authorize?${new URLSearchParams({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI })}`;
     const html = await (await browser.get(url)).text();
@@ -446,7 +446,7 @@ describe('userinfo', () => {
   });
 });
 
-it('a second factor of ours follows on the page that the person comes back to', async () => {
+it('a second factor of this server follows on the page that the person comes back to', async () => {
   const { url, browser } = await leave('strict');
   // What that server says of its own second factor is not ours.
   scripted.say(tokens(await scripted.idToken({ nonce: nonceOf(url), amr: ['pwd', 'mfa'] })));

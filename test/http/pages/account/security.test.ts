@@ -58,7 +58,7 @@ async function addTotp(): Promise<string> {
   return secret;
 }
 
-test('leads whoever is not logged in through a login and back', async () => {
+test('leads to the login and back without a session', async () => {
   const first = await browser.get(PATH);
   expect([first.status, first.headers.get('location')]).toEqual([303, '/login?next=%2Faccount%2Fsecurity']);
   const page = await follow(PATH, [password()]);
@@ -114,7 +114,7 @@ test('recovery codes are offered beside another factor alone', async () => {
   expect(page).not.toContain('/recovery_codes/setup');
 });
 
-test('a step that is over leads back to the page', async () => {
+test('an ended step leads back to the page', async () => {
   const page = await (await follow(PATH, [password()])).text();
   const setup = await (await browser.submit(PATH, formOf(page, '/totp/setup'), {})).text();
   server.advance(601);

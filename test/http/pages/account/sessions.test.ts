@@ -47,7 +47,7 @@ test('each browser is named, this one as such, and each can be logged out', asyn
   expect((await desk.submit(PATH, other, {})).status).toBe(303);
 });
 
-test('whoever logs this browser out is led to the login', async () => {
+test('anyone who logs this browser out is led to the login', async () => {
   const [mine = ''] = formsOf(await (await desk.get(PATH)).text());
   await desk.submit(PATH, mine, {});
   const answer = await desk.get(PATH);

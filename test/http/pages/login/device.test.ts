@@ -180,7 +180,7 @@ test('the page names the servers that tokens are for, and the yes is remembered 
 });
 
 // G3
-test('a no reaches the device', async () => {
+test('a denial reaches the device', async () => {
   const { device_code, path } = await started();
   const done = await ada.submit(path, await (await ada.press(path)).text(), deny);
   expect(await done.text()).toContain('Not connected');
@@ -246,7 +246,7 @@ test.each(['GET', 'HEAD'])('%s approves nothing, whatever it says', async (metho
 });
 
 describe('a click counts only', () => {
-  test('from a form of ours', async () => {
+  test('from our own form', async () => {
     const { user_code, path } = await started();
     const html = await (await ada.press(path)).text();
     const forged = await ada.submit(path, html, { ...allow, csrf_token: 'forged' });
@@ -303,7 +303,7 @@ test('a person whom the client is not for cannot say yes, and the device is told
 });
 
 // G8
-describe('where the device wants', () => {
+describe('a device that requires', () => {
   test('a login that is not too old, the person logs in again before they say yes', async () => {
     const { device_code, path } = await started({ max_age: '60' });
     server.advance(61);

@@ -79,7 +79,7 @@ describe('the app of the session sends the ID token', () => {
     expect((await get({ id_token_hint: id_token, post_logout_redirect_uri: BACK })).statusCode).toBe(303);
   });
 
-  test('a browser that is logged out already is sent back all the same', async () => {
+  test('a browser that is logged out already is sent back nevertheless', async () => {
     const answer = await get({ id_token_hint: id_token, post_logout_redirect_uri: BACK }, '');
     expect(answer.headers.location).toBe(BACK);
   });
