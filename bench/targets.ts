@@ -6,7 +6,7 @@ export interface Target {
   route: Route;
   /** The contender to compare with. */
   peer: string;
-  /** Minimum of ours divided by the peer's. */
+  /** Minimum of this server divided by the peer's. */
   ratio: number;
   /**
    * The compared figure; default: requests per second. `cpu`: the peer's CPU divided by ours,

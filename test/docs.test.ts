@@ -1,4 +1,5 @@
-// The documents lead somewhere: links and file names in them exist, and the walks of ARCHITECTURE.md stay short.
+// The documents lead somewhere: links and file names in them exist, and the walks of
+// ARCHITECTURE.md stay short.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';

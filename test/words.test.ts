@@ -1,12 +1,15 @@
-// Plain English: comments are short and narrow, and words that made the code hard to read do not come back.
+// Plain English: comments are short and narrow, and words that made the code hard to read do not
+// come back.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
-const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => /\.(tsx?|js|css)$/.test(name))
-  .map((name) => join('src', name));
+const SOURCES = ['src', 'test', 'bench'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(tsx?|js|css)$/.test(name))
+    .map((name) => join(folder, name)),
+);
 const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...readdirSync(join(ROOT, 'docs')).map((name) => join('docs', name))];
 
 /** Everyday words and metaphors in place of the field's terms. */
@@ -39,9 +42,13 @@ test('comments are at most three lines long', () => {
   expect(long.map(({ place }) => place)).toEqual([]);
 });
 
-test('neither comments nor documents use the banned words', () => {
+/** The first line of a test's title. */
+const isTitle = ({ place, text }: { place: string; text: string }) =>
+  place.startsWith('test/') && /^\s*(?:test|it|describe|\]\))[\w.]*\(.*'/.test(text);
+
+test('neither comments, titles of tests nor documents use the banned words', () => {
   const found = [
-    ...SOURCES.flatMap(linesOf).filter(({ text }) => isComment(text)),
+    ...SOURCES.flatMap(linesOf).filter((line) => isComment(line.text) || isTitle(line)),
     ...DOCUMENTS.filter((path) => path.endsWith('.md')).flatMap(linesOf),
   ].filter(({ text }) => BANNED.test(text));
   expect(found.map(({ place, text }) => `${place}: ${text.trim()}`)).toEqual([]);

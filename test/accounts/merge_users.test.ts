@@ -28,7 +28,7 @@ const by = ({ id, is_owner }: User): Actor => ({
   ...{ user_id: id, is_owner, is_admin: true, remote_address: ADDRESS },
   login: loginAt(a.time.clock()),
 });
-/** Whoever logs in for the first time at the office's directory. */
+/** Anyone who logs in for the first time at the office's directory. */
 async function newcomer(subject = 'ppaulsen', provider: Parameters<Accounts['newUsers']['admit']>[0] = OFFICE): Promise<string> {
   const identity = { subject, data: { uid: subject }, name: 'P. Paulsen', amr: ['pwd'] };
   return (await a.newUsers.admit(provider, identity, ADDRESS)).user.id;

@@ -87,7 +87,7 @@ async function enrolPasskey(as = caller): Promise<void> {
 
 describe('enrolling', () => {
   // I10
-  test('shows the secret once: no later answer, list or row contains it in the clear', async () => {
+  test('shows the secret once: no later answer, list or row contains it unencrypted', async () => {
     const form = await parts.mfaSetup.begin(caller, 'totp');
     const secret = secretIn(form);
     expect(form).toMatchObject({ type: 'form', handler: 'totp', step_id: 'init', errors: {}, last_step: null, preview: null });

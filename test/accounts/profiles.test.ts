@@ -212,7 +212,7 @@ describe('an address', () => {
       email_verified: false,
     });
     expect(await login(user.id, { email: 'boss@example.com', email_verified: true })).toMatchObject({ email_verified: true });
-    // Whoever verified it, the person cannot take the mark to another address.
+    // Anyone who verified it, the person cannot take the mark to another address.
     expect(await login(user.id, { unverified_email: 'chief@example.com' })).toMatchObject({
       email: 'chief@example.com',
       email_verified: false,

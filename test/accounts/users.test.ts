@@ -273,7 +273,10 @@ describe('as in Home Assistant', () => {
     },
   };
   const byId = (id: string) => vectors('users').find((vector) => vector.id === id)!;
-  /** About who may call, which the routes decide; about a merged rule of domain/user.ts; and a first login, see new_users.test.ts. */
+  /**
+   * About who may call, which the routes decide; about a merged rule of domain/user.ts; and a first
+   * login, see new_users.test.ts.
+   */
   const ELSEWHERE = ['users-001', 'users-004', 'users-011', 'users-012', 'users-021', 'users-029', 'users-026'];
 
   for (const { id } of vectors('users').filter(({ id }) => !ELSEWHERE.includes(id))) test(id, () => stories[id]!());

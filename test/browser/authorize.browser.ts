@@ -1,5 +1,5 @@
-// An app's login in a real browser: the page that asks for consent is readable for all, and an answer by form gets to the app under our own policy for
-// pages, with a script and without.
+// An app's login in a real browser: the page that asks for consent is readable for all, and an
+// answer by form gets to the app under our own policy for pages, with a script and without.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

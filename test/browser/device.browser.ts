@@ -1,4 +1,5 @@
-// G4: a device is connected in a real browser, from the address that it shows to its tokens: under our policy for pages, in light and dark, on a phone.
+// G4: a device is connected in a real browser, from the address that it shows to its tokens: under
+// our policy for pages, in light and dark, on a phone.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// In Chromium: a person links logins at other servers on our page, and comes in by every way there is.
+// In Chromium: a person links logins at other servers on our page, and comes in by every way there
+// is.
 import { once } from 'node:events';
 import net from 'node:net';
 import type { Browser, Page } from 'playwright-core';

@@ -1,6 +1,6 @@
-// In Chromium: what a web page of another site can make a visitor's browser do. Whatever it navigates to, posts, embeds or fetches, it gets no
-// code and no ID token, nobody is logged out, and the visitor's address is neither banned nor refused; over https, and over plain http, where
-// browsers do not say which site a request comes from.
+// What a web page of another site can make a visitor's browser do, in Chromium: it gets no code and
+// no ID token, logs nobody out, and gets the visitor's address neither banned nor refused, over
+// https and plain http.
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,14 +13,20 @@ import { makeCertificates, newFolder } from '../support/fakes/slapd.ts';
 import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
 import { CHALLENGE } from '../support/fixtures/standard_grants.ts';
 
-/** Where all visitors come from: their own network, in which one person is logged in by the address alone. */
+/**
+ * Where all visitors come from: their own network, in which one person is logged in by the address
+ * alone.
+ */
 const VISITOR = '192.168.7.7';
 const INITIAL = 'an-initial-access-token';
 const AT_ONCE = 6;
 /** A redirect URI that only an app's page can tell to be its own. */
 const ELSEWHERE = 'app://elsewhere';
 
-/** What a sequence knows: our origin, the page's own, an authorization request for it, and the page's other clients. */
+/**
+ * What a sequence knows: our origin, the page's own, an authorization request for it, and the
+ * page's other clients.
+ */
 interface Places {
   auth: string;
   evil: string;
@@ -212,7 +218,10 @@ function unknownToken(evil: string) {
 /** Where requests of other sites' pages are refused on their own, once too many failed. */
 const PROVING = /^\/auth\/(token|introspect|revoke)$/;
 
-/** Milliseconds without a request after which nothing more comes; longer where one was never seen to end. */
+/**
+ * Milliseconds without a request after which nothing more comes; longer where one was never seen to
+ * end.
+ */
 const QUIET = { idle: 400, open: 3_000 };
 
 function watchTraffic(context: BrowserContext) {
@@ -275,7 +284,7 @@ describe.skipIf(noChromium)('a foreign page', () => {
         }
         request.setEncoding('utf8').on('data', (body) => received.push(body));
         received.push(url);
-        // A fragment is told, too.
+        // A fragment counts, too.
         const script = 'if (location.hash) fetch("/told", { method: "POST", body: location.hash });';
         response
           .writeHead(200, { 'content-type': 'text/html' })
@@ -383,7 +392,10 @@ describe.skipIf(noChromium)('a foreign page', () => {
       return context;
     }
 
-    /** Each page does what its sequence says, until all have asked us for something and nothing moves any more. */
+    /**
+     * Each page does what its sequence says, until all have asked us for something and nothing
+     * moves any more.
+     */
     async function runAll(context: BrowserContext): Promise<void> {
       const traffic = watchTraffic(context);
       const silent: string[] = [];
@@ -424,7 +436,8 @@ describe.skipIf(noChromium)('a foreign page', () => {
           for (const path of ['/auth/token', '/auth/introspect', '/auth/revoke'])
             expect(proxy.seen.filter(({ method, url }) => method === 'POST' && url === path).length).toBeGreaterThan(14);
           if (scheme === 'http') expect(proxy.seen.filter(({ site }) => site !== null)).toEqual([]);
-          // Clients whose page must be fetched before the redirect is known share the fetch places of the address.
+          // Clients whose page must be fetched before the redirect is known share the fetch places
+          // of the address.
           const fetched = [ELSEWHERE, 'https://wall.example.com/'].map(encodeURIComponent);
           const isOfItsOwn = (url: string) => PROVING.test(url) || fetched.some((part) => url.includes(part));
           const refused = proxy.seen.filter(({ status, url }) => (status === 429 && !isOfItsOwn(url)) || status >= 500);

@@ -1,4 +1,5 @@
-// Home Assistant's client library in Chromium, on a page of another origin: the redirect there and back, CORS, and multipart bodies.
+// Home Assistant's client library in Chromium, on a page of another origin: the redirect there and
+// back, CORS, and multipart bodies.
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +12,10 @@ import { OWNER, startServer, type TestServer } from '../support/fixtures/server.
 
 const LIBRARY = dirname(fileURLToPath(import.meta.resolve('home-assistant-js-websocket')));
 
-/** The app: logs in when it has no tokens, then shows what the API says, before and after a refresh and after revoking. */
+/**
+ * The app: logs in when it has no tokens, then shows what the API says, before and after a refresh
+ * and after revoking.
+ */
 const page = (hassUrl: string) => `<!doctype html><title>app</title><pre id="story"></pre><script type="module">
   import { getAuth } from '/library/index.js';
   const hassUrl = ${JSON.stringify(hassUrl)};

@@ -1,4 +1,5 @@
-// Logout in a real browser: an app of another site sends its form, our policy for pages lets the way back through, and the pages are readable for all.
+// Logout in a real browser: an app of another site sends its form, our policy for pages lets the
+// way back through, and the pages are readable for all.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// Every page as a browser sees it: readable for all (axe), in light and dark, on a phone and a desk, with nothing inline.
+// Every page as a browser sees it: readable for all (axe), in light and dark, on a phone and a
+// desk, with nothing inline.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { violationsOf } from '../support/clients/axe.ts';

@@ -1,4 +1,5 @@
-// A passkey in a real browser: added on the account page, then the only factor of one login and the second one of another.
+// A passkey in a real browser: added on the account page, then the only factor of one login and the
+// second one of another.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

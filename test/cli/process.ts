@@ -1,4 +1,5 @@
-// Latchkey as a process of its own, started from the source in a folder where nothing is configured.
+// Latchkey as a process of its own, started from the source in a folder where nothing is
+// configured.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';

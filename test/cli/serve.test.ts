@@ -1,4 +1,5 @@
-// The program as operators run it: real processes, the embedded database in a fresh folder, signals.
+// The program as operators run it: real processes, the embedded database in a fresh folder,
+// signals.
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,7 +154,7 @@ test('Ctrl-C does not wait for a balancer, and the end of the database ends the 
   expect(second.said.err).toContain('The embedded database ended by itself');
 });
 
-test('a broken configuration is told whole, with exit 78, by every command that reads it', async () => {
+test('a broken configuration is reported whole, with exit 78, by every command that reads it', async () => {
   const file = join(folder, 'broken.yaml');
   await writeFile(file, 'listen:\n  prot: 80\nauth_providers:\n  - type: homeasistant\nhttp: { trusted_proxies: [10.0.0.1/8] }\n');
   for (const words of [

@@ -1,4 +1,5 @@
-// The command line on a database of its own, without a process: what it prints is captured, what it is given is handed in.
+// The command line on a database of its own, without a process: what it prints is captured, what it
+// is given is handed in.
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { pino } from 'pino';

@@ -144,7 +144,7 @@ test('a person is added with a profile and edited, and a username in upper case 
   expect(await cli.run(['user', 'edit', 'pia'])).toMatchObject({ code: 2, out: '' });
 });
 
-test('an address that is verified for somebody else stays unverified, and the operator is told', async () => {
+test('an address that is verified for somebody else stays unverified, and the operator is warned', async () => {
   const add = (name: string) =>
     cli.run(['user', 'add', name, '--username', name, '--email', 'same@example.com', '--password-stdin'], { stdin: PASSWORD });
   expect(await add('paula')).toMatchObject({ code: 0, err: '' });

@@ -74,7 +74,7 @@ test('how a client proves itself follows from what it has, and its secrets come 
   expect(clients[4]).toMatchObject({ response_modes: ['form_post', 'query'] }); // A28
 });
 
-test('everything that is wrong with clients is told at once, with its line', async () => {
+test('everything that is wrong with clients is reported at once, with its line', async () => {
   expect(
     await complaints(
       [
@@ -119,14 +119,14 @@ test('everything that is wrong with clients is told at once, with its line', asy
 });
 
 // A12
-test('redirects in the clear are allowed by a switch', async () => {
+test('redirects unencrypted are allowed by a switch', async () => {
   const { clients } = await load(
     "allow_http_redirect_uris: true\nclients: [{ client_id: nas, redirect_uris: ['http://nas.lan:5000/cb'] }]",
   );
   expect(clients).toHaveLength(1);
 });
 
-test('grant types that nobody knows are told of', async () => {
+test('grant types that nobody knows are reported', async () => {
   const file = write(
     newFolder(),
     'config.yaml',

@@ -38,7 +38,8 @@ test('every setting that the example could switch on exists and has a fitting va
   const file = write(newFolder(), 'config.yaml', SWITCHED_ON);
   const error = await loadConfig({ file, ...types }).catch((thrown: Error) => thrown);
   const lines = error instanceof Error ? error.message.split('\n') : [];
-  // With everything on, secrets are given twice and their files are missing; placeholders must not do as secrets.
+  // With everything on, secrets are given twice and their files are missing; placeholders must not
+  // do as secrets.
   const expected = /not both$|there is no such file$|characters$|is used by mode verify-full only$|the local provider takes no id/;
   expect(lines.filter((line) => !expected.test(line))).toEqual([]);
 });

@@ -1,4 +1,5 @@
-// The Back-Channel Logout plan of OpenID's conformance suite, re-implemented: an app is told on its own line when its user was logged out.
+// The Back-Channel Logout plan of OpenID's conformance suite, re-implemented: an app is notified on
+// its own line when its user was logged out.
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/checks/conformance_checks.ts';

@@ -1,5 +1,6 @@
-// The Basic and Form Post plans of OpenID's conformance suite, re-implemented: what scopes and the `claims` parameter tell of a person, and where. That
-// userinfo tells no more than that, and the ID token nothing of it, is checked in every module.
+// The Basic and Form Post plans of OpenID's conformance suite, re-implemented: what scopes and the
+// `claims` parameter tell of a person, and where. That userinfo tells no more than that, and the ID
+// token nothing of it, is checked in every module.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { MODES, type RelyingParty, relyingParty, startConformanceServer } from '../support/clients/conformance.ts';
 import type { TestServer } from '../support/fixtures/server.ts';

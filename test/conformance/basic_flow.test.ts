@@ -1,4 +1,5 @@
-// The Basic and Form Post plans of OpenID's conformance suite, re-implemented: the code flow itself, requests that must go well, codes used twice.
+// The Basic and Form Post plans of OpenID's conformance suite, re-implemented: the code flow
+// itself, requests that must go well, codes used twice.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { checkErrorAnswer, checkTokenAnswer, checkUserinfo } from '../support/checks/conformance_checks.ts';
 import { MODES, type RelyingParty, relyingParty, startConformanceServer } from '../support/clients/conformance.ts';
@@ -93,7 +94,7 @@ describe.each(MODES)('response_mode %s', (mode) => {
     const { code, tokens } = await rp.logIn();
     server.advance(30);
     checkErrorAnswer(await rp.redeem(code), 'invalid_grant');
-    // RFC 6749 section 4.1.2: what the code bore is good no more.
+    // RFC 6749 section 4.1.2: what the code issued is revoked.
     const answer = await server.inject({ url: '/auth/userinfo', token: tokens.access_token });
     expect(answer.statusCode).toBe(401);
     expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');

@@ -1,4 +1,5 @@
-// The Basic and Form Post plans of OpenID's conformance suite, re-implemented: who must log in again, who must not, and hints about the login.
+// The Basic and Form Post plans of OpenID's conformance suite, re-implemented: who must log in
+// again, who must not, and hints about the login.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { MODES, type RelyingParty, relyingParty, startConformanceServer } from '../support/clients/conformance.ts';
 import type { TestServer } from '../support/fixtures/server.ts';

@@ -1,5 +1,5 @@
-// The Basic and Form Post plans of OpenID's conformance suite, re-implemented: requests that go no further, told to the client or, as long as it is not
-// sure who that is, to the person.
+// The Basic and Form Post plans of OpenID's conformance suite, re-implemented: requests that go no
+// further, told to the client or, as long as it is not sure who that is, to the person.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/checks/conformance_checks.ts';
 import {

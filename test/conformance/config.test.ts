@@ -1,4 +1,5 @@
-// The Config plan of OpenID's conformance suite, re-implemented: discovery, and that what it names is there.
+// The Config plan of OpenID's conformance suite, re-implemented: discovery, and that what it names
+// is there.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/checks/conformance_checks.ts';
 import { startConformanceServer } from '../support/clients/conformance.ts';

@@ -1,5 +1,6 @@
-// The modules of the FAPI 2.0 security profile (fapi2-security-profile-final) that also define a good OAuth 2.1 server: the authorization endpoint,
-// pushed requests and the code. Re-implementations of the checks, not run through the suite. Each test begins with the name of its module.
+// The modules of the FAPI 2.0 security profile (fapi2-security-profile-final) that also define a
+// good OAuth 2.1 server: the authorization endpoint, pushed requests and the code.
+// Each re-implements the check of the suite's module that it is named after.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/clients/standard_browser.ts';
 import { checkResponse, type Fapi2, startFapi2 } from '../support/fixtures/fapi2.ts';

@@ -1,4 +1,5 @@
-// That no module of the FAPI 2.0 plan is forgotten: each of the table has one test that bears its name, and no test bears another.
+// That no module of the FAPI 2.0 plan is forgotten: each of the table has one test that bears its
+// name, and no test bears another.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { FAPI2_MODULES, FAPI2_NOTES } from './fapi2_modules.ts';

@@ -1,5 +1,6 @@
-// Which module of the FAPI 2.0 plan (fapi2-security-profile-final-test-plan; names without that prefix) is which test here: those that also define a good
-// OAuth 2.1 server. Re-implementations of the checks, not run through the suite. fapi2_modules.test.ts holds that the table is whole.
+// Which module of the FAPI 2.0 plan (fapi2-security-profile-final-test-plan; names without that
+// prefix) is which test here: those that also define a good OAuth 2.1 server. Re-implementations of
+// the checks, not run through the suite. fapi2_modules.test.ts holds that the table is whole.
 
 /** By file below test/conformance; the test there bears the module's name. */
 export const FAPI2_MODULES: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,6 @@
-// The modules of the FAPI 2.0 security profile about refresh tokens, signed clients and keys that clients hold.
-// Re-implementations of the checks, not run through the suite. Each test begins with the name of its module.
+// The modules of the FAPI 2.0 security profile about refresh tokens, signed clients and keys that
+// clients hold. Re-implementations of the checks, not run through the suite. Each test begins with
+// the name of its module.
 import { exportJWK, exportPKCS8, generateKeyPair, importPKCS8, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { epochSeconds } from '../../src/domain/clock.ts';

@@ -1,4 +1,5 @@
-// That no module of a plan is forgotten: each stands in the table, and where the table says there is a test that bears its name.
+// That no module of a plan is forgotten: each stands in the table, and where the table says there
+// is a test that bears its name.
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { PLANS } from './modules.ts';

@@ -1,5 +1,6 @@
-// Which module of OpenID's conformance plans is which test here. The tests re-implement the suite's checks: they were not run through the suite, and the
-// server is not certified. modules.test.ts holds that the table is whole.
+// Which module of OpenID's conformance plans is which test here. The tests re-implement the suite's
+// checks: they were not run through the suite, and the server is not certified. modules.test.ts
+// holds that the table is whole.
 
 /** A module of a plan, and what is to be known about our test of it. */
 interface Module {

@@ -1,5 +1,6 @@
-// The RP-Initiated Logout plan of OpenID's conformance suite, re-implemented. Where the server is not told whose session is meant it asks first: until
-// the person says yes nobody is logged out, and nobody is ever sent to an address that is not the client's.
+// The RP-Initiated Logout plan of OpenID's conformance suite, re-implemented. Where the server is
+// not told whose session is meant it asks first: until the person says yes nobody is logged out,
+// and nobody is ever sent to an address that is not the client's.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/checks/conformance_checks.ts';

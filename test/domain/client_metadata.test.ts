@@ -58,7 +58,7 @@ describe('a client', () => {
     ['a symmetric key', { jwks: { keys: [{ kty: 'oct', k: 'c' }] } }, ['invalid_client_metadata', 'jwks']],
     ['keys inside', { jwks_uri: 'https://192.168.0.1/jwks' }, ['invalid_client_metadata', 'jwks_uri']],
     ['a logout inside', { backchannel_logout_uri: 'https://localhost/out' }, ['invalid_client_metadata', 'backchannel_logout_uri']], // L12
-  ])('with %s is told of', (_story, differs, complaint) => {
+  ])('with %s is reported', (_story, differs, complaint) => {
     expect(told(differs)).toEqual([complaint]);
   });
 });

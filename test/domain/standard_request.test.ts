@@ -185,6 +185,6 @@ test.each<[string, () => unknown, string]>([
   ['two clients', () => readClientId(queryOf({ client_id: ['a', 'b'] })), 'invalid_request'],
   ['no redirect URI', () => readRedirectUri(queryOf({ redirect_uri: '' })), 'refused_redirect_uri'],
   ['two redirect URIs', () => readRedirectUri(queryOf({ redirect_uri: [REDIRECT_URI, REDIRECT_URI] })), 'invalid_request'],
-])('%s: nobody is told by redirect', (_what, work, code) => {
+])('%s: nobody is reported by redirect', (_what, work, code) => {
   expect(codeOf(work)).toBe(code);
 });

@@ -31,7 +31,8 @@ test('the special cases fold as Unicode says', () => {
 });
 
 test('all of Unicode folds as in Python', () => {
-  // Letters that gained a case in Unicode 16 and 17; the digest is Python's with Unicode 14, and folds of old letters never change.
+  // Letters that gained a case in Unicode 16 and 17; the digest is Python's with Unicode 14, and
+  // folds of old letters never change.
   const later = /[\u1c89\ua7cb\ua7cc\ua7ce\ua7d2\ua7d4\ua7da\ua7dc\u{10d50}-\u{10d65}\u{16ea0}-\u{16eb8}]/u;
   const folds: string[] = [];
   for (let point = 0; point <= 0x10ffff; point += 1) {

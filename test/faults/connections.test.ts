@@ -1,4 +1,5 @@
-// Many connections and few open files: what one host holds open never keeps others out, and a limit that is too low is told in one sentence.
+// Many connections and few open files: what one host holds open never keeps others out, and a limit
+// that is too low is reported in one sentence.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -14,7 +15,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A server on all of 127.0.0.0/8 that exempts no address, so that each address of loopback is a host of its own. */
+/**
+ * A server on all of 127.0.0.0/8 that exempts no address, so that each address of loopback is a
+ * host of its own.
+ */
 async function openServer(of_address: number, total = 8192) {
   const server = createServer((_request, response) => response.end('here'));
   limitConnections(

@@ -1,5 +1,5 @@
-// PostgreSQL stopped, frozen, locked, or out of room: what needs no database is served at once, everything else is told so in time, and all is well
-// soon after.
+// PostgreSQL stopped, frozen, locked, or out of room: what needs no database is served at once,
+// everything else gets a page that says so in time, and all is well soon after.
 import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -66,7 +66,10 @@ describe('the server of a database that goes away', () => {
       () => redeem(server, `lk_ac_${'A'.repeat(43)}`),
     ].map(timed);
 
-  /** The median: the fault is to wait at every request, and the machine of the tests has other things to do. */
+  /**
+   * The median: the fault is to wait at every request, and the machine of the tests has other
+   * things to do.
+   */
   async function isServedWithoutDatabase(): Promise<void> {
     for (const path of ['/healthz', '/.well-known/jwks.json', '/.well-known/openid-configuration']) {
       const times: number[] = [];
@@ -100,7 +103,8 @@ describe('the server of a database that goes away', () => {
 
   // R2, R4
   test('frozen', { timeout: 60_000 }, async () => {
-    // The pool is full of connections, so that requests wait for an answer on one as well as for one.
+    // The pool is full of connections, so that requests wait for an answer on one as well as for
+    // one.
     for (const answer of await Promise.all(Array.from({ length: 20 }, () => beginLogin(server)))) expect(answer.status).toBe(200);
     signalAll('SIGSTOP');
     try {

@@ -1,4 +1,5 @@
-// A log that cannot be written: everybody is served all the same, and the server ends when it is asked to.
+// A log that cannot be written: everybody is served nevertheless, and the server ends when it is
+// asked to.
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// Servers that are replaced one after the other behind a real balancer, while clients post on connections that are kept: nobody notices.
+// Servers that are replaced one after the other behind a real balancer, while clients post on
+// connections that are kept: nobody notices.
 import { Pool } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BuiltServer, CLIENT_ID, createOwner, redeem, startBuiltServer, tokensOf } from '../support/fakes/built_server.ts';

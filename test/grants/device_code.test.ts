@@ -96,7 +96,7 @@ test('a redeemed code is not redeemed again, and its tokens stay valid: the answ
 });
 
 // G2
-test('a device that polls too fast is told to slow down, each time by five seconds', async () => {
+test('a device that polls too fast is answered slow_down, each time by five seconds', async () => {
   const { device_code } = await started();
   const slow = 'slow_down: Five seconds more between requests from now on';
   expect(await poll(device_code)).toBe(PENDING);

@@ -445,7 +445,8 @@ describe('20 parallel refreshes with one token, on two replicas', () => {
   });
 });
 
-// D3: FAPI 2.0 section 5.3.2.1 wants no rotation for a client that proves itself and whose tokens are bound to its key.
+// D3: FAPI 2.0 section 5.3.2.1 wants no rotation for a client that proves itself and whose tokens
+// are bound to its key.
 describe('the refresh token of a client whose tokens are bound to its key', () => {
   const bound = newClient({ client_id: 'bound', dpop_bound_access_tokens: true });
   const bound_public = { ...PUBLIC_CLIENT, client_id: 'bound-public', dpop_bound_access_tokens: true };

@@ -189,7 +189,8 @@ test('of the granted resource servers some may be named', async () => {
 describe('a code of one dialect is refused in the other', () => {
   test('a registered client’s, presented as Home Assistant’s', async () => {
     const code = await newCode(PUBLIC_CLIENT, { login: { client_id: CLIENT } });
-    // A URL client must be known by its name here; with Home Assistant's look there is nothing to find.
+    // A URL client must be known by its name here; with Home Assistant's look there is nothing to
+    // find.
     expect(await redeem(parts, code.replace('lk_acs_', 'lk_ac_'), { code_verifier: VERIFIER })).toBe('invalid_request: Invalid code');
     expect(await redeem(parts, code, { code_verifier: VERIFIER })).toBe('invalid_client: Client authentication failed');
   });

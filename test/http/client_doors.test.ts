@@ -1,5 +1,6 @@
-// Bad settings of a client at every door: the configuration, the API, the command line, dynamic registration and metadata documents. Each is
-// refused with the name of its field, and nothing is changed.
+// Bad settings of a client at every door: the configuration, the API, the command line, dynamic
+// registration and metadata documents. Each is refused with the name of its field, and nothing is
+// changed.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuthError } from '../../src/domain/errors.ts';
 import { readDocument } from '../../src/oauth/client_metadata_document.ts';
@@ -35,7 +36,9 @@ afterAll(async () => {
   await server.close();
 });
 
-/** What a door says; null if it lets the settings in. `words`: the settings as options of a command. */
+/**
+ * What a door says; null if it lets the settings in. `words`: the settings as options of a command.
+ */
 type Door = (metadata: Record<string, unknown>, words: string[]) => Promise<string | null>;
 
 const ofApi = async (answer: ReturnType<Call>): Promise<string | null> => {
@@ -78,7 +81,9 @@ const CLIENTS: Record<string, Door> = {
   },
 };
 
-/** A field, a bad value, and the same on the command line; without words it cannot be said there. */
+/**
+ * A field, a bad value, and the same on the command line; without words it cannot be said there.
+ */
 type Bad = [field: string, value: unknown, words?: string[]];
 
 const WRONG: Bad[] = [

@@ -1,4 +1,5 @@
-// Who reads /metrics on a whole server: nobody until it is switched on, then who has the token or reaches the listen address of its own.
+// Who reads /metrics on a whole server: nobody until it is switched on, then who has the token or
+// reaches the listen address of its own.
 import { expect, onTestFinished, test } from 'vitest';
 import { startServer } from '../support/fixtures/server.ts';
 

@@ -80,7 +80,7 @@ test('in the standard profile, too, nobody who is not logged in puts an app on t
   await server.close();
 });
 
-describe('anyone who comes to an app that is kept out is told before they log in', () => {
+describe('anyone who comes to an app that is kept out is refused before they log in', () => {
   const DIALECTS = { home_assistant: {}, standard: { scope: 'openid' }, silent: { scope: 'openid', prompt: 'none' } };
   const urlOf = (client_id: string, more: Record<string, string>) =>
     authorizeUrl({ scope: undefined, client_id, redirect_uri: `${client_id}cb`, ...more });
@@ -145,7 +145,8 @@ describe('where nothing of an app can be fetched, its redirect URI is refused fo
     });
     await server.createOwner();
     const dialects: Record<string, string>[] = [{}];
-    // In the standard profile a client whose host is down is told to come back: that refusal is no redirect URI's.
+    // In the standard profile a client whose host is down is asked to retry: that refusal is no
+    // redirect URI's.
     if (path === '') dialects.push({ scope: 'openid' });
     for (const more of dialects) {
       const redirect_uri = 'https://elsewhere.example.com/cb';

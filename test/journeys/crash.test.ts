@@ -1,5 +1,6 @@
-// kill -9 of the server in the middle of exchanges: a code is spent with its grant or not at all, and who was answered holds what the database knows.
-// 30 kills, in CI 200: a server must start for each of them.
+// kill -9 of the server in the middle of exchanges: a code is spent with its grant or not at all,
+// and who was answered holds what the database knows. 30 kills, in CI 200: a server must start for
+// each of them.
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -67,7 +68,7 @@ async function killAmidst(server: BuiltServer, [first = '', ...batch]: string[],
   return [before, ...(await Promise.all(amidst))];
 }
 
-/** What a killed server had sent to the database is carried out all the same. */
+/** What a killed server had sent to the database is carried out nevertheless. */
 async function untilQuiet(): Promise<void> {
   await Promise.all(started.map((server) => server.kill()));
   const count = sql<{
@@ -76,7 +77,7 @@ async function untilQuiet(): Promise<void> {
   while ((await count.execute(database.kysely)).rows[0]?.count !== 0) await pause(20);
 }
 
-/** Every code by its hash, with the grant it bore if that lives. */
+/** Every code by its hash, with its grant if that is valid. */
 async function codesInDatabase() {
   const rows = await database.kysely
     .selectFrom('authorization_codes as c')
@@ -109,7 +110,8 @@ test(`${KILLS} kills leave no code with two grants, and nobody with tokens that 
   const answered = found.filter(({ tokens }) => tokens !== null);
   for (const { row, tokens } of answered) expect(row.token_hash).toEqual(refreshTokenHash(tokens!.refresh_token));
 
-  // Whoever was not answered asks again: the code is good for one grant, or it is spent and its grant ends. Nothing is left to nobody.
+  // Anyone who was not answered asks again: the code is good for one grant, or it is spent and its
+  // grant ends. Nothing is left to nobody.
   const server = await start();
   const lost = found.filter(({ tokens }) => tokens === null);
   for (const { code, row } of lost) expect((await redeem(server, code)).status).toBe(row.spent_at === null ? 200 : 400);

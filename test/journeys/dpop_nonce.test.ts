@@ -1,5 +1,6 @@
-// Client libraries meet a server that asks for nonces (RFC 9449 sections 8 and 9), at two replicas in turn: openid-client, which tries again with the nonce
-// by itself, and oauth4webapi, which leaves that to the app.
+// Client libraries meet a server that asks for nonces (RFC 9449 sections 8 and 9), at two replicas
+// in turn: openid-client, which tries again with the nonce by itself, and oauth4webapi, which
+// leaves that to the app.
 import * as oauth from 'oauth4webapi';
 import * as client from 'openid-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -59,7 +60,7 @@ test('openid-client needs one more request, once', async () => {
   expect(answers.slice(-2)).toEqual(['401 /auth/userinfo', '401 /auth/userinfo']);
 });
 
-test('oauth4webapi understands what it is told, at the token endpoint and at a resource', async () => {
+test('oauth4webapi understands the challenge, at the token endpoint and at a resource', async () => {
   const http = { [oauth.customFetch]: fetchInTurn() as never };
   const as = await oauth.processDiscoveryResponse(new URL(ISSUER), await oauth.discoveryRequest(new URL(ISSUER), http));
   const app: oauth.Client = { client_id: 'spa' };

@@ -1,5 +1,5 @@
-// How the built server ends. Asked to: not ready first, everybody under way is answered, nothing is left. Killed: what it started ends with it,
-// and the next start serves.
+// How the built server ends. Asked to: not ready first, everybody under way is answered, nothing is
+// left. Killed: what it started ends with it, and the next start serves.
 import { chmod, mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,7 +91,10 @@ function slowRefresh(): Promise<Answer> {
   return server.request('/auth/token', { method: 'POST', headers, body: Readable.from(body()) });
 }
 
-/** Two hundred requests that the server has read: what is still on its way when a server ends is for balancers to send again. */
+/**
+ * Two hundred requests that the server has read: what is still on its way when a server ends is for
+ * balancers to send again.
+ */
 async function inFlight(): Promise<{ answers: Promise<Answer[]> }> {
   const flows = await Promise.all(Array.from({ length: LOGINS }, beginLogin));
   await Promise.all(Array.from({ length: IN_FLIGHT }, () => server.request('/healthz')));

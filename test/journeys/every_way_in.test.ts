@@ -1,4 +1,5 @@
-// One server with seven ways in at once, and one person who has a login of each: linked one after the other, and good for coming in by every one of them.
+// One server with seven login methods at once, and one person who has a login of each: linked one
+// after the other, and good for coming in by every one of them.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { visitor } from '../support/clients/page_visitor.ts';
 import { slapdMissing } from '../support/fakes/slapd.ts';

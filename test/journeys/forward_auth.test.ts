@@ -1,4 +1,5 @@
-// Protected hosts behind the programs that docs/forward-auth.md names, with its blocks: Caddy, and nginx before an Express app.
+// Protected hosts behind the programs that docs/forward-auth.md names, with its blocks: Caddy, and
+// nginx before an Express app.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import express from 'express';

@@ -1,4 +1,5 @@
-// Home Assistant's own client library, unchanged, from "no tokens" to "revoked", as a page of another origin would use it.
+// Home Assistant's own client library, unchanged, from "no tokens" to "revoked", as a page of
+// another origin would use it.
 import { type AuthData, getAuth } from 'home-assistant-js-websocket';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { visitor } from '../support/clients/page_visitor.ts';

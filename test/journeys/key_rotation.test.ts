@@ -1,5 +1,6 @@
-// Keys rotate while apps log people in and refresh, at two processes. An app never meets a token whose key it cannot find: openid-client verifies every
-// one, with the keys that the other process publishes. LATCHKEY_TEST_KEY_ROTATION_SECONDS=120 makes it as long as it should be once in a while.
+// Keys rotate while apps log people in and refresh, at two processes. An app never meets a token
+// whose key it cannot find: openid-client verifies every one, with the keys that the other process
+// publishes. LATCHKEY_TEST_KEY_ROTATION_SECONDS=120 makes it longer.
 import { setTimeout as pause } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import * as client from 'openid-client';
@@ -135,7 +136,8 @@ describe('as often as they can, with apps that keep the keys for as long as open
     for (let minute = 0; minute < 120; minute++) {
       now = new Date(now.getTime() + 60_000);
       vi.setSystemTime(now);
-      // Every process looks for news every few seconds; here the one that publishes is the last to hear of it.
+      // Every process looks for news every few seconds; here the one that publishes is the last to
+      // hear of it.
       if (minute % 10 === 0) for (const algorithm of ALGORITHMS) await replicas[0]!.container.keyring.rotate({ algorithm });
       for (const app of apps) {
         const { id_token = '', refresh_token = '' } = await client.refreshTokenGrant(app.rp, app.refresh_token);

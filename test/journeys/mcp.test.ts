@@ -1,5 +1,6 @@
-// The way of an MCP client to an MCP server that Latchkey protects (Model Context Protocol, Authorization): the client knows nothing but the server's
-// URL, and finds everything else by the documents that the standards name. With a strict client library, and without any.
+// The way of an MCP client to an MCP server that Latchkey protects (Model Context Protocol,
+// Authorization): the client knows nothing but the server's URL, and finds everything else by the
+// documents that the standards name. With a strict client library, and without any.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createLocalJWKSet, jwtVerify } from 'jose';
@@ -86,7 +87,10 @@ afterAll(async () => {
   client.close();
 });
 
-/** What the person does: logs in, reads who asks for what, agrees. Answers where the app is sent, and the page that asked. */
+/**
+ * What the person does: logs in, reads who asks for what, agrees. Answers where the app is sent,
+ * and the page that asked.
+ */
 async function agree(url: string): Promise<{ location: URL; asked: string }> {
   const person = visitor(server);
   let here = url;
@@ -129,7 +133,8 @@ test('a client that knows nothing but the URL of the server gets in, step by ste
     scopes_supported: expect.arrayContaining(['mcp:tools']),
   });
 
-  // The client names itself by the URL of its description, and the server that it wants the token for (RFC 8707).
+  // The client names itself by the URL of its description, and the server that it wants the token
+  // for (RFC 8707).
   const code_verifier = oauth.generateRandomCodeVerifier();
   const client_id = `${client.url}/client.json`;
   const request = {

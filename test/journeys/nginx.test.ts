@@ -92,7 +92,7 @@ describe.skipIf(missing !== null)('two hosts behind nginx', () => {
     expect(browser.jarOf('b.example.test').get('__Host-latchkey_host_session')).not.toBe(cookie);
   });
 
-  it("a host's cookie opens nothing of ours, and our session's none of theirs", async () => {
+  it("a host's cookie opens nothing of this server, and our session's none of theirs", async () => {
     const browser = await newBrowser();
     await logIn(browser, `${A}/`);
     const cookie = browser.jarOf('a.example.test').get('__Host-latchkey_host_session')!;

@@ -1,4 +1,5 @@
-// The built server under every Node it is meant for: LATCHKEY_TEST_NODES names their programs, with colons between.
+// The built server under every Node it is meant for: LATCHKEY_TEST_NODES names their programs, with
+// colons between.
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {

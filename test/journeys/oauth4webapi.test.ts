@@ -1,4 +1,5 @@
-// The strictest client there is, oauth4webapi, step by step: it refuses every answer that departs from the letter of its specification.
+// The strictest client there is, oauth4webapi, step by step: it refuses every answer that departs
+// from the letter of its specification.
 import { exportJWK, generateKeyPair } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { afterAll, beforeAll, expect, test } from 'vitest';

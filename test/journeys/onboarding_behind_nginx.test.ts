@@ -1,4 +1,5 @@
-// The first owner behind the shortest reverse proxy there is: all requests look as if they came from this machine.
+// The first owner behind the shortest reverse proxy there is: all requests look as if they came
+// from this machine.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Nginx, nginxMissing, startOneLineProxy } from '../support/fakes/nginx.ts';
 import { CLIENT_ID, OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';

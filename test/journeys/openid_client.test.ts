@@ -1,4 +1,5 @@
-// A relying party made of openid-client, as its documentation shows it, does everything that the standard profile offers.
+// A relying party made of openid-client, as its documentation shows it, does everything that the
+// standard profile offers.
 import { exportJWK, generateKeyPair } from 'jose';
 import * as client from 'openid-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -50,7 +51,10 @@ interface Journey {
   DPoP?: client.DPoPHandle;
 }
 
-/** Through the browser and back with tokens; openid-client checks state, nonce, iss, at_hash, and every signature. */
+/**
+ * Through the browser and back with tokens; openid-client checks state, nonce, iss, at_hash, and
+ * every signature.
+ */
 async function logIn(
   rp: client.Configuration,
   { parameters = {}, browser = standardBrowser(server), is_pushed = false, DPoP }: Journey = {},

@@ -1,4 +1,5 @@
-// The README's transcript, run word for word in a shell against a fresh server: from nothing to a first access token.
+// The README's transcript, run word for word in a shell against a fresh server: from nothing to a
+// first access token.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// A provider leaves the configuration and comes back: two servers with two configurations on one database, as before and after a restart.
+// A provider leaves the configuration and comes back: two servers with two configurations on one
+// database, as before and after a restart.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 import { link, linkCode } from '../support/fixtures/linking.ts';

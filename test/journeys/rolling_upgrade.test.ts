@@ -1,5 +1,6 @@
-// An upgrade while people are served: a newer version migrates the database under a process of this one, both run beside each other, and this one is
-// started again on what the newer one has made of the database.
+// An upgrade while people are served: a newer version migrates the database under a process of this
+// one, both run beside each other, and this one is started again on what the newer one has made of
+// the database.
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,9 @@ import { createApp } from '../../src/wiring/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
 import { CLIENT_ID, startServer, type TestServer, testConfig } from '../support/fixtures/server.ts';
 
-/** All that a next version may do: it adds, to every table there is, and what it adds has a default. */
+/**
+ * All that a next version may do: it adds, to every table there is, and what it adds has a default.
+ */
 const NEXT = `
 do $$ declare place regclass; begin
   for place in select oid from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace and relname <> 'schema_migrations' loop

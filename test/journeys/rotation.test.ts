@@ -1,5 +1,6 @@
-// Refresh tokens that rotate, at two processes at once: one successor within the grace time, one winner without; and a token that was used ends its
-// grant whenever it comes back, also at a server that was not there when it was used.
+// Refresh tokens that rotate, at two processes at once: one successor within the grace time, one
+// winner without; and a token that was used ends its grant whenever it comes back, also at a server
+// that was not there when it was used.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { createJanitor } from '../../src/repository/janitor.ts';

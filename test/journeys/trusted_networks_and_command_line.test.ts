@@ -1,4 +1,5 @@
-// A home: whoever is at the tablet in the hall is logged in there, and a program of the operator's lets further people in.
+// A home: anyone who is at the tablet in the hall is logged in there, and a program of the
+// operator's lets further people in.
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

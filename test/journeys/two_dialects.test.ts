@@ -1,4 +1,5 @@
-// One person, both dialects: an app of Home Assistant's and a client of the standard profile hold tokens side by side, and neither disturbs the other.
+// One person, both dialects: an app of Home Assistant's and a client of the standard profile hold
+// tokens side by side, and neither disturbs the other.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { authorizeUrl, standardBrowser } from '../support/clients/standard_browser.ts';
 import { callerWith } from '../support/fixtures/api.ts';

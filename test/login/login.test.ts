@@ -241,7 +241,7 @@ describe('a wrong answer', () => {
     expect(parts.events).toMatchObject([{ type: 'login.failed' }, { type: 'login.failed' }, { type: 'login.succeeded' }]);
   });
 
-  it('in parallel is looked at once, and the others are told so without harm to it', async () => {
+  it('in parallel is looked at once, and the others get flow_in_progress', async () => {
     const flow_id = await begin();
     const all = await Promise.allSettled(Array.from({ length: 5 }, () => submit(flow_id, wrong)));
     const shown = all.map((answer) => (answer.status === 'fulfilled' ? answer.value.step.type : answer.reason.code));
@@ -305,7 +305,7 @@ describe('what is judged at the end', () => {
   test.each<[string, object, string, string]>([
     ['inactive', { is_active: false }, ABROAD, 'User is not active'],
     ['local only', { local_only: true }, ABROAD, 'User cannot authenticate remotely'],
-  ])('is whether the user may in: one who is %s may not', async (story, differs, remote_address, reason) => {
+  ])('is whether the user may log in: one who is %s may not', async (story, differs, remote_address, reason) => {
     const [username] = story.split(' ');
     const replica = createLoginParts(db.database, {
       time: parts.time,

@@ -263,7 +263,7 @@ describe('the second factor of a login', () => {
     expect(short((await submit(step.flow_id, { pin: '1' })).step)).toBe('create_entry');
   });
 
-  test('an inactive user is told only after it', async () => {
+  test('an inactive user learns it only afterwards', async () => {
     await enrolTotp();
     await db.database.kysely.updateTable('users').set({ is_active: false }).execute();
     const { step } = await atFactor();
@@ -554,7 +554,7 @@ describe('where a second factor is demanded', () => {
     await expect(parts.freshLogin.require(actor)).rejects.toMatchObject({ code: 'reauth_required' });
   });
 
-  test('by a provider, new people who may in at once enrol before they are in', async () => {
+  test('by a provider, new people who are active at once enrol before they are in', async () => {
     await startWith([totp, pin], { example: { require_mfa: true } });
     const flow_id = await begin();
     const { step } = await submit(flow_id, { username: 'other-user', password: 'test-pass' });

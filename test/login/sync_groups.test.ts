@@ -23,7 +23,10 @@ beforeEach(async () => {
   for (const table of ['users', 'audit_events'] as const) await server.container.database.kysely.deleteFrom(table).execute();
 });
 
-/** Logs in as somebody who the provider says is in these groups; answers the groups that they are in then. */
+/**
+ * Logs in as somebody who the provider says is in these groups; answers the groups that they are in
+ * then.
+ */
 async function logIn(groups: string[] | undefined, id: 'synced' | 'once' = 'synced', subject = 'ann') {
   says({ subject, data: {}, name: subject, amr: ['pwd'], ...(groups && { groups }) });
   const { access_token } = await server.redeem(await server.login({ username: '', password: '' }, { handler: ['speaking', id] }));

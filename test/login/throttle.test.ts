@@ -63,7 +63,7 @@ describe('an address', () => {
     expect(await throttle.isBanned(ADDRESS)).toBe(false);
   });
 
-  it('is told its failures anyone who they were aimed at, and those that named nobody', async () => {
+  it('has all its failures counted, whatever their names, and those that named nobody', async () => {
     await repeat(4, () => guessWrong(ADDRESS, 'one'));
     await repeat(3, () => guessWrong(ADDRESS, 'two'));
     await repeat(3, () => throttle.failed(ADDRESS, null));

@@ -97,7 +97,7 @@ test('an attestation after five minutes, or something else altogether, enrols no
     expect((await module.setup({ user, enrolments: [], shown: { form, values: { credential } }, now: NOON })).type).toBe('abort');
 });
 
-test('an assertion logs in and moves the counter; how it was proven is told', async () => {
+test('an assertion logs in and moves the counter; the answer says how it was proven', async () => {
   const authenticator = createAuthenticator();
   const enrolment = await enrolled(authenticator);
   const verdict = await login(authenticator, enrolment, { user_verified: false });

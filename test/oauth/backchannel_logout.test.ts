@@ -1,4 +1,5 @@
-// Back-channel logout with real listeners: what clients are told, and that nobody waits for those that do not listen.
+// Back-channel logout with real listeners: what clients receive, and that nobody waits for those
+// that do not listen.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createBackchannelLogout } from '../../src/oauth/backchannel_logout.ts';
 import type { Database } from '../../src/postgres/database.ts';
@@ -92,7 +93,7 @@ test.each(['RS256', 'ES256', 'EdDSA'] as const)('the client gets a logout token,
   expect(await deliveries()).toEqual([]);
 });
 
-test('only clients of the session that want to be told are told, each once', async () => {
+test('only clients of the session that want notifications get them, each once', async () => {
   await register('wiki');
   await register('silent', { backchannel_logout_uri: null });
   await register('stranger');
@@ -166,7 +167,7 @@ describe('a client that does not answer', () => {
     expect((await endSession(id_token)).statusCode).toBe(200);
     expect(performance.now() - began).toBeLessThan(500);
     expect(await deliveries()).toHaveLength(100);
-    // Those that the server took are taken; whoever comes next goes on with the rest.
+    // Those that the server took are taken; anyone who comes next continues with the rest.
     await worker().run();
     expect((await deliveries()).map(({ attempts }) => attempts)).toEqual(Array(100).fill(1));
   });
@@ -196,7 +197,7 @@ test.each([
   ['one that registered itself lies on this machine', { managed_by: 'registration' } as const, 0],
   ['one that registered itself lies behind a name for it', { managed_by: 'registration', host: 'localhost' } as const, 0],
   ['the operator named the place', { managed_by: 'database' } as const, 1],
-])('a client is told only where it may lie: %s', async (_story, { managed_by, ...place }, told) => {
+])('a client is notified only at an allowed address: %s', async (_story, { managed_by, ...place }, told) => {
   const uri = 'host' in place ? listener.uri.replace('127.0.0.1', place.host) : listener.uri;
   await register('wiki', { managed_by, backchannel_logout_uri: uri });
   await logOut(['wiki']);
@@ -204,7 +205,7 @@ test.each([
   expect([listener.requests.length, (await deliveries()).length]).toEqual([told, 1 - told]);
 });
 
-test('a client that nobody registered is told where its document says', async () => {
+test('a client that nobody registered is notified where its document says', async () => {
   const client_id = 'https://app.example/client.json';
   await tokensOf(server, browser, client_id);
   await createSessionEndRepository(database).end({ sid: browser.sid, now: server.clock() });

@@ -293,7 +293,8 @@ describe('a client is let in', () => {
     metadata = { redirect_uris: metadata.redirect_uris, client_name: 'An app', client_id };
     c.time.advance(300);
     expect(await admission()).toBe('admitted');
-    // Fewer ways to be answered are nothing to be asked about again, nor are all of them after that.
+    // Fewer ways to be answered are nothing to be asked about again, nor are all of them after
+    // that.
     metadata.response_modes = ['query'];
     c.time.advance(300);
     expect(await admission()).toBe('admitted');

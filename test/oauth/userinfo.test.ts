@@ -31,7 +31,7 @@ beforeEach(async () => {
       created_at: NOON,
     })
     .execute();
-  // The profile is told, not what a provider says.
+  // The profile is returned, not what a provider says.
   await db.database.kysely.updateTable('users').set(PROFILE).where('id', '=', user.id).execute();
   return () => parts.close();
 });

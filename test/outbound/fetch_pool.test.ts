@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createFetchPool } from '../../src/outbound/fetch_pool.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
 
-/** A fetch that ends when it is told to, or is aborted. */
+/** A fetch that ends on request, or is aborted. */
 function slowFetch() {
   let finish: (answer: string) => void = () => {};
   const fetch = (signal: AbortSignal) =>

@@ -157,7 +157,7 @@ describe('a database that cannot serve', () => {
     });
   }
 
-  it('is told apart from a wrong query', async () => {
+  it('is distinguished from a wrong query', async () => {
     await expect(sql`select 1 / 0`.execute(database.kysely)).rejects.toMatchObject({ code: '22012' });
   });
 
@@ -250,7 +250,7 @@ describe('a database that cannot serve', () => {
   });
 });
 
-/** Carries bytes both ways until it is told to swallow them; connections stay open. */
+/** Carries bytes both ways until told otherwise; connections stay open. */
 async function createSilenceableProxy(target: { host: string; port: number }) {
   let silent = false;
   const sockets = new Set<net.Socket>();

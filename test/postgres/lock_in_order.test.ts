@@ -1,4 +1,5 @@
-// What ends the grants of many people at once does not wait in a circle with round trips that rotate or redeem for many.
+// What ends the grants of many people at once does not wait in a circle with round trips that
+// rotate or redeem for many.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Database } from '../../src/postgres/database.ts';

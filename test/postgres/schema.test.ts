@@ -1,4 +1,5 @@
-// The tables as Kysely types them are the tables there are: every table and column by name, and whether it may be null.
+// The tables as Kysely types them are the tables there are: every table and column by name, and
+// whether it may be null.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -11,7 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => test_database.close());
 
-/** `table.column` -> whether its type names null, read from the text of the interface: types are gone at run time. */
+/**
+ * `table.column` -> whether its type names null, read from the text of the interface: types are
+ * gone at run time.
+ */
 function typedColumns(): Map<string, boolean> {
   const text = readFileSync(join(import.meta.dirname, '..', '..', 'src', 'postgres', 'schema.ts'), 'utf8');
   const schema = text.slice(text.indexOf('export interface Schema {')).replace(/^\s*\/\/.*$/gm, '');

@@ -142,7 +142,7 @@ describe('the program', () => {
     ['is a folder', tmpdir()],
     ['is below a file', '/bin/sh/x'],
     ['may not be run', '/etc/passwd'],
-  ])('that %s lets nobody in, and the operator is told', async (_story, command) => {
+  ])('that %s lets nobody in, and the operator is warned', async (_story, command) => {
     expect(await login(create(command), 'good-user')).toEqual(form('invalid_auth'));
     expect(warnings).toEqual([expect.stringMatching(`^auth provider command_line: ${command} could not be started: E[A-Z]+$`)]);
   });
@@ -176,7 +176,7 @@ describe('what it prints', () => {
     expect(await newUserBy(...lines)).toEqual({ ...nothing, ...want });
   });
 
-  it('makes no administrator; the operator is told', async () => {
+  it('makes no administrator; the operator is warned', async () => {
     expect(await newUserBy('echo group=system-admin')).toEqual(nothing);
     expect(warnings).toEqual([expect.stringMatching(/names system-admin, but new users are never administrators$/)]);
   });
@@ -207,7 +207,7 @@ describe('a program that hangs', () => {
   afterEach(() => void vi.useRealTimers());
   const holdTime = () => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 
-  /** Starts a child of its own, notes the ids of both, and waits for ever. */
+  /** Starts a child of its own, notes the ids of both, and waits forever. */
   function hanging(...before: string[]): { command: string; pids(): number[] } {
     const file = join(mkdtempSync(join(folder, 'h-')), 'pids');
     const command = script(...before, '/bin/sleep 600 &', `echo $$ $! >> ${file}`, 'wait');
@@ -303,7 +303,7 @@ describe('a name and a password typed on another machine', () => {
   const TOLD = { username: 'mu\u0308ller', password: 'u\u0308' };
   const program = () => script('[ "$username" = m\u00fcller ] && [ "$password" = \u00fc ]');
 
-  it('are told as they came, then in form NFC; the credential is stored under that', async () => {
+  it('are sent as they were typed, then in form NFC; the credential is stored under that', async () => {
     const step = await login(create(program()), TOLD.username, TOLD.password);
     expect(step).toMatchObject({ identity: { subject: 'm\u00fcller', typed_subject: 'mu\u0308ller', data: { username: 'm\u00fcller' } } });
     expect(await login(create(program()), 'm\u00fcller', '\u00fc')).toMatchObject({ identity: { subject: 'm\u00fcller' } });

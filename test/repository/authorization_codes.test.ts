@@ -149,7 +149,7 @@ describe('redeeming', () => {
     });
   }
 
-  test('several providers of one type are told apart', async () => {
+  test('several providers of one type are distinguished', async () => {
     const code_hash = await newCode({ auth_provider_type: 'ldap', auth_provider_id: 'office' });
     expect((await redeem(code_hash, { providers: ['homeassistant:', 'ldap:office'] }))?.refresh_token_id).toBeTypeOf('string');
   });

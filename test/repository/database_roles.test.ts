@@ -1,4 +1,5 @@
-// The recipe of docs/database-roles.md on the real PostgreSQL: a role that owns the tables and one that runs the server.
+// The recipe of docs/database-roles.md on the real PostgreSQL: a role that owns the tables and one
+// that runs the server.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type pg from 'pg';

@@ -1,4 +1,5 @@
-// The embedded PostgreSQL after power loss, a restored backup and in odd folders: it starts, or says in one sentence what to do.
+// The embedded PostgreSQL after power loss, a restored backup and in odd folders: it starts, or
+// says in one sentence what to do.
 import { execFileSync, spawn } from 'node:child_process';
 import { chmod, chown, cp, mkdir, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

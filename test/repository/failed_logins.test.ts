@@ -22,7 +22,7 @@ const add = (address: string, subject: Buffer, at = 0) =>
 const standing = (address: string, subject: Buffer, at: number) =>
   failed.standing({ address, subject, since: addSeconds(start, at - 3600), lately: addSeconds(start, at - 300) });
 
-it('an address is told all its failures, anyone who they were aimed at', async () => {
+it('all failures of an address are counted, whatever their names', async () => {
   expect(await add('192.0.2.1', ann)).toBe(1);
   expect(await add('192.0.2.1', ann)).toBe(2);
   expect(await add('192.0.2.1', bob)).toBe(3);
@@ -64,7 +64,7 @@ it('what began before the window counts no more', async () => {
   expect((await standing('192.0.2.4', ann, 5400)).of_address).toBe(1);
 });
 
-it('a name is told the failures that came lately from everywhere, and an address its own', async () => {
+it('a name has the failures that came lately from everywhere, and an address its own', async () => {
   const eve = sha256('eve');
   for (const [address, at] of [
     ['192.0.2.5', 0],

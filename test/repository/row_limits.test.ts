@@ -47,7 +47,10 @@ const stores: Record<LimitedTable, () => Store> = {
 /** A network for each row; or a thousand networks for all rows but the third. */
 const networkOf = (is_crowd: boolean) => (is_crowd ? sql`case n when 3 then 'net 3' else 'crowd ' || n % 1000 end` : sql`'net ' || n`);
 
-/** Fills a table with 100,000 rows that began one after the other before noon; the very first one is in use. */
+/**
+ * Fills a table with 100,000 rows that began one after the other before noon; the very first one is
+ * in use.
+ */
 const fill: Record<LimitedTable, (from: number, to: number, is_crowd?: boolean) => ReturnType<typeof sql>> = {
   login_flows: (from, to, is_crowd = false) => sql`
     insert into login_flows (id, client_id, redirect_uri, flow_type, auth_provider_type, remote_address, network, step_id, created_at,
@@ -95,7 +98,8 @@ describe.each(LIMITED_TABLES)('%s', (table) => {
     expect(rows).toBeLessThanOrEqual(100_000);
     expect(rows).toBeGreaterThanOrEqual(99_000);
     expect(await count(table, sql`${network} like '198.51.100.%'`)).toBe(150);
-    // One in use that is older than all others stays, except a pushed request, which is worth nothing once it was used.
+    // One in use that is older than all others stays, except a pushed request, which is worth
+    // nothing once it was used.
     expect(await count(table, sql`${network} = 'net 1'`)).toBe(table === 'pushed_authorization_requests' ? 0 : 1);
     expect(await count(table, sql`${network} in ('net 2', 'net 3')`)).toBe(0);
   }, 60_000);

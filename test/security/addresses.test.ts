@@ -1,4 +1,5 @@
-// Who somebody is by their address: behind a proxy, as the proxy, and with an address that they made up.
+// Who somebody is by their address: behind a proxy, as the proxy, and with an address that they
+// made up.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 

@@ -1,4 +1,5 @@
-// Each thing that matters for security leaves one event that says who, whom, from where and how it went, and no secret.
+// Each thing that matters for security leaves one event that says who, whom, from where and how it
+// went, and no secret.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEventType } from '../../src/domain/audit_event.ts';
 import { addApiPerson, type Call, callerWith, type Person } from '../support/fixtures/api.ts';

@@ -1,4 +1,5 @@
-// The authorize page against whoever bends its request: what is not the client's redirect URI ends on a page, and nothing is sent anywhere.
+// The authorize page against anyone who bends its request: what is not the client's redirect URI
+// ends on a page, and nothing is sent anywhere.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { visitor } from '../support/clients/page_visitor.ts';
 import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';

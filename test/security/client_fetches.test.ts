@@ -1,4 +1,5 @@
-// What pages of other sites make a browser ask for uses up none of the fetches that the person's own requests need.
+// What pages of other sites make a browser ask for uses up none of the fetches that the person's
+// own requests need.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { visitor } from '../support/clients/page_visitor.ts';
 import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';

@@ -1,4 +1,5 @@
-// Who sees which page before an app gets a code: every login method, for every kind of client, with a session and without.
+// Who sees which page before an app gets a code: every login method, for every kind of client, with
+// a session and without.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthenticator } from '../support/clients/authenticator.ts';
@@ -179,7 +180,10 @@ const providerOf = (method: Method) =>
 
 type Browser = ReturnType<typeof visitor>;
 
-/** Goes from page to page as a person does who says yes to everything; answers what was shown and where it ended. */
+/**
+ * Goes from page to page as a person does who says yes to everything; answers what was shown and
+ * where it ended.
+ */
 async function pass(browser: Browser, start: string, method: Method, person = BEN): Promise<{ shown: Shown[]; location: string }> {
   const shown: Shown[] = [];
   let url = start;

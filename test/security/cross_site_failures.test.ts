@@ -1,9 +1,13 @@
-// What a page of another site can make a visitor's browser send neither bans nor blocks the visitor.
+// What a page of another site can make a visitor's browser send neither bans nor blocks the
+// visitor.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENT_ID, startServer, type TestServer } from '../support/fixtures/server.ts';
 
 const VISITOR = '198.51.100.1';
-/** As Chromium sends a form of an evil page: over https, over plain http, and from a sandboxed frame there. */
+/**
+ * As Chromium sends a form of an evil page: over https, over plain http, and from a sandboxed frame
+ * there.
+ */
 const EVIL: [string, Record<string, string>][] = [
   ['over https', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
   ['over plain http', { origin: 'http://evil.example' }],

@@ -13,7 +13,8 @@ const ALL = ['nothing', 'an expired bearer', FORGED, SECRET, CODE, CLIENT_ID, SE
 
 /** By route, which of the requests below count. */
 const COUNTED: Record<string, readonly string[]> = {
-  // Every refusal counts, as in Home Assistant (HA contract 1.6); a body that cannot be read does not.
+  // Every refusal counts, as in Home Assistant (HA contract 1.6); a body that cannot be read does
+  // not.
   'POST /auth/token': ALL,
   'POST /auth/login_flow': [CLIENT_ID],
   // Any body with a client_id, since there is no such flow.
@@ -89,7 +90,10 @@ function bearerRoutes(): string[] {
   ];
 }
 
-/** Nothing counts but a wrong password or factor on the pages among them, which the login engine counts. */
+/**
+ * Nothing counts but a wrong password or factor on the pages among them, which the login engine
+ * counts.
+ */
 function otherRoutes(): string[] {
   return [
     'GET /',

@@ -1,4 +1,5 @@
-// Floods of requests that store a row before anybody has logged in, from one address and from thousands.
+// Floods of requests that store a row before anybody has logged in, from one address and from
+// thousands.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { sql } from 'kysely';
@@ -11,7 +12,10 @@ import { CLIENT_ID, REDIRECT_URI, startServer, type TestRequest, type TestServer
 const REQUESTS = Number(process.env.LATCHKEY_TEST_FLOOD ?? 500);
 /** Of each kind, and all kinds at once. */
 const AT_ONCE = 25;
-/** One request in so many goes through HTTP; the others call what its route calls, at a fraction of the time. */
+/**
+ * One request in so many goes through HTTP; the others call what its route calls, at a fraction of
+ * the time.
+ */
 const BY_HTTP = 50;
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const INITIAL = 'an-initial-access-token';

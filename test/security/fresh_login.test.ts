@@ -1,4 +1,5 @@
-// Which routes need a fresh login, generated from the list of routes: one that is not in the table fails.
+// Which routes need a fresh login, generated from the list of routes: one that is not in the table
+// fails.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
 import { routesOf } from '../support/checks/routes.ts';

@@ -1,4 +1,5 @@
-// Whoever guesses: learns nothing about names, gets only so many guesses, and cannot keep the server from serving others.
+// Anyone who guesses: learns nothing about names, gets only so many guesses, and cannot keep the
+// server from serving others.
 import { availableParallelism } from 'node:os';
 import { setImmediate as tick } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
@@ -67,7 +68,8 @@ it('a wrong password looks and lasts the same, anyone who it is tried at', async
     }
   }
   expect([...answers]).toHaveLength(1);
-  // What else the machine does only ever adds time, so the quicker quarter tells most. Without a hash it would be many times as quick.
+  // What else the machine does only ever adds time, so the quicker quarter tells most. Without a
+  // hash it would be many times as quick.
   const quick = [...times.values()].map((some) => quantile(0.25, some));
   expect(Math.min(...quick)).toBeGreaterThan(Math.max(...quick) / 2);
 }, 90_000);

@@ -1,4 +1,4 @@
-// A provider that hangs: whoever waits behind it gets an answer in time.
+// A provider that hangs: anyone who waits behind it gets an answer in time.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AuthProviderType } from '../../src/domain/auth_provider.ts';
 import { provider as insecureExample } from '../support/fakes/insecure_example.ts';

@@ -1,4 +1,5 @@
-// While a name is guessed at from everywhere, its person keeps a way in by a browser that they have logged in from before.
+// While a name is guessed at from everywhere, its person keeps a login method by a browser that
+// they have logged in from before.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
 import { visitor } from '../support/clients/page_visitor.ts';

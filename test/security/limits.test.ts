@@ -1,4 +1,5 @@
-// Requests that are too large, too many, or no requests at all, over real sockets where a client library would not send them.
+// Requests that are too large, too many, or no requests at all, over real sockets where a client
+// library would not send them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raw } from '../support/clients/raw_socket.ts';
 import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';

@@ -1,4 +1,5 @@
-// What linking could be misused for: to come in without a second factor, to keep what was taken, to become somebody else.
+// What linking could be misused for: to come in without a second factor, to keep what was taken, to
+// become somebody else.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { provider as insecureExample } from '../support/fakes/insecure_example.ts';
 import { speaking } from '../support/fakes/speaking_provider.ts';

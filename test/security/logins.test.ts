@@ -1,4 +1,5 @@
-// Logins as they are made, kept and used: names, passwords, imported hashes, and flows in other hands.
+// Logins as they are made, kept and used: names, passwords, imported hashes, and flows in other
+// hands.
 import bcrypt from '@node-rs/bcrypt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { visitor } from '../support/clients/page_visitor.ts';

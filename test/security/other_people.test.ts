@@ -1,4 +1,5 @@
-// What one person gets at of another by an id they have seen: nothing. Generated from the table of routes: one without a row to ask for fails.
+// What one person gets at of another by an id they have seen: nothing. Generated from the table of
+// routes: one without a row to ask for fails.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiRoutes } from '../../src/http/api/api_routes.ts';
 import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
@@ -93,7 +94,7 @@ describe('rows of somebody else', () => {
     const html = await (await browser.get('/account/sessions')).text();
     expect(html).toContain('csrf_token');
     expect((await browser.get(url)).status).not.toBe(200);
-    // A session that is over already, or is nobody's, is not told apart.
+    // A session that is over already, or belongs to somebody else, gets the same answer.
     const answer = await browser.submit(url, html.replace(/action="[^"]*"/, `action="${url}"`), { name: 'x' });
     expect([303, 404]).toContain(answer.status);
     expect(await rows()).toEqual(before);

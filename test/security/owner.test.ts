@@ -1,4 +1,5 @@
-// What administrators cannot do to the owner, generated from the table of routes: one that is not in the list fails.
+// What administrators cannot do to the owner, generated from the table of routes: one that is not
+// in the list fails.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiRoutes } from '../../src/http/api/api_routes.ts';
 import { addApiPerson, type Call, callerWith } from '../support/fixtures/api.ts';

@@ -1,5 +1,6 @@
-// Over plain http, a page whose name an attacker points at this server is same-origin to the browser, and sends no
-// header that tells it apart. What it fails at must not ban the visitor, and must still be limited.
+// Over plain http, a page whose name an attacker points at this server is same-origin to the
+// browser, and sends no header that tells it apart. What it fails at must not ban the visitor, and
+// must still be limited.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
 

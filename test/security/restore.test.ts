@@ -1,4 +1,5 @@
-// A restored backup, as an operator has it in hand: a copy of the database of an earlier time in the place of the one that was.
+// A restored backup, as an operator has it in hand: a copy of the database of an earlier time in
+// the place of the one that was.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openConnection } from '../../src/postgres/connection.ts';
 import type { Container } from '../../src/wiring/container.ts';

@@ -1,4 +1,5 @@
-// The owner's last resort: what was issued before a time is dead for everybody who asks, whatever it was, and what comes after is not.
+// The owner's last resort: what was issued before a time is dead for everybody who asks, whatever
+// it was, and what comes after is not.
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { sha256 } from '../../src/domain/secret.ts';
@@ -66,7 +67,10 @@ async function startSession(): Promise<string> {
   return await server.container.sessions.start(login, { remote_address: REMOTE_ADDRESS, user_agent: null });
 }
 
-/** What is issued, and how one sees that it is good. A code is good once: it is looked at at the end alone. */
+/**
+ * What is issued, and how one sees that it is good. A code is good once: it is looked at at the end
+ * alone.
+ */
 const KINDS: Record<string, () => Promise<() => Promise<boolean>>> = {
   async "a grant of Home Assistant's dialect"() {
     const { refresh_token } = await server.redeem(await server.login(person));

@@ -1,4 +1,4 @@
-// What every route answers, whoever asks and however.
+// What every route answers, anyone who asks and however.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routesOf } from '../support/checks/routes.ts';
 import { raw } from '../support/clients/raw_socket.ts';

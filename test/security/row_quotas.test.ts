@@ -1,4 +1,5 @@
-// Whom a flood of rows refuses: pages of other sites only each other, nobody behind an address that many share, and no client for its logins.
+// Whom a flood of rows refuses: pages of other sites only each other, nobody behind an address that
+// many share, and no client for its logins.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';

@@ -1,4 +1,5 @@
-// That no threat is forgotten: each row of the list below is named by at least one test, in a comment beside it.
+// That no threat is forgotten: each row of the list below is named by at least one test, in a
+// comment beside it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 

@@ -1,4 +1,5 @@
-// Two people at one browser, one after the other, of which the first logs out with some of the cookies gone: the second gets nothing of the first.
+// Two people at one browser, one after the other, of which the first logs out with some of the
+// cookies gone: the second gets nothing of the first.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
 import { addApiPerson, callerWith, type Person } from '../support/fixtures/api.ts';

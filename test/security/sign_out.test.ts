@@ -1,4 +1,5 @@
-// Who has had one's password must not stay: what ends with a new password, and when a person signs out everywhere else.
+// Who has had one's password must not stay: what ends with a new password, and when a person signs
+// out everywhere else.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { authorizeUrl, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
@@ -86,7 +87,10 @@ const EVERYTHING = ['here', 'phone', 'script', 'app', 'app, introspected', 'app,
 const change = (fields: object = {}) =>
   here('POST', '/api/me/password', { current_password: person.password, new_password: NEW_PASSWORD, ...fields });
 
-/** As the operator, since in some of these stories the person has a second factor that they did not log in with. */
+/**
+ * As the operator, since in some of these stories the person has a second factor that they did not
+ * log in with.
+ */
 const changePassword = () =>
   server.container.localLogins.changeOwnPassword(
     person.id,
@@ -142,7 +146,7 @@ describe('anyone who ends their tokens', () => {
     await here('POST', '/api/me/refresh_tokens/delete_all', {});
     const { items } = await server.container.audit.list({ limit: 200, cursor: null });
     const types = items.filter(({ actor_user_id, outcome }) => actor_user_id === person.id && outcome === 'done').map(({ type }) => type);
-    // The grant that ended with its session is told of there.
+    // The grant that ended with its session is notified there.
     expect(types.filter((type) => type === 'session.ended')).toHaveLength(2);
     expect(types.filter((type) => type === 'refresh_token.revoked')).toHaveLength(4);
   });

@@ -1,4 +1,5 @@
-// SQL in every place a request has, at every route: no route fails on it, and no row of anybody changes.
+// SQL in every place a request has, at every route: no route fails on it, and no row of anybody
+// changes.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routesOf } from '../support/checks/routes.ts';
 import { tableChecksums } from '../support/checks/table_checksums.ts';

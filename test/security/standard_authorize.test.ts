@@ -1,5 +1,5 @@
-// The authorization endpoint of the standard profile against requests that are bent: what goes back to the client, and what
-// stays on a page.
+// The authorization endpoint of the standard profile against requests that are bent: what goes back
+// to the client, and what stays on a page.
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { authorizeUrl, type Fields, ISSUER, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
@@ -38,7 +38,7 @@ beforeEach(async () => {
 
 const codes = async () => (await server.container.database.kysely.selectFrom('authorization_codes').selectAll().execute()).length;
 
-/** What the client is told, without a code and without any HTML on the way. */
+/** What the client gets, without a code and without any HTML on the way. */
 async function told(fields: Fields, who = browser): Promise<Record<string, string>> {
   const before = await codes();
   const answer = await who.get(authorizeUrl(fields));
@@ -73,7 +73,7 @@ describe('a fault', () => {
     ['no redirect_uri, with one registered', { client_id: 'trusted', redirect_uri: undefined }], // A14
     ['prompt=none with a foreign redirect_uri', { prompt: 'none', redirect_uri: 'https://evil.example/' }], // A20
     ['an unknown client', { client_id: 'unknown' }],
-  ])('%s is told on a page', async (_story, fields) => {
+  ])('%s is shown on a page', async (_story, fields) => {
     await expectPage(fields);
   });
 
@@ -95,7 +95,7 @@ describe('a fault', () => {
     ['a challenge without its method', { code_challenge_method: undefined }, 'invalid_request'], // B2
     ['a challenge of 42 characters', { code_challenge: CHALLENGE.slice(1) }, 'invalid_request'], // B6
     ['a resource of others', { resource: 'https://evil.example/' }, 'invalid_target'], // C24
-  ])('%s is told to the client, before anybody logs in', async (_story, fields, error) => {
+  ])('%s is sent to the client, before anybody logs in', async (_story, fields, error) => {
     for (const who of [browser, standardBrowser(server)]) expect(await told(fields, who)).toEqual({ error });
   });
 
@@ -108,7 +108,7 @@ describe('a fault', () => {
   });
 
   // A17
-  it('is told with the issuer that discovery names, letter by letter, like every answer', async () => {
+  it('carries the issuer that discovery names, letter by letter, like every answer', async () => {
     const metadata = (await server.inject({ url: '/.well-known/openid-configuration' })).json();
     expect(metadata.authorization_response_iss_parameter_supported).toBe(true);
     const denied = await browser.authorize(authorizeUrl({ prompt: 'consent' }), { decision: 'deny' });
@@ -178,7 +178,7 @@ describe('a request that is too long', () => {
   const post = (url: string) =>
     server.inject({ method: 'POST', url: '/auth/authorize', form: Object.fromEntries(new URL(url).searchParams) });
 
-  it('is told to its client with its state, however it comes', async () => {
+  it('is sent to its client with its state, however it comes', async () => {
     for (const who of [browser, standardBrowser(server)]) expect(await told(long, who)).toEqual({ error: 'invalid_request' });
     const posted = await post(authorizeUrl({ ...long, nonce: 'x'.repeat(40_000) }));
     expect([posted.statusCode, posted.body]).toEqual([303, '']);
@@ -242,7 +242,7 @@ describe('a response_mode that the client may not use', () => {
     }
   });
 
-  it.each([undefined, 'query', 'web_message'])('is told in the first that it may: in a form, where it asks for %s', async (mode) => {
+  it.each([undefined, 'query', 'web_message'])('is sent in the first allowed one: in a form, where it asks for %s', async (mode) => {
     const before = await codes();
     const answer = await browser.get(authorizeUrl(fields('in-form', mode)));
     const html = await answer.text();

@@ -1,4 +1,5 @@
-// Single sign-on of the standard profile against whoever would use a session for more than its person agreed to, or answer a request twice.
+// Single sign-on of the standard profile against anyone who would use a session for more than its
+// person agreed to, or answer a request twice.
 import { decodeJwt, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { authorizeUrl, type Fields, ISSUER, type StandardBrowser, standardBrowser } from '../support/clients/standard_browser.ts';
@@ -33,7 +34,7 @@ beforeEach(async () => {
 
 const codes = async () => (await server.container.database.kysely.selectFrom('authorization_codes').selectAll().execute()).length;
 
-/** What a silent request is told. */
+/** The answer to a silent request. */
 async function silent(fields: Fields, who: StandardBrowser): Promise<string | null> {
   const answer = await who.get(authorizeUrl({ prompt: 'none', ...fields }));
   expect([answer.status, await answer.text()]).toEqual([303, '']);

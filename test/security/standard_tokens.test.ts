@@ -1,4 +1,5 @@
-// Tokens of the standard profile: what is no token of ours, and what ends them for everybody who asks.
+// Tokens of the standard profile: what is no token of this server, and what ends them foreverybody
+// who asks.
 import { CompactEncrypt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';

@@ -1,4 +1,5 @@
-// Codes, refresh tokens and access tokens against whoever stole, bent or forged one; over two servers where that matters.
+// Codes, refresh tokens and access tokens against anyone who stole, bent or forged one; over two
+// servers where that matters.
 import { createHmac, createPublicKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';

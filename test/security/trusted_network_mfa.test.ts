@@ -1,4 +1,5 @@
-// A person with a second factor who logs in by their address alone is not asked for it, as in Home Assistant, and no token says that they were.
+// A person with a second factor who logs in by their address alone is not asked for it, as in Home
+// Assistant, and no token says that they were.
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { authorizeUrl, ISSUER, standardBrowser } from '../support/clients/standard_browser.ts';

@@ -39,7 +39,7 @@ describe('claims that are named', () => {
     id_token: { groups: null, __proto__x: null },
   };
 
-  test('are told where they are asked for, and nowhere else', () => {
+  test('are returned where requested, and nowhere else', () => {
     expect(userClaims(['openid'], named, 'userinfo', FACTS)).toEqual({ email: 'ada@example.com' });
     expect(userClaims(['openid', 'profile'], named, 'id_token', FACTS)).toEqual(GROUPS);
     expect([namesUserClaims(named, 'userinfo'), namesUserClaims(named, 'id_token')]).toEqual([true, true]);

@@ -295,7 +295,7 @@ describe('rotation', () => {
     expect(events.map(({ type }) => type)).toEqual(['signing_key.created', 'signing_key.rotated']);
   });
 
-  test('the states are told', async () => {
+  test('the states are reported', async () => {
     const keyring = await open();
     await keyring.rotate();
     expect(keyring.list().map(({ state }) => state)).toEqual(['signing', 'waiting']);

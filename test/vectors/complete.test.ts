@@ -1,4 +1,5 @@
-// That nothing is left out: every case of these areas is run by a test, or stands among the overruled ones.
+// That nothing is left out: every case of these areas is run by a test, or stands among the
+// overruled ones.
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { vectors } from '../support/clients/vectors.ts';

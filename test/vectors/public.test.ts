@@ -115,7 +115,8 @@ const who: FastifyPluginAsync = async (app) => {
   app.get('/who', async ({ remote_address: remote, scheme }) => ({ remote, scheme }));
 };
 
-// Nothing on the wire tells what the server makes of these headers, so one route more is there to say it.
+// Nothing on the wire tells what the server makes of these headers, so one route more is there to
+// say it.
 runArea('forwarded', async ({ given, request, expect: want }) => {
   const { app } = createBareServer(who, { trusted_proxies: given.use_x_forwarded_for === false ? [] : given.trusted_proxies });
   const answer = await app.inject({ url: '/who', remoteAddress: given.peer, headers: request });

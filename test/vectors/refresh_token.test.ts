@@ -1,4 +1,5 @@
-// Refresh tokens by the JSON API, with the idle expiry that Home Assistant has and an operator may configure.
+// Refresh tokens by the JSON API, with the idle expiry that Home Assistant has and an operator may
+// configure.
 import { afterAll, beforeAll, expect } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { byId, runArea } from '../support/clients/vector_driver.ts';

@@ -1,4 +1,5 @@
-// Users and the logins of the local provider, by the JSON API: what Home Assistant does over its WebSocket.
+// Users and the logins of the local provider, by the JSON API: what Home Assistant does over its
+// WebSocket.
 import type { LightMyRequestResponse } from 'fastify';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';

@@ -1,4 +1,5 @@
-// Every repository is built once, by the composition root alone, and no exported type name exists twice.
+// Every repository is built once, by the composition root alone, and no exported type name exists
+// twice.
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 

@@ -78,7 +78,7 @@ it.each(['app', 'nobody', '%00', encodeURIComponent('https://app.example.com/')]
   },
 );
 
-it("of others are nobody's to take back", async () => {
+it('of others are not theirs to withdraw', async () => {
   const { access_token } = (await redeem(await codeFor())).json();
   expect((await owner('DELETE', '/api/me/consents/app')).statusCode).toBe(404);
   expect(await opens(access_token)).toBe(true);

@@ -1,4 +1,4 @@
-// The ways in of a person: seen, linked in a browser, unlinked.
+// The login methods of a person: seen, linked in a browser, unlinked.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { visitor } from '../../support/clients/page_visitor.ts';
@@ -187,7 +187,7 @@ describe('a ticket', () => {
       expect([bad, (await browser.get(bad)).status]).toEqual([bad, 404]);
   });
 
-  // H5: what a disabled account and a revoked grant began, nobody goes on with.
+  // H5: what a disabled account and a revoked grant began, nobody continues with.
   it('is refused for a user who may no longer log in, and after its grant was revoked', async () => {
     const { browser, location } = await begin(await ticket());
     const change = (flags: object) => server.container.database.kysely.updateTable('users').set(flags).where('id', '=', user_id).execute();

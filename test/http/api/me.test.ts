@@ -91,7 +91,7 @@ describe('refresh tokens', () => {
     expect((await me('GET', '/api/me')).statusCode).toBe(401);
   });
 
-  it("of others are nobody's to end or to change", async () => {
+  it('of others cannot be ended or changed', async () => {
     await somebody();
     const [mine] = await tokens();
     for (const id of [mine!.id, '0'.repeat(32), '%00', 'x']) {

@@ -1,4 +1,5 @@
-// The OpenAPI document: valid, complete, and true: its examples run, its schemas fit the answers, a client made from it works.
+// The OpenAPI document: valid, complete, and true: its examples run, its schemas fit the answers, a
+// client made from it works.
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { LightMyRequestResponse } from 'fastify';
@@ -144,7 +145,8 @@ describe('its examples', () => {
     for (const { operation } of operations()) {
       const body = operation.requestBody?.content['application/json'].example;
       if (body === undefined) continue;
-      // These come last: the one needs an enrolment, after which this login is not fresh, the other revokes the caller's token.
+      // These come last: the one needs an enrolment, after which this login is not fresh, the other
+      // revokes the caller's token.
       if (operation.operationId === RENAME || operation.operationId === REFUSE) continue;
       const user_id = operation.operationId === 'postUsersByUserIdApprove' ? await newcomer('pending') : (path.user_id ?? '');
       const answer = await client(operation.operationId, { path: { ...path, user_id }, body });

@@ -1,4 +1,5 @@
-// The owner tries providers: their real flows, what they say, who the login would be. Nothing is written.
+// The owner tries providers: their real flows, what they say, who the login would be. Nothing is
+// written.
 import bcrypt from '@node-rs/bcrypt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SIGNING_ALGORITHMS } from '../../../src/domain/client.ts';
@@ -89,7 +90,7 @@ describe('a test', () => {
     expect(away).toMatchObject({ type: 'external', url: expect.stringContaining('https://elsewhere.example.com/?state=') });
     expect(away.url).toContain(encodeURIComponent('https://auth.example.com/auth/callback/elsewhere:far'));
     const back = Object.fromEntries(new URLSearchParams(backFrom(away.url, { who: 'zoe' }).split('?')[1]));
-    // Of no flow of ours: the page there says that it does not know it.
+    // Of no flow of this server: the page there says that it does not know it.
     expect((await server.inject({ url: backFrom(away.url, { who: 'zoe' }) })).statusCode).toBe(404);
     for (const values of [{ who: 'zoe' }, { ...back, state: `${back.state}x` }])
       expect(await tryOut('elsewhere:far', { flow_state: away.flow_state, values })).toMatchObject({ status: 400, code: 'invalid_input' });

@@ -1,4 +1,5 @@
-// Who may call what, generated from the table of routes: a route cannot be added without being asked by everybody here. M6
+// Who may call what, generated from the table of routes: a route cannot be added without being
+// asked by everybody here. M6
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { apiRoutes } from '../../../src/http/api/api_routes.ts';
 import type { RequiredRole } from '../../../src/http/server/bearer_guard.ts';

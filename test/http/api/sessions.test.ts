@@ -1,4 +1,5 @@
-// The browsers a person is logged in with: what they and administrators see of them, and what ends with one.
+// The browsers a person is logged in with: what they and administrators see of them, and what ends
+// with one.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { authorizeUrl, type StandardBrowser, standardBrowser } from '../../support/clients/standard_browser.ts';
 import { addApiPerson, type Call, callerWith, type Person } from '../../support/fixtures/api.ts';
@@ -75,7 +76,7 @@ it('are listed without anything that opens one', async () => {
   }
 });
 
-it('that are over are not listed, and the end is told that comes first', async () => {
+it('that are over are not listed, and the earlier end is shown', async () => {
   await logIn();
   const { idle_lifetime, lifetime } = server.container.config.sessions;
   const [first] = (await me('GET', '/api/me/sessions')).json().items;
@@ -115,7 +116,7 @@ it('end one by one, with their tokens, and their apps are notified', async () =>
   expect(items.filter(({ type, detail }) => type === 'session.ended' && detail.sid === first!.id)).toMatchObject([event]);
 });
 
-it.each(['0'.repeat(32), 'x', '%00'])("of others, and what is none, are nobody's to end: %s", async (id) => {
+it.each(['0'.repeat(32), 'x', '%00'])('of others, and what is none, cannot be ended: %s', async (id) => {
   expect((await me('DELETE', `/api/me/sessions/${id}`)).statusCode).toBe(404);
 });
 

@@ -1,4 +1,5 @@
-// What the operator can relax for an app that does not do all that OAuth 2.1 asks for: PKCE, and claims in the ID token.
+// What the operator can relax for an app that does not do all that OAuth 2.1 asks for: PKCE, and
+// claims in the ID token.
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { standardBrowser } from '../../support/clients/standard_browser.ts';

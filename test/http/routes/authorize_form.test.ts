@@ -1,4 +1,5 @@
-// An authorization request that comes as a form (OpenID Connect Core section 3.1.2.1), and the names that its client may have.
+// An authorization request that comes as a form (OpenID Connect Core section 3.1.2.1), and the
+// names that its client may have.
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { relyingParty, startConformanceServer } from '../../support/clients/conformance.ts';

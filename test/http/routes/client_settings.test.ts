@@ -1,4 +1,5 @@
-// What a client can be set to, seen from the app: the algorithms of its tokens and of userinfo, custom claims, the age of logins.
+// What a client can be set to, seen from the app: the algorithms of its tokens and of userinfo,
+// custom claims, the age of logins.
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SIGNING_ALGORITHMS } from '../../../src/domain/client.ts';
@@ -235,21 +236,21 @@ describe('a client that registers itself', () => {
   const register = async (json: object) =>
     (await server.inject({ method: 'POST', url: '/auth/register', token: INITIAL, json: { redirect_uris: [CALLBACK], ...json } })).json();
 
-  it('may ask for signed userinfo, and is told so', async () => {
+  it('may ask for signed userinfo, and its answer says so', async () => {
     const { client_id, client_secret, ...told } = await register({ userinfo_signed_response_alg: 'ES256' });
     expect(told.userinfo_signed_response_alg).toBe('ES256');
     const { access_token } = await tokensFor(client_id, client_secret);
     await verified((await userinfo(access_token)).body, 'ES256', client_id, 'JWT');
   });
 
-  it('may ask for an age of logins, and is told so', async () => {
+  it('may ask for an age of logins, and its answer says so', async () => {
     expect(await register({ default_max_age: 60, require_auth_time: true })).toMatchObject({
       default_max_age: 60,
       require_auth_time: true,
     });
   });
 
-  it('is not told of an algorithm that it did not ask for', async () => {
+  it('is shown no algorithm that it did not ask for', async () => {
     expect(await register({})).not.toHaveProperty('userinfo_signed_response_alg');
   });
 });

@@ -1,4 +1,5 @@
-// RFC 9449 sections 8 and 9 over HTTP: who sends a proof without a fresh nonce is told one, by any of two replicas, and needs no other help.
+// RFC 9449 sections 8 and 9 over HTTP: a proof without a fresh nonce is answered with one, by any
+// of two replicas, and needs no other help.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { epochSeconds } from '../../../src/domain/clock.ts';
 import { randomId } from '../../../src/domain/secret.ts';
@@ -116,7 +117,7 @@ describe('where nonces are required', () => {
     expect((await push(nonceOf(refused))).statusCode).toBe(201);
   });
 
-  it('one is valid for a few minutes, and a client that continues is told the next in time', async () => {
+  it('one is valid for a few minutes, and a client that continues gets the next in time', async () => {
     let nonce = nonceOf(await trade(one, 'x', await proof()));
     const first = nonce;
     for (let window = 0; window < 3; window++) {

@@ -1,4 +1,5 @@
-// RFC 6749 sections 3.1 and 3.2: a parameter without a value is as if it were left out, at every endpoint of the standard profile.
+// RFC 6749 sections 3.1 and 3.2: a parameter without a value is as if it were left out, at every
+// endpoint of the standard profile.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseUrlencoded } from '../../../src/http/server/form_body.ts';
 import { createAuthorizationCodeRepository } from '../../../src/repository/authorization_codes.ts';
@@ -132,7 +133,7 @@ function keysOf(body: string): string[] {
 }
 
 // W8
-it('a parameter that is required and empty is told as missing', async () => {
+it('a parameter that is required and empty is reported as missing', async () => {
   const missing = async (url: string, fields: [string, string][]) => (await post(url, fields)).json();
   expect(await missing('/auth/token', [['grant_type', '']])).toEqual({
     error: 'invalid_request',

@@ -133,7 +133,7 @@ describe('a code', () => {
     for (const { user_id } of [one, other]) await server.container.database.kysely.deleteFrom('users').where('id', '=', user_id).execute();
   });
 
-  it('buys no tokens; where its credential is somebody’s, the person is told to sign in again', async () => {
+  it('buys no tokens; where its credential is somebody’s, the person is asked to log in again', async () => {
     const { user_id, access_token } = await addSomeone(server, 'buyer');
     const [used, kept] = [await second('login-3'), await second('login-3')];
     const buy = async (code: string) => {

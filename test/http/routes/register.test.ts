@@ -44,7 +44,7 @@ test('nobody registers unless the operator says so', async () => {
   await closed.close();
 });
 
-test('an app registers, and is told all it is', async () => {
+test('an app registers, and gets all its metadata', async () => {
   const answer = await register({
     client_name: 'An app',
     scope: 'openid email root',
@@ -130,7 +130,7 @@ test.each<[object, string]>([
   [{ grant_types: [] }, 'grant_types must not be empty'],
   [{ client_uri: `https://a.test/${'x'.repeat(3000)}` }, 'client_uri must be at most 2048 characters long'],
   [{ scope: ['"'] }, 'scope must be scopes: words with blanks between them, or a list'],
-])('what is wrong with %j is told in plain words', async (metadata, description) => {
+])('what is wrong with %j is reported in plain words', async (metadata, description) => {
   expect((await register(metadata)).json().error_description).toBe(description);
 });
 

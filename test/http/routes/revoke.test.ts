@@ -1,4 +1,5 @@
-// POST /auth/revoke with a token of Home Assistant's dialect: revoked, and 200 without a body, whatever else is sent.
+// POST /auth/revoke with a token of Home Assistant's dialect: revoked, and 200 without a body,
+// whatever else is sent.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CLIENT_ID, startServer, type TestRequest, type TestServer } from '../../support/fixtures/server.ts';
 

@@ -1,4 +1,5 @@
-// A client_id that the token endpoint cannot accept: Home Assistant's 400 where the request proves no identity, else 401.
+// A client_id that the token endpoint cannot accept: Home Assistant's 400 where the request proves
+// no identity, else 401.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
 

@@ -1,4 +1,5 @@
-// `ui_locales` wins over the browser's own languages, all the way through the login (OpenID Connect Core section 3.1.2.1).
+// `ui_locales` wins over the browser's own languages, all the way through the login (OpenID Connect
+// Core section 3.1.2.1).
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { visitor } from '../../support/clients/page_visitor.ts';
 import { startServer, type TestServer } from '../../support/fixtures/server.ts';

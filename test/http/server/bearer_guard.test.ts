@@ -65,7 +65,7 @@ describe('a call', () => {
     expect(answer.status).toBe(431);
   });
 
-  it('is told in the dialect of the API', async () => {
+  it('is answered in the dialect of the API', async () => {
     const answer = await server.inject({ url: '/api/me' });
     expect(answer.json()).toEqual({ code: 'unauthenticated', message: 'Unauthorized', error_ref: answer.headers['error-ref'] });
   });

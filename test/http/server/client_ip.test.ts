@@ -69,7 +69,7 @@ describe('forwarded headers are refused, and nothing is counted,', () => {
 });
 
 // U7
-it('a proxy that is not trusted is told which setting names it, and the reason goes to the log alone', async () => {
+it('a proxy that is not trusted is answered with the setting that names it, and the reason goes to the log alone', async () => {
   const { body } = await ask([], '172.18.0.5', { 'x-forwarded-for': '203.0.113.9' });
   expect(body).toContain('http.trusted_proxies (LATCHKEY_HTTP_TRUSTED_PROXIES)');
   expect(body).not.toContain('172.18.0.5');

@@ -1,5 +1,5 @@
-// One address holds so many connections and no more; the one that was idle longest makes room. Addresses are told apart by what the socket says of
-// its peer, since a test has but one.
+// One address holds so many connections and no more; the one that was idle longest makes room.
+// Addresses are distinguished by what the socket says of its peer, since a test has but one.
 import { EventEmitter } from 'node:events';
 import { Server, type ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';

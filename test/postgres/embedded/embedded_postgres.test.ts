@@ -213,7 +213,7 @@ describe('one data folder', () => {
   });
 });
 
-test('of three starts on an empty folder one wins, the others are told, and nothing else is left', async () => {
+test('of three starts on an empty folder one wins, the others get an error, and nothing else is left', async () => {
   const data_dir = await freshFolder();
   const starts = await Promise.allSettled([start(data_dir), start(data_dir), start(data_dir)]);
   const winners = starts.filter((one) => one.status === 'fulfilled').map((one) => one.value);
@@ -230,7 +230,7 @@ test.for([
   ['linux-riscv64', 'is not made for linux-riscv64'],
   ['darwin-arm64', 'is not made for darwin-arm64'],
   [process.arch === 'x64' ? 'linux-arm64' : 'linux-x64', 'is not installed'],
-])('a platform without a server (%s) is told to set database_url', async ([platform, reason]) => {
+])('a platform without a server (%s) is asked to set database_url', async ([platform, reason]) => {
   const refused = findPrograms({ home: tmpdir(), account: undefined }, () => {}, platform);
   await expect(refused).rejects.toThrow(reason);
   await expect(refused).rejects.toThrow('set database_url');

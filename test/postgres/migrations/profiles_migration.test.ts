@@ -1,4 +1,5 @@
-// Migration 0020 on a database in use: people of the version before get usernames and e-mail addresses, and that version goes on writing.
+// Migration 0020 on a database in use: people of the version before get usernames and e-mail
+// addresses, and that version continues writing.
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -104,7 +104,8 @@ describe.skipIf(missing !== null)('ldap', () => {
     const data = { username: 'alice' };
     const identity = { subject: uuid, data, name: 'Alice Archer', unverified_email: 'alice@example.org', groups: [], amr: ['pwd'] };
     expect(await login(create())).toEqual({ type: 'identity', identity });
-    // One thread of the directory writes who connects, another what they ask: only the latter stand in order.
+    // One thread of the directory writes who connects, another what they ask: only the latter stand
+    // in order.
     const lines = await office.asked();
     expect(lines.filter((line) => line.startsWith('ACCEPT'))).toHaveLength(1);
     expect(lines.filter((line) => !line.startsWith('ACCEPT'))).toEqual([
@@ -330,7 +331,8 @@ describe.skipIf(missing !== null)('ldap', () => {
     });
 
     it('reads nothing after StartTLS that came before it', async () => {
-      // RFC 4511: answers of success to StartTLS (message 2) and, slipped in behind it, the first half of one to the bind that follows.
+      // RFC 4511: answers of success to StartTLS (message 2) and, slipped in behind it, the first
+      // half of one to the bind that follows.
       const answer = '300c02010278070a010004000400';
       const slipped = '303002010261070a01000400048120';
       const server = net.createServer((socket) => {
@@ -364,7 +366,7 @@ describe.skipIf(missing !== null)('ldap', () => {
 
   // K7, X32
   describe('a directory that is', () => {
-    it('stopped is told apart from a wrong password, left alone after five failures, and tried again 30 seconds later', async () => {
+    it('stopped is distinguished from a wrong password, left alone after five failures, and tried again 30 seconds later', async () => {
       const at = create();
       await office.stop();
       for (let time = 0; time < 5; time += 1) expect(await login(at)).toMatchObject(unavailable(/ECONNREFUSED/));

@@ -501,7 +501,7 @@ describe('a server that knows OAuth alone', () => {
 
 // X32
 describe('a server that is down', () => {
-  it('is told apart from a wrong answer, and harms no other provider', async () => {
+  it('is distinguished from a wrong answer, and harms no other provider', async () => {
     const { answer, browser } = await leave('gone');
     const html = await answer.text();
     expect(html).toContain('Gone cannot be reached right now.');

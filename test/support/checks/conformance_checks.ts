@@ -1,5 +1,5 @@
-// The checks that OpenID's conformance suite runs in every module: what a callback, a token answer, an ID token, userinfo and an error must look
-// like, whatever the module is about.
+// The checks that OpenID's conformance suite runs in every module: what a callback, a token answer,
+// an ID token, userinfo and an error must look like, whatever the module is about.
 import { createHash } from 'node:crypto';
 import type { LightMyRequestResponse } from 'fastify';
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';

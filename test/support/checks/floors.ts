@@ -1,4 +1,5 @@
-// The layers of src/ and the rules between them. Separate from the test so that planted violations can be checked.
+// The layers of src/ and the rules between them. Separate from the test so that planted violations
+// can be checked.
 
 /** Folder below src/ -> the folders it may import. `http` is split into its own rooms. */
 const FLOORS: Readonly<Record<string, readonly string[]>> = {
@@ -26,10 +27,16 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
 /** The composition root: it may import everything. */
 const ROOF = ['wiring', 'main.ts'];
 
-/** Folders whose entries are plug-ins: a file, or a folder with an index.ts. Entries never import each other. */
+/**
+ * Folders whose entries are plug-ins: a file, or a folder with an index.ts. Entries never import
+ * each other.
+ */
 const PLUG_IN_FOLDERS = ['providers', 'mfa_modules', 'grants'];
 
-/** npm package -> the only folders that may import it. A package without a line here may not be imported. */
+/**
+ * npm package -> the only folders that may import it. A package without a line here may not be
+ * imported.
+ */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['domain', 'config', 'oauth', 'providers', 'mfa_modules', 'http/server', 'http/api', 'http/routes', 'cli'],
   pg: ['postgres'],
@@ -62,7 +69,10 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** A source file by its path below src/, with its text. */
 export type Source = { path: string; text: string };
 
-/** What a file imports: paths below src/ for our own files, names for packages. Node's own modules are left out. */
+/**
+ * What a file imports: paths below src/ for our own files, names for packages. Node's own modules
+ * are left out.
+ */
 function importsOf({ path, text }: Source): { files: string[]; packages: string[] } {
   const files: string[] = [];
   const packages: string[] = [];
@@ -82,7 +92,10 @@ function packageOf(specifier: string): string {
     .join('/');
 }
 
-/** `http/routes/forward_auth/verify.ts` is in `http/routes`, `login/finish.ts` in `login`, `main.ts` in itself. */
+/**
+ * `http/routes/forward_auth/verify.ts` is in `http/routes`, `login/finish.ts` in `login`, `main.ts`
+ * in itself.
+ */
 function roomOf(path: string): string {
   const folders = path.split('/').slice(0, -1);
   return folders.length === 0 ? path : folders.slice(0, folders[0] === 'http' ? 2 : 1).join('/');
@@ -153,8 +166,8 @@ export function spreadDependencies(sources: readonly Source[]): string[] {
 }
 
 /**
- * Files that may compare an error's text: database_errors.ts (a broken connection has no code), outcome.ts (the library gives bad
- * signatures none), exit.ts (commander's own errors).
+ * Files that may compare an error's text: of broken connections and bad signatures, which have no
+ * code, and of commander's own errors.
  */
 const MAY_READ_TEXTS: readonly string[] = ['postgres/database_errors.ts', 'providers/oidc/outcome.ts', 'cli/exit.ts'];
 const TEXT = String.raw`[\w.]*\.(?:message|description)\b`;

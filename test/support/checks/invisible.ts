@@ -1,4 +1,5 @@
-// Code points that nobody sees, in hexadecimal: joiners, variation selectors, fillers, tags, marks of direction and of annotation.
+// Code points that nobody sees, in hexadecimal: joiners, variation selectors, fillers, tags, marks
+// of direction and of annotation.
 export const INVISIBLE = [
   'ad',
   '34f',

@@ -1,4 +1,5 @@
-// The test files that need neither PostgreSQL nor the built program: `npm run test:pure` runs only these.
+// The test files that need neither PostgreSQL nor the built program: `npm run test:pure` runs only
+// these.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 

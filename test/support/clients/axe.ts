@@ -9,7 +9,7 @@ const RUN = 'axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "b
 
 /** Each rule that is broken, with the elements that break it. */
 export async function violationsOf(devtools: CDPSession): Promise<string[]> {
-  // The page's own policy forbids scripts from elsewhere; the debugger may run one all the same.
+  // The page's own policy forbids scripts from elsewhere; the debugger may run one nevertheless.
   await devtools.send('Runtime.evaluate', { expression: AXE });
   const { result } = await devtools.send('Runtime.evaluate', { expression: RUN, awaitPromise: true, returnByValue: true });
   const { violations } = result.value as AxeResults;

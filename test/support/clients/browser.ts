@@ -1,4 +1,5 @@
-// A browser without JavaScript that knows several hosts: where each is reached, and a cookie jar for each. It follows no redirect by itself.
+// A browser without JavaScript that knows several hosts: where each is reached, and a cookie jar
+// for each. It follows no redirect by itself.
 import { request } from 'node:http';
 import { fieldsOf, formAction } from './page_visitor.ts';
 

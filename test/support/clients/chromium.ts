@@ -1,4 +1,5 @@
-// Headless Chromium for the browser tests. Missing on a user's machine: the tests are skipped, with the reason; under CI that is a failure.
+// Headless Chromium for the browser tests. Missing on a user's machine: the tests are skipped, with
+// the reason; under CI that is a failure.
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 

@@ -1,5 +1,5 @@
-// A relying party as OpenID's conformance suite plays one: it sends a person's browser to the server, takes what comes back, and looks at everything
-// it is given with the suite's checks.
+// A relying party as OpenID's conformance suite plays one: it sends a person's browser to the
+// server, takes what comes back, and looks at everything it is given with the suite's checks.
 import type { JSONWebKeySet, JWTPayload } from 'jose';
 import { expect } from 'vitest';
 import { s256Challenge } from '../../../src/domain/pkce.ts';
@@ -128,7 +128,8 @@ export function relyingParty(server: TestServer, response_mode: ResponseMode = '
   }
 
   function readRedirect(url: URL): Callback {
-    // Without an answer in the fragment it is in the query, where the registered URI may have something too.
+    // Without an answer in the fragment it is in the query, where the registered URI may have
+    // something too.
     const parameters = url.hash === '' ? url.searchParams : new URLSearchParams(url.hash.slice(1));
     return { method: 'GET', url, parameters };
   }
@@ -172,7 +173,10 @@ export function relyingParty(server: TestServer, response_mode: ResponseMode = '
     /** Trades a code, whatever comes. */
     redeem: (code: string) => token({ grant_type: 'authorization_code', code, redirect_uri, code_verifier: verifier }),
 
-    /** What came of a request becomes tokens. `named`: claims that the ID token may have beside those of the login. */
+    /**
+     * What came of a request becomes tokens. `named`: claims that the ID token may have beside
+     * those of the login.
+     */
     async finish(visited: Visited & { sent: URLSearchParams }, named: string[] = []): Promise<LoggedIn> {
       const answer = check(visited);
       if (!('code' in answer)) return expect.fail(answer.error);

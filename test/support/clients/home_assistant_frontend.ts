@@ -1,5 +1,5 @@
-// Home Assistant's own front-end: its built login page, fetched once from PyPI into the user's cache folder, and a
-// reverse proxy that serves it and us as one origin.
+// Home Assistant's own front-end: its built login page, fetched once from PyPI into the user's
+// cache folder, and a reverse proxy that serves it and us as one origin.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
@@ -14,7 +14,10 @@ const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lat
 const DOWNLOAD_TIMEOUT_MS = 300_000;
 const run = promisify(execFile);
 
-/** Takes what the login page loads out of the wheel: neither maps, nor compressed copies, nor the build for old browsers. */
+/**
+ * Takes what the login page loads out of the wheel: neither maps, nor compressed copies, nor the
+ * build for old browsers.
+ */
 const EXTRACT = `
 import sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as wheel:

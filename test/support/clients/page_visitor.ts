@@ -1,4 +1,5 @@
-// A person with a browser that has no JavaScript: follows our pages by their forms, with a cookie jar.
+// A person with a browser that has no JavaScript: follows our pages by their forms, with a cookie
+// jar.
 import type { TestServer } from '../fixtures/server.ts';
 
 /** The fields a form already carries: its hidden ones, and the code of a device in its field. */

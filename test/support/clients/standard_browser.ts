@@ -1,5 +1,6 @@
-// A person with a browser at apps of the standard profile: logs in where a login is asked for, answers where an app asks, and stops where the app
-// gets its answer. And the way for client libraries to a server of the tests, which listens somewhere else than its public URL says.
+// A person with a browser at apps of the standard profile: logs in where a login is asked for,
+// answers where an app asks, and stops where the app gets its answer. And the way for client
+// libraries to a server of the tests, which listens somewhere else than its public URL says.
 
 import { OWNER, type TestServer } from '../fixtures/server.ts';
 import { CALLBACK } from '../fixtures/standard_clients.ts';
@@ -20,7 +21,10 @@ export type StandardBrowser = ReturnType<typeof standardBrowser>;
 export function standardBrowser(server: TestServer, headers: Record<string, string> = {}) {
   const browser = visitor(server, headers);
 
-  /** What the server answers at last: a redirect to an app, or a page on which nothing is left to do. `seen`: the pages on the way. */
+  /**
+   * What the server answers at last: a redirect to an app, or a page on which nothing is left to
+   * do. `seen`: the pages on the way.
+   */
   async function follow(
     url: string,
     answers: Answers = {},
@@ -67,7 +71,10 @@ function stepOf(html: string): Step | null {
   return html.includes('value="allow"') ? 'consent' : null;
 }
 
-/** A fetch for client libraries: what is meant for the public URL goes over HTTP to where the server listens. */
+/**
+ * A fetch for client libraries: what is meant for the public URL goes over HTTP to where the server
+ * listens.
+ */
 export function fetchFrom(server: TestServer) {
   return async (url: string, init: object): Promise<Response> => {
     const origin = await server.origin();

@@ -1,12 +1,16 @@
-// Runs the cases of an area against a server: sends what a case says, and compares the answer with what it expects.
-// Cases that we decided against stand in test/vectors/overruled.ts; they run only where a test says what holds instead.
+// Runs the cases of an area against a server: sends what a case says, and compares the answer with
+// what it expects. Cases that we decided against stand in test/vectors/overruled.ts; they run only
+// where a test says what holds instead.
 import type { LightMyRequestResponse } from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { OVERRULED } from '../../vectors/overruled.ts';
 import type { TestRequest, TestServer } from '../fixtures/server.ts';
 import { type Vector, vectors } from './vectors.ts';
 
-/** One test for each case of the area. `instead` holds, by id, what is true where a case is overruled. */
+/**
+ * One test for each case of the area. `instead` holds, by id, what is true where a case is
+ * overruled.
+ */
 export function runArea(area: string, run: (vector: Vector) => Promise<void>, instead: Record<string, () => Promise<void>> = {}): void {
   describe(area, () => {
     for (const vector of vectors(area)) {
@@ -27,7 +31,10 @@ export function byId(stories: Record<string, (vector: Vector) => Promise<void>>)
   };
 }
 
-/** Sends the request of a case; words of its form, body, path or headers that `words` names are replaced by what they stand for. */
+/**
+ * Sends the request of a case; words of its form, body, path or headers that `words` names are
+ * replaced by what they stand for.
+ */
 export async function send(
   server: TestServer,
   request: Vector['request'],

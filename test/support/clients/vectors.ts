@@ -15,7 +15,10 @@ export interface Vector {
 
 const FILE = new URL('../../vectors/ha.jsonl', import.meta.url);
 
-/** All vectors of an area, in file order; an unknown area is an error, so that a test cannot run nothing. */
+/**
+ * All vectors of an area, in file order; an unknown area is an error, so that a test cannot run
+ * nothing.
+ */
 export function vectors(area: string): Vector[] {
   const lines = readFileSync(FILE, 'utf8').split('\n').filter(Boolean);
   const found = lines.map((line) => JSON.parse(line) as Vector).filter((vector) => vector.area === area);

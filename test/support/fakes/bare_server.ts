@@ -1,4 +1,5 @@
-// A server with the hooks of every server and the routes that a test hands in; no database, nobody banned.
+// A server with the hooks of every server and the routes that a test hands in; no database, nobody
+// banned.
 import type { FastifyPluginAsync } from 'fastify';
 import { pino } from 'pino';
 import type { AuditEvent } from '../../../src/domain/audit_event.ts';

@@ -1,5 +1,6 @@
-// The built server (dist/main.js) as a process of its own, on a port that was free: to be asked over real HTTP, killed, stopped and started
-// again. Against a database of the tests, or else the embedded one in `data_dir`.
+// The built server (dist/main.js) as a process of its own, on a port that was free: to be asked
+// over real HTTP, killed, stopped and started again. Against a database of the tests, or else the
+// embedded one in `data_dir`.
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -31,9 +32,15 @@ export interface BuiltServerOptions {
   /** The Node that runs it. */
   node?: string;
   env?: Record<string, string>;
-  /** What runs it, such as a shell that sets limits or redirects: gets the program and its arguments after its own. */
+  /**
+   * What runs it, such as a shell that sets limits or redirects: gets the program and its arguments
+   * after its own.
+   */
   through?: readonly string[];
-  /** The descriptor that takes its log. Absent: a pipe that is read. What it says of its address is not read then, so it needs a `port`. */
+  /**
+   * The descriptor that takes its log. Absent: a pipe that is read. What it says of its address is
+   * not read then, so it needs a `port`.
+   */
   log_to?: number;
   port?: number;
 }

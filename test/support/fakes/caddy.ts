@@ -1,4 +1,5 @@
-// A real Caddy for tests, on a free loopback port, with the block of docs/forward-auth.md in front of an app that tells what reached it.
+// A real Caddy for tests, on a free loopback port, with the block of docs/forward-auth.md in front
+// of an app that tells what reached it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// A provider whose only step leads elsewhere: whoever comes back with `who` is that person.
+// A provider whose only step leads elsewhere: anyone who comes back with `who` is that person.
 import { z } from 'zod';
 import { type AuthProviderType, configuredProvider } from '../../../src/domain/auth_provider.ts';
 import { newExternalState } from '../../../src/domain/external_state.ts';
@@ -28,7 +28,7 @@ export function elsewhereAt(place: string): AuthProviderType {
   };
 }
 
-/** Where a person who was sent there comes back to, as a path of ours. */
+/** Where a person who was sent there comes back to, as a path of this server. */
 export function backFrom(location: string, values: Record<string, string>): string {
   const { searchParams } = new URL(location);
   const { pathname } = new URL(searchParams.get('back') ?? '');

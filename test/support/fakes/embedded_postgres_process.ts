@@ -1,5 +1,6 @@
-// A process that owns an embedded PostgreSQL, to be killed or interrupted from outside: `tsx embedded_postgres_process.ts DATA_DIR`.
-// Prints `ready`; on SIGINT it still asks the database something, prints the answer, stops it and ends.
+// A process that owns an embedded PostgreSQL, to be killed or interrupted from outside: `tsx
+// embedded_postgres_process.ts DATA_DIR`. Prints `ready`; on SIGINT it still asks the database
+// something, prints the answer, stops it and ends.
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../../src/postgres/embedded/embedded_postgres.ts';
 

@@ -1,4 +1,5 @@
-// A reverse proxy in front of a server under test: plain http or https, and every request from one address that is not this machine's.
+// A reverse proxy in front of a server under test: plain http or https, and every request from one
+// address that is not this machine's.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';

@@ -1,4 +1,5 @@
-// Home Assistant's example provider: its users and their passwords stand in the configuration. For tests only; it is never shipped.
+// Home Assistant's example provider: its users and their passwords stand in the configuration. For
+// tests only; it is never shipped.
 import { z } from 'zod';
 import {
   type AuthProviderType,

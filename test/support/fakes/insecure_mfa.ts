@@ -1,4 +1,5 @@
-// Home Assistant's example of a second factor: a PIN that its user keeps as it is. For tests only; it is never shipped.
+// Home Assistant's example of a second factor: a PIN that its user keeps as it is. For tests only;
+// it is never shipped.
 import { z } from 'zod';
 import type { FormField } from '../../../src/domain/form.ts';
 import { type CommonMfaModuleConfig, type MfaModule, type MfaModuleType, WRONG_CODE } from '../../../src/domain/mfa_module.ts';

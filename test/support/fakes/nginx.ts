@@ -1,4 +1,5 @@
-// A real nginx for tests, on a free loopback port in a folder of its own, in front of an app that tells what reached it.
+// A real nginx for tests, on a free loopback port in a folder of its own, in front of an app that
+// tells what reached it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -55,12 +56,18 @@ export const tell: RequestListener = (request, response) => {
   response.end(JSON.stringify({ url: request.url, headers: request.headers }));
 };
 
-/** Forwards everything to `latchkey` by one line without headers: the Host is rewritten, the client's address is lost. */
+/**
+ * Forwards everything to `latchkey` by one line without headers: the Host is rewritten, the
+ * client's address is lost.
+ */
 export function startOneLineProxy(latchkey: string): Promise<Nginx> {
   return runNginx((port) => `  server { listen 127.0.0.1:${port}; location / { proxy_pass ${latchkey}; } }`);
 }
 
-/** Balances over several servers and keeps connections to them; what cannot connect is sent to another one, what was sent never is. */
+/**
+ * Balances over several servers and keeps connections to them; what cannot connect is sent to
+ * another one, what was sent never is.
+ */
 export function startBalancer(latchkeys: readonly string[]): Promise<LoggingNginx> {
   const servers = latchkeys.map((url) => `server ${new URL(url).host} max_fails=0;`).join(' ');
   return runNginx(
@@ -110,7 +117,7 @@ ${servers}
 `;
 }
 
-/** The block of docs/forward-auth.md, in the clear and with the names of this machine. */
+/** The block of docs/forward-auth.md, unencrypted and with the names of this machine. */
 function protectedHost({ host, port, app, latchkey }: { host: string; port: number; app: string; latchkey: string }): string {
   return docsBlock('nginx')
     .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)

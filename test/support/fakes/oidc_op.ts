@@ -1,4 +1,5 @@
-// A real OpenID Provider (npm's oidc-provider) on a port of its own, and a person's browser there: logs in, consents or declines by plain HTTP.
+// A real OpenID Provider (npm's oidc-provider) on a port of its own, and a person's browser there:
+// logs in, consents or declines by plain HTTP.
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -10,7 +11,7 @@ export type Op = Awaited<ReturnType<typeof startOp>>;
 
 interface OpOptions {
   clients: Record<string, unknown>[];
-  /** Claims of whoever logs in by that name. */
+  /** Claims of anyone who logs in by that name. */
   people: Record<string, Record<string, unknown>>;
 }
 
@@ -20,7 +21,7 @@ export async function startOp({ clients, people }: OpOptions) {
   await once(server, 'listening');
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
-  // It tells whoever starts it that its interactions are for development: they are.
+  // It tells anyone who starts it that its interactions are for development: they are.
   const silence = ['warn', 'info'].map((level) => vi.spyOn(console, level as 'warn').mockImplementation(() => {}));
   const provider = new Provider(issuer, {
     clients,

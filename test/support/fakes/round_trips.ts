@@ -1,4 +1,5 @@
-// A relay in front of PostgreSQL that counts round trips: Sync and Query messages of the wire protocol.
+// A relay in front of PostgreSQL that counts round trips: Sync and Query messages of the wire
+// protocol.
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, connect as dial, type Socket } from 'node:net';

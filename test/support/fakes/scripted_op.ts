@@ -1,4 +1,5 @@
-// A server that answers what a test says, well or badly: discovery, keys, tokens and userinfo of an OpenID Provider, with a count of what was asked.
+// A server that answers what a test says, well or badly: discovery, keys, tokens and userinfo of an
+// OpenID Provider, with a count of what was asked.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

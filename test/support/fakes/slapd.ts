@@ -1,4 +1,5 @@
-// A real OpenLDAP server for tests: started in a folder of its own on free loopback ports, filled from an LDIF, stopped, frozen and asked what it was asked.
+// A real OpenLDAP server for tests: started in a folder of its own on free loopback ports, filled
+// from an LDIF, stopped, frozen and asked what it was asked.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +26,10 @@ export interface Certificates {
   key: string;
 }
 
-/** An authority, a certificate of it for localhost, 127.0.0.1 and ldap.example.test, and an authority that has nothing to do with it. */
+/**
+ * An authority, a certificate of it for localhost, 127.0.0.1 and ldap.example.test, and an
+ * authority that has nothing to do with it.
+ */
 export function makeCertificates(folder: string): Certificates {
   const at = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => execFileSync(OPENSSL, args, { cwd: folder, stdio: 'pipe' });
@@ -99,7 +103,10 @@ export async function startSlapd(ldif: string, certificates: Certificates): Prom
     await ended;
   }
 
-  /** Waits until the log has come to a connection that is made now, and until all are closed. Answers how many are not. */
+  /**
+   * Waits until the log has come to a connection that is made now, and until all are closed.
+   * Answers how many are not.
+   */
   async function settled(): Promise<number> {
     const knocked = await knock(port);
     const open = () => count(/(ACCEPT|KNOCK) from/g) - count(/conn=\d+ fd=\d+ closed/g);
@@ -134,7 +141,8 @@ export async function startSlapd(ldif: string, certificates: Certificates): Prom
   };
 }
 
-// `allow bind_anon_dn`: a bind with an empty password succeeds as nobody, as it does in many a directory.
+// `allow bind_anon_dn`: a bind with an empty password succeeds as nobody, as it does in many a
+// directory.
 function configuration(folder: string, { ca, certificate, key }: Certificates): string {
   return `
 include /etc/ldap/schema/core.schema

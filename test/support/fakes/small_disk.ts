@@ -1,4 +1,5 @@
-// A file system of a few megabytes that can be filled and freed: what a full disk does to whoever writes to it.
+// A file system of a few megabytes that can be filled and freed: what a full disk does to anyone
+// who writes to it.
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';

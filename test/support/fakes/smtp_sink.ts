@@ -1,4 +1,5 @@
-// A mail server that takes every message and keeps it. It speaks as much of RFC 5321 as a client needs; `mute` never says a word.
+// A mail server that takes every message and keeps it. It speaks as much of RFC 5321 as a client
+// needs; `mute` never says a word.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 

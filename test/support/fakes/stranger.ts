@@ -1,4 +1,5 @@
-// A server of somebody else's on loopback, which counts who connects and does with them what a test says.
+// A server of somebody else's on loopback, which counts who connects and does with them what a test
+// says.
 import { createServer, type Socket } from 'node:net';
 
 export interface Stranger {

@@ -1,4 +1,5 @@
-// A pseudo-terminal for tests: its reader can be stopped, as by Ctrl-S, and closed, as by an SSH connection that breaks.
+// A pseudo-terminal for tests: its reader can be stopped, as by Ctrl-S, and closed, as by an SSH
+// connection that breaks.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';

@@ -18,7 +18,7 @@ beforeEach(async () => {
   browser = visitor(server);
 });
 
-/** Follows redirects of ours; a step of a login in between is answered. */
+/** Follows redirects of this server; a step of a login in between is answered. */
 async function follow(url: string, answers: Record<string, string>[] = []): Promise<Response> {
   let answer = await browser.get(url);
   for (let hops = 0; hops < 10; hops++) {
@@ -143,7 +143,7 @@ test('a login page offers passkeys to browsers that know them, hidden until then
   expect(await refused.text()).toContain('This passkey does not log you in here.');
 });
 
-test('under an address where browsers know no passkeys, nobody is offered one, and the operator is told', async () => {
+test('under an address where browsers know no passkeys, nobody is offered one, and the operator is warned', async () => {
   const config = { public_url: 'http://auth.example.com', auth_mfa_modules: [{ type: 'passkey' }] };
   const plain = await startServer({ config });
   await plain.createOwner();

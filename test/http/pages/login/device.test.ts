@@ -50,7 +50,7 @@ beforeEach(async () => {
   ada = await loggedIn(OWNER);
 });
 
-/** Follows redirects of ours; a login page in between is answered. */
+/** Follows redirects of this server; a login page in between is answered. */
 async function open(browser: Browser, url: string, login?: { username: string; password: string }): Promise<Response> {
   for (let hops = 0; hops < 10; hops++) {
     let answer = await browser.get(url);
@@ -294,7 +294,7 @@ describe('a click counts only', () => {
 });
 
 // G6
-test('a person whom the client is not for cannot say yes, and the device is told', async () => {
+test('a person whom the client is not for cannot say yes, and the device gets the error', async () => {
   const { device_code, path } = await started({ client_id: 'safe', scope: 'openid' });
   const bob = await loggedIn(BOB);
   const html = await (await bob.press(path)).text();

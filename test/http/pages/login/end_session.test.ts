@@ -1,4 +1,5 @@
-// RP-Initiated Logout over HTTP: what an app may do with a person's session, and what takes a click of the person.
+// RP-Initiated Logout over HTTP: what an app may do with a person's session, and what takes a click
+// of the person.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type LoggedIn, loggedInBrowser, tokensOf } from '../../../support/fixtures/logout.ts';
@@ -26,7 +27,7 @@ beforeEach(async () => {
 const get = (parameters: Record<string, string>, cookie = browser.cookie) =>
   server.inject({ url: `/auth/end_session?${new URLSearchParams(parameters)}`, headers: { cookie } });
 
-/** Whether the browser is still logged in: a page of ours opens, or leads to the login. */
+/** Whether the browser is still logged in: a page of this server opens, or leads to the login. */
 async function isLoggedIn({ cookie } = browser): Promise<boolean> {
   return (await server.inject({ url: '/account/security', headers: { cookie } })).statusCode === 200;
 }
@@ -119,7 +120,7 @@ describe('it takes a click of the person', () => {
   const unsigned = (claims: object) =>
     `${[{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
 
-  /** Signed by somebody else, under the key id of ours. */
+  /** Signed by somebody else, under the key id of this server. */
   function foreign(token: string): string {
     const [header, claims] = token.split('.');
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

@@ -1,4 +1,5 @@
-// The page that creates the owner: the setup token comes with the printed link, or is pasted into a field.
+// The page that creates the owner: the setup token comes with the printed link, or is pasted into a
+// field.
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { visitor } from '../../../support/clients/page_visitor.ts';
 import { OWNER, startServer, type TestServer } from '../../../support/fixtures/server.ts';

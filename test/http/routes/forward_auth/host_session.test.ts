@@ -1,4 +1,5 @@
-// How a browser gets a protected host's own cookie, step by step. test/journeys/nginx.test.ts has it whole.
+// How a browser gets a protected host's own cookie, step by step. test/journeys/nginx.test.ts has
+// it whole.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../../../src/domain/secret.ts';
 import { startServer, type TestServer } from '../../../support/fixtures/server.ts';
@@ -110,7 +111,7 @@ describe('with us', () => {
     expect([headers.location, queryOf(next)]).toEqual([expect.stringMatching(/^\/login\?/), back]);
   });
 
-  it('who may not see the page is told so', async () => {
+  it('who may not see the page gets a page that says so', async () => {
     const answer = await login({ host: HOST, to: '/admin', state: STATE });
     expect([answer.statusCode, answer.headers.location]).toEqual([403, undefined]);
     expect(answer.body).toContain('Access denied');

@@ -69,7 +69,7 @@ describe.each<[string, 'verify' | 'forward', Headers]>([
   ['Traefik', 'forward', TRAEFIK],
   ['Caddy', 'forward', TRAEFIK],
 ])('%s', (_proxy, route, headers) => {
-  it('is told who a cookie stands for', async () => {
+  it('is answered with who a cookie stands for', async () => {
     const answer = await ask(route, { ...headers, cookie });
     expect(answer.statusCode).toBe(200);
     const about = { 'remote-user': OWNER.username, 'remote-name': 'Ada', 'remote-email': '', 'remote-groups': 'system-admin' };
@@ -81,7 +81,7 @@ describe.each<[string, 'verify' | 'forward', Headers]>([
     expect((await ask(route, { ...headers, ...of_a_post, cookie })).statusCode).toBe(200);
   });
 
-  it('is told who a bearer stands for, its scheme in any case', async () => {
+  it('is answered with who a bearer stands for, its scheme in any case', async () => {
     for (const scheme of ['Bearer', 'bearer']) {
       const answer = await ask(route, { ...headers, authorization: `${scheme} ${access_token}` });
       expect([scheme, answer.statusCode, answer.headers['remote-user']]).toEqual([scheme, 200, OWNER.username]);
@@ -140,7 +140,7 @@ describe('the proxy that asks by the method of the request in question', () => {
   });
 });
 
-it('nginx gets 401 and is told where the login is, never a redirect', async () => {
+it('nginx gets 401 and gets the address of the login, never a redirect', async () => {
   const answer = await ask('verify', { ...NGINX, ...PAGE });
   expect([answer.statusCode, answer.headers['x-latchkey-login'], answer.headers.location]).toEqual([401, LOGIN, undefined]);
   expect(answer.headers).toMatchObject({ 'www-authenticate': 'Bearer', 'error-ref': expect.stringMatching(/^\w+$/) });
@@ -197,7 +197,7 @@ describe.each<[string, Headers]>([
   ['X.Original.URL', { ...NGINX, 'x.original.url': `https://${HOST}/open` }],
   ['two Authorization headers', { ...NGINX, authorization: ['Bearer x', 'Bearer y'] }],
 ])('%s', (_story, headers) => {
-  it.each(['verify', 'forward'] as const)('is 401 at /auth/%s, whoever asks', async (route) => {
+  it.each(['verify', 'forward'] as const)('is 401 at /auth/%s, anyone who asks', async (route) => {
     const answer = await ask(route, { cookie, ...headers });
     expect([answer.statusCode, answer.headers.location]).toEqual([401, undefined]);
   });
@@ -348,7 +348,7 @@ describe('a cookie is worth nothing', () => {
       expect([days, (await ask('verify', { ...NGINX, cookie: its })).statusCode]).toEqual([days, 200]);
       server.advance(10 * day);
     }
-    // Its use was the session's use; the absolute end comes all the same.
+    // Its use was the session's use; the absolute end comes nevertheless.
     server.advance(11 * day);
     expect((await ask('verify', { ...NGINX, cookie: its })).statusCode).toBe(401);
   });
