@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { createApprovals } from '../../src/accounts/approvals.ts';
 import { type Clients, createClients } from '../../src/accounts/clients.ts';
@@ -8,30 +8,29 @@ import { sha256 } from '../../src/domain/secret.ts';
 import { createAuditEvents } from '../../src/repository/audit_events.ts';
 import { createGroupRepository } from '../../src/repository/groups.ts';
 import { createUserRepository } from '../../src/repository/users.ts';
-import { type ClientParts, createClientParts, SCOPES } from '../support/fixtures/clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { type ClientServices, createClientServices, SCOPES } from '../support/fixtures/clients.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { freshLoginOver } from '../support/fixtures/fresh_login.ts';
 import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const CB = ['https://grafana.example.com/cb'];
 const ADMIN = { ...OPERATOR, is_owner: false };
 
-let db: TestDatabase;
-let parts: ClientParts;
+let services: ClientServices;
 let clients: Clients;
 let audit: ReturnType<typeof createAuditEvents>;
 const kysely = () => db.database.kysely;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   for (const table of ['clients', 'url_clients', 'users', 'audit_events', 'refresh_tokens'] as const)
     await kysely().deleteFrom(table).execute();
-  parts = createClientParts(db.database);
-  audit = createAuditEvents({ database: db.database, clock: parts.time.clock, on_error: (error) => expect.fail(String(error)) });
+  services = createClientServices(db.database);
+  audit = createAuditEvents({ database: db.database, clock: services.time.clock, on_error: (error) => expect.fail(String(error)) });
   const client_rules = {
     allow_http_redirect_uris: false,
     allow_private_addresses: true,
@@ -39,12 +38,12 @@ beforeEach(async () => {
     grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
   };
   clients = createClients({
-    ...parts,
+    ...services,
     database: db.database,
     groups: createGroupRepository(db.database),
-    freshLogin: freshLoginOver(db.database, parts.time.clock),
+    freshLogin: freshLoginOver(db.database, services.time.clock),
     audit,
-    clock: parts.time.clock,
+    clock: services.time.clock,
     client_rules,
   });
   return () => audit.close();
@@ -52,7 +51,7 @@ beforeEach(async () => {
 
 const events = async () => (await audit.list({ limit: 100, cursor: null })).items.map(({ type }) => type).reverse();
 const isGood = async (client_id: string, client_secret: string) =>
-  await parts
+  await services
     .authenticate({
       authorization: undefined,
       parameters: new Map([
@@ -69,7 +68,7 @@ const isGood = async (client_id: string, client_secret: string) =>
 
 async function addGrant(client_id: string): Promise<void> {
   const { id: user_id } = await addPerson(db.database);
-  const now = parts.time.clock();
+  const now = services.time.clock();
   const facts = { user_id, client_id, token_type: 'normal' as const, created_at: now, auth_time: now, access_token_expiration: 60 };
   await kysely()
     .insertInto('refresh_tokens')
@@ -133,7 +132,7 @@ describe('a secret', () => {
     const { client_secret: old } = await clients.create({ client_id: 'grafana', redirect_uris: CB }, ADMIN);
     const { client_secret } = await clients.rotateSecret('grafana', 3600, ADMIN);
     expect([await isGood('grafana', old!), await isGood('grafana', client_secret)]).toEqual([true, true]);
-    parts.time.advance(3600);
+    services.time.advance(3600);
     expect([await isGood('grafana', old!), await isGood('grafana', client_secret)]).toEqual([false, true]);
     expect(await events()).toEqual(['client.created', 'client.secret_created']);
   });
@@ -177,7 +176,7 @@ describe('clients of the configuration', () => {
     await clients.reconcile([configured('grafana', 'another secret')]);
     expect([await isGood('grafana', 'the first secret'), await isGood('grafana', 'another secret')]).toEqual([false, true]);
     await clients.reconcile([]);
-    expect([await isGood('grafana', 'another secret'), await parts.clientDirectory.find('grafana', '::1')]).toEqual([false, null]);
+    expect([await isGood('grafana', 'another secret'), await services.clientDirectory.find('grafana', '::1')]).toEqual([false, null]);
     await clients.reconcile([configured('grafana', 'another secret')]);
     expect(await isGood('grafana', 'another secret')).toBe(true);
     expect(await events()).toEqual(Array(5).fill('client.reconciled'));
@@ -227,15 +226,15 @@ describe('an approval', () => {
   const CLIENT_ID = 'https://app.example.com/client';
   const approvals = (approvals_by: 'owner' | 'administrators' = 'owner') =>
     createApprovals({
-      ...parts,
+      ...services,
       database: db.database,
       users: createUserRepository(db.database),
       audit,
-      clock: parts.time.clock,
+      clock: services.time.clock,
       approvals_by,
     });
   const ask = (said: string) =>
-    parts.urlClients.ask({ client_id: CLIENT_ID, metadata_hash: sha256(said), metadata: {}, now: parts.time.clock() });
+    services.urlClients.ask({ client_id: CLIENT_ID, metadata_hash: sha256(said), metadata: {}, now: services.time.clock() });
   const decide = (status: 'approved' | 'refused', metadata_hash: string | null = null) => ({ client_id: CLIENT_ID, status, metadata_hash });
 
   it('lists people and apps, and is decided by the owner', async () => {
@@ -268,7 +267,7 @@ describe('an approval', () => {
 
 test('a list contains every client, disabled ones included', async () => {
   await clients.create({ client_id: 'a', redirect_uris: CB }, ADMIN);
-  await parts.add('b', { managed_by: 'config' });
+  await services.add('b', { managed_by: 'config' });
   await clients.reconcile([]);
   const { items } = await clients.list({ limit: 10, cursor: null });
   expect(items.map(({ client_id, is_enabled }) => [client_id, is_enabled])).toEqual([

@@ -1,19 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { Actor } from '../../src/accounts/actor.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
-import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { createAccounts } from '../support/fixtures/accounts.ts';
 import { loginAt } from '../support/fixtures/fresh_login.ts';
 import { newClient } from '../support/fixtures/grants.ts';
 import { addPerson } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { addSession, registerClient, standardTokens } from '../support/fixtures/standard_grants.ts';
 
-let a: Accounts;
 let user: User;
-beforeAll(async () => {
-  a = await createAccounts();
-});
-afterAll(() => a.close());
+const a = perFile(() => createAccounts());
 beforeEach(async () => {
   await a.clear();
   user = await addPerson(a.database, { username: 'paulus' });

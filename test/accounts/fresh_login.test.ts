@@ -1,5 +1,5 @@
 // What is answered where a login is not fresh, by the dialect of the token. Which changes need a fresh login: test/security/fresh_login.test.ts.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { LoginProof } from '../../src/accounts/actor.ts';
 import { createFactors } from '../../src/accounts/factors.ts';
 import { createFreshLogin, type FreshLogin } from '../../src/accounts/fresh_login.ts';
@@ -8,18 +8,18 @@ import { stepUpChallenge } from '../../src/http/server/step_up.ts';
 import { createCredentialRepository } from '../../src/repository/credentials.ts';
 import { createMfaEnrolmentRepository } from '../../src/repository/mfa_enrolments.ts';
 import { insecureMfa } from '../support/fakes/insecure_mfa.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { SEALER } from '../support/fixtures/grants.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const old = { auth_time: new Date(NOON.getTime() - 301_000), amr: ['pwd'], is_login: true };
 
-let db: TestDatabase;
 let freshLogin: FreshLogin;
 const ids: string[] = [];
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   const mfaEnrolments = createMfaEnrolmentRepository(db.database, SEALER);
   const credentials = createCredentialRepository(db.database);
   const factors = createFactors({ modules: [insecureMfa()], providers: new Map(), mfaEnrolments, credentials });
@@ -36,7 +36,6 @@ beforeAll(async () => {
   };
   await db.database.transaction((trx) => mfaEnrolments.put(trx, enrolment, { replaces: false }));
 });
-afterAll(() => db.close());
 
 /** Of the person with that many second factors. */
 const require = (login: LoginProof, factors = 0) => freshLogin.require({ user_id: ids[factors]!, login });

@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { createAccounts } from '../support/fixtures/accounts.ts';
 import { addPerson } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let a: Accounts;
-beforeAll(async () => {
-  a = await createAccounts();
-});
-afterAll(() => a.close());
+const a = perFile(() => createAccounts());
 beforeEach(async () => {
   await a.groups.reconcile([]);
   await a.clear();

@@ -1,20 +1,17 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { User } from '../../src/domain/user.ts';
 import { vectors } from '../support/clients/vectors.ts';
-import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { createAccounts } from '../support/fixtures/accounts.ts';
 import { loginAt } from '../support/fixtures/fresh_login.ts';
 import { newGrant } from '../support/fixtures/grants.ts';
 import { addPerson } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let a: Accounts;
 let owner: User;
 let user: User;
-beforeAll(async () => {
-  a = await createAccounts();
-});
-afterAll(() => a.close());
+const a = perFile(() => createAccounts());
 beforeEach(async () => {
   await a.clear();
   owner = await addPerson(a.database, { is_owner: true });

@@ -1,22 +1,19 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { type Actor, OPERATOR } from '../../src/accounts/actor.ts';
 import type { User } from '../../src/domain/user.ts';
 import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
 import { loginAt } from '../support/fixtures/fresh_login.ts';
 import { addPerson } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const OFFICE = { auth_provider_type: 'ldap', auth_provider_id: 'office', new_users: 'approve' as const, default_groups: ['system-users'] };
 const ADDRESS = '192.0.2.1';
 const NOBODY = '0'.repeat(32);
 
-let a: Accounts;
 let owner: User;
 let admin: User;
 let paula: User;
-beforeAll(async () => {
-  a = await createAccounts({ approvals_by: 'administrators' });
-});
-afterAll(() => a.close());
+const a = perFile(() => createAccounts({ approvals_by: 'administrators' }));
 beforeEach(async () => {
   await a.clear();
   owner = await addPerson(a.database, { is_owner: true, username: 'owner' });

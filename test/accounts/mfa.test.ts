@@ -1,5 +1,5 @@
 import { Secret, TOTP } from 'otpauth';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Actor } from '../../src/accounts/actor.ts';
 import type { MfaCaller, MfaSetupStep } from '../../src/accounts/mfa_setup.ts';
 import type { MfaModule } from '../../src/domain/mfa_module.ts';
@@ -15,9 +15,10 @@ import { vectors } from '../support/clients/vectors.ts';
 import { insecureMfa, made } from '../support/fakes/insecure_mfa.ts';
 import { startSmtpSink } from '../support/fakes/smtp_sink.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { SEALER } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const HOME = '192.168.1.2';
 const totp = made(totpType);
@@ -25,24 +26,22 @@ const recovery = made(recoveryType);
 const passkey = made(passkeyType);
 const example = insecureMfa('example_module');
 
-let db: TestDatabase;
 let time: ReturnType<typeof createTestClock>;
-let parts: WiredMfa;
+let services: WiredMfa;
 let caller: MfaCaller;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   for (const table of ['users', 'local_logins', 'audit_events'] as const) await db.database.kysely.deleteFrom(table).execute();
   time = createTestClock(NOON);
-  parts = partsWith([totp, passkey, recovery, example]);
+  services = servicesWith([totp, passkey, recovery, example]);
   caller = await newCaller('paulus');
 });
 
-function partsWith(modules: MfaModule[], require_mfa = false): WiredMfa {
+function servicesWith(modules: MfaModule[], require_mfa = false): WiredMfa {
   const { database } = db;
   const { clock } = time;
   const audit = createAuditEvents({ database, clock, on_error: () => {} });
@@ -71,24 +70,24 @@ function codeFor(secret: string): string {
 }
 
 async function enrolTotp(as = caller): Promise<string> {
-  const form = await parts.mfaSetup.begin(as, 'totp');
+  const form = await services.mfaSetup.begin(as, 'totp');
   const secret = secretIn(form);
-  const done = await parts.mfaSetup.submit(as, 'totp', form.flow_id, { code: codeFor(secret) });
+  const done = await services.mfaSetup.submit(as, 'totp', form.flow_id, { code: codeFor(secret) });
   expect(done.type).toBe('create_entry');
   return secret;
 }
 
 async function enrolPasskey(as = caller): Promise<void> {
-  const form = await parts.mfaSetup.begin(as, 'passkey');
+  const form = await services.mfaSetup.begin(as, 'passkey');
   const options = form.type === 'form' ? (form.description_placeholders.passkey_creation ?? '') : '';
   const credential = createAuthenticator().create(options);
-  expect((await parts.mfaSetup.submit(as, 'passkey', form.flow_id, { credential })).type).toBe('create_entry');
+  expect((await services.mfaSetup.submit(as, 'passkey', form.flow_id, { credential })).type).toBe('create_entry');
 }
 
 describe('enrolling', () => {
   // I10
   test('shows the secret once: no later answer, list or row contains it unencrypted', async () => {
-    const form = await parts.mfaSetup.begin(caller, 'totp');
+    const form = await services.mfaSetup.begin(caller, 'totp');
     const secret = secretIn(form);
     expect(form).toMatchObject({ type: 'form', handler: 'totp', step_id: 'init', errors: {}, last_step: null, preview: null });
     const dump = async () => {
@@ -97,55 +96,57 @@ describe('enrolling', () => {
     };
     for (const sealed of await dump()) expect(sealed.includes(secret)).toBe(false);
     const { flow_id } = form;
-    const done = await parts.mfaSetup.submit(caller, 'totp', flow_id, { code: codeFor(secret) });
+    const done = await services.mfaSetup.submit(caller, 'totp', flow_id, { code: codeFor(secret) });
     const nothing = { description: null, description_placeholders: null };
     expect(done).toEqual({ type: 'create_entry', flow_id, handler: 'totp', ...nothing, data: { result: null } });
     for (const sealed of await dump()) expect(sealed.includes(secret)).toBe(false);
-    expect(JSON.stringify(await parts.mfa.list(caller.user.id))).not.toContain(secret);
+    expect(JSON.stringify(await services.mfa.list(caller.user.id))).not.toContain(secret);
     expect(await events()).toEqual(['mfa.enrolled']);
   });
 
   test('keeps the secret after a wrong code, and starts over after an empty answer', async () => {
-    const form = await parts.mfaSetup.begin(caller, 'totp');
-    const wrong = await parts.mfaSetup.submit(caller, 'totp', form.flow_id, { code: 'wrong' });
+    const form = await services.mfaSetup.begin(caller, 'totp');
+    const wrong = await services.mfaSetup.submit(caller, 'totp', form.flow_id, { code: 'wrong' });
     expect(wrong).toMatchObject({ type: 'form', errors: { base: 'invalid_code' } });
     expect(secretIn(wrong)).toBe(secretIn(form));
-    const anew = await parts.mfaSetup.submit(caller, 'totp', form.flow_id, {});
+    const anew = await services.mfaSetup.submit(caller, 'totp', form.flow_id, {});
     expect(secretIn(anew)).not.toBe(secretIn(form));
-    const done = await parts.mfaSetup.submit(caller, 'totp', form.flow_id, { code: codeFor(secretIn(anew)) });
+    const done = await services.mfaSetup.submit(caller, 'totp', form.flow_id, { code: codeFor(secretIn(anew)) });
     expect(done.type).toBe('create_entry');
   });
 
   test('ends after too many wrong codes', async () => {
-    const { flow_id } = await parts.mfaSetup.begin(caller, 'totp');
+    const { flow_id } = await services.mfaSetup.begin(caller, 'totp');
     const answers: string[] = [];
-    for (let n = 0; n < 6; n++) answers.push((await parts.mfaSetup.submit(caller, 'totp', flow_id, { code: 'wrong' })).type);
+    for (let n = 0; n < 6; n++) answers.push((await services.mfaSetup.submit(caller, 'totp', flow_id, { code: 'wrong' })).type);
     expect(answers).toEqual([...Array(5).fill('form'), 'abort']);
-    await expect(parts.mfaSetup.submit(caller, 'totp', flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
+    await expect(services.mfaSetup.submit(caller, 'totp', flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
   });
 
   test('ends after ten minutes, with another start, and for another module', async () => {
-    const first = await parts.mfaSetup.begin(caller, 'totp');
-    const second = await parts.mfaSetup.begin(caller, 'totp');
-    await expect(parts.mfaSetup.submit(caller, 'totp', first.flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
-    await expect(parts.mfaSetup.submit(caller, 'example_module', second.flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
+    const first = await services.mfaSetup.begin(caller, 'totp');
+    const second = await services.mfaSetup.begin(caller, 'totp');
+    await expect(services.mfaSetup.submit(caller, 'totp', first.flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
+    await expect(services.mfaSetup.submit(caller, 'example_module', second.flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
     time.advance(599);
-    expect((await parts.mfaSetup.submit(caller, 'totp', second.flow_id, {})).type).toBe('form');
+    expect((await services.mfaSetup.submit(caller, 'totp', second.flow_id, {})).type).toBe('form');
     time.advance(1);
-    await expect(parts.mfaSetup.submit(caller, 'totp', second.flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
+    await expect(services.mfaSetup.submit(caller, 'totp', second.flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow' });
   });
 
   // I7
   test("another user's flow is not found", async () => {
-    const { flow_id } = await parts.mfaSetup.begin(caller, 'totp');
+    const { flow_id } = await services.mfaSetup.begin(caller, 'totp');
     const eve = await newCaller('eve');
-    await expect(parts.mfaSetup.submit(eve, 'totp', flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow', status: 404 });
+    await expect(services.mfaSetup.submit(eve, 'totp', flow_id, {})).rejects.toMatchObject({ code: 'unknown_flow', status: 404 });
   });
 
   test('succeeds once for parallel correct answers', async () => {
-    const form = await parts.mfaSetup.begin(caller, 'totp');
+    const form = await services.mfaSetup.begin(caller, 'totp');
     const input = { code: codeFor(secretIn(form)) };
-    const answers = await Promise.allSettled(Array.from({ length: 5 }, () => parts.mfaSetup.submit(caller, 'totp', form.flow_id, input)));
+    const answers = await Promise.allSettled(
+      Array.from({ length: 5 }, () => services.mfaSetup.submit(caller, 'totp', form.flow_id, input)),
+    );
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await enrolments()).toHaveLength(1);
   });
@@ -153,25 +154,25 @@ describe('enrolling', () => {
   test('allows several passkeys, but each device once', async () => {
     await enrolPasskey();
     await enrolPasskey(withMfa());
-    expect((await parts.mfa.list(caller.user.id)).enrolments.map(({ name }) => name)).toEqual(['Passkey', 'Passkey']);
+    expect((await services.mfa.list(caller.user.id)).enrolments.map(({ name }) => name)).toEqual(['Passkey', 'Passkey']);
     const [device] = await enrolments();
     const taken = { secret: {}, device_id: device?.device_id ?? '' };
-    await expect(parts.enrol(passkey, taken, { ...ACTOR, user_id: caller.user.id })).rejects.toMatchObject({ code: 'conflict' });
+    await expect(services.enrol(passkey, taken, { ...ACTOR, user_id: caller.user.id })).rejects.toMatchObject({ code: 'conflict' });
   });
 
   test('offers recovery codes only after another factor', async () => {
-    await expect(parts.mfaSetup.begin(caller, 'recovery_codes')).rejects.toMatchObject({ status: 409 });
+    await expect(services.mfaSetup.begin(caller, 'recovery_codes')).rejects.toMatchObject({ status: 409 });
     await enrolTotp();
-    expect((await parts.mfaSetup.begin(withMfa(), 'recovery_codes')).type).toBe('form');
+    expect((await services.mfaSetup.begin(withMfa(), 'recovery_codes')).type).toBe('form');
   });
 
   test('sends a bounded number of messages, however often it starts', async () => {
     const sink = await startSmtpSink();
     const smtp = { host: '127.0.0.1', port: sink.port, security: 'none', from: 'latchkey@example.com' };
-    parts = partsWith([made(notifyType, 'notify', { smtp })]);
+    services = servicesWith([made(notifyType, 'notify', { smtp })]);
     for (let n = 0; n < 12; n++) {
-      const { flow_id } = await parts.mfaSetup.begin(caller, 'notify');
-      await parts.mfaSetup.submit(caller, 'notify', flow_id, { notify_service: 'email', target: `victim${n}@example.com` });
+      const { flow_id } = await services.mfaSetup.begin(caller, 'notify');
+      await services.mfaSetup.submit(caller, 'notify', flow_id, { notify_service: 'email', target: `victim${n}@example.com` });
     }
     expect(sink.messages).toHaveLength(10);
     await sink.close();
@@ -189,28 +190,28 @@ describe('a fresh login', () => {
     const [kept] = await enrolments();
     const stale = withMfa();
     time.advance(301);
-    await expect(parts.mfaSetup.begin(stale, 'example_module')).rejects.toMatchObject(refused);
-    await expect(parts.mfa.disable(stale, 'totp')).rejects.toMatchObject(refused);
-    await expect(parts.mfa.remove(stale, kept?.id ?? '')).rejects.toMatchObject(refused);
+    await expect(services.mfaSetup.begin(stale, 'example_module')).rejects.toMatchObject(refused);
+    await expect(services.mfa.disable(stale, 'totp')).rejects.toMatchObject(refused);
+    await expect(services.mfa.remove(stale, kept?.id ?? '')).rejects.toMatchObject(refused);
     expect(await enrolments()).toEqual([kept]);
     time.advance(-1);
-    expect((await parts.mfaSetup.begin(stale, 'example_module')).type).toBe('form');
+    expect((await services.mfaSetup.begin(stale, 'example_module')).type).toBe('form');
   });
 
   // I8
   test('must use the second factor of a user who has one', async () => {
     await enrolTotp();
     for (const amr of [['pwd'], ['user'], []]) {
-      await expect(parts.mfaSetup.begin(by({ amr }), 'example_module')).rejects.toMatchObject(refused);
-      await expect(parts.mfa.disable(by({ amr }), 'totp')).rejects.toMatchObject(refused);
+      await expect(services.mfaSetup.begin(by({ amr }), 'example_module')).rejects.toMatchObject(refused);
+      await expect(services.mfa.disable(by({ amr }), 'totp')).rejects.toMatchObject(refused);
     }
-    await parts.mfa.disable(withMfa(), 'totp');
+    await services.mfa.disable(withMfa(), 'totp');
     expect(await enrolments()).toEqual([]);
     expect(await events()).toEqual(['mfa.enrolled', 'mfa.removed']);
   });
 
   test('is never proven by a long-lived token', async () => {
-    await expect(parts.mfaSetup.begin(by({ is_login: false }), 'totp')).rejects.toMatchObject(refused);
+    await expect(services.mfaSetup.begin(by({ is_login: false }), 'totp')).rejects.toMatchObject(refused);
   });
 });
 
@@ -220,15 +221,15 @@ describe('removing', () => {
     await enrolPasskey();
     const [mine] = await enrolments();
     const eve = await newCaller('eve', { amr: ['pwd', 'mfa'] });
-    await expect(parts.mfa.remove(eve, mine?.id ?? '')).rejects.toMatchObject({ code: 'not_found' });
-    await expect(parts.mfa.rename(eve, mine?.id ?? '', 'Mine now')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(services.mfa.remove(eve, mine?.id ?? '')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(services.mfa.rename(eve, mine?.id ?? '', 'Mine now')).rejects.toMatchObject({ code: 'not_found' });
     expect(await enrolments()).toEqual([mine]);
   });
 
   test('the last factor removes the recovery codes, too', async () => {
     await enrolTotp();
-    await parts.enrol(recovery, { secret: { hashes: [] } }, { ...ACTOR, user_id: caller.user.id });
-    await parts.mfa.disable(withMfa(), 'totp');
+    await services.enrol(recovery, { secret: { hashes: [] } }, { ...ACTOR, user_id: caller.user.id });
+    await services.mfa.disable(withMfa(), 'totp');
     expect(await enrolments()).toEqual([]);
   });
 
@@ -237,15 +238,15 @@ describe('removing', () => {
     ['a provider', async () => requireForProvider()],
   ])('the last factor is refused where %s demands one', async (_who, require) => {
     await enrolTotp();
-    await parts.enrol(example, { secret: { pin: '1' } }, { ...ACTOR, user_id: caller.user.id });
+    await services.enrol(example, { secret: { pin: '1' } }, { ...ACTOR, user_id: caller.user.id });
     await require();
-    await parts.mfa.disable(withMfa(), 'example_module');
-    await expect(parts.mfa.disable(withMfa(), 'totp')).rejects.toMatchObject({ code: 'mfa_required', status: 409 });
+    await services.mfa.disable(withMfa(), 'example_module');
+    await expect(services.mfa.disable(withMfa(), 'totp')).rejects.toMatchObject({ code: 'mfa_required', status: 409 });
     expect(await enrolments()).toHaveLength(1);
   });
 
   function requireForProvider(): void {
-    parts = partsWith([totp, example], true);
+    services = servicesWith([totp, example], true);
   }
 
   async function requireForGroup(): Promise<void> {
@@ -265,13 +266,13 @@ describe('removing', () => {
       .insertInto('credentials')
       .values({ ...credential, id: user.id, user_id: user.id, created_at: NOON })
       .execute();
-    await expect(parts.mfa.disable(withMfa(), 'passkey')).rejects.toMatchObject({ code: 'last_credential', status: 409 });
+    await expect(services.mfa.disable(withMfa(), 'passkey')).rejects.toMatchObject({ code: 'last_credential', status: 409 });
     expect(await enrolments()).toHaveLength(1);
     await kysely
       .insertInto('credentials')
       .values({ ...credential, id: 'f'.repeat(32), auth_provider_type: 'ldap', user_id: user.id, created_at: NOON })
       .execute();
-    await parts.mfa.disable(withMfa(), 'passkey');
+    await services.mfa.disable(withMfa(), 'passkey');
     const left = await kysely.selectFrom('credentials').select('auth_provider_type').where('user_id', '=', user.id).execute();
     expect(left).toEqual([{ auth_provider_type: 'ldap' }]);
   });
@@ -279,8 +280,8 @@ describe('removing', () => {
   test('a device can be renamed', async () => {
     await enrolPasskey();
     const [mine] = await enrolments();
-    expect(await parts.mfa.rename(caller, mine?.id ?? '', ' Blue key ')).toMatchObject({ name: 'Blue key' });
-    await expect(parts.mfa.rename(caller, mine?.id ?? '', '')).rejects.toMatchObject({ code: 'invalid_format' });
+    expect(await services.mfa.rename(caller, mine?.id ?? '', ' Blue key ')).toMatchObject({ name: 'Blue key' });
+    await expect(services.mfa.rename(caller, mine?.id ?? '', '')).rejects.toMatchObject({ code: 'invalid_format' });
   });
 });
 
@@ -301,28 +302,28 @@ describe('vectors', () => {
     const { type, mfa_module_id, flow_id, user_input } = request.ws;
     const as = given.caller === 'system user' ? by({ user: { ...caller.user, system_generated: true } }) : caller;
     if (type === 'auth/depose_mfa') {
-      await parts.enrol(example, { secret: { pin: '123456' } }, { ...ACTOR, user_id: caller.user.id });
-      await parts.mfa.disable(withMfa(), mfa_module_id);
+      await services.enrol(example, { secret: { pin: '123456' } }, { ...ACTOR, user_id: caller.user.id });
+      await services.mfa.disable(withMfa(), mfa_module_id);
       expect(await enrolments()).toEqual([]);
       return;
     }
-    const begun = async () => await parts.mfaSetup.begin(as, mfa_module_id ?? 'example_module');
+    const begun = async () => await services.mfaSetup.begin(as, mfa_module_id ?? 'example_module');
     if (expected.error) {
       const { code, message } = expected.error;
       await expect(begun()).rejects.toMatchObject({ code, description: message });
       return;
     }
-    const step = flow_id ? await parts.mfaSetup.submit(as, 'example_module', (await begun()).flow_id, user_input) : await begun();
+    const step = flow_id ? await services.mfaSetup.submit(as, 'example_module', (await begun()).flow_id, user_input) : await begun();
     const { basis, ...shown } = expected;
     expect(step).toMatchObject(shown);
   });
 
   test('mfa-setup-009', async () => {
     const [{ expect: expected }] = vectors('mfa-setup').filter(({ id }) => id === 'mfa-setup-009') as [ReturnType<typeof vectors>[0]];
-    const form = await parts.mfaSetup.begin(caller, 'totp');
+    const form = await services.mfaSetup.begin(caller, 'totp');
     const code = codeFor(secretIn(form));
     time.advance(30);
-    const step = await parts.mfaSetup.submit(caller, 'totp', form.flow_id, { code });
+    const step = await services.mfaSetup.submit(caller, 'totp', form.flow_id, { code });
     expect(step.type === 'create_entry').toBe(expected.valid);
   });
 
@@ -330,12 +331,12 @@ describe('vectors', () => {
     const first = await enrolTotp();
     const second = await enrolTotp(withMfa());
     expect(second).not.toBe(first);
-    const [factor] = await parts.factors.ofUser(caller.user.id);
+    const [factor] = await services.factors.ofUser(caller.user.id);
     expect(factor?.enrolments.map(({ secret }) => secret.secret)).toEqual([second]);
   });
 
   test('mfa-setup-015', async () => {
-    await parts.mfa.disable(caller, 'example_module');
+    await services.mfa.disable(caller, 'example_module');
     expect(await enrolments()).toEqual([]);
   });
 });

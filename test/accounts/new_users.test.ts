@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { Identity } from '../../src/domain/auth_provider.ts';
 import { randomId } from '../../src/domain/secret.ts';
-import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { createAccounts } from '../support/fixtures/accounts.ts';
 import { addPerson } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let a: Accounts;
-beforeAll(async () => {
-  a = await createAccounts({ max_pending: 3 });
-});
-afterAll(() => a.close());
+const a = perFile(() => createAccounts({ max_pending: 3 }));
 beforeEach(() => a.clear());
 
 const ADDRESS = '192.0.2.1';

@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { expect, test } from 'vitest';
+import { createAccounts } from '../support/fixtures/accounts.ts';
 import { addPerson } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let a: Accounts;
-beforeAll(async () => {
-  a = await createAccounts();
-});
-afterAll(() => a.close());
+const a = perFile(() => createAccounts());
 
 test.each([
   ['the owner everything, whatever the category', { is_owner: true }, { category: 'doors', object: {}, key: 'open' }, true],

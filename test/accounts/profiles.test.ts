@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { suggestUsername } from '../../src/accounts/profiles.ts';
 import type { AuthProvider, Identity } from '../../src/domain/auth_provider.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { INVISIBLE } from '../support/checks/invisible.ts';
-import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
+import { createAccounts } from '../support/fixtures/accounts.ts';
 import { loginAt } from '../support/fixtures/fresh_login.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const PASSWORD = 'a long pass phrase';
 const by = ({ id, is_owner }: User, is_admin = true) => ({
@@ -18,18 +19,14 @@ const by = ({ id, is_owner }: User, is_admin = true) => ({
   login: loginAt(NOON),
 });
 
-let a: Accounts;
 let owner: User;
 let admin: User;
-beforeAll(async () => {
-  a = await createAccounts();
-});
+const a = perFile(() => createAccounts());
 beforeEach(async () => {
   await a.clear();
   owner = await addPerson(a.database, { is_owner: true, name: 'Olga', group_ids: ['system-admin'] });
   admin = await addPerson(a.database, { name: 'Adam', group_ids: ['system-admin'] });
 });
-afterAll(() => a.close());
 
 const make = (fields: object = {}, actor = OPERATOR) => a.users.create({ name: 'Paula', ...fields }, actor);
 const addLogin = (id: string, username: string, reuse_username = false) =>

@@ -10,15 +10,12 @@ import { type Accounts, createAccounts } from '../support/fixtures/accounts.ts';
 import { loginAt } from '../support/fixtures/fresh_login.ts';
 import { CLIENT, HOME, newGrant } from '../support/fixtures/grants.ts';
 import { addPerson, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const DAY = 86_400;
-let a: Accounts;
 let user: User;
 let actor: Actor;
-beforeAll(async () => {
-  a = await createAccounts();
-});
-afterAll(() => a.close());
+const a = perFile(() => createAccounts());
 beforeEach(async () => {
   await a.clear();
   user = await addPerson(a.database);

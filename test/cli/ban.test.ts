@@ -1,18 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
-import { type Cli, createCli } from './support.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { createCli } from './support.ts';
 
 const [NOW, LATER] = [new Date('2020-01-01T00:00:00Z'), new Date('2199-01-01T00:00:00Z')];
 
-let cli: Cli;
-
+const cli = perFile(() => createCli());
 beforeAll(async () => {
-  cli = await createCli();
   for (const address of ['203.0.113.9', '2001:db8::/64']) {
     await createIpBanRepository(cli.database).ban({ address, now: NOW, expires_at: LATER });
   }
 });
-afterAll(() => cli.close());
 
 test('every current ban is listed', async () => {
   expect((await cli.list('ban', 'list')).map(({ address }) => address)).toEqual(['2001:db8::/64', '203.0.113.9']);

@@ -1,26 +1,24 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { clientIdFrom } from '../../src/cli/client_facts.ts';
 import { CLIENT_DEFAULTS, type ClientFields } from '../../src/domain/client_metadata.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
-import { type Cli, createCli, SECRET_KEY } from './support.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { createCli, SECRET_KEY } from './support.ts';
 
 const CB = 'https://grafana.example.com/login/generic_oauth';
 const ADD = ['client', 'add', 'Grafana', '--redirect-uri', CB];
 
-let cli: Cli;
-
+const cli = perFile(() => createCli());
 beforeAll(async () => {
-  cli = await createCli();
   expect((await cli.run(['migrate'])).code).toBe(0);
 });
 beforeEach(async () => {
   for (const table of ['clients', 'url_clients'] as const) await cli.database.kysely.deleteFrom(table).execute();
 });
-afterAll(() => cli.close());
 
 const isGood = async (secret: string) => {
   const rows = await cli.database.kysely.selectFrom('client_secrets').select('secret_hash').execute();

@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Cli, createCli } from './support.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { createCli } from './support.ts';
 
-let cli: Cli;
-
+const cli = perFile(() => createCli());
 beforeAll(async () => {
-  cli = await createCli();
-  const parts = await cli.openParts();
-  parts.audit.record({
+  const services = await cli.openServices();
+  services.audit.record({
     type: 'login.failed',
     outcome: 'refused',
     error_ref: 'a1b2c3d4e5',
@@ -14,9 +13,8 @@ beforeAll(async () => {
     remote_address: '203.0.113.9',
     detail: { provider: 'homeassistant', reason: 'invalid_auth' },
   });
-  await parts.close();
+  await services.close();
 });
-afterAll(() => cli.close());
 
 test('the event of a reference is shown with what decided', async () => {
   const { code, out } = await cli.run(['explain', ' A1B2C3D4E5 ']);

@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Cli, createCli, SECRET_KEY } from './support.ts';
+import { expect, test } from 'vitest';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { createCli, SECRET_KEY } from './support.ts';
 
-let cli: Cli;
-
-beforeAll(async () => {
-  cli = await createCli();
-});
-afterAll(() => cli.close());
+const cli = perFile(() => createCli());
 
 test('the list shows the key that signs, and no private part', async () => {
   const keys = await cli.list('keys', 'list');

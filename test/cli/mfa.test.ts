@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { createMfaEnrolmentRepository } from '../../src/repository/mfa_enrolments.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
-import { type Cli, createCli, SECRET_KEY } from './support.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { createCli, SECRET_KEY } from './support.ts';
 
 const ID = 'f'.repeat(32);
-let cli: Cli;
 
+const cli = perFile(() => createCli());
 beforeAll(async () => {
-  cli = await createCli();
   expect((await cli.run(['migrate'])).code).toBe(0);
   const { id: user_id } = await addPerson(cli.database, { username: 'paula', name: 'Paula' });
   const enrolments = createMfaEnrolmentRepository(cli.database, createSealer({ secret_key: SECRET_KEY }));
   const row = { id: ID, user_id, mfa_module_id: 'totp', name: null, device_id: null, secret: { secret: 'AAAA' }, created_at: NOON };
   await cli.database.transaction((trx) => enrolments.put(trx, row, { replaces: true }));
 });
-afterAll(() => cli.close());
 
 test('the factors of a person who lost them are listed, and removed', async () => {
   const { out } = await cli.run(['mfa', 'list', 'paula']);

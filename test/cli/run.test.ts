@@ -1,15 +1,11 @@
 import { readdirSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Cli, createCli } from './support.ts';
+import { expect, test } from 'vitest';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { createCli } from './support.ts';
 
 const COMMANDS = readdirSync(new URL('../../src/cli/commands/', import.meta.url)).map((file) => file.replace('.ts', ''));
 
-let cli: Cli;
-
-beforeAll(async () => {
-  cli = await createCli();
-});
-afterAll(() => cli.close());
+const cli = perFile(() => createCli());
 
 test('the help lists every file of the folder as a command', async () => {
   const { code, out } = await cli.run(['--help']);

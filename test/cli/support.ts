@@ -54,8 +54,8 @@ export async function createCli() {
       const { out } = await run([...words, '--json']);
       return JSON.parse(out);
     },
-    /** The parts behind the commands, on the same database. */
-    openParts: async () =>
+    /** The services behind the commands, on the same database. */
+    openServices: async () =>
       await createContainer({ config: await wiringOf(base_env).loadConfig(undefined), log: pino({ level: 'silent' }) }),
   };
 }

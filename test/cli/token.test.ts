@@ -4,22 +4,22 @@ import { addPerson } from '../support/fixtures/people.ts';
 import { type Cli, createCli } from './support.ts';
 
 let cli: Cli;
-let parts: Container;
+let services: Container;
 
 beforeAll(async () => {
   cli = await createCli();
-  parts = await cli.openParts();
+  services = await cli.openServices();
   await addPerson(cli.database, { username: 'paula', name: 'Paula' });
   await addPerson(cli.database, { name: 'Backup', system_generated: true });
 });
 afterAll(async () => {
-  await parts.close();
+  await services.close();
   await cli.close();
 });
 
 /** Whom a printed token speaks for. */
 async function callerOf(out: string) {
-  return (await parts.bearer.authenticate(out.trim(), '203.0.113.1'))?.user.name;
+  return (await services.bearer.authenticate(out.trim(), '203.0.113.1'))?.user.name;
 }
 
 test('a long-lived token is printed alone, works, and its name is taken afterwards', async () => {

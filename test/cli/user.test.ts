@@ -1,24 +1,22 @@
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLocalLoginRepository } from '../../src/repository/local_logins.ts';
 import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
 import { addPerson } from '../support/fixtures/people.ts';
-import { type Cli, createCli } from './support.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { createCli } from './support.ts';
 
 const PASSWORD = 'a long pass phrase';
 
-let cli: Cli;
-
+const cli = perFile(() => createCli());
 beforeAll(async () => {
-  cli = await createCli();
   expect((await cli.run(['migrate'])).code).toBe(0);
 });
 beforeEach(async () => {
   for (const table of ['users', 'local_logins', 'retired_usernames'] as const) await cli.database.kysely.deleteFrom(table).execute();
 });
-afterAll(() => cli.close());
 
 async function isPassword(username: string, password: string): Promise<boolean> {
   const login = await createLocalLoginRepository({ ...cli.database, prepare: cli.database.prepare }).find(username);

@@ -1,18 +1,14 @@
 // The Basic and Form Post plans of OpenID's conformance suite, re-implemented: what scopes and the
 // `claims` parameter tell of a person, and where. That userinfo tells no more than that, and the ID
 // token nothing of it, is checked in every module.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { MODES, type RelyingParty, relyingParty, startConformanceServer } from '../support/clients/conformance.ts';
-import type { TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const PROFILE = ['name', 'preferred_username', 'updated_at'];
 const EMAIL = ['email', 'email_verified'];
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startConformanceServer();
-});
-afterAll(() => server.close());
+const server = perFile(() => startConformanceServer());
 
 async function scopes(): Promise<string[]> {
   return (await server.inject({ url: '/.well-known/openid-configuration' })).json().scopes_supported;

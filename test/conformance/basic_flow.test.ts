@@ -1,15 +1,11 @@
 // The Basic and Form Post plans of OpenID's conformance suite, re-implemented: the code flow
 // itself, requests that must go well, codes used twice.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { checkErrorAnswer, checkTokenAnswer, checkUserinfo } from '../support/checks/conformance_checks.ts';
 import { MODES, type RelyingParty, relyingParty, startConformanceServer } from '../support/clients/conformance.ts';
-import type { TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startConformanceServer();
-});
-afterAll(() => server.close());
+const server = perFile(() => startConformanceServer());
 
 describe.each(MODES)('response_mode %s', (mode) => {
   let rp: RelyingParty;

@@ -1,17 +1,13 @@
 // The Basic and Form Post plans of OpenID's conformance suite, re-implemented: who must log in
 // again, who must not, and hints about the login.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { MODES, type RelyingParty, relyingParty, startConformanceServer } from '../support/clients/conformance.ts';
-import type { TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 /** OpenID Connect Core section 3.1.2.6: what a request without a page may be answered. */
 const SILENT_ERRORS = ['login_required', 'interaction_required', 'account_selection_required', 'consent_required'];
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startConformanceServer();
-});
-afterAll(() => server.close());
+const server = perFile(() => startConformanceServer());
 
 describe.each(MODES)('response_mode %s', (mode) => {
   let rp: RelyingParty;

@@ -1,6 +1,6 @@
 // The Basic and Form Post plans of OpenID's conformance suite, re-implemented: requests that go no
 // further, told to the client or, as long as it is not sure who that is, to the person.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/checks/conformance_checks.ts';
 import {
   expectErrorPage,
@@ -11,13 +11,9 @@ import {
   relyingParty,
   startConformanceServer,
 } from '../support/clients/conformance.ts';
-import type { TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startConformanceServer();
-});
-afterAll(() => server.close());
+const server = perFile(() => startConformanceServer());
 
 /** An unsigned request object (OpenID Connect Core section 6.1). */
 function requestObject(claims: Parameters): string {

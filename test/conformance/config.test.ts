@@ -1,9 +1,9 @@
 // The Config plan of OpenID's conformance suite, re-implemented: discovery, and that what it names
 // is there.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/checks/conformance_checks.ts';
 import { startConformanceServer } from '../support/clients/conformance.ts';
-import type { TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const LANGUAGE_TAG = /^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-\d{3})?$/;
 const TEXT_LISTS = [
@@ -13,11 +13,7 @@ const TEXT_LISTS = [
   ...['code_challenge_methods_supported', 'dpop_signing_alg_values_supported'],
 ];
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startConformanceServer();
-});
-afterAll(() => server.close());
+const server = perFile(() => startConformanceServer());
 
 describe('oidcc-config-certification-test-plan', () => {
   test('oidcc-discovery-endpoint-verification', async () => {

@@ -1,16 +1,13 @@
 // The modules of the FAPI 2.0 security profile (fapi2-security-profile-final) that also define a
 // good OAuth 2.1 server: the authorization endpoint, pushed requests and the code.
 // Each re-implements the check of the suite's module that it is named after.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/clients/standard_browser.ts';
-import { checkResponse, type Fapi2, startFapi2 } from '../support/fixtures/fapi2.ts';
+import { checkResponse, startFapi2 } from '../support/fixtures/fapi2.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
-let f: Fapi2;
-beforeAll(async () => {
-  f = await startFapi2();
-});
-afterAll(() => f.close());
+const f = perFile(() => startFapi2());
 // A used proof and a pushed request are of their second.
 beforeEach(() => f.server.advance(1));
 

@@ -2,17 +2,14 @@
 // clients hold. Re-implementations of the checks, not run through the suite. Each test begins with
 // the name of its module.
 import { exportJWK, exportPKCS8, generateKeyPair, importPKCS8, SignJWT } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { epochSeconds } from '../../src/domain/clock.ts';
 import { newProofKey, type ProofKey } from '../support/clients/dpop.ts';
 import { ISSUER } from '../support/clients/standard_browser.ts';
 import { type Fapi2, type How, startFapi2 } from '../support/fixtures/fapi2.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let f: Fapi2;
-beforeAll(async () => {
-  f = await startFapi2();
-});
-afterAll(() => f.close());
+const f = perFile(() => startFapi2());
 beforeEach(() => f.server.advance(1));
 
 const now = () => epochSeconds(f.server.clock());

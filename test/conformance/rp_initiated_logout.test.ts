@@ -2,7 +2,7 @@
 // not told whose session is meant it asks first: until the person says yes nobody is logged out,
 // and nobody is ever sent to an address that is not the client's.
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/checks/conformance_checks.ts';
 import {
   BYE_URI,
@@ -12,19 +12,15 @@ import {
   relyingParty,
   startConformanceServer,
 } from '../support/clients/conformance.ts';
-import type { TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 /** As long as the suite's. */
 const STATE = 'a1B2c3D4'.repeat(16);
 
-let server: TestServer;
 let rp: RelyingParty;
 let login: LoggedIn;
 
-beforeAll(async () => {
-  server = await startConformanceServer();
-});
-afterAll(() => server.close());
+const server = perFile(() => startConformanceServer());
 beforeEach(async () => {
   rp = relyingParty(server);
   login = await rp.logIn();

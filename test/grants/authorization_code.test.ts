@@ -1,45 +1,42 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
 import type { FinishedLogin } from '../../src/tokens/authorization_code.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import {
   ABROAD,
   ADMITTED,
   CLIENT,
-  createTokenParts,
+  createTokenServices,
   HOME,
   loginOf,
   post,
   redeem,
   refresh,
-  type TokenParts,
+  type TokenServices,
 } from '../support/fixtures/grants.ts';
 import { addPerson, later } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 // RFC 7636 appendix B
 const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 const WRONG = VERIFIER.replace('d', 'e');
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.close());
+const db = perFile(() => createTestDatabase());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
+  services = await createTokenServices(db.database);
   user = await addPerson(db.database, { username: randomId() });
-  return () => parts.close();
+  return () => services.close();
 });
 
 async function newCode(differences: Partial<FinishedLogin> = {}): Promise<string> {
-  return parts.codes.issue(await loginOf(db.database, user, differences));
+  return services.codes.issue(await loginOf(db.database, user, differences));
 }
 
 async function grantIds(): Promise<string[]> {
@@ -54,15 +51,15 @@ function changeUser(change: { is_active?: boolean; local_only?: boolean }) {
 /** Whether the tokens of that answer still open anything. */
 async function isAlive(answer: unknown): Promise<boolean> {
   const { access_token, refresh_token } = answer as TokenSet;
-  const caller = await parts.bearer.authenticate(access_token, HOME);
-  const refreshed = await refresh(parts, refresh_token!);
+  const caller = await services.bearer.authenticate(access_token, HOME);
+  const refreshed = await refresh(services, refresh_token!);
   expect(refreshed === 'invalid_grant').toBe(caller === null);
   return caller !== null;
 }
 
 describe('a code', () => {
   test('is exchanged for tokens in Home Assistant’s format', async () => {
-    const answer = await redeem(parts, await newCode());
+    const answer = await redeem(services, await newCode());
     expect(answer).toEqual({
       access_token: expect.any(String),
       token_type: 'Bearer',
@@ -71,7 +68,7 @@ describe('a code', () => {
       ha_auth_provider: 'homeassistant',
     });
     expect(await isAlive(answer)).toBe(true);
-    expect(parts.events).toMatchObject([
+    expect(services.events).toMatchObject([
       {
         type: 'authorization_code.redeemed',
         outcome: 'done',
@@ -84,7 +81,7 @@ describe('a code', () => {
   });
 
   test('creates a grant with the configured ends', async () => {
-    const strict = await createTokenParts(db.database, { lifetimes: { access_token: 60, refresh_token_idle: 120, refresh_token: 600 } });
+    const strict = await createTokenServices(db.database, { lifetimes: { access_token: 60, refresh_token_idle: 120, refresh_token: 600 } });
     expect(await redeem(strict, await newCode())).toMatchObject({ expires_in: 60 });
     const grant = db.database.kysely.selectFrom('refresh_tokens').selectAll().where('user_id', '=', user.id);
     expect(await grant.executeTakeFirst()).toMatchObject({ access_token_expiration: 60, idle_lifetime: 120, expires_at: later(600) });
@@ -103,13 +100,13 @@ describe('a code', () => {
   ] as const) {
     test(`is refused ${story}, and stays good`, async () => {
       const code = await newCode();
-      expect(await redeem(parts, code, form)).toBe(want);
-      expect(await redeem(parts, code)).toBeTypeOf('object');
+      expect(await redeem(services, code, form)).toBe(want);
+      expect(await redeem(services, code)).toBeTypeOf('object');
     });
   }
 
   test('takes no notice of fields that Home Assistant ignores', async () => {
-    expect(await redeem(parts, await newCode(), { redirect_uri: 'https://evil.example/', scope: 'x', client_secret: 'x' })).toBeTypeOf(
+    expect(await redeem(services, await newCode(), { redirect_uri: 'https://evil.example/', scope: 'x', client_secret: 'x' })).toBeTypeOf(
       'object',
     );
   });
@@ -120,29 +117,29 @@ describe('a code', () => {
     const flipped = [...code].map((_, at) => code.slice(0, at) + String.fromCharCode(code.charCodeAt(at) ^ 1) + code.slice(at + 1));
     const prefixes = [...code].map((_, at) => code.slice(0, at));
     for (const other of [...prefixes, ...flipped, `${code}A`, ` ${code}`, `${code}\0`, code.toUpperCase(), code.toLowerCase()]) {
-      expect(await redeem(parts, other), other).toBe('invalid_request: Invalid code');
+      expect(await redeem(services, other), other).toBe('invalid_request: Invalid code');
     }
-    expect(await redeem(parts, code)).toBeTypeOf('object');
+    expect(await redeem(services, code)).toBeTypeOf('object');
   });
 
   // C8
   test('is the only thing that can be exchanged: no token, id, or code of another purpose', async () => {
-    const { refresh_token, access_token } = (await redeem(parts, await newCode())) as TokenSet;
+    const { refresh_token, access_token } = (await redeem(services, await newCode())) as TokenSet;
     const identity = { subject: 'x', data: {}, name: null, amr: [] };
     const link = await newCode({ subject: { purpose: 'link_user', credential_id: null, identity } });
     for (const other of [refresh_token!, access_token, link, ...(await grantIds()), user.id]) {
-      expect(await redeem(parts, other)).toBe('invalid_request: Invalid code');
+      expect(await redeem(services, other)).toBe('invalid_request: Invalid code');
     }
-    expect(await refresh(parts, await newCode())).toBe('invalid_grant');
+    expect(await refresh(services, await newCode())).toBe('invalid_grant');
   });
 
   test('is valid for just under ten minutes', async () => {
     const [early, late] = [await newCode(), await newCode()];
-    parts.time.advance(599.999);
-    expect(await redeem(parts, early)).toBeTypeOf('object');
-    parts.time.advance(0.001);
-    expect(await redeem(parts, late)).toBe('invalid_request: Invalid code');
-    expect(parts.events.at(-1)).toMatchObject({ type: 'authorization_code.refused', detail: { reason: 'expired' } });
+    services.time.advance(599.999);
+    expect(await redeem(services, early)).toBeTypeOf('object');
+    services.time.advance(0.001);
+    expect(await redeem(services, late)).toBe('invalid_request: Invalid code');
+    expect(services.events.at(-1)).toMatchObject({ type: 'authorization_code.refused', detail: { reason: 'expired' } });
   });
 });
 
@@ -156,11 +153,11 @@ describe('a user', () => {
     test(`who is ${story} gets nothing, and the code is gone`, async () => {
       const code = await newCode();
       await changeUser(change);
-      expect(await redeem(parts, code, {}, address)).toBe(`access_denied: ${reason}`);
+      expect(await redeem(services, code, {}, address)).toBe(`access_denied: ${reason}`);
       await changeUser({ is_active: true, local_only: false });
-      expect(await redeem(parts, code)).toBe('invalid_request: Invalid code');
+      expect(await redeem(services, code)).toBe('invalid_request: Invalid code');
       expect(await grantIds()).toEqual([]);
-      expect(parts.events[0]).toMatchObject({
+      expect(services.events[0]).toMatchObject({
         type: 'authorization_code.refused',
         outcome: 'refused',
         target_user_id: user.id,
@@ -172,7 +169,7 @@ describe('a user', () => {
   test('who may not use the provider is refused with its text, and no grant is left', async () => {
     const form = { grant_type: 'authorization_code', client_id: CLIENT, code: await newCode({ auth_provider_type: 'trusted_networks' }) };
     const admission = { ...ADMITTED, refusal: () => 'Not in trusted_networks' };
-    expect(await post(parts, form, ABROAD, admission)).toBe('access_denied: Not in trusted_networks');
+    expect(await post(services, form, ABROAD, admission)).toBe('access_denied: Not in trusted_networks');
     expect(await grantIds()).toEqual([]);
   });
 });
@@ -181,12 +178,12 @@ describe('a code used twice', () => {
   // C1
   test('is refused and revokes the grant of its first use', async () => {
     const code = await newCode();
-    const answer = await redeem(parts, code);
+    const answer = await redeem(services, code);
     const [refresh_token_id] = await grantIds();
-    expect(await redeem(parts, code)).toBe('invalid_request: Invalid code');
+    expect(await redeem(services, code)).toBe('invalid_request: Invalid code');
     expect(await isAlive(answer)).toBe(false);
     expect(await grantIds()).toEqual([]);
-    expect(parts.events).toContainEqual(
+    expect(services.events).toContainEqual(
       expect.objectContaining({
         type: 'authorization_code.replayed',
         outcome: 'refused',
@@ -198,12 +195,12 @@ describe('a code used twice', () => {
 
   test('revokes its grant after its ten minutes too, and once', async () => {
     const code = await newCode();
-    const answer = await redeem(parts, code);
-    parts.time.advance(1_000);
-    expect(await redeem(parts, code)).toBe('invalid_request: Invalid code');
+    const answer = await redeem(services, code);
+    services.time.advance(1_000);
+    expect(await redeem(services, code)).toBe('invalid_request: Invalid code');
     expect(await isAlive(answer)).toBe(false);
-    expect(await redeem(parts, code)).toBe('invalid_request: Invalid code');
-    expect(parts.events.at(-1)).toMatchObject({ type: 'authorization_code.replayed', detail: { revoked_refresh_token_id: null } });
+    expect(await redeem(services, code)).toBe('invalid_request: Invalid code');
+    expect(services.events.at(-1)).toMatchObject({ type: 'authorization_code.replayed', detail: { revoked_refresh_token_id: null } });
   });
 
   // C3
@@ -214,8 +211,8 @@ describe('a code used twice', () => {
   ] as const) {
     test(`harms nobody when it comes with ${story}`, async () => {
       const code = await newCode({ code_challenge: CHALLENGE });
-      const answer = await redeem(parts, code, { code_verifier: VERIFIER });
-      expect(await redeem(parts, code, { code_verifier: VERIFIER, ...proof })).toBe(want);
+      const answer = await redeem(services, code, { code_verifier: VERIFIER });
+      expect(await redeem(services, code, { code_verifier: VERIFIER, ...proof })).toBe(want);
       expect(await isAlive(answer)).toBe(true);
     });
   }
@@ -226,7 +223,7 @@ describe('a verifier', () => {
   const UNEXPECTED = 'invalid_request: Code verifier provided but no code challenge was present';
 
   test('that matches its challenge gets the tokens', async () => {
-    expect(await redeem(parts, await newCode({ code_challenge: CHALLENGE }), { code_verifier: VERIFIER })).toBeTypeOf('object');
+    expect(await redeem(services, await newCode({ code_challenge: CHALLENGE }), { code_verifier: VERIFIER })).toBeTypeOf('object');
   });
 
   for (const [story, code_challenge, code_verifier, want] of [
@@ -240,31 +237,31 @@ describe('a verifier', () => {
   ] as const) {
     test(`${story} is refused, and the code stays good`, async () => {
       const code = await newCode({ code_challenge });
-      expect(await redeem(parts, code, { code_verifier })).toBe(want);
-      expect(await redeem(parts, code, code_challenge ? { code_verifier: VERIFIER } : {})).toBeTypeOf('object');
+      expect(await redeem(services, code, { code_verifier })).toBe(want);
+      expect(await redeem(services, code, code_challenge ? { code_verifier: VERIFIER } : {})).toBeTypeOf('object');
     });
   }
 
   test('may be wrong four times; the fifth invalidates the code, parallel or not', async () => {
     const [four, five] = [await newCode({ code_challenge: CHALLENGE }), await newCode({ code_challenge: CHALLENGE })];
-    const guess = (code: string) => redeem(parts, code, { code_verifier: WRONG });
+    const guess = (code: string) => redeem(services, code, { code_verifier: WRONG });
     for (let count = 0; count < 4; count++) expect(await guess(four)).toBe('invalid_grant: Invalid code verifier');
-    expect(await redeem(parts, four, { code_verifier: VERIFIER })).toBeTypeOf('object');
+    expect(await redeem(services, four, { code_verifier: VERIFIER })).toBeTypeOf('object');
     await Promise.all(Array.from({ length: 5 }, () => guess(five)));
-    expect(await redeem(parts, five, { code_verifier: VERIFIER })).toBe('invalid_request: Invalid code');
+    expect(await redeem(services, five, { code_verifier: VERIFIER })).toBe('invalid_request: Invalid code');
     expect(await grantIds()).toHaveLength(1);
-    expect(parts.events.at(-1)).toMatchObject({ type: 'authorization_code.refused', detail: { reason: 'killed' } });
+    expect(services.events.at(-1)).toMatchObject({ type: 'authorization_code.refused', detail: { reason: 'killed' } });
   });
 });
 
 // C2
 describe('20 parallel redemptions of one code on two replicas', () => {
   let other: Database;
-  let replicas: TokenParts[];
+  let replicas: TokenServices[];
 
   beforeEach(async () => {
     other = createDatabase({ connection: db.connection, on_error: () => {} });
-    replicas = [await createTokenParts(db.database), await createTokenParts(other)];
+    replicas = [await createTokenServices(db.database), await createTokenServices(other)];
     return async () => {
       for (const replica of replicas) await replica.close();
       await other.close();

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { TokenSet } from '../../src/domain/token.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { createTokenServices, HOME, ISSUER, newClient, post, type TokenServices } from '../support/fixtures/grants.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const PRINTER = newClient({
   client_id: 'printer',
@@ -11,21 +12,17 @@ const PRINTER = newClient({
 });
 const FORM = { grant_type: 'client_credentials', client_id: 'printer', client_secret: 'retnirp' };
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.close());
+const db = perFile(() => createTestDatabase());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
-  parts.clients.set(PRINTER.client_id, PRINTER);
-  return () => parts.close();
+  services = await createTokenServices(db.database);
+  services.clients.set(PRINTER.client_id, PRINTER);
+  return () => services.close();
 });
 
 async function tokens(form: Record<string, string> = {}): Promise<TokenSet> {
-  const answer = await post(parts, { ...FORM, ...form });
+  const answer = await post(services, { ...FORM, ...form });
   if (typeof answer === 'string') throw new Error(`no tokens: ${answer}`);
   return answer;
 }
@@ -34,7 +31,7 @@ async function tokens(form: Record<string, string> = {}): Promise<TokenSet> {
 test('a client that proves itself gets an access token in its own name, and nothing else', async () => {
   const answer = await tokens();
   expect(answer).toEqual({ access_token: expect.any(String), token_type: 'Bearer', expires_in: 1_800, scope: 'print scan' });
-  expect(parts.accessTokens.read(answer.access_token)).toEqual({
+  expect(services.accessTokens.read(answer.access_token)).toEqual({
     iss: ISSUER,
     sub: 'client:printer',
     aud: ISSUER,
@@ -49,23 +46,26 @@ test('a client that proves itself gets an access token in its own name, and noth
 // C19, RFC 9700 section 4.15
 test('its subject is no user’s, even if its name is', async () => {
   const client_id = '0123456789abcdef0123456789abcdef';
-  parts.clients.set(client_id, newClient({ client_id, grant_types: ['client_credentials'] }));
+  services.clients.set(client_id, newClient({ client_id, grant_types: ['client_credentials'] }));
   const { access_token } = await tokens({ client_id, client_secret: 'fedcba9876543210fedcba9876543210' });
-  expect(parts.accessTokens.read(access_token)?.sub).toBe(`client:${client_id}`);
-  expect(await parts.bearer.authenticate(access_token, HOME)).toBeNull();
+  expect(services.accessTokens.read(access_token)?.sub).toBe(`client:${client_id}`);
+  expect(await services.bearer.authenticate(access_token, HOME)).toBeNull();
 });
 
 // C13, C19
 test('a public client cannot ask in its own name', async () => {
-  parts.clients.set('public', newClient({ client_id: 'public', token_endpoint_auth_method: 'none', grant_types: ['client_credentials'] }));
-  const answer = await post(parts, { grant_type: 'client_credentials', client_id: 'public' });
+  services.clients.set(
+    'public',
+    newClient({ client_id: 'public', token_endpoint_auth_method: 'none', grant_types: ['client_credentials'] }),
+  );
+  const answer = await post(services, { grant_type: 'client_credentials', client_id: 'public' });
   expect(answer).toMatch(/^unauthorized_client/);
 });
 
 // C13
 test('neither can a client that was not registered for it', async () => {
-  parts.clients.set('grafana', newClient());
-  const answer = await post(parts, { grant_type: 'client_credentials', client_id: 'grafana', client_secret: 'anafarg' });
+  services.clients.set('grafana', newClient());
+  const answer = await post(services, { grant_type: 'client_credentials', client_id: 'grafana', client_secret: 'anafarg' });
   expect(answer).toMatch(/^unauthorized_client/);
 });
 
@@ -77,7 +77,7 @@ test.each([
 ])('it may ask for %s', async (_what, form, scope, aud) => {
   const answer = await tokens(form as Record<string, string>);
   expect(answer.scope).toBe(scope);
-  expect(parts.accessTokens.read(answer.access_token, { for_anyone: true })).toMatchObject({ scope, aud });
+  expect(services.accessTokens.read(answer.access_token, { for_anyone: true })).toMatchObject({ scope, aud });
 });
 
 test.each([
@@ -87,10 +87,10 @@ test.each([
   ['another’s resource server', { resource: 'https://mail.example.com' }, 'invalid_target'],
   ['a resource that is no URI', { resource: 'files' }, 'invalid_target'],
 ])('it may not ask for %s', async (_what, form, error) => {
-  expect(await post(parts, { ...FORM, ...(form as Record<string, string>) })).toMatch(new RegExp(`^${error}`));
+  expect(await post(services, { ...FORM, ...(form as Record<string, string>) })).toMatch(new RegExp(`^${error}`));
 });
 
 test('the lifetime of its access tokens is its own', async () => {
-  parts.clients.set('printer', { ...PRINTER, access_token_lifetime: 60 });
+  services.clients.set('printer', { ...PRINTER, access_token_lifetime: 60 });
   expect((await tokens()).expires_in).toBe(60);
 });

@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Client } from '../../src/domain/client.ts';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, randomToken, sha256 } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { DEVICE_CODE_GRANT, newUserCode } from '../../src/domain/user_code.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ABROAD, ADMITTED, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, ADMITTED, createTokenServices, HOME, ISSUER, newClient, post, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { RELEASE } from '../support/fixtures/released_codes.ts';
 import { quotaOf } from '../support/fixtures/row_quota.ts';
 import { credentialsOf, registerClient } from '../support/fixtures/standard_grants.ts';
@@ -21,49 +22,47 @@ const TV = newClient({
 const PENDING = 'authorization_pending: The user has not answered yet';
 const GONE = 'invalid_grant: The device code is unknown or used';
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
-  await registerClient(parts, db.database, TV);
+  services = await createTokenServices(db.database);
+  await registerClient(services, db.database, TV);
   user = await addPerson(db.database, { username: randomId(), group_ids: ['system-users'] });
-  return () => parts.close();
+  return () => services.close();
 });
 
 /** A code as the device authorization endpoint makes it. */
 async function started(client: Client = TV): Promise<{ device_code: string; user_code: string }> {
   const device_code = randomToken('lk_dc_');
   const user_code = newUserCode();
-  const now = parts.time.clock();
+  const now = services.time.clock();
   const asked = { client_id: client.client_id, scope: client.scope, resource: [], max_age: null, acr_values: [] };
   const times = { created_at: now, expires_at: addSeconds(now, 600), poll_interval: 5 };
   const row = { device_code_hash: sha256(device_code), user_code, ...asked, ...times };
-  await parts.deviceCodes.store(row, quotaOf(HOME));
+  await services.deviceCodes.store(row, quotaOf(HOME));
   return { device_code, user_code };
 }
 
 async function answer(user_code: string, how: 'approve' | 'deny', { allowed_group_ids = TV.allowed_group_ids } = {}): Promise<void> {
   const { id } = await db.database.kysely.selectFrom('credentials').select('id').where('user_id', '=', user.id).executeTakeFirstOrThrow();
-  const answering = { user_code, sid: randomId(), now: parts.time.clock() };
-  await parts.deviceCodes.claim({ ...answering, user_id: user.id });
+  const answering = { user_code, sid: randomId(), now: services.time.clock() };
+  await services.deviceCodes.claim({ ...answering, user_id: user.id });
   const provider = { auth_provider_type: 'homeassistant', auth_provider_id: null };
   const login = { user_id: user.id, credential_id: id, ...provider, auth_time: answering.now, amr: ['pwd'] };
   expect(
     await (how === 'deny'
-      ? parts.deviceCodes.deny(answering)
-      : parts.deviceCodes.approve({ ...answering, ...login, allowed_group_ids }, RELEASE)),
+      ? services.deviceCodes.deny(answering)
+      : services.deviceCodes.approve({ ...answering, ...login, allowed_group_ids }, RELEASE)),
   ).toBe(true);
 }
 
 function poll(device_code: string, { client = TV, from = HOME, admission = ADMITTED } = {}) {
-  return post(parts, { grant_type: DEVICE_CODE_GRANT, device_code, ...credentialsOf(client) }, from, admission);
+  return post(services, { grant_type: DEVICE_CODE_GRANT, device_code, ...credentialsOf(client) }, from, admission);
 }
 
 // G3
@@ -80,9 +79,9 @@ test('a device waits for its person, and gets tokens with the next poll after th
     refresh_token: expect.stringMatching(/^lk_rt_/),
     scope: 'openid profile offline_access',
   });
-  expect(parts.accessTokens.read(tokens.access_token)).toMatchObject({ sub: user.id, aud: ISSUER, client_id: 'tv', amr: ['pwd'] });
-  expect(await parts.bearer.authenticate(tokens.access_token, HOME)).toMatchObject({ user: { id: user.id }, profile: 'standard' });
-  const refreshed = await post(parts, { grant_type: 'refresh_token', client_id: 'tv', refresh_token: tokens.refresh_token! });
+  expect(services.accessTokens.read(tokens.access_token)).toMatchObject({ sub: user.id, aud: ISSUER, client_id: 'tv', amr: ['pwd'] });
+  expect(await services.bearer.authenticate(tokens.access_token, HOME)).toMatchObject({ user: { id: user.id }, profile: 'standard' });
+  const refreshed = await post(services, { grant_type: 'refresh_token', client_id: 'tv', refresh_token: tokens.refresh_token! });
   expect(refreshed).toMatchObject({ scope: 'openid profile offline_access' });
 });
 
@@ -92,7 +91,7 @@ test('a redeemed code is not redeemed again, and its tokens stay valid: the answ
   await answer(user_code, 'approve');
   const { access_token } = (await poll(device_code)) as TokenSet;
   expect(await poll(device_code)).toBe(GONE);
-  expect(await parts.bearer.authenticate(access_token, HOME)).not.toBeNull();
+  expect(await services.bearer.authenticate(access_token, HOME)).not.toBeNull();
 });
 
 // G2
@@ -100,11 +99,11 @@ test('a device that polls too fast is answered slow_down, each time by five seco
   const { device_code } = await started();
   const slow = 'slow_down: Five seconds more between requests from now on';
   expect(await poll(device_code)).toBe(PENDING);
-  parts.time.advance(4);
+  services.time.advance(4);
   expect(await poll(device_code)).toBe(slow);
-  parts.time.advance(6);
+  services.time.advance(6);
   expect(await poll(device_code)).toBe(slow);
-  parts.time.advance(15);
+  services.time.advance(15);
   expect(await poll(device_code)).toBe(PENDING);
 });
 
@@ -119,7 +118,7 @@ describe('a device gets the error', () => {
   test.each(['pending', 'approved'])('that its code expired while it was %s', async (status) => {
     const { device_code, user_code } = await started();
     if (status === 'approved') await answer(user_code, 'approve');
-    parts.time.advance(600);
+    services.time.advance(600);
     expect(await poll(device_code)).toBe('expired_token: The device code has expired');
   });
 
@@ -133,7 +132,7 @@ describe('a device gets the error', () => {
 
 // G3
 test('a code is of no use to another client, and is not spent by it', async () => {
-  const radio = await registerClient(parts, db.database, { ...TV, client_id: 'radio' });
+  const radio = await registerClient(services, db.database, { ...TV, client_id: 'radio' });
   const { device_code, user_code } = await started();
   expect(await poll(device_code, { client: radio })).toBe(GONE);
   await answer(user_code, 'approve');
@@ -171,12 +170,12 @@ describe('an approved code is refused', () => {
     const { device_code, user_code } = await started();
     await answer(user_code, 'approve', { allowed_group_ids: ['system-users'] });
     await db.database.kysely.deleteFrom('user_groups').where('user_id', '=', user.id).execute();
-    await registerClient(parts, db.database, { ...TV, allowed_group_ids: ['system-users'] });
+    await registerClient(services, db.database, { ...TV, allowed_group_ids: ['system-users'] });
     expect(await poll(device_code)).toBe(denied);
   });
 
   test('for a user who withdrew the consent', async () => {
-    await registerClient(parts, db.database, { ...TV, trusted: false });
+    await registerClient(services, db.database, { ...TV, trusted: false });
     const [kept, withdrawn] = [await started(), await started()];
     await answer(kept.user_code, 'approve');
     expect(await poll(kept.device_code)).toMatchObject({ token_type: 'Bearer' });
@@ -194,7 +193,7 @@ describe('an approved code is refused', () => {
 });
 
 test('a client without the refresh grant gets no refresh token, and one without openid no ID token', async () => {
-  const clock = await registerClient(parts, db.database, {
+  const clock = await registerClient(services, db.database, {
     ...TV,
     client_id: 'clock',
     grant_types: [DEVICE_CODE_GRANT],
@@ -210,7 +209,7 @@ test('a client without the refresh grant gets no refresh token, and one without 
 // C13
 test('a client that was not registered for it may not poll', async () => {
   const { device_code } = await started();
-  const grafana = await registerClient(parts, db.database, newClient());
+  const grafana = await registerClient(services, db.database, newClient());
   expect(await poll(device_code, { client: grafana })).toMatch(/^unauthorized_client/);
 });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
@@ -9,11 +9,11 @@ import { createSealer } from '../../src/secrets/sealer.ts';
 import type { StandardCodeData } from '../../src/tokens/authorization_code.ts';
 import { createRotatingTokens } from '../../src/tokens/refresh_token.ts';
 import { newProofKey, proofFor } from '../support/clients/dpop.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import {
   ABROAD,
   ADMITTED,
-  createTokenParts,
+  createTokenServices,
   HOME,
   ISSUER,
   loginOf,
@@ -21,9 +21,10 @@ import {
   post,
   redeem,
   refresh,
-  type TokenParts,
+  type TokenServices,
 } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import {
   credentialsOf,
   PUBLIC_CLIENT,
@@ -36,49 +37,47 @@ import {
 
 const DAY = 86_400;
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
-  parts = await open();
+  services = await open();
   user = await addPerson(db.database, { username: randomId(), group_ids: ['system-users'] });
-  return () => parts.close();
+  return () => services.close();
 });
 
-async function open(options: Parameters<typeof createTokenParts>[1] = {}, database: Database = db.database): Promise<TokenParts> {
-  const opened = await createTokenParts(database, options);
+async function open(options: Parameters<typeof createTokenServices>[1] = {}, database: Database = db.database): Promise<TokenServices> {
+  const opened = await createTokenServices(database, options);
   for (const client of [PUBLIC_CLIENT, newClient()]) await registerClient(opened, db.database, client);
   return opened;
 }
 
-function newTokens(client = PUBLIC_CLIENT, standard: Partial<StandardCodeData> = {}, replica = parts): Promise<TokenSet> {
+function newTokens(client = PUBLIC_CLIENT, standard: Partial<StandardCodeData> = {}, replica = services): Promise<TokenSet> {
   return standardTokens(replica, db.database, user, client, standard);
 }
 
-async function newToken(client = PUBLIC_CLIENT, standard: Partial<StandardCodeData> = {}, replica = parts): Promise<string> {
+async function newToken(client = PUBLIC_CLIENT, standard: Partial<StandardCodeData> = {}, replica = services): Promise<string> {
   return (await newTokens(client, standard, replica)).refresh_token!;
 }
 
-function rotate(token: string, differences: Record<string, string | undefined> = {}, replica = parts) {
+function rotate(token: string, differences: Record<string, string | undefined> = {}, replica = services) {
   return refresh(replica, token, { client_id: PUBLIC_CLIENT.client_id, ...differences });
 }
 
 const REFUSED = 'invalid_grant: The refresh token is unknown, used, revoked or expired';
 
-async function rotated(token: string, replica = parts): Promise<TokenSet & { refresh_token: string }> {
+async function rotated(token: string, replica = services): Promise<TokenSet & { refresh_token: string }> {
   const answer = await rotate(token, {}, replica);
   if (typeof answer === 'string') throw new Error(answer);
   return answer as TokenSet & { refresh_token: string };
 }
 
 async function isAlive(access_token: string): Promise<boolean> {
-  return (await parts.bearer.authenticate(access_token, HOME)) !== null;
+  return (await services.bearer.authenticate(access_token, HOME)) !== null;
 }
 
 async function grants() {
@@ -90,7 +89,7 @@ test('every refresh answers a new refresh token of the same grant, the client’
   const first = await newTokens();
   const tokens = [first.refresh_token];
   for (let count = 1; count < 4; count++) {
-    parts.time.advance(60);
+    services.time.advance(60);
     const next = await rotated(tokens.at(-1)!);
     expect(next).toEqual({
       access_token: expect.any(String),
@@ -122,7 +121,7 @@ describe('a token that was used', () => {
   test('answers with the same successor within the grace time: the first answer may be lost', async () => {
     const token = await newToken();
     const first = await rotated(token);
-    parts.time.advance(9.999);
+    services.time.advance(9.999);
     expect((await rotated(token)).refresh_token).toBe(first.refresh_token);
     expect(await rotated(first.refresh_token)).toBeTypeOf('object');
   });
@@ -131,12 +130,12 @@ describe('a token that was used', () => {
   test('revokes its grant after the grace time', async () => {
     const token = await newToken();
     const { access_token, refresh_token } = await rotated(token);
-    parts.time.advance(10);
+    services.time.advance(10);
     expect(await rotate(token)).toBe(REFUSED);
     expect(await rotate(refresh_token)).toBe(REFUSED);
     expect(await isAlive(access_token)).toBe(false);
     expect(await grants()).toEqual([]);
-    expect(parts.events).toContainEqual(
+    expect(services.events).toContainEqual(
       expect.objectContaining({
         type: 'refresh_token.replayed',
         outcome: 'refused',
@@ -151,9 +150,9 @@ describe('a token that was used', () => {
   test('does not stretch its grace time by being used', async () => {
     const token = await newToken();
     await rotated(token);
-    parts.time.advance(8);
+    services.time.advance(8);
     await rotated(token);
-    parts.time.advance(4);
+    services.time.advance(4);
     expect(await rotate(token)).toBe(REFUSED);
     expect(await grants()).toEqual([]);
   });
@@ -177,11 +176,11 @@ describe('a token that was used', () => {
   test('is recognised after a restart and after the janitor', async () => {
     const token = await newToken();
     await rotated(token);
-    const restarted = await open({ time: parts.time });
+    const restarted = await open({ time: services.time });
     restarted.time.advance(5 * DAY);
     const audit = { insert: () => Promise.resolve() };
     const limits = { pending_lifetime: DAY, audit_retention: DAY, failure_lifetime: DAY };
-    await createJanitor({ database: db.database, clock: parts.time.clock, audit, on_error: () => {}, ...limits }).run();
+    await createJanitor({ database: db.database, clock: services.time.clock, audit, on_error: () => {}, ...limits }).run();
     expect(await rotate(token, {}, restarted)).toBe(REFUSED);
     expect(await grants()).toEqual([]);
     await restarted.close();
@@ -214,7 +213,7 @@ describe('a text that is no token of this server', () => {
     const { id, seed } = (await grants())[0] as { id: string; seed: Buffer };
     const stranger = createRotatingTokens({ sealer: createSealer({ secret_key: 'the secret key of quite another server' }) });
     for (const forged of [
-      parts.rotatingTokens.write({ id, generation: 0, seed: randomBytes(32) }),
+      services.rotatingTokens.write({ id, generation: 0, seed: randomBytes(32) }),
       stranger.write({ id, generation: 0, seed }),
     ]) {
       expect(await rotate(forged)).toBe(REFUSED);
@@ -224,8 +223,8 @@ describe('a text that is no token of this server', () => {
 
   test('is a token that never rotates, or a code', async () => {
     const login = await loginOf(db.database, user);
-    const { refresh_token } = (await redeem(parts, await parts.codes.issue(login))) as TokenSet;
-    for (const other of [refresh_token!, await parts.codes.issue(login), (await newTokens()).access_token]) {
+    const { refresh_token } = (await redeem(services, await services.codes.issue(login))) as TokenSet;
+    for (const other of [refresh_token!, await services.codes.issue(login), (await newTokens()).access_token]) {
       expect(await rotate(other)).toBe(REFUSED);
     }
   });
@@ -274,12 +273,12 @@ describe('time', () => {
   test('without use ends an idle grant; the client’s own lifetimes come first', async () => {
     const lifetimes = { access_token_lifetime: 60, refresh_token_idle_lifetime: DAY, refresh_token_lifetime: 30 * DAY };
     const client = { ...PUBLIC_CLIENT, ...lifetimes, client_id: 'strict' };
-    await registerClient(parts, db.database, client);
+    await registerClient(services, db.database, client);
     const first = await newTokens(client);
     expect(first.expires_in).toBe(60);
-    parts.time.advance(DAY - 1);
+    services.time.advance(DAY - 1);
     const next = await rotate(first.refresh_token!, { client_id: 'strict' });
-    parts.time.advance(DAY);
+    services.time.advance(DAY);
     expect(await rotate((next as TokenSet).refresh_token!, { client_id: 'strict' })).toBe(REFUSED);
   });
 });
@@ -290,7 +289,7 @@ test('another client’s token is refused and stays valid, before and after it w
   const other = { ...credentialsOf(newClient()) };
   expect(await rotate(token, other)).toBe(REFUSED);
   const { refresh_token } = await rotated(token);
-  parts.time.advance(60);
+  services.time.advance(60);
   expect(await rotate(token, other)).toBe(REFUSED);
   expect(await rotate(refresh_token)).toBeTypeOf('object');
 });
@@ -315,9 +314,9 @@ test('a narrower scope is the access token’s alone; a wider one is refused', a
   ]) {
     const answer = (await rotate(token, { scope: asked })) as TokenSet;
     expect(answer.scope).toBe(given);
-    expect(parts.accessTokens.read(answer.access_token)?.scope).toBe(given);
+    expect(services.accessTokens.read(answer.access_token)?.scope).toBe(given);
     token = answer.refresh_token!;
-    parts.time.advance(11);
+    services.time.advance(11);
   }
   expect(await grants()).toMatchObject([{ scope: SCOPE }]);
 });
@@ -336,10 +335,10 @@ test('a resource server that was granted may be named, no other', async () => {
     [undefined, [one, two]],
   ] as const) {
     const answer = (await rotate(token, { resource })) as TokenSet;
-    expect(parts.accessTokens.read(answer.access_token, { for_anyone: true })?.aud).toEqual(aud);
+    expect(services.accessTokens.read(answer.access_token, { for_anyone: true })?.aud).toEqual(aud);
     expect(await isAlive(answer.access_token)).toBe(false); // for us it is not
     token = answer.refresh_token!;
-    parts.time.advance(11);
+    services.time.advance(11);
   }
   const own = await newToken();
   expect(await rotate(own, { resource: ISSUER })).toBeTypeOf('object');
@@ -377,12 +376,12 @@ describe('a grant that may not be used now refreshes nothing, and works again wh
 
   for (const [story, { take, give }] of stories) {
     test(story, async () => {
-      await registerClient(parts, db.database, client);
+      await registerClient(services, db.database, client);
       await consent();
       const token = await newToken(client);
       await take();
       expect(await rotate(token, { client_id: 'family' })).toBe(REFUSED);
-      expect(parts.events.at(-1)).toMatchObject({ type: 'refresh_token.refused', detail: { reason: 'refused_user' } });
+      expect(services.events.at(-1)).toMatchObject({ type: 'refresh_token.refused', detail: { reason: 'refused_user' } });
       await give();
       expect(await rotate(token, { client_id: 'family' })).toBeTypeOf('object');
     });
@@ -391,14 +390,14 @@ describe('a grant that may not be used now refreshes nothing, and works again wh
   // D15
   test('a user whose provider lets nobody in from there', async () => {
     const form = { grant_type: 'refresh_token', client_id: PUBLIC_CLIENT.client_id, refresh_token: await newToken() };
-    expect(await post(parts, form, ABROAD, { providers: [], refusal: () => 'Not in trusted_networks' })).toBe(REFUSED);
-    expect(await post(parts, form)).toBeTypeOf('object');
+    expect(await post(services, form, ABROAD, { providers: [], refusal: () => 'Not in trusted_networks' })).toBe(REFUSED);
+    expect(await post(services, form)).toBeTypeOf('object');
   });
 
   test('a user restricted to home, abroad', async () => {
     const token = await newToken();
     await db.database.kysely.updateTable('users').set({ local_only: true }).where('id', '=', user.id).execute();
-    expect(await refresh(parts, token, { client_id: PUBLIC_CLIENT.client_id }, ABROAD)).toBe(REFUSED);
+    expect(await refresh(services, token, { client_id: PUBLIC_CLIENT.client_id }, ABROAD)).toBe(REFUSED);
     expect(await rotate(token)).toBeTypeOf('object');
   });
 });
@@ -454,46 +453,46 @@ describe('the refresh token of a client whose tokens are bound to its key', () =
 
   async function again(client: typeof bound, refresh_token: string): Promise<TokenSet> {
     const form = { grant_type: 'refresh_token', refresh_token, ...credentialsOf(client) };
-    const proof = await proofFor(await newProofKey(), { now: parts.time.clock() });
-    const answer = await post(parts, form, HOME, ADMITTED, client.dpop_bound_access_tokens ? { dpop: [proof] } : {});
+    const proof = await proofFor(await newProofKey(), { now: services.time.clock() });
+    const answer = await post(services, form, HOME, ADMITTED, client.dpop_bound_access_tokens ? { dpop: [proof] } : {});
     if (typeof answer === 'string' || !('access_token' in answer)) throw new Error(String(answer));
     return answer as TokenSet;
   }
 
   test('stays as it is for a confidential one, for as long as its grant lives', async () => {
-    await registerClient(parts, db.database, before);
+    await registerClient(services, db.database, before);
     const first = (await newTokens(before)).refresh_token!;
-    await registerClient(parts, db.database, bound);
+    await registerClient(services, db.database, bound);
     for (const seconds of [0, 5, 60, DAY]) {
-      parts.time.advance(seconds);
+      services.time.advance(seconds);
       expect(await again(bound, first)).toMatchObject({ access_token: expect.any(String) });
       expect(await again(bound, first)).not.toHaveProperty('refresh_token');
     }
   });
 
   test('that was rotated before is given as it is now, within the grace time, and ends the grant after it', async () => {
-    await registerClient(parts, db.database, before);
+    await registerClient(services, db.database, before);
     const first = (await newTokens(before)).refresh_token!;
     const { refresh_token: second } = await again(before, first);
-    await registerClient(parts, db.database, bound);
+    await registerClient(services, db.database, bound);
     expect((await again(bound, first)).refresh_token).toBe(second);
     expect(await again(bound, second!)).not.toHaveProperty('refresh_token');
-    parts.time.advance(60);
+    services.time.advance(60);
     await expect(again(bound, first)).rejects.toThrow(REFUSED);
     await expect(again(bound, second!)).rejects.toThrow(REFUSED);
   });
 
   test('rotates for a public one, and for a confidential one without a bound key', async () => {
-    await registerClient(parts, db.database, bound_public);
-    await registerClient(parts, db.database, before);
+    await registerClient(services, db.database, bound_public);
+    await registerClient(services, db.database, before);
     expect((await again(before, (await newTokens(before)).refresh_token!)).refresh_token).toMatch(/^lk_rt_/);
-    const code = await standardCode(parts, db.database, user, bound_public);
+    const code = await standardCode(services, db.database, user, bound_public);
     const key = await newProofKey();
-    const proof = async () => ({ dpop: [await proofFor(key, { now: parts.time.clock() })] });
+    const proof = async () => ({ dpop: [await proofFor(key, { now: services.time.clock() })] });
     const form = { grant_type: 'authorization_code', code, code_verifier: VERIFIER, client_id: 'bound-public' };
-    const { refresh_token } = (await post(parts, form, HOME, ADMITTED, await proof())) as TokenSet;
+    const { refresh_token } = (await post(services, form, HOME, ADMITTED, await proof())) as TokenSet;
     const next = { grant_type: 'refresh_token', refresh_token: refresh_token!, client_id: 'bound-public' };
-    const answer = (await post(parts, next, HOME, ADMITTED, await proof())) as TokenSet;
+    const answer = (await post(services, next, HOME, ADMITTED, await proof())) as TokenSet;
     expect(answer.refresh_token).not.toBe(refresh_token);
     expect(answer.refresh_token).toMatch(/^lk_rt_/);
   });

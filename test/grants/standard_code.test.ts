@@ -1,24 +1,25 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Client } from '../../src/domain/client.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createDatabase } from '../../src/postgres/database.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import {
   ABROAD,
   CLIENT,
-  createTokenParts,
+  createTokenServices,
   HOME,
   ISSUER,
   loginOf,
   newClient,
   redeem,
   refresh,
-  type TokenParts,
+  type TokenServices,
 } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import {
   addSession,
   credentialsOf,
@@ -34,28 +35,26 @@ const CONFIDENTIAL = newClient();
 const UNKNOWN = 'invalid_grant: The code is unknown, used or expired';
 const RESOURCES = ['https://one.example/api', 'https://two.example/'];
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
-  for (const client of [PUBLIC_CLIENT, CONFIDENTIAL]) await registerClient(parts, db.database, client);
+  services = await createTokenServices(db.database);
+  for (const client of [PUBLIC_CLIENT, CONFIDENTIAL]) await registerClient(services, db.database, client);
   user = await addPerson(db.database, { username: randomId(), group_ids: ['system-users'] });
-  return () => parts.close();
+  return () => services.close();
 });
 
 function newCode(client: Client, standard: Parameters<typeof standardCode>[4] = {}): Promise<string> {
-  return standardCode(parts, db.database, user, client, standard);
+  return standardCode(services, db.database, user, client, standard);
 }
 
 function trade(code: string, client: Client, differences: Record<string, string | undefined> = {}, remote_address = HOME) {
-  return redeem(parts, code, { code_verifier: VERIFIER, ...credentialsOf(client), ...differences }, remote_address);
+  return redeem(services, code, { code_verifier: VERIFIER, ...credentialsOf(client), ...differences }, remote_address);
 }
 
 async function grants() {
@@ -78,31 +77,31 @@ test('a code is exchanged for tokens, and its grant keeps the request', async ()
   expect(await grants()).toMatchObject([
     { profile: 'standard', scope: SCOPE, ...kept, client_id: 'grafana', dpop_jkt: null, generation: 0 },
   ]);
-  const claims = parts.accessTokens.read((answer as TokenSet).access_token, { for_anyone: true });
+  const claims = services.accessTokens.read((answer as TokenSet).access_token, { for_anyone: true });
   expect(claims).toMatchObject({ sub: user.id, aud: RESOURCES, client_id: 'grafana', scope: SCOPE.join(' '), acr: '1', amr: ['pwd'] });
 });
 
 test('an ID token is what a relying party can verify', async () => {
   await addSession(db.database, user, 'another session');
-  const { id_token = '' } = await standardTokens(parts, db.database, user, CONFIDENTIAL, { nonce: 'a nonce', sid: 'another session' });
-  const keys = createLocalJWKSet(parts.keyring.jwks() as never);
+  const { id_token = '' } = await standardTokens(services, db.database, user, CONFIDENTIAL, { nonce: 'a nonce', sid: 'another session' });
+  const keys = createLocalJWKSet(services.keyring.jwks() as never);
   const { payload } = await jwtVerify(id_token, keys, { issuer: ISSUER, audience: 'grafana', currentDate: NOON });
   expect(payload).toMatchObject({ sub: user.id, nonce: 'a nonce', sid: 'another session', azp: 'grafana' });
 });
 
 test('without openid there is no ID token, and without the refresh grant no refresh token', async () => {
   const client = newClient({ client_id: 'once', grant_types: ['authorization_code'] });
-  await registerClient(parts, db.database, client);
-  const answer = await standardTokens(parts, db.database, user, client, { scope: ['profile'] });
+  await registerClient(services, db.database, client);
+  const answer = await standardTokens(services, db.database, user, client, { scope: ['profile'] });
   expect(Object.keys(answer).sort()).toEqual(['access_token', 'expires_in', 'scope', 'token_type']);
-  expect(await parts.bearer.authenticate(answer.access_token, HOME)).toMatchObject({ profile: 'standard', scope: ['profile'] });
+  expect(await services.bearer.authenticate(answer.access_token, HOME)).toMatchObject({ profile: 'standard', scope: ['profile'] });
   expect(await grants()).toMatchObject([{ seed: null, token_hash: null }]);
 });
 
 test('a client’s own lifetimes come before those of all', async () => {
   const lifetimes = { access_token_lifetime: 60, refresh_token_idle_lifetime: 120, refresh_token_lifetime: 600 };
-  const client = await registerClient(parts, db.database, newClient({ client_id: 'brief', ...lifetimes }));
-  expect(await standardTokens(parts, db.database, user, client)).toMatchObject({ expires_in: 60 });
+  const client = await registerClient(services, db.database, newClient({ client_id: 'brief', ...lifetimes }));
+  expect(await standardTokens(services, db.database, user, client)).toMatchObject({ expires_in: 60 });
   expect(await grants()).toMatchObject([{ access_token_expiration: 60, idle_lifetime: 120, expires_at: later(600) }]);
 });
 
@@ -142,7 +141,7 @@ describe('a code is refused, and stays valid,', () => {
     ['by nobody', PUBLIC_CLIENT, { client_id: undefined }, 'invalid_client: Client authentication failed'],
   ] as const) {
     test(story, async () => {
-      await registerClient(parts, db.database, other);
+      await registerClient(services, db.database, other);
       const code = await newCode(client);
       expect(await trade(code, client, differences)).toBe(want);
       expect(await trade(code, client)).toBeTypeOf('object');
@@ -168,9 +167,9 @@ describe('a code is refused, and stays valid,', () => {
 // C6
 test('a code is valid for just under a minute', async () => {
   const [early, late] = [await newCode(PUBLIC_CLIENT), await newCode(PUBLIC_CLIENT)];
-  parts.time.advance(59.999);
+  services.time.advance(59.999);
   expect(await trade(early, PUBLIC_CLIENT)).toBeTypeOf('object');
-  parts.time.advance(0.001);
+  services.time.advance(0.001);
   expect(await trade(late, PUBLIC_CLIENT)).toBe(UNKNOWN);
 });
 
@@ -182,7 +181,7 @@ test('redirect_uri need not be sent again', async () => {
 test('of the granted resource servers some may be named', async () => {
   const code = await newCode(PUBLIC_CLIENT, { resource: RESOURCES });
   const { access_token } = (await trade(code, PUBLIC_CLIENT, { resource: RESOURCES[1]! })) as TokenSet;
-  expect(parts.accessTokens.read(access_token, { for_anyone: true })?.aud).toBe(RESOURCES[1]);
+  expect(services.accessTokens.read(access_token, { for_anyone: true })?.aud).toBe(RESOURCES[1]);
   expect(await grants()).toMatchObject([{ resource: RESOURCES }]);
 });
 
@@ -191,24 +190,24 @@ describe('a code of one dialect is refused in the other', () => {
     const code = await newCode(PUBLIC_CLIENT, { login: { client_id: CLIENT } });
     // A URL client must be known by its name here; with Home Assistant's look there is nothing to
     // find.
-    expect(await redeem(parts, code.replace('lk_acs_', 'lk_ac_'), { code_verifier: VERIFIER })).toBe('invalid_request: Invalid code');
-    expect(await redeem(parts, code, { code_verifier: VERIFIER })).toBe('invalid_client: Client authentication failed');
+    expect(await redeem(services, code.replace('lk_acs_', 'lk_ac_'), { code_verifier: VERIFIER })).toBe('invalid_request: Invalid code');
+    expect(await redeem(services, code, { code_verifier: VERIFIER })).toBe('invalid_client: Client authentication failed');
   });
 
   test('Home Assistant’s, sent by a registered client', async () => {
-    const code = await parts.codes.issue(await loginOf(db.database, user, { client_id: 'desktop' }));
+    const code = await services.codes.issue(await loginOf(db.database, user, { client_id: 'desktop' }));
     expect(await trade(code, PUBLIC_CLIENT, { code_verifier: undefined })).toBe(UNKNOWN);
   });
 
   test('a URL client speaks both, each with its own codes', async () => {
-    const client = await registerClient(parts, db.database, { ...PUBLIC_CLIENT, client_id: CLIENT, kind: 'url' });
+    const client = await registerClient(services, db.database, { ...PUBLIC_CLIENT, client_id: CLIENT, kind: 'url' });
     const standard = await trade(await newCode(client), client);
     expect(standard).toMatchObject({ scope: SCOPE.join(' '), id_token: expect.any(String) });
-    const plain = await redeem(parts, await parts.codes.issue(await loginOf(db.database, user)));
+    const plain = await redeem(services, await services.codes.issue(await loginOf(db.database, user)));
     expect(plain).toMatchObject({ ha_auth_provider: 'homeassistant' });
     const tokens = [standard, plain].map((answer) => (answer as TokenSet).refresh_token!);
-    expect(await refresh(parts, tokens[0]!)).toMatchObject({ refresh_token: expect.any(String) });
-    expect(Object.keys(await refresh(parts, tokens[1]!))).toEqual(['access_token', 'token_type', 'expires_in']);
+    expect(await refresh(services, tokens[0]!)).toMatchObject({ refresh_token: expect.any(String) });
+    expect(Object.keys(await refresh(services, tokens[1]!))).toEqual(['access_token', 'token_type', 'expires_in']);
   });
 });
 
@@ -228,14 +227,14 @@ describe('a user who may not have tokens gets none, and the code is used up:', (
 
   for (const [story, happen] of stories) {
     test(story, async () => {
-      await registerClient(parts, db.database, client);
+      await registerClient(services, db.database, client);
       await db.database.kysely.insertInto('consents').values(consent()).execute();
       expect(await trade(await newCode(client), client, {}, ABROAD)).toBeTypeOf('object');
       const code = await newCode(client);
       await happen();
       expect(await trade(code, client, {}, ABROAD)).toBe('invalid_grant: The user may not have tokens');
       expect(await trade(code, client, {}, ABROAD)).toBe(UNKNOWN);
-      expect(parts.events.at(-2)).toMatchObject({ type: 'authorization_code.refused', target_user_id: user.id });
+      expect(services.events.at(-2)).toMatchObject({ type: 'authorization_code.refused', target_user_id: user.id });
       expect(await grants()).toHaveLength(1);
     });
   }
@@ -247,9 +246,9 @@ describe('a code used twice', () => {
     const code = await newCode(CONFIDENTIAL);
     const { access_token, refresh_token } = (await trade(code, CONFIDENTIAL)) as TokenSet;
     expect(await trade(code, CONFIDENTIAL)).toBe(UNKNOWN);
-    expect(await parts.bearer.authenticate(access_token, HOME)).toBeNull();
-    expect(await refresh(parts, refresh_token!, credentialsOf(CONFIDENTIAL))).toMatch(/^invalid_grant/);
-    expect(parts.events).toContainEqual(expect.objectContaining({ type: 'authorization_code.replayed' }));
+    expect(await services.bearer.authenticate(access_token, HOME)).toBeNull();
+    expect(await refresh(services, refresh_token!, credentialsOf(CONFIDENTIAL))).toMatch(/^invalid_grant/);
+    expect(services.events).toContainEqual(expect.objectContaining({ type: 'authorization_code.replayed' }));
   });
 
   // C3
@@ -263,19 +262,19 @@ describe('a code used twice', () => {
       const code = await newCode(CONFIDENTIAL);
       const { access_token } = (await trade(code, CONFIDENTIAL)) as TokenSet;
       expect(await trade(code, CONFIDENTIAL, differences)).toBeTypeOf('string');
-      expect(await parts.bearer.authenticate(access_token, HOME)).not.toBeNull();
+      expect(await services.bearer.authenticate(access_token, HOME)).not.toBeNull();
     });
   }
 
   // C2
   test('is used once by 20 at a time on two replicas, 10 times in a row', async () => {
     const other = createDatabase({ connection: db.connection, on_error: () => {} });
-    const replica = await createTokenParts(other);
+    const replica = await createTokenServices(other);
     await registerClient(replica, db.database, PUBLIC_CLIENT);
     for (let round = 0; round < 10; round++) {
       const code = await newCode(PUBLIC_CLIENT);
       const form = { code_verifier: VERIFIER, client_id: PUBLIC_CLIENT.client_id };
-      const answers = await Promise.all(Array.from({ length: 20 }, (_, turn) => redeem(turn % 2 ? replica : parts, code, form)));
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, turn) => redeem(turn % 2 ? replica : services, code, form)));
       expect(answers.filter((answer) => typeof answer === 'object')).toHaveLength(1);
       expect(answers.filter((answer) => answer === UNKNOWN)).toHaveLength(19);
       expect(await grants()).toEqual([]);

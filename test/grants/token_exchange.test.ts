@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Client } from '../../src/domain/client.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ABROAD, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, createTokenServices, HOME, ISSUER, newClient, post, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { credentialsOf, registerClient, standardTokens } from '../support/fixtures/standard_grants.ts';
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -23,34 +24,32 @@ const SERVER = newClient({
   resources: [FILES, INDEX],
 });
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
-  for (const client of [APP, SERVER]) await registerClient(parts, db.database, client);
+  services = await createTokenServices(db.database);
+  for (const client of [APP, SERVER]) await registerClient(services, db.database, client);
   user = await addPerson(db.database, { username: randomId(), group_ids: ['system-users'] });
-  return () => parts.close();
+  return () => services.close();
 });
 
 /** What the app got for its user. */
 async function given({ client = APP, scope = ['openid', 'profile', 'read', 'write'], resource = [FILES] } = {}): Promise<string> {
-  return (await standardTokens(parts, db.database, user, client, { scope, resource })).access_token;
+  return (await standardTokens(services, db.database, user, client, { scope, resource })).access_token;
 }
 
 function exchange(subject_token: string, form: Record<string, string> = {}, client: Client = SERVER, from = HOME) {
   const fixed = { grant_type: EXCHANGE, subject_token_type: ACCESS_TOKEN, resource: INDEX };
-  return post(parts, { ...fixed, subject_token, ...credentialsOf(client), ...form }, from);
+  return post(services, { ...fixed, subject_token, ...credentialsOf(client), ...form }, from);
 }
 
 function claimsOf(answer: unknown) {
-  return parts.accessTokens.read((answer as TokenSet).access_token, { for_anyone: true });
+  return services.accessTokens.read((answer as TokenSet).access_token, { for_anyone: true });
 }
 
 test('a server exchanges the token it received for one to call the next server, for the same person', async () => {
@@ -68,7 +67,7 @@ test('a server exchanges the token it received for one to call the next server, 
 test('earlier actors stay in the token', async () => {
   const first = await exchange(await given());
   const index = newClient({ client_id: 'index', grant_types: [EXCHANGE], scope: ['read'], resources: [INDEX] });
-  await registerClient(parts, db.database, index);
+  await registerClient(services, db.database, index);
   const second = await exchange((first as TokenSet).access_token, { resource: '' }, index);
   expect(claimsOf(second)).toMatchObject({ sub: user.id, aud: INDEX, scope: 'read', act: { sub: 'index', act: { sub: 'files' } } });
 });
@@ -82,11 +81,11 @@ test('the chain of exchanges is bounded', async () => {
 describe('the new token', () => {
   test('ends no later than the old one, and with its grant', async () => {
     const token = await given();
-    parts.time.advance(1_700);
+    services.time.advance(1_700);
     const answer = (await exchange(token)) as TokenSet;
     expect(answer.expires_in).toBe(100);
-    expect(claimsOf(answer)?.exp).toBe(parts.accessTokens.read(token, { for_anyone: true })?.exp);
-    expect(claimsOf(answer)?.refresh_token_id).toBe(parts.accessTokens.read(token, { for_anyone: true })?.refresh_token_id);
+    expect(claimsOf(answer)?.exp).toBe(services.accessTokens.read(token, { for_anyone: true })?.exp);
+    expect(claimsOf(answer)?.refresh_token_id).toBe(services.accessTokens.read(token, { for_anyone: true })?.refresh_token_id);
   });
 
   test.each<[string, Record<string, string>, object]>([
@@ -120,8 +119,8 @@ describe('a token is not exchanged', () => {
       'that no person is behind',
       async () => {
         const robot = newClient({ client_id: 'robot', grant_types: ['client_credentials'], resources: [FILES] });
-        await registerClient(parts, db.database, robot);
-        const answer = await post(parts, { grant_type: 'client_credentials', resource: FILES, ...credentialsOf(robot) });
+        await registerClient(services, db.database, robot);
+        const answer = await post(services, { grant_type: 'client_credentials', resource: FILES, ...credentialsOf(robot) });
         return (answer as TokenSet).access_token;
       },
     ],
@@ -129,7 +128,7 @@ describe('a token is not exchanged', () => {
       'that has expired',
       async () => {
         const token = await given();
-        parts.time.advance(1_800); // within the leeway for other clocks
+        services.time.advance(1_800); // within the leeway for other clocks
         return token;
       },
     ],
@@ -153,7 +152,7 @@ describe('a token is not exchanged', () => {
       'that was revoked alone',
       async () => {
         const token = await given();
-        await parts.revocation.revoke(new Map(Object.entries({ token, ...credentialsOf(APP) })), { remote_address: HOME });
+        await services.revocation.revoke(new Map(Object.entries({ token, ...credentialsOf(APP) })), { remote_address: HOME });
         return token;
       },
     ],
@@ -169,12 +168,12 @@ describe('a token is not exchanged', () => {
   });
 
   test('by a client that its user may not use', async () => {
-    await registerClient(parts, db.database, { ...SERVER, allowed_group_ids: ['system-admin'] });
+    await registerClient(services, db.database, { ...SERVER, allowed_group_ids: ['system-admin'] });
     expect(await exchange(await given())).toBe(UNACCEPTABLE);
   });
 
   test('by a public client', async () => {
-    const open = await registerClient(parts, db.database, { ...SERVER, client_id: 'open', token_endpoint_auth_method: 'none' });
+    const open = await registerClient(services, db.database, { ...SERVER, client_id: 'open', token_endpoint_auth_method: 'none' });
     expect(await exchange(await given(), {}, open)).toMatch(/^unauthorized_client/);
   });
 
@@ -188,7 +187,7 @@ describe('a token is not exchanged', () => {
 });
 
 test('nothing is exchanged unless the operator says so', async () => {
-  const off = await createTokenParts(db.database, { token_exchange_enabled: false });
+  const off = await createTokenServices(db.database, { token_exchange_enabled: false });
   expect([...off.grants.keys()]).not.toContain(EXCHANGE);
   for (const client of [APP, SERVER]) off.clients.set(client.client_id, client);
   expect(await post(off, { grant_type: EXCHANGE, ...credentialsOf(SERVER) })).toBe('unsupported_grant_type');

@@ -1,16 +1,15 @@
 // What a request calls its body: never a reason to refuse it, whatever the route.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { raw } from '../support/clients/raw_socket.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer } from '../support/fixtures/server.ts';
 
-let server: TestServer;
 let refresh_token: string;
 let access_token: string;
+const server = perFile(() => startServer({ config: { http: { ip_ban_enabled: false } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { http: { ip_ban_enabled: false } } });
   ({ refresh_token, access_token } = await server.ownerTokens());
 });
-afterAll(() => server.close());
 
 const MALFORMED = ['x', '', ' ', ';', '/', 'a/', '/b', 'a/b/c', 'a b/c', 'text/plain, text/html', ';charset=utf-8', 'é/x'];
 

@@ -1,19 +1,18 @@
 // Home Assistant's own client library, unchanged, from "no tokens" to "revoked", as a page of
 // another origin would use it.
 import { type AuthData, getAuth } from 'home-assistant-js-websocket';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { visitor } from '../support/clients/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { OWNER, startServer } from '../support/fixtures/server.ts';
 
 const APP = 'http://app.local:8123';
-let server: TestServer;
 
+const server = perFile(() => startServer());
 beforeAll(async () => {
-  server = await startServer();
   await server.createOwner();
   await server.request('/healthz');
 });
-afterAll(() => server.close());
 afterEach(() => vi.unstubAllGlobals());
 
 /** What a browser gives the library: where the page is, and a place to send it. */

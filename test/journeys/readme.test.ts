@@ -4,16 +4,13 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { expect, test } from 'vitest';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { startServer } from '../support/fixtures/server.ts';
 
 const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
-let server: TestServer;
 
-beforeAll(async () => {
-  server = await startServer();
-});
-afterAll(() => server.close());
+const server = perFile(() => startServer());
 
 test('the README leads from nothing to a first token in under a minute', async () => {
   const transcript = /<!-- transcript: begin -->\n```sh\n(.*?)```/s.exec(readme)?.[1] ?? '';

@@ -1,17 +1,16 @@
 // One person, both dialects: an app of Home Assistant's and a client of the standard profile hold
 // tokens side by side, and neither disturbs the other.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { authorizeUrl, standardBrowser } from '../support/clients/standard_browser.ts';
 import { callerWith } from '../support/fixtures/api.ts';
-import { startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { startServer } from '../support/fixtures/server.ts';
 import { CALLBACK } from '../support/fixtures/standard_clients.ts';
 import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startServer({ config: { clients: [{ client_id: 'app', redirect_uris: [CALLBACK] }], http: { ip_ban_enabled: false } } });
-});
-afterAll(() => server.close());
+const server = perFile(() =>
+  startServer({ config: { clients: [{ client_id: 'app', redirect_uris: [CALLBACK] }], http: { ip_ban_enabled: false } } }),
+);
 
 const HOME_ASSISTANT = 'https://app.example.com/';
 const post = async (url: string, form: Record<string, string>) => await server.inject({ method: 'POST', url, form });

@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import type { AuthProvider, ProviderStep } from '../../src/domain/auth_provider.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import type { LoginResult } from '../../src/login/login.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ABROAD, APP, addUser, CALLBACK, createLoginParts, type LoginParts } from '../support/fixtures/login.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, APP, addUser, CALLBACK, createLoginServices, type LoginServices } from '../support/fixtures/login.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let db: TestDatabase;
-let parts: LoginParts;
+let services: LoginServices;
 let known: { user_id: string; credential_id: string };
 
 /** A provider of one step, whatever is sent. */
@@ -36,16 +36,15 @@ const two_forms = stepping('two_forms', (state, values) => {
   return { type: 'form', step_id: name, data_schema: [{ type: 'string', name, required: true }], errors: null, state: state_after };
 });
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   known = await addUser(db.database, 'known-user');
   await addUser(db.database, 'known-user-too', {}, 'two_forms');
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   for (const table of ['login_flows', 'failed_logins', 'ip_bans', 'authorization_codes'] as const)
     await db.database.kysely.deleteFrom(table).execute();
-  parts = createLoginParts(db.database, {
+  services = createLoginServices(db.database, {
     providers: [
       two_forms,
       stepping('refusing', () => ({ type: 'abort', reason: 'unreachable' }), 'Not in trusted_networks'),
@@ -70,9 +69,9 @@ const asked = {
 const right = { username: 'known-user', password: 'test-pass' };
 const wrong = { username: 'known-user', password: 'wrong' };
 
-const begin = async (differs: object = {}) => (await parts.login.start({ ...json, ...asked, ...differs })).step.flow_id;
+const begin = async (differs: object = {}) => (await services.login.start({ ...json, ...asked, ...differs })).step.flow_id;
 const submit = (flow_id: string, input: Record<string, unknown> = right, differs: object = {}) =>
-  parts.login.resume({ ...json, flow_id, input, ...differs });
+  services.login.resume({ ...json, flow_id, input, ...differs });
 const openFlows = async () => await db.database.kysely.selectFrom('login_flows').selectAll().execute();
 const codes = async () => await db.database.kysely.selectFrom('authorization_codes').selectAll().execute();
 const failures = async () =>
@@ -82,7 +81,7 @@ const unknown_flow = { code: 'unknown_flow', status: 404, description: 'Invalid 
 
 describe('beginning', () => {
   it('answers the first step with every key in place', async () => {
-    const { step, failed } = await parts.login.start({ ...json, ...asked });
+    const { step, failed } = await services.login.start({ ...json, ...asked });
     expect(failed).toBe(false);
     expect(step).toEqual({
       type: 'form',
@@ -125,18 +124,18 @@ describe('beginning', () => {
   });
 
   it('at a provider that lets nobody in from there finds no such handler', async () => {
-    const begun = parts.login.start({ ...json, ...asked, handler: ['refusing', null] });
+    const begun = services.login.start({ ...json, ...asked, handler: ['refusing', null] });
     await expect(begun).rejects.toMatchObject({ code: 'invalid_handler', status: 404 });
   });
 
   it('may end at once', async () => {
-    const { step } = await parts.login.start({ ...json, ...asked, handler: ['bypass', null] });
+    const { step } = await services.login.start({ ...json, ...asked, handler: ['bypass', null] });
     expect(step.type).toBe('create_entry');
     expect(await openFlows()).toEqual([]);
   });
 
   it('may lead elsewhere, and what comes back finds the state', async () => {
-    const { step } = await parts.login.start({ ...json, ...asked, handler: ['external', null] });
+    const { step } = await services.login.start({ ...json, ...asked, handler: ['external', null] });
     expect(step).toEqual({
       type: 'external',
       flow_id: expect.any(String),
@@ -154,7 +153,7 @@ describe('beginning', () => {
     await expect(begin({ remote_address: '2001:db8::ffff' })).rejects.toMatchObject({ code: 'too_many_requests', status: 429 });
     expect(await openFlows()).toHaveLength(100);
     await begin({ remote_address: '2001:db8:0:1::1' });
-    parts.time.advance(600);
+    services.time.advance(600);
     await begin({ remote_address: '2001:db8::ffff' });
   });
 });
@@ -162,7 +161,7 @@ describe('beginning', () => {
 describe('a right answer', () => {
   it('ends the flow with a code for the client of that request', async () => {
     const flow_id = await begin({ code_challenge: 'c'.repeat(43) });
-    parts.time.advance(60);
+    services.time.advance(60);
     const { step, failed, login } = await submit(flow_id);
     if (step.type !== 'create_entry') throw new Error(step.type);
     expect(Object.keys(step).sort()).toEqual(['description', 'description_placeholders', 'flow_id', 'handler', 'result', 'type']);
@@ -172,7 +171,7 @@ describe('a right answer', () => {
       ...known,
       auth_provider_type: 'insecure_example',
       auth_provider_id: null,
-      auth_time: parts.clock(),
+      auth_time: services.clock(),
       amr: ['pwd'],
       redirect_uri: CALLBACK,
     };
@@ -185,17 +184,17 @@ describe('a right answer', () => {
       code_hash: sha256(step.result),
       code_challenge: 'c'.repeat(43),
     });
-    expect(code!.expires_at.getTime() - parts.clock().getTime()).toBe(600_000);
+    expect(code!.expires_at.getTime() - services.clock().getTime()).toBe(600_000);
     expect(await openFlows()).toEqual([]);
-    expect(parts.events).toMatchObject([
+    expect(services.events).toMatchObject([
       { type: 'login.succeeded', target_user_id: known.user_id, client_id: APP, remote_address: ABROAD },
     ]);
   });
 
   it('given twice at once gets one code; the other answer finds no flow', async () => {
     const flow_id = await begin();
-    const replica = createLoginParts(db.database, { time: parts.time });
-    const all = await Promise.allSettled([parts, replica].map(({ login }) => login.resume({ ...json, flow_id, input: right })));
+    const replica = createLoginServices(db.database, { time: services.time });
+    const all = await Promise.allSettled([services, replica].map(({ login }) => login.resume({ ...json, flow_id, input: right })));
     expect(all.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(all.find(({ status }) => status === 'rejected')).toMatchObject({ reason: unknown_flow });
     expect(await codes()).toHaveLength(1);
@@ -223,7 +222,7 @@ describe('a right answer', () => {
     expect(await codes()).toMatchObject([
       { purpose: 'link_user', user_id: null, credential_id: null, identity: { subject: 'other-user' } },
     ]);
-    expect(await parts.credentials.findIdentity(parts.providers.get('insecure_example:')!, 'other-user')).toBeUndefined();
+    expect(await services.credentials.findIdentity(services.providers.get('insecure_example:')!, 'other-user')).toBeUndefined();
   });
 });
 
@@ -238,7 +237,7 @@ describe('a wrong answer', () => {
     expect(await failures()).toBe(2);
     expect(await openFlows()).toMatchObject([{ version: 0 }]);
     expect((await submit(flow_id)).step.type).toBe('create_entry');
-    expect(parts.events).toMatchObject([{ type: 'login.failed' }, { type: 'login.failed' }, { type: 'login.succeeded' }]);
+    expect(services.events).toMatchObject([{ type: 'login.failed' }, { type: 'login.failed' }, { type: 'login.succeeded' }]);
   });
 
   it('in parallel is looked at once, and the others get flow_in_progress', async () => {
@@ -255,7 +254,7 @@ describe('a wrong answer', () => {
     for (let time = 0; time < 10; time += 1) await submit(flow_id, wrong);
     expect((await submit(flow_id)).step).toMatchObject({ type: 'form', errors: { base: 'invalid_auth' } });
     expect(await failures()).toBe(11);
-    await expect(parts.login.start({ ...page, ...asked, input: right })).rejects.toMatchObject({
+    await expect(services.login.start({ ...page, ...asked, input: right })).rejects.toMatchObject({
       code: 'too_many_requests',
       retry_after: 3600,
     });
@@ -292,14 +291,14 @@ describe('what is judged at the end', () => {
 
   it('is the redirect URI, with the client_id of the last request', async () => {
     await refusedEnd(await begin(), right, { client_id: 'https://other.example/' }, invalid_redirect_uri);
-    expect(parts.events).toMatchObject([{ type: 'login.blocked', outcome: 'refused', detail: { reason: 'Invalid redirect URI' } }]);
+    expect(services.events).toMatchObject([{ type: 'login.blocked', outcome: 'refused', detail: { reason: 'Invalid redirect URI' } }]);
   });
 
   // H14
   it('is the redirect URI before anything is written: nobody new is made', async () => {
     const flow_id = await begin({ redirect_uri: 'https://evil.example/' });
     await refusedEnd(flow_id, { username: 'test-user', password: 'test-pass' }, {}, invalid_redirect_uri);
-    expect(await parts.credentials.findIdentity(parts.providers.get('insecure_example:')!, 'test-user')).toBeUndefined();
+    expect(await services.credentials.findIdentity(services.providers.get('insecure_example:')!, 'test-user')).toBeUndefined();
   });
 
   test.each<[string, object, string, string]>([
@@ -307,8 +306,8 @@ describe('what is judged at the end', () => {
     ['local only', { local_only: true }, ABROAD, 'User cannot authenticate remotely'],
   ])('is whether the user may log in: one who is %s may not', async (story, differs, remote_address, reason) => {
     const [username] = story.split(' ');
-    const replica = createLoginParts(db.database, {
-      time: parts.time,
+    const replica = createLoginServices(db.database, {
+      time: services.time,
       providers: [stepping('local', () => ({ type: 'identity', identity: { subject: username!, data: {}, name: null, amr: [] } }))],
     });
     await addUser(db.database, username!, differs, 'local');
@@ -318,7 +317,7 @@ describe('what is judged at the end', () => {
   });
 
   it('is a user who waits for approval: made, and turned away each time', async () => {
-    const approving = createLoginParts(db.database, { time: parts.time, example: { new_users: 'approve' } });
+    const approving = createLoginServices(db.database, { time: services.time, example: { new_users: 'approve' } });
     for (const _ of ['made now', 'still waiting']) {
       const { flow_id } = (await approving.login.start({ ...json, ...asked })).step;
       const submitted = approving.login.resume({ ...json, flow_id, input: { username: 'test-user', password: 'test-pass' } });
@@ -334,7 +333,7 @@ describe('what is judged at the end', () => {
   });
 
   it('is a provider that demands a second factor: nobody has one yet', async () => {
-    const strict = createLoginParts(db.database, { time: parts.time, example: { require_mfa: true } });
+    const strict = createLoginServices(db.database, { time: services.time, example: { require_mfa: true } });
     const { flow_id } = (await strict.login.start({ ...json, ...asked })).step;
     await expect(strict.login.resume({ ...json, flow_id, input: right })).rejects.toMatchObject({ code: 'login_blocked' });
   });
@@ -349,7 +348,7 @@ describe('who may continue', () => {
   });
 
   it('with a page’s flow is its browser, from any address', async () => {
-    const first = await parts.login.start({ ...page, ...asked, input: wrong });
+    const first = await services.login.start({ ...page, ...asked, input: wrong });
     const { flow_id } = first.step;
     await expect(submit(flow_id, right, { browser_hash: sha256('another browser') })).rejects.toMatchObject(unknown_flow);
     const ended = await submit(flow_id, right, { browser_hash: page.browser_hash, remote_address: '203.0.113.9' });
@@ -357,7 +356,7 @@ describe('who may continue', () => {
   });
 
   it('is never the other dialect', async () => {
-    const { flow_id } = (await parts.login.start({ ...page, ...asked, input: wrong })).step;
+    const { flow_id } = (await services.login.start({ ...page, ...asked, input: wrong })).step;
     await expect(submit(flow_id)).rejects.toMatchObject(unknown_flow);
     await expect(submit(await begin(), right, { browser_hash: page.browser_hash })).rejects.toMatchObject(unknown_flow);
   });
@@ -365,16 +364,16 @@ describe('who may continue', () => {
   // H13
   it('is nobody after ten minutes', async () => {
     const flow_id = await begin();
-    parts.time.advance(599);
+    services.time.advance(599);
     await submit(flow_id, wrong);
-    parts.time.advance(1);
+    services.time.advance(1);
     await expect(submit(flow_id)).rejects.toMatchObject(unknown_flow);
   });
 
   // H15
   test.each(['abc', '0'.repeat(32), `${'0'.repeat(31)}\0`, '../x'])('with a flow called %j is nobody', async (flow_id) => {
     await expect(submit(flow_id)).rejects.toMatchObject(unknown_flow);
-    expect(await parts.login.abort(flow_id)).toBe(false);
+    expect(await services.login.abort(flow_id)).toBe(false);
   });
 
   it('needs a client_id that is a URL, before the flow is looked for', async () => {
@@ -384,30 +383,30 @@ describe('who may continue', () => {
 
 it('a flow is aborted by anyone who knows its id, once', async () => {
   const flow_id = await begin();
-  expect(await parts.login.abort(flow_id)).toBe(true);
-  expect(await parts.login.abort(flow_id)).toBe(false);
+  expect(await services.login.abort(flow_id)).toBe(true);
+  expect(await services.login.abort(flow_id)).toBe(false);
   await expect(submit(flow_id)).rejects.toMatchObject(unknown_flow);
 });
 
 it('a provider that gives up ends the flow', async () => {
-  await parts.login.start({ ...json, ...asked, handler: ['aborting', null] });
+  await services.login.start({ ...json, ...asked, handler: ['aborting', null] });
   expect(await openFlows()).toEqual([]);
 });
 
 describe('a page', () => {
   it('that is only looked at stores nothing', async () => {
-    expect(await parts.login.preview({ ...page, ...asked })).toMatchObject({ type: 'step', step: { type: 'form', step_id: 'init' } });
-    expect(await parts.login.preview({ ...page, ...asked, handler: ['external', null] })).toEqual({ type: 'start' });
+    expect(await services.login.preview({ ...page, ...asked })).toMatchObject({ type: 'step', step: { type: 'form', step_id: 'init' } });
+    expect(await services.login.preview({ ...page, ...asked, handler: ['external', null] })).toEqual({ type: 'start' });
     expect(await openFlows()).toEqual([]);
   });
 
   it('whose button leads elsewhere is stored, for the way back', async () => {
-    await parts.login.start({ store: false, ...page, ...asked, handler: ['external', null] });
+    await services.login.start({ store: false, ...page, ...asked, handler: ['external', null] });
     expect(await openFlows()).toHaveLength(1);
   });
 
   it('answered rightly at once never has a row', async () => {
-    const { step, login }: LoginResult = await parts.login.start({ ...page, ...asked, input: right });
+    const { step, login }: LoginResult = await services.login.start({ ...page, ...asked, input: right });
     expect(step.type).toBe('create_entry');
     expect(login).toMatchObject(known);
     expect(await codes()).toHaveLength(1);
@@ -415,13 +414,13 @@ describe('a page', () => {
   });
 
   it('answered wrongly has a flow to continue with', async () => {
-    const { step } = await parts.login.start({ ...page, ...asked, input: wrong });
+    const { step } = await services.login.start({ ...page, ...asked, input: wrong });
     expect(step).toMatchObject({ type: 'form', errors: { base: 'invalid_auth' } });
     expect(await openFlows()).toMatchObject([{ id: step.flow_id, browser_hash: page.browser_hash }]);
   });
 
   it('answered malformed stores nothing', async () => {
-    await expect(parts.login.start({ ...page, ...asked, input: {} })).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(services.login.start({ ...page, ...asked, input: {} })).rejects.toMatchObject({ code: 'invalid_input' });
     expect(await openFlows()).toEqual([]);
   });
 });

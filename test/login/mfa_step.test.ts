@@ -1,5 +1,5 @@
 import { Secret, TOTP } from 'otpauth';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { AuthProvider } from '../../src/domain/auth_provider.ts';
 import { addSeconds } from '../../src/domain/clock.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
@@ -16,8 +16,9 @@ import { type Vector, vectors } from '../support/clients/vectors.ts';
 import { backFrom, elsewhere } from '../support/fakes/elsewhere.ts';
 import { insecureMfa, made } from '../support/fakes/insecure_mfa.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ABROAD, APP, addUser, CALLBACK, createLoginParts, type LoginParts } from '../support/fixtures/login.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, APP, addUser, CALLBACK, createLoginServices, type LoginServices } from '../support/fixtures/login.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const SECRET = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP';
 const totp = made(totpType);
@@ -25,15 +26,11 @@ const passkey = made(passkeyType);
 const recovery = made(recoveryType);
 const pin = insecureMfa();
 
-let db: TestDatabase;
-let parts: LoginParts;
+let services: LoginServices;
 let user_id: string;
 let time: ReturnType<typeof createTestClock>;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.close());
+const db = perFile(() => createTestDatabase());
 beforeEach(async () => {
   for (const table of ['users', 'login_flows', 'failed_logins', 'ip_bans', 'authorization_codes', 'groups'] as const)
     await db.database.kysely.deleteFrom(table).execute();
@@ -41,10 +38,10 @@ beforeEach(async () => {
   await startWith([totp, passkey, recovery, pin]);
 });
 
-type Options = NonNullable<Parameters<typeof createLoginParts>[1]>;
+type Options = NonNullable<Parameters<typeof createLoginServices>[1]>;
 
 async function startWith(mfa_modules: MfaModule[], options: Options = {}): Promise<void> {
-  parts = createLoginParts(db.database, { time, mfa_modules, ...options });
+  services = createLoginServices(db.database, { time, mfa_modules, ...options });
   await db.database.kysely.deleteFrom('users').execute();
   ({ user_id } = await addUser(db.database, 'test-user'));
 }
@@ -52,7 +49,7 @@ async function startWith(mfa_modules: MfaModule[], options: Options = {}): Promi
 async function enrol(module: MfaModule, secret: JsonObject, differs: { user_id?: string; device_id?: string } = {}): Promise<void> {
   const actor = { user_id: differs.user_id ?? user_id, is_owner: false, is_admin: false, remote_address: ABROAD };
   const device = differs.device_id === undefined ? {} : { device_id: differs.device_id };
-  await parts.enrol(module, { secret, ...device }, actor);
+  await services.enrol(module, { secret, ...device }, actor);
 }
 
 const enrolTotp = () => enrol(totp, { secret: SECRET, last_step: 0 });
@@ -84,11 +81,11 @@ const json = { client_id: APP, remote_address: ABROAD, browser_hash: null };
 const asked = { redirect_uri: CALLBACK, flow_type: 'authorize' as const, code_challenge: null };
 
 async function begin(differs: object = {}): Promise<string> {
-  return (await parts.login.start({ ...json, ...asked, handler: ['insecure_example', null], ...differs })).step.flow_id;
+  return (await services.login.start({ ...json, ...asked, handler: ['insecure_example', null], ...differs })).step.flow_id;
 }
 
 const submit = (flow_id: string, input: Record<string, unknown>, differs: object = {}): Promise<LoginResult> =>
-  parts.login.resume({ ...json, flow_id, input, ...differs });
+  services.login.resume({ ...json, flow_id, input, ...differs });
 const right = { username: 'test-user', password: 'test-pass' };
 
 /** A flow after its password. */
@@ -192,12 +189,12 @@ describe('the second factor of a login', () => {
   // I2
   test('of ten flows with the same code at once, on two replicas, one is let in', async () => {
     await enrolTotp();
-    const other = createLoginParts(db.database, { time, mfa_modules: [totp] });
+    const other = createLoginServices(db.database, { time, mfa_modules: [totp] });
     const flows: string[] = [];
     for (let n = 0; n < 10; n++) flows.push((await atFactor()).step.flow_id);
-    const replicas = [parts, other];
+    const replicas = [services, other];
     const answers = await Promise.all(
-      flows.map((flow_id, n) => (replicas[n % 2] ?? parts).login.resume({ ...json, flow_id, input: { code: code(0) } })),
+      flows.map((flow_id, n) => (replicas[n % 2] ?? services).login.resume({ ...json, flow_id, input: { code: code(0) } })),
     );
     const ends = answers.map(({ step }) => short(step));
     expect(ends.filter((end) => end === 'create_entry')).toHaveLength(1);
@@ -241,11 +238,11 @@ describe('the second factor of a login', () => {
       .execute();
     await enrolTotp();
     const page = { ...json, browser_hash: sha256('browser'), page: { query: 'q', keep: false } };
-    const { step } = await parts.login.start({ store: false, ...page, ...asked, handler: ['elsewhere', null] });
+    const { step } = await services.login.start({ store: false, ...page, ...asked, handler: ['elsewhere', null] });
     const url = new URL(backFrom(step.type === 'external' ? step.url : '', { who: 'paulus' }), 'https://auth.example.com');
     const parameters = Object.fromEntries(url.searchParams);
     const back = { provider: url.pathname.split('/').at(-1) ?? '', parameters, browser_hash: page.browser_hash, remote_address: ABROAD };
-    const came_back = await parts.login.resumeReturned({ ...back, confirmed: false });
+    const came_back = await services.login.resumeReturned({ ...back, confirmed: false });
     if (came_back.type !== 'page') throw new Error(came_back.type);
     expect(short(came_back.result.step)).toBe('mfa');
     expect(await amr()).toEqual([]);
@@ -285,13 +282,13 @@ describe('guessing at the second factor', () => {
   test('ten wrong codes in however many flows, and the right one is wrong for a quarter of an hour', async () => {
     await enrolTotp();
     await guess(10);
-    expect(parts.events.filter(({ type }) => type === 'mfa.locked')).toMatchObject([{ target_user_id: user_id }]);
+    expect(services.events.filter(({ type }) => type === 'mfa.locked')).toMatchObject([{ target_user_id: user_id }]);
     expect(short((await submit((await atFactor()).step.flow_id, { code: code(0) })).step)).toBe('mfa invalid_code');
     time.advance(15 * 60 - 1);
     expect(short((await submit((await atFactor()).step.flow_id, { code: code(0) })).step)).toBe('mfa invalid_code');
     time.advance(2);
     expect(short((await submit((await atFactor()).step.flow_id, { code: code(0) })).step)).toBe('create_entry');
-    expect(parts.events.filter(({ type }) => type === 'mfa.locked')).toHaveLength(1);
+    expect(services.events.filter(({ type }) => type === 'mfa.locked')).toHaveLength(1);
   });
 
   // I4
@@ -327,7 +324,7 @@ describe('guessing at the second factor', () => {
       await clearThrottle();
     }
     expect(short((await submit(await start(), { pin: '1' })).step)).toBe('mfa invalid_code');
-    const alone = (await parts.login.start({ ...json, ...asked, handler: ['passkey', null] })).step;
+    const alone = (await services.login.start({ ...json, ...asked, handler: ['passkey', null] })).step;
     expect(short((await submit(alone.flow_id, { credential: mine.get(optionsOf(alone)) })).step)).toBe('create_entry');
   });
 
@@ -359,7 +356,7 @@ describe('guessing at the second factor', () => {
 });
 
 describe('a passkey', () => {
-  const beginAlone = async () => (await parts.login.start({ ...json, ...asked, handler: ['passkey', null] })).step;
+  const beginAlone = async () => (await services.login.start({ ...json, ...asked, handler: ['passkey', null] })).step;
 
   test('is a second factor', async () => {
     const mine = createAuthenticator();
@@ -389,7 +386,7 @@ describe('a passkey', () => {
     const before = await db.database.kysely.selectFrom('mfa_enrolments').selectAll().execute();
     expect(short((await submit(step.flow_id, { credential: mine.get(optionsOf(step), { counter: 0 }) })).step)).toBe('mfa invalid_code');
     expect(await db.database.kysely.selectFrom('mfa_enrolments').selectAll().execute()).toEqual(before);
-    expect(parts.events.find(({ type }) => type === 'mfa.failed')?.detail?.detail).toMatch(/counter/);
+    expect(services.events.find(({ type }) => type === 'mfa.failed')?.detail?.detail).toMatch(/counter/);
   });
 
   // I15
@@ -412,7 +409,7 @@ describe('a passkey', () => {
         login: { user_id, amr: ['hwk', 'user', 'mfa'], auth_provider_type: 'passkey' },
       });
     }
-    const credentials = await parts.credentials.ofUser(user_id);
+    const credentials = await services.credentials.ofUser(user_id);
     expect(credentials.map(({ auth_provider_type, subject }) => [auth_provider_type, subject])).toEqual([
       ['insecure_example', 'test-user'],
       ['passkey', user_id],
@@ -505,7 +502,7 @@ describe('where a second factor is demanded', () => {
 
   test('by a group, its members are led through enrolling, whatever the provider', async () => {
     const without_mfa: AuthProvider = {
-      ...(parts.providers.get('insecure_example:') as AuthProvider),
+      ...(services.providers.get('insecure_example:') as AuthProvider),
       support_mfa: false,
       auth_provider_type: 'plain',
     };
@@ -531,7 +528,7 @@ describe('where a second factor is demanded', () => {
   });
 
   test.each(['group', 'provider'])('by a %s, enrolling after a login that proved nothing proves nothing either', async (by) => {
-    const example = parts.providers.get('insecure_example:') as AuthProvider;
+    const example = services.providers.get('insecure_example:') as AuthProvider;
     const silent: AuthProvider = {
       ...example,
       auth_provider_type: 'silent',
@@ -551,7 +548,7 @@ describe('where a second factor is demanded', () => {
     const done = await enrolAtLogin(flow_id);
     expect(done).toMatchObject({ step: { type: 'create_entry' }, login: { amr: [] } });
     const actor = { user_id, login: { auth_time: time.clock(), amr: done.login?.amr ?? ['mfa'], is_login: true } };
-    await expect(parts.freshLogin.require(actor)).rejects.toMatchObject({ code: 'reauth_required' });
+    await expect(services.freshLogin.require(actor)).rejects.toMatchObject({ code: 'reauth_required' });
   });
 
   test('by a provider, new people who are active at once enrol before they are in', async () => {

@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { AuthProvider, Identity } from '../../src/domain/auth_provider.ts';
 import { randomId } from '../../src/domain/secret.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ABROAD, addUser, createLoginParts, type LoginParts } from '../support/fixtures/login.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, addUser, createLoginServices, type LoginServices } from '../support/fixtures/login.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let db: TestDatabase;
-let parts: LoginParts;
+let services: LoginServices;
 let provider: AuthProvider;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-  parts = createLoginParts(db.database);
-  provider = parts.providers.get('insecure_example:')!;
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
+  services = createLoginServices(db.database);
+  provider = services.providers.get('insecure_example:')!;
 });
-afterAll(() => db.close());
 
 const identity = (subject: string, differs: Partial<Identity> = {}): Identity => ({
   subject,
@@ -22,14 +21,14 @@ const identity = (subject: string, differs: Partial<Identity> = {}): Identity =>
   amr: ['pwd'],
   ...differs,
 });
-const find = (who: Identity) => parts.resolveUser.find(provider, who);
-const settle = async (who: Identity) => parts.resolveUser.complete(provider, who, await find(who), ABROAD);
-const credentialsOf = (user_id: string) => parts.credentials.ofUser(user_id);
+const find = (who: Identity) => services.resolveUser.find(provider, who);
+const settle = async (who: Identity) => services.resolveUser.complete(provider, who, await find(who), ABROAD);
+const credentialsOf = (user_id: string) => services.credentials.ofUser(user_id);
 
 it('an identity belongs to the user whose credential knows it, at that provider alone', async () => {
   const { user_id, credential_id } = await addUser(db.database, 'ann');
   expect(await find(identity('ann'))).toMatchObject({ user: { id: user_id }, credential_id });
-  expect(await parts.resolveUser.find({ ...provider, auth_provider_id: 'office' }, identity('ann'))).toBeNull();
+  expect(await services.resolveUser.find({ ...provider, auth_provider_id: 'office' }, identity('ann'))).toBeNull();
   expect(await settle(identity('ann'))).toMatchObject({ user: { id: user_id }, credential_id });
 });
 

@@ -1,14 +1,14 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
 import { createSessions, type Sessions } from '../../src/login/session.ts';
 import { createSessionRepository as createSessionRows } from '../../src/repository/sessions.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addUser } from '../support/fixtures/login.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const DAY = 86_400;
 const HOME = '192.168.1.2';
-let db: TestDatabase;
 let sessions: Sessions;
 let time: ReturnType<typeof createTestClock>;
 let user: { user_id: string; credential_id: string };
@@ -16,11 +16,10 @@ let user: { user_id: string; credential_id: string };
 const ended: { sid: string; user_id: string }[] = [];
 const endSession = { end: async ({ sid, user_id }: { sid: string; user_id: string }) => void ended.push({ sid, user_id }) };
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   user = await addUser(db.database, 'ann');
 });
-afterAll(() => db.close());
 beforeEach(() => {
   time = createTestClock();
   sessions = createSessions({

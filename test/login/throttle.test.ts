@@ -1,22 +1,19 @@
 import { setImmediate as tick } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { createThrottle, type Throttle, type ThrottleDeps } from '../../src/login/throttle.ts';
 import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
 import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const HOUR = 3600;
-let db: TestDatabase;
 let time: ReturnType<typeof createTestClock>;
 let events: AuditEvent[];
 let throttle: Throttle;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.close());
+const db = perFile(() => createTestDatabase());
 beforeEach(async () => {
   await db.database.kysely.deleteFrom('failed_logins').execute();
   await db.database.kysely.deleteFrom('ip_bans').execute();

@@ -1,31 +1,28 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { epochSeconds } from '../../src/domain/clock.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { ASSERTION_TYPE } from '../../src/oauth/client_assertion.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createClientSecretHash } from '../../src/tokens/client_secret.ts';
 import { respond, startStranger } from '../support/fakes/stranger.ts';
-import { type ClientParts, createClientParts } from '../support/fixtures/clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { type ClientServices, createClientServices } from '../support/fixtures/clients.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { ISSUER } from '../support/fixtures/grants.ts';
 import { NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const ABROAD = '198.51.100.1';
 const FAILED = { code: 'invalid_client', status: 401, description: 'Client authentication failed' };
 const ODD = '%:+ é';
 
-let db: TestDatabase;
-let c: ClientParts;
+let c: ClientServices;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.close());
+const db = perFile(() => createTestDatabase());
 beforeEach(async () => {
   for (const table of ['clients', 'used_proofs'] as const) await db.database.kysely.deleteFrom(table).execute();
-  c = createClientParts(db.database);
+  c = createClientServices(db.database);
   await c.add('confidential', {}, 'a secret');
   await c.add('another', {}, 'another secret');
   await c.add('public', { token_endpoint_auth_method: 'none' });

@@ -1,30 +1,27 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import type { createClientDirectory } from '../../src/oauth/client_directory.ts';
 import { readDocument } from '../../src/oauth/client_metadata_document.ts';
 import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';
-import { type ClientParts, createClientParts, SCOPES } from '../support/fixtures/clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { type ClientServices, createClientServices, SCOPES } from '../support/fixtures/clients.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { ISSUER } from '../support/fixtures/grants.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const ABROAD = '198.51.100.1';
 const HERE = 'https://app.example.com/client.json';
 const JSON_TYPE = 'Content-Type: application/json\r\n';
 const RULES = { allow_http_redirect_uris: false, allow_private_addresses: false, scopes: SCOPES };
 
-let db: TestDatabase;
-let c: ClientParts;
+let c: ClientServices;
 let app: Stranger;
 let answer: Parameters<typeof startStranger>[0];
 let client_id: string;
 let metadata: Record<string, unknown>;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.close());
+const db = perFile(() => createTestDatabase());
 beforeEach(async () => {
   for (const table of ['clients', 'url_clients'] as const) await db.database.kysely.deleteFrom(table).execute();
-  c = createClientParts(db.database);
+  c = createClientServices(db.database);
   app = await startStranger((socket, path) => answer(socket, path));
   client_id = `${app.url}client.json`;
   metadata = { client_id, client_name: 'An app', redirect_uris: ['https://app.example.com/cb'] };
@@ -109,7 +106,7 @@ describe('a client_id', () => {
     ['breaks off', () => (socket) => socket.destroy()],
     ['is in trouble', () => (socket) => respond(socket, '', { status: '503 Service Unavailable' })],
   ])('whose host %s is nobody’s for now', async (story, talk) => {
-    if (story === 'does not answer') c = createClientParts(db.database, { document_deadline_ms: 100 });
+    if (story === 'does not answer') c = createClientServices(db.database, { document_deadline_ms: 100 });
     answer = talk();
     await expect(find()).rejects.toMatchObject({ code: 'temporarily_unavailable' });
   });
@@ -265,7 +262,7 @@ describe('a client is let in', () => {
     ['for its host', ['127.0.0.1'], 'admitted'],
     ['not for another host', ['app.example.com'], 'refused'],
   ])('%s', async (_story, policy, want) => {
-    c = createClientParts(db.database, { policy });
+    c = createClientServices(db.database, { policy });
     await c.add('grafana');
     const { isRefused } = c.clientDirectory;
     expect([await isRefused(client_id), await isRefused('grafana'), await isRefused(`${ISSUER}/`)]).toEqual([
@@ -279,7 +276,7 @@ describe('a client is let in', () => {
   });
 
   it('once somebody approves it, and asked about again when its document changes', async () => {
-    c = createClientParts(db.database, { policy: 'approve' });
+    c = createClientServices(db.database, { policy: 'approve' });
     expect([await admission(), await admission()]).toEqual(['pending', 'pending']);
     expect(c.events).toEqual(['url_client.pending']);
     const [asked] = await c.urlClients.pending(10);
@@ -304,7 +301,7 @@ describe('a client is let in', () => {
   });
 
   it('never when somebody refused it', async () => {
-    c = createClientParts(db.database, { policy: 'approve' });
+    c = createClientServices(db.database, { policy: 'approve' });
     expect(await c.clientDirectory.isRefused(client_id)).toBe(false);
     expect(await c.urlClients.pending(10)).toEqual([]);
     await admission();
@@ -318,7 +315,7 @@ describe('a client is let in', () => {
 });
 
 test('a thousand clients wait at most', async () => {
-  c = createClientParts(db.database, { policy: 'approve' });
+  c = createClientServices(db.database, { policy: 'approve' });
   const rows = Array.from({ length: 1000 }, (_, index) => ({
     client_id: `https://app.example.com/${index}`,
     status: 'pending' as const,
@@ -341,13 +338,13 @@ describe('a client of Home Assistant’s dialect', () => {
     ['its host', ['app.example.com'], 'admitted'],
     ['another host', ['other.example.com'], 'refused'],
   ])('is judged by the policy of %s', async (_story, policy, want) => {
-    c = createClientParts(db.database, { policy });
+    c = createClientServices(db.database, { policy });
     expect([await admission(), await admission(`${ISSUER}/`)]).toEqual([want, 'admitted']);
   });
 
   // S5
   it('is none that publishes a document: an approval of that admits the standard profile alone', async () => {
-    c = createClientParts(db.database, { policy: 'approve' });
+    c = createClientServices(db.database, { policy: 'approve' });
     await expect(admission(client_id)).rejects.toMatchObject({ code: 'invalid_client_id' });
     expect(await c.clientDirectory.admission((await find())!)).toBe('pending');
     await c.urlClients.decide(db.database.kysely, { client_id, metadata_hash: null, status: 'approved', now: c.time.clock() });
@@ -359,11 +356,11 @@ describe('a client of Home Assistant’s dialect', () => {
 
   // S5
   it('is judged by what was seen when its document cannot be had', async () => {
-    c = createClientParts(db.database);
+    c = createClientServices(db.database);
     const publishes = (id: string) => c.clientDirectory.publishesDocument(id, '198.51.100.1');
     expect(await publishes(client_id)).toBe(true);
     await c.clientDirectory.remember((await find())!);
-    const gone = createClientParts(db.database, { time: c.time });
+    const gone = createClientServices(db.database, { time: c.time });
     answer = (socket) => void socket.destroy();
     expect(await gone.clientDirectory.publishesDocument(client_id, '198.51.100.1')).toBe(true);
     expect(await gone.clientDirectory.publishesDocument(client_id.replace('client', 'other'), '198.51.100.1')).toBe(false);

@@ -1,13 +1,14 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AuthError } from '../../src/domain/errors.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import { HOME_ASSISTANT, type TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { createTokenParts, HOME, ISSUER, loginOf, newClient, redeem, refresh, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { createTokenServices, HOME, ISSUER, loginOf, newClient, redeem, refresh, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { credentialsOf, PUBLIC_CLIENT, registerClient, SCOPE, standardTokens } from '../support/fixtures/standard_grants.ts';
 
 const API = 'https://api.example/';
@@ -16,30 +17,28 @@ const RESOURCE_SERVER = newClient({ client_id: 'api', resources: [API] });
 const STRANGER = newClient({ client_id: 'stranger', resources: ['https://other.example/'] });
 const now = NOON.getTime() / 1000;
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
-  for (const client of [OWN, RESOURCE_SERVER, STRANGER, PUBLIC_CLIENT]) await registerClient(parts, db.database, client);
+  services = await createTokenServices(db.database);
+  for (const client of [OWN, RESOURCE_SERVER, STRANGER, PUBLIC_CLIENT]) await registerClient(services, db.database, client);
   user = await addPerson(db.database, { username: randomId() });
-  return () => parts.close();
+  return () => services.close();
 });
 
 function tokens(standard: Parameters<typeof standardTokens>[4] = {}, client = OWN): Promise<TokenSet> {
-  return standardTokens(parts, db.database, user, client, standard);
+  return standardTokens(services, db.database, user, client, standard);
 }
 
 async function ask(token: string | undefined, credentials: Record<string, string> = credentialsOf(OWN)): Promise<JsonObject | string> {
   try {
     const form = new Map(Object.entries({ ...credentials, ...(token !== undefined && { token }) }));
-    return await parts.introspection.answer(form, { remote_address: HOME });
+    return await services.introspection.answer(form, { remote_address: HOME });
   } catch (error) {
     if (error instanceof AuthError) return error.code;
     throw error;
@@ -48,7 +47,7 @@ async function ask(token: string | undefined, credentials: Record<string, string
 
 test('a client learns about its own access token', async () => {
   const { access_token } = await tokens();
-  const { jti } = parts.accessTokens.read(access_token)!;
+  const { jti } = services.accessTokens.read(access_token)!;
   expect(await ask(access_token)).toEqual({
     active: true,
     token_type: 'Bearer',
@@ -85,18 +84,18 @@ describe('anything else gets { active: false } only', () => {
   const stories: [string, () => Promise<string>][] = [
     ['an unknown token', async () => 'unknown'],
     ['an ID token', async () => (await tokens()).id_token!],
-    ['a code', async () => parts.codes.issue(await loginOf(db.database, user))],
+    ['a code', async () => services.codes.issue(await loginOf(db.database, user))],
     ['another client’s token', async () => (await tokens({}, PUBLIC_CLIENT)).access_token],
     ['another client’s refresh token', async () => (await tokens({}, PUBLIC_CLIENT)).refresh_token!],
     [
       'Home Assistant’s access token',
-      async () => ((await redeem(parts, await parts.codes.issue(await loginOf(db.database, user)))) as TokenSet).access_token,
+      async () => ((await redeem(services, await services.codes.issue(await loginOf(db.database, user)))) as TokenSet).access_token,
     ],
     [
       'Home Assistant’s refresh token',
-      async () => ((await redeem(parts, await parts.codes.issue(await loginOf(db.database, user)))) as TokenSet).refresh_token!,
+      async () => ((await redeem(services, await services.codes.issue(await loginOf(db.database, user)))) as TokenSet).refresh_token!,
     ],
-    ['an expired token', async () => tokenAfter(() => parts.time.advance(1_810))],
+    ['an expired token', async () => tokenAfter(() => services.time.advance(1_810))],
     ['a token whose grant was revoked', async () => tokenAfter(() => db.database.kysely.deleteFrom('refresh_tokens').execute())],
     [
       'a token whose user is inactive',
@@ -105,14 +104,16 @@ describe('anything else gets { active: false } only', () => {
     [
       'a token that was revoked itself',
       async () =>
-        tokenAfter((token) => parts.revocation.revoke(new Map(Object.entries({ token, ...credentialsOf(OWN) })), { remote_address: HOME })),
+        tokenAfter((token) =>
+          services.revocation.revoke(new Map(Object.entries({ token, ...credentialsOf(OWN) })), { remote_address: HOME }),
+        ),
     ],
     [
       'a refresh token of before its grace time',
       async () => {
         const token = (await tokens()).refresh_token!;
-        await refresh(parts, token, credentialsOf(OWN));
-        parts.time.advance(10);
+        await refresh(services, token, credentialsOf(OWN));
+        services.time.advance(10);
         return token;
       },
     ],
@@ -137,7 +138,7 @@ describe('anything else gets { active: false } only', () => {
 
 test('a client learns about its own refresh token, the current one and, within its grace time, the one before', async () => {
   const first = (await tokens()).refresh_token!;
-  const { refresh_token } = (await refresh(parts, first, credentialsOf(OWN))) as TokenSet;
+  const { refresh_token } = (await refresh(services, first, credentialsOf(OWN))) as TokenSet;
   for (const token of [first, refresh_token!]) {
     expect(await ask(token)).toEqual({ active: true, iss: ISSUER, sub: user.id, client_id: 'grafana', scope: SCOPE.join(' '), iat: now });
   }
@@ -154,19 +155,19 @@ test('a client’s own token is valid for as long as its client is there', async
     refresh_token: null,
     ha_auth_provider: null,
   } as const;
-  const { access_token } = await parts.issuer.issue({ ...issued, amr: [], resource: [API] });
+  const { access_token } = await services.issuer.issue({ ...issued, amr: [], resource: [API] });
   expect(await ask(access_token)).toMatchObject({ active: true, sub: 'client:grafana', scope: 'lights' });
-  parts.clients.delete('grafana');
+  services.clients.delete('grafana');
   expect(await ask(access_token, credentialsOf(RESOURCE_SERVER))).toEqual({ active: false });
 });
 
 test('the signed answer is for anyone who asked', async () => {
   const { access_token } = await tokens();
-  const jwt = await parts.introspection.signedAnswer(new Map(Object.entries({ ...credentialsOf(OWN), token: access_token })), {
+  const jwt = await services.introspection.signedAnswer(new Map(Object.entries({ ...credentialsOf(OWN), token: access_token })), {
     remote_address: HOME,
   });
   const options = { issuer: ISSUER, audience: 'grafana', typ: 'token-introspection+jwt', currentDate: NOON };
-  const { payload } = await jwtVerify(jwt, createLocalJWKSet(parts.keyring.jwks() as never), options);
+  const { payload } = await jwtVerify(jwt, createLocalJWKSet(services.keyring.jwks() as never), options);
   expect(payload.token_introspection).toMatchObject({ active: true, sub: user.id });
-  expect(parts.accessTokens.read(jwt, { for_anyone: true })).toBeNull();
+  expect(services.accessTokens.read(jwt, { for_anyone: true })).toBeNull();
 });

@@ -1,27 +1,26 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AuthError } from '../../src/domain/errors.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ABROAD, createTokenParts, HOME, loginOf, redeem, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, createTokenServices, HOME, loginOf, redeem, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { PUBLIC_CLIENT, registerClient, standardTokens } from '../support/fixtures/standard_grants.ts';
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 
 const PROFILE = { email: 'ada@example.com', email_verified: false, picture: 'https://example.com/a.png', locale: 'en-GB' };
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
-  await registerClient(parts, db.database, PUBLIC_CLIENT);
+  services = await createTokenServices(db.database);
+  await registerClient(services, db.database, PUBLIC_CLIENT);
   user = await addPerson(db.database, { username: randomId(), group_ids: ['system-users', 'system-admin'] });
   await db.database.kysely
     .insertInto('credentials')
@@ -33,17 +32,17 @@ beforeEach(async () => {
     .execute();
   // The profile is returned, not what a provider says.
   await db.database.kysely.updateTable('users').set(PROFILE).where('id', '=', user.id).execute();
-  return () => parts.close();
+  return () => services.close();
 });
 
 function tokens(standard: Parameters<typeof standardTokens>[4] = {}): Promise<TokenSet> {
-  return standardTokens(parts, db.database, user, PUBLIC_CLIENT, standard);
+  return standardTokens(services, db.database, user, PUBLIC_CLIENT, standard);
 }
 
 async function ask(access_token: string, remote_address = HOME) {
   try {
     const asked = { scheme: 'Bearer', access_token, method: 'GET', path: '/auth/userinfo', proofs: [], remote_address } as const;
-    return (await parts.userinfo.answer(asked)).claims;
+    return (await services.userinfo.answer(asked)).claims;
   } catch (error) {
     if (error instanceof AuthError) return error.code;
     throw error;
@@ -89,7 +88,7 @@ test('leaves out a group that left the configuration', async () => {
 // E11
 test('is refused without the scope openid, and so are Home Assistant’s tokens', async () => {
   expect(await ask((await tokens({ scope: ['profile'] })).access_token)).toBe('insufficient_scope');
-  const plain = (await redeem(parts, await parts.codes.issue(await loginOf(db.database, user)))) as TokenSet;
+  const plain = (await redeem(services, await services.codes.issue(await loginOf(db.database, user)))) as TokenSet;
   expect(await ask(plain.access_token)).toBe('insufficient_scope');
 });
 
@@ -99,11 +98,11 @@ describe('a token that is not good is refused:', () => {
     ['its user is inactive', () => change({ is_active: false })],
     ['its user is gone', () => db.database.kysely.deleteFrom('users').where('id', '=', user.id).execute()],
     ['its client was switched off', () => switchClient(false)],
-    ['it has expired', async () => parts.time.advance(1_810)],
+    ['it has expired', async () => services.time.advance(1_810)],
     [
       'it was revoked itself',
       ({ access_token }) =>
-        parts.revocation.revoke(
+        services.revocation.revoke(
           new Map([
             ['token', access_token],
             ['client_id', 'desktop'],

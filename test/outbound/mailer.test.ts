@@ -1,20 +1,17 @@
 // Mail: one queue for everything, through the server of mail.smtp or another one.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { SmtpConfig } from '../../src/domain/smtp_config.ts';
 import { mfa_module } from '../../src/mfa_modules/notify.ts';
 import { createMailer } from '../../src/outbound/mailer.ts';
 import { made } from '../support/fakes/insecure_mfa.ts';
-import { type SmtpSink, startSmtpSink } from '../support/fakes/smtp_sink.ts';
+import { startSmtpSink } from '../support/fakes/smtp_sink.ts';
 import { NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const MESSAGE = { to: 'ada@example.com', subject: 'Hello', text: 'Hello' };
-let sink: SmtpSink;
-beforeAll(async () => {
-  sink = await startSmtpSink();
-});
-afterAll(() => sink.close());
+const sink = perFile(() => startSmtpSink());
 
 const smtpAt = (port: number): SmtpConfig => ({ host: '127.0.0.1', port, security: 'none', from: 'Latchkey <latchkey@example.com>' });
 

@@ -1,22 +1,21 @@
 import net from 'node:net';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { AuthError } from '../../src/domain/errors.ts';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test: TestDatabase;
 let database: Database;
 const idle_errors: Error[] = [];
 
+const test = perFile(() => createTestDatabase({ on_error: (error) => idle_errors.push(error) }));
 beforeAll(async () => {
-  test = await createTestDatabase({ on_error: (error) => idle_errors.push(error) });
   database = test.database;
   await sql`create table thing (id integer primary key, label text, made timestamptz, raw bytea, doc jsonb, big bigint)`.execute(
     database.kysely,
   );
 });
-afterAll(() => test.close());
 
 const unavailable = expect.objectContaining({ code: 'unavailable', description: 'The database is not available', retry_after: 1 });
 

@@ -1,24 +1,23 @@
 // What ends the grants of many people at once does not wait in a circle with round trips that
 // rotate or redeem for many.
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Database } from '../../src/postgres/database.ts';
 import { createClientRepository } from '../../src/repository/clients.ts';
 import { endIssuedBefore, lockIssuing } from '../../src/repository/issued_before_cutoff.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
-let db: TestDatabase;
 let database: Database;
 let login: { user_id: string; credential_id: string; client_id: string; auth_provider_type: string; auth_time: Date; created_at: Date };
 
-beforeAll(async () => {
-  db = await createTestDatabase();
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
   database = db.database;
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   for (const table of ['users', 'local_logins'] as const) await database.kysely.deleteFrom(table).execute();
   const { id: user_id } = await addPerson(database, { name: 'Ann', username: 'ann' });

@@ -1,18 +1,17 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test: TestDatabase;
 let database: Database;
 
+const test = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  test = await createTestDatabase();
   database = test.database;
   await sql`create table counter (id integer primary key, count integer not null default 0, who text)`.execute(database.kysely);
   await sql`insert into counter (id) select generate_series(1, 100)`.execute(database.kysely);
 });
-afterAll(() => test.close());
 
 interface Run {
   n: number;

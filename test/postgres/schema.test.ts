@@ -3,14 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { expect, test } from 'vitest';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test_database: TestDatabase;
-beforeAll(async () => {
-  test_database = await createTestDatabase();
-});
-afterAll(() => test_database.close());
+const test_database = perFile(() => createTestDatabase());
 
 /**
  * `table.column` -> whether its type names null, read from the text of the interface: types are

@@ -1,5 +1,5 @@
 import bcrypt from '@node-rs/bcrypt';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
 import type { AuthProvider, CommonProviderConfig, PasswordHashing, StepContext } from '../../src/domain/auth_provider.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import { provider as type } from '../../src/providers/homeassistant.ts';
@@ -7,12 +7,12 @@ import { createLocalLoginRepository, type LocalLoginRepository } from '../../src
 import { createPasswordHasher } from '../../src/secrets/password_hasher.ts';
 import { NO_DEPS } from '../support/fixtures/auth_provider.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const { clock } = createTestClock();
 const hasher = createPasswordHasher({ wait_ms: 30_000 });
 const common: CommonProviderConfig = { type: 'homeassistant', new_users: 'approve', default_groups: ['system-users'], require_mfa: false };
-let db: TestDatabase;
 let localLogins: LocalLoginRepository;
 let local: AuthProvider;
 const attempted: string[] = [];
@@ -27,8 +27,8 @@ const context: StepContext = {
   },
 };
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   localLogins = createLocalLoginRepository(db.database);
   local = createProvider(hasher);
   for (const [username, password] of [
@@ -38,7 +38,6 @@ beforeAll(async () => {
   ])
     await store(username!, await hasher.hash(password!));
 });
-afterAll(() => db.close());
 
 function createProvider(passwords: PasswordHashing): AuthProvider {
   const deps = { ...NO_DEPS, clock, hasher: passwords, localLogins };

@@ -9,7 +9,7 @@ import { createAdmission } from '../../src/tokens/admission.ts';
 import { type Vector, vectors } from '../support/clients/vectors.ts';
 import { COMMON, NO_DEPS, stepFrom } from '../support/fixtures/auth_provider.ts';
 import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, post } from '../support/fixtures/grants.ts';
+import { ABROAD, CLIENT, createTokenServices, HOME, newGrant, post } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups } from '../support/fixtures/people.ts';
 
 type Person = Awaited<ReturnType<ProviderDeps['activeUsers']>>[number];
@@ -211,19 +211,19 @@ describe('on a real database', () => {
 
   // D15, J3
   it('a refresh token is good in the network only, an access token of it anywhere', async () => {
-    const parts = await createTokenParts(db.database);
+    const services = await createTokenServices(db.database);
     const admissions = createAdmission([create({ trusted_networks: ['192.168.1.0/24'] }, { trusted_proxies: ['192.168.1.1'] })]);
     const user = await addPerson(db.database);
     const { refresh_token, row } = newGrant(user, { auth_provider_type: 'trusted_networks', amr: [] });
-    await parts.refreshTokens.create(row);
+    await services.refreshTokens.create(row);
     const refresh = (from: string) =>
-      post(parts, { grant_type: 'refresh_token', client_id: CLIENT, refresh_token }, from, admissions(from));
+      post(services, { grant_type: 'refresh_token', client_id: CLIENT, refresh_token }, from, admissions(from));
 
     const { access_token } = (await refresh(HOME)) as TokenSet;
     expect(await refresh(ABROAD)).toBe('access_denied: Not in trusted_networks');
     expect(await refresh('192.168.1.1')).toBe("access_denied: Can't allow access from a proxy server");
-    expect(await parts.bearer.authenticate(access_token, ABROAD)).toMatchObject({ user: { id: user.id } });
+    expect(await services.bearer.authenticate(access_token, ABROAD)).toMatchObject({ user: { id: user.id } });
     expect(await refresh(HOME)).toMatchObject({ access_token: expect.any(String) });
-    await parts.close();
+    await services.close();
   });
 });

@@ -1,20 +1,17 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { AuthError } from '../../src/domain/errors.ts';
 import { type AuditEvents, createAuditEvents } from '../../src/repository/audit_events.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test_database: TestDatabase;
 let audit: AuditEvents;
 let errors: unknown[];
 const time = createTestClock();
 const kysely = () => test_database.database.kysely;
 
-beforeAll(async () => {
-  test_database = await createTestDatabase();
-});
-afterAll(() => test_database.close());
+const test_database = perFile(() => createTestDatabase());
 beforeEach(async () => {
   await kysely().deleteFrom('audit_events').execute();
   errors = [];

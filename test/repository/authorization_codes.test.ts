@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
@@ -10,22 +10,21 @@ import {
 } from '../../src/repository/authorization_codes.ts';
 import { authorizationCodeHash, type FinishedLogin } from '../../src/tokens/authorization_code.ts';
 import { newRefreshToken } from '../../src/tokens/refresh_token.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { CLIENT, HOME, ISSUER, loginOf } from '../support/fixtures/grants.ts';
 import { addPerson, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { createReleasedCodes } from '../support/fixtures/released_codes.ts';
 
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
-let db: TestDatabase;
 let authorizationCodes: AuthorizationCodeRepository;
 let user: User;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
   authorizationCodes = createAuthorizationCodeRepository(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   user = await addPerson(db.database, { username: randomId() });
 });

@@ -1,14 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { CLIENT_DEFAULTS } from '../../src/domain/client_metadata.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import { type ClientSecretRepository, createClientSecretRepository } from '../../src/repository/client_secrets.ts';
 import { type ClientRepository, createClientRepository, type NewClient } from '../../src/repository/clients.ts';
 import { createJanitor } from '../../src/repository/janitor.ts';
 import { createUrlClientRepository, type UrlClientRepository } from '../../src/repository/url_clients.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test_database: TestDatabase;
 let clients: ClientRepository;
 let secrets: ClientSecretRepository;
 let urlClients: UrlClientRepository;
@@ -32,13 +32,12 @@ const secret = (client_id: string, text: string, expires_at: Date | null = null,
   expires_at,
 });
 
-beforeAll(async () => {
-  test_database = await createTestDatabase();
+const test_database = perFile(() => createTestDatabase());
+beforeAll(() => {
   clients = createClientRepository(test_database.database);
   secrets = createClientSecretRepository(test_database.database);
   urlClients = createUrlClientRepository(test_database.database);
 });
-afterAll(() => test_database.close());
 beforeEach(async () => {
   for (const table of ['clients', 'url_clients', 'users'] as const) await kysely().deleteFrom(table).execute();
 });

@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
 import { type CredentialRepository, createCredentialRepository } from '../../src/repository/credentials.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, addSystemGroups, localCredential, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test_database: TestDatabase;
 let credentials: CredentialRepository;
 const kysely = () => test_database.database.kysely;
 const OFFICE = { auth_provider_type: 'ldap', auth_provider_id: 'office' };
 const office = (user_id: string, subject: string) => ({ id: randomId(), user_id, ...OFFICE, subject, data: {}, created_at: NOON });
 
+const test_database = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  test_database = await createTestDatabase();
   credentials = createCredentialRepository(test_database.database);
   await addSystemGroups(test_database.database);
 });
-afterAll(() => test_database.close());
 beforeEach(() => kysely().deleteFrom('users').execute());
 
 test('an identity is found at its own provider only', async () => {

@@ -1,22 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, randomToken, sha256 } from '../../src/domain/secret.ts';
 import { newUserCode } from '../../src/domain/user_code.ts';
 import { createDeviceCodeRepository, type DeviceCodeRepository, type NewDeviceCode } from '../../src/repository/device_codes.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { quotaOf } from '../support/fixtures/row_quota.ts';
 
 const at = (seconds: number) => addSeconds(NOON, seconds);
 
-let db: TestDatabase;
 let codes: DeviceCodeRepository;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
   codes = createDeviceCodeRepository(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   await db.database.kysely.deleteFrom('device_codes').execute();
 });

@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { sha256 } from '../../src/domain/secret.ts';
 import { createFailedLoginRepository, type FailedLoginRepository } from '../../src/repository/failed_logins.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test: TestDatabase;
 let failed: FailedLoginRepository;
 const start = new Date('2026-03-14T09:00:00.000Z');
 const ann = sha256('ann');
 const bob = sha256('bob');
 const nobody = Buffer.alloc(0);
 
-beforeAll(async () => {
-  test = await createTestDatabase();
+const test = perFile(() => createTestDatabase());
+beforeAll(() => {
   failed = createFailedLoginRepository(test.database);
 });
-afterAll(() => test.close());
 
 const add = (address: string, subject: Buffer, at = 0) =>
   failed.add({ address, subject, now: addSeconds(start, at), since: addSeconds(start, at - 3600) });

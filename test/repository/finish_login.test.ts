@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { NewAuthorizationCode } from '../../src/repository/authorization_codes.ts';
 import { createFinishedLoginRepository, type FinishedLoginRepository } from '../../src/repository/finish_login.ts';
 import { createLoginFlowRepository } from '../../src/repository/login_flows.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { aLoginFlow, FLOW_START } from '../support/fixtures/login_flow.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { quotaOf } from '../support/fixtures/row_quota.ts';
 
-let test: TestDatabase;
 let finish: FinishedLoginRepository;
 
-beforeAll(async () => {
-  test = await createTestDatabase();
+const test = perFile(() => createTestDatabase());
+beforeAll(() => {
   finish = createFinishedLoginRepository(test.database);
 });
-afterAll(() => test.close());
 
 async function storedFlow() {
   const flow = aLoginFlow();

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createGroupRepository, type Group, type GroupRepository } from '../../src/repository/groups.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, addSystemGroups, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test_database: TestDatabase;
 let groups: GroupRepository;
 const kysely = () => test_database.database.kysely;
 const FAMILY: Group = {
@@ -14,11 +14,10 @@ const FAMILY: Group = {
   managed_by: 'config',
 };
 
-beforeAll(async () => {
-  test_database = await createTestDatabase();
+const test_database = perFile(() => createTestDatabase());
+beforeAll(() => {
   groups = createGroupRepository(test_database.database);
 });
-afterAll(() => test_database.close());
 beforeEach(async () => {
   await kysely().deleteFrom('users').execute();
   await kysely().deleteFrom('groups').execute();

@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createHostSessionRepository } from '../../src/repository/host_sessions.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const HOST = 'grafana.example.com';
 const BROWSER = sha256('a browser');
 const DAY = 86_400;
-let db: TestDatabase;
 let rows: ReturnType<typeof createHostSessionRepository>;
-beforeAll(async () => {
-  db = await createTestDatabase();
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
   rows = createHostSessionRepository(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   for (const table of ['users', 'local_logins'] as const) await db.database.kysely.deleteFrom(table).execute();
 });

@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { createFailedLoginRepository } from '../../src/repository/failed_logins.ts';
 import { createIpBanRepository, type IpBanRepository } from '../../src/repository/ip_bans.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test: TestDatabase;
 let bans: IpBanRepository;
 const now = new Date('2026-03-14T09:00:00.000Z');
 const later = addSeconds(now, 3600);
 
-beforeAll(async () => {
-  test = await createTestDatabase();
+const test = perFile(() => createTestDatabase());
+beforeAll(() => {
   bans = createIpBanRepository(test.database);
 });
-afterAll(() => test.close());
 
 // vector ip-ban-009
 it('an address is banned once, and a ban under way is not stretched', async () => {

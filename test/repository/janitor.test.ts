@@ -1,27 +1,26 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { type AuditEvents, createAuditEvents } from '../../src/repository/audit_events.ts';
 import { createJanitor, EXPIRING, type Janitor } from '../../src/repository/janitor.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const DAY = 86_400;
-let test_database: TestDatabase;
 let database: Database;
 let audit: AuditEvents;
 let janitor: Janitor;
 let time: ReturnType<typeof createTestClock>;
 const on_error = (error: unknown) => expect.fail(String(error));
 
-beforeAll(async () => {
-  test_database = await createTestDatabase();
+const test_database = perFile(() => createTestDatabase());
+beforeAll(() => {
   database = test_database.database;
 });
-afterAll(() => test_database.close());
 beforeEach(async () => {
   for (const table of ['users', 'local_logins', 'login_flows', 'failed_logins', 'ip_bans', 'audit_events', 'signing_keys'] as const) {
     await database.kysely.deleteFrom(table).execute();

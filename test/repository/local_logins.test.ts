@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLocalLoginRepository, type LocalLoginRepository } from '../../src/repository/local_logins.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test_database: TestDatabase;
 let local_logins: LocalLoginRepository;
 const kysely = () => test_database.database.kysely;
 
-beforeAll(async () => {
-  test_database = await createTestDatabase();
+const test_database = perFile(() => createTestDatabase());
+beforeAll(() => {
   local_logins = createLocalLoginRepository(test_database.database);
 });
-afterAll(() => test_database.close());
 beforeEach(async () => {
   await kysely().deleteFrom('users').execute();
   await kysely().deleteFrom('local_logins').execute();

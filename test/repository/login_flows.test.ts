@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { createLoginFlowRepository, type LoginFlowRepository } from '../../src/repository/login_flows.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { aLoginFlow, FLOW_START } from '../support/fixtures/login_flow.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { quotaOf } from '../support/fixtures/row_quota.ts';
 
-let test: TestDatabase;
 let flows: LoginFlowRepository;
 const now = FLOW_START;
 
-beforeAll(async () => {
-  test = await createTestDatabase();
+const test = perFile(() => createTestDatabase());
+beforeAll(() => {
   flows = createLoginFlowRepository(test.database);
 });
-afterAll(() => test.close());
 
 const open = (flow = aLoginFlow(), network = flow.id) => flows.open(flow, quotaOf(network));
 

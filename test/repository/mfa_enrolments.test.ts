@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
 import { createMfaEnrolmentRepository, type MfaEnrolmentRepository, type NewMfaEnrolment } from '../../src/repository/mfa_enrolments.ts';
 import { resealSecrets } from '../../src/repository/reseal.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { SEALER } from '../support/fixtures/grants.ts';
 import { addPerson, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let db: TestDatabase;
 let enrolments: MfaEnrolmentRepository;
 let user_id: string;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
   enrolments = createMfaEnrolmentRepository(db.database, SEALER);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   await db.database.kysely.deleteFrom('mfa_enrolments').execute();
   ({ id: user_id } = await addPerson(db.database));

@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createMfaFailureRepository, MFA_FAILURE_LIMIT, type MfaFailureRepository } from '../../src/repository/mfa_failures.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const WINDOW = 15 * 60;
-let db: TestDatabase;
 let failures: MfaFailureRepository;
 let user_id: string;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
   failures = createMfaFailureRepository(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   ({ id: user_id } = await addPerson(db.database));
 });

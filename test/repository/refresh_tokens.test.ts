@@ -1,26 +1,25 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
 import type { TokenType } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createRefreshTokenRepository, type RefreshTokenRepository } from '../../src/repository/refresh_tokens.ts';
 import { vectors } from '../support/clients/vectors.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { newGrant } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const DAY = 86_400;
 
-let db: TestDatabase;
 let refreshTokens: RefreshTokenRepository;
 let user: User;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   refreshTokens = createRefreshTokenRepository(db.database);
   await addSystemGroups(db.database);
   user = await addPerson(db.database);
 });
-afterAll(() => db.close());
 
 async function grantOf(owner: User, differences: Parameters<typeof newGrant>[1] = {}) {
   const { row } = newGrant(owner, differences);

@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { resealSecrets } from '../../src/repository/reseal.ts';
 import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
 import { createSigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring } from '../../src/tokens/keyring.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const [OLD, NEW] = ['an old secret key of 32 letters!!', 'a new secret key of 32 letters!!!'];
-let db: TestDatabase;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await checkSecretKey(db.database, createSealer({ secret_key: OLD }));
   await open(OLD);
 });
-afterAll(() => db.close());
 
 /** What a server does with sealed values at its start. */
 async function open(secret_key: string, previous_secret_keys: string[] = []) {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import { newUserCode } from '../../src/domain/user_code.ts';
@@ -9,16 +9,13 @@ import { createIpBanRepository } from '../../src/repository/ip_bans.ts';
 import { createLoginFlowRepository } from '../../src/repository/login_flows.ts';
 import { createPushedRequestRepository } from '../../src/repository/pushed_authorization_requests.ts';
 import { LIMITED_TABLES, type LimitedTable } from '../../src/repository/row_limits.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { aLoginFlow } from '../support/fixtures/login_flow.ts';
 import { NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { quotaOf } from '../support/fixtures/row_quota.ts';
 
-let test: TestDatabase;
-beforeAll(async () => {
-  test = await createTestDatabase();
-});
-afterAll(() => test.close());
+const test = perFile(() => createTestDatabase());
 
 const times = (created_at: Date) => ({ created_at, expires_at: addSeconds(created_at, 600) });
 

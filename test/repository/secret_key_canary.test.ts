@@ -1,15 +1,12 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { checkSecretKey } from '../../src/repository/secret_key_canary.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const [first, second] = ['1'.repeat(32), '2'.repeat(32)];
-let test: TestDatabase;
 
-beforeAll(async () => {
-  test = await createTestDatabase();
-});
-afterAll(() => test.close());
+const test = perFile(() => createTestDatabase());
 
 it('the key of the first start is the key of every later one, unless it is among the previous keys', async () => {
   const check = (secret_key: string, ...previous_secret_keys: string[]) =>

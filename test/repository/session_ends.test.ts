@@ -5,7 +5,7 @@ import type { User } from '../../src/domain/user.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { createSessionEndRepository, type SessionEndRepository } from '../../src/repository/session_ends.ts';
 import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { createTokenParts, redeem, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTokenServices, redeem, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
 import {
   addSession,
@@ -19,19 +19,19 @@ import {
 
 let db: TestDatabase;
 let database: Database;
-let parts: TokenParts;
+let services: TokenServices;
 let ends: SessionEndRepository;
 let ann: User;
 
 beforeAll(async () => {
   db = await createTestDatabase();
   database = db.database;
-  parts = await createTokenParts(database);
+  services = await createTokenServices(database);
   ends = createSessionEndRepository(database);
-  await registerClient(parts, database, PUBLIC_CLIENT);
+  await registerClient(services, database, PUBLIC_CLIENT);
 });
 afterAll(async () => {
-  await parts.close();
+  await services.close();
   await db.close();
 });
 beforeEach(async () => {
@@ -43,13 +43,13 @@ beforeEach(async () => {
 const startSession = (sid: string) => addSession(database, ann, sid);
 const end = (sid = 'one') => ends.end({ sid, now: NOON });
 const grants = () => database.kysely.selectFrom('refresh_tokens').select(['sid', 'scope']).orderBy('sid').execute();
-const redeemCode = (code: string) => redeem(parts, code, { code_verifier: VERIFIER, ...credentialsOf(PUBLIC_CLIENT) });
+const redeemCode = (code: string) => redeem(services, code, { code_verifier: VERIFIER, ...credentialsOf(PUBLIC_CLIENT) });
 
 test('its grants end, but those of other sessions and those that outlive it', async () => {
   const standard = { scope: ['openid'], sid: 'one' };
-  await standardTokens(parts, database, ann, PUBLIC_CLIENT, standard);
-  await standardTokens(parts, database, ann, PUBLIC_CLIENT, { ...standard, sid: 'two' });
-  await standardTokens(parts, database, ann, PUBLIC_CLIENT, { ...standard, scope: ['openid', 'offline_access'] });
+  await standardTokens(services, database, ann, PUBLIC_CLIENT, standard);
+  await standardTokens(services, database, ann, PUBLIC_CLIENT, { ...standard, sid: 'two' });
+  await standardTokens(services, database, ann, PUBLIC_CLIENT, { ...standard, scope: ['openid', 'offline_access'] });
   const ended = await end();
   expect(ended).toMatchObject({ sid: 'one', user_id: ann.id, refresh_token_ids: [expect.any(String)] });
   expect(await grants()).toEqual([
@@ -59,17 +59,17 @@ test('its grants end, but those of other sessions and those that outlive it', as
 });
 
 test('a code of it that nobody redeemed yet is valid for nothing', async () => {
-  const code = await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
+  const code = await standardCode(services, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
   await end();
   expect(await redeemCode(code)).toMatch(/^invalid_grant/);
 });
 
 test('a code that is stored when the session has ended already bears no grant', async () => {
   await end();
-  const code = await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid', 'offline_access'], sid: 'one' });
+  const code = await standardCode(services, database, ann, PUBLIC_CLIENT, { scope: ['openid', 'offline_access'], sid: 'one' });
   expect(await redeemCode(code)).toMatch(/^invalid_grant/);
   expect(await grants()).toEqual([]);
-  expect(parts.events.at(-1)).toMatchObject({ type: 'authorization_code.refused', detail: { reason: 'The session has ended' } });
+  expect(services.events.at(-1)).toMatchObject({ type: 'authorization_code.refused', detail: { reason: 'The session has ended' } });
   // It is gone: a session of that name would not bring it back.
   await startSession('one');
   expect(await redeemCode(code)).toMatch(/^invalid_grant/);
@@ -80,7 +80,7 @@ test('a code that is stored while the session ends waits for that, and bears no 
   let storing: Promise<string> | undefined;
   await database.transaction(async (trx) => {
     await sql`select id from users where id = ${ann.id} for update`.execute(trx);
-    storing = standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
+    storing = standardCode(services, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
     await ends.endAll(trx, { user_id: ann.id, now: NOON });
   });
   expect(await redeemCode(await storing!)).toMatch(/^invalid_grant/);
@@ -89,8 +89,8 @@ test('a code that is stored while the session ends waits for that, and bears no 
 
 test('a code of a session that is past its end bears no grant, and one of no session is not asked for one', async () => {
   const [of_session, of_none] = [
-    await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' }),
-    await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'] }),
+    await standardCode(services, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' }),
+    await standardCode(services, database, ann, PUBLIC_CLIENT, { scope: ['openid'] }),
   ];
   await database.kysely.updateTable('sessions').set({ expires_at: NOON }).execute();
   expect(await redeemCode(of_session)).toMatch(/^invalid_grant/);
@@ -99,7 +99,7 @@ test('a code of a session that is past its end bears no grant, and one of no ses
 
 test('a code that is redeemed at the same moment leaves no grant behind', async () => {
   for (let round = 0; round < 25; round++) {
-    const code = await standardCode(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
+    const code = await standardCode(services, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
     await Promise.all([redeemCode(code), end()]);
     expect(await grants()).toEqual([]);
     await startSession('one');
@@ -107,9 +107,9 @@ test('a code that is redeemed at the same moment leaves no grant behind', async 
 });
 
 test('all of a user end but the one of a grant that stays', async () => {
-  const grant = await standardTokens(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
-  await standardTokens(parts, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'two' });
-  const { refresh_token_id = '' } = parts.accessTokens.read(grant.access_token)!;
+  const grant = await standardTokens(services, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'one' });
+  await standardTokens(services, database, ann, PUBLIC_CLIENT, { scope: ['openid'], sid: 'two' });
+  const { refresh_token_id = '' } = services.accessTokens.read(grant.access_token)!;
   const endAll = (except_refresh_token_id?: string) =>
     database.transaction((trx) =>
       ends.endAll(trx, { user_id: ann.id, now: NOON, ...(except_refresh_token_id && { except_refresh_token_id }) }),

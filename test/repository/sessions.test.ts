@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { addSeconds } from '../../src/domain/clock.ts';
 import { randomId, sha256 } from '../../src/domain/secret.ts';
 import { createSessionRepository, type SessionRepository } from '../../src/repository/sessions.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test: TestDatabase;
 let sessions: SessionRepository;
 const now = new Date('2026-03-14T09:00:00.000Z');
 const user_id = randomId();
 const DAY = 86_400;
 
+const test = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  test = await createTestDatabase();
   sessions = createSessionRepository(test.database);
   await test.database.kysely.insertInto('users').values({ id: user_id, name: 'Ann', is_active: true, created_at: now }).execute();
 });
-afterAll(() => test.close());
 
 function aSession(cookie: string) {
   const times = { auth_time: now, created_at: now, last_used_at: now, expires_at: addSeconds(now, 90 * DAY) };

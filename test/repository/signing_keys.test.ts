@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRefreshTokenRepository } from '../../src/repository/refresh_tokens.ts';
 import { createSigningKeyRepository, type SigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { newSigningKey } from '../../src/tokens/signing_key.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { newGrant } from '../support/fixtures/grants.ts';
 import { addPerson, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const SUCCESSION = { now: later(100), signs_in: 600, predecessor_expires_in: 5_000, signs_long_lived: true, margin: 60 };
 
-let db: TestDatabase;
 let signingKeys: SigningKeyRepository;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
   signingKeys = createSigningKeyRepository(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
   for (const table of ['signing_keys', 'users'] as const) await db.database.kysely.deleteFrom(table).execute();
 });

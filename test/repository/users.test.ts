@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createUserRepository, type UserRepository } from '../../src/repository/users.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { addPerson, addSystemGroups, later, NOON, person } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let test_database: TestDatabase;
 let users: UserRepository;
 const kysely = () => test_database.database.kysely;
 
+const test_database = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  test_database = await createTestDatabase();
   users = createUserRepository(test_database.database);
   await addSystemGroups(test_database.database);
 });
-afterAll(() => test_database.close());
 beforeEach(async () => {
   await kysely().deleteFrom('users').execute();
   await kysely().deleteFrom('local_logins').execute();

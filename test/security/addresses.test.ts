@@ -1,19 +1,20 @@
 // Who somebody is by their address: behind a proxy, as the proxy, and with an address that they
 // made up.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer } from '../support/fixtures/server.ts';
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       auth_providers: [{ type: 'homeassistant' }, { type: 'trusted_networks', trusted_networks: ['10.0.0.0/8', '192.168.0.0/16'] }],
       http: { trusted_proxies: ['10.0.0.1'] },
     },
-  });
+  }),
+);
+beforeAll(async () => {
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 describe('who somebody is by their address', () => {
   const providersTo = async (remote_address: string, headers: Record<string, string | string[]> = {}) =>

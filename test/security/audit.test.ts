@@ -1,12 +1,12 @@
 // Each thing that matters for security leaves one event that says who, whom, from where and how it
 // went, and no secret.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEventType } from '../../src/domain/audit_event.ts';
 import { addApiPerson, type Call, callerWith, type Person } from '../support/fixtures/api.ts';
-import { REMOTE_ADDRESS, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { REMOTE_ADDRESS, startServer } from '../support/fixtures/server.ts';
 import { enrolTotp } from '../support/fixtures/totp.ts';
 
-let server: TestServer;
 let owner: Call;
 let owner_id: string;
 let ben: Person;
@@ -15,8 +15,8 @@ let me: Call;
 const secrets: string[] = [];
 const NEW_PASSWORD = 'SECRET another good password';
 
+const server = perFile(() => startServer({ config: { auth_mfa_modules: [{ type: 'totp' }], http: { ip_ban_enabled: false } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { auth_mfa_modules: [{ type: 'totp' }], http: { ip_ban_enabled: false } } });
   const { access_token } = await server.ownerTokens();
   owner = callerWith(server, access_token);
   owner_id = (await owner('GET', '/api/me')).json().id;
@@ -24,7 +24,6 @@ beforeAll(async () => {
   me = callerWith(server, ben.access_token);
   secrets.push(access_token, ben.access_token, ben.password, NEW_PASSWORD);
 });
-afterAll(() => server.close());
 
 type Who = 'owner' | 'ben' | 'none';
 type Action = [what: string, type: AuditEventType, outcome: 'done' | 'refused', actor: Who, target: Who, act: () => Promise<unknown>];

@@ -1,7 +1,8 @@
 // What a page of another site can make a visitor's browser send neither bans nor blocks the
 // visitor.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CLIENT_ID, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, startServer } from '../support/fixtures/server.ts';
 
 const VISITOR = '198.51.100.1';
 /**
@@ -14,16 +15,16 @@ const EVIL: [string, Record<string, string>][] = [
   ['from a sandboxed frame', { origin: 'null' }],
 ];
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       clients: [{ client_id: 'web', client_secret: 'a secret of the web app', redirect_uris: [], grant_types: ['client_credentials'] }],
     },
-  });
+  }),
+);
+beforeAll(async () => {
   await server.createOwner();
 });
-afterAll(() => server.close());
 beforeEach(async () => {
   // Beyond what any bucket remembers.
   server.advance(7200);

@@ -1,10 +1,11 @@
 // Which routes need a fresh login, generated from the list of routes: one that is not in the table
 // fails.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { randomId } from '../../src/domain/secret.ts';
 import { routesOf } from '../support/checks/routes.ts';
 import { visitor } from '../support/clients/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { OWNER, startServer } from '../support/fixtures/server.ts';
 
 const HOME = '192.168.0.5';
 const NOBODY = '0'.repeat(32);
@@ -183,10 +184,9 @@ const NEITHER: Record<string, string> = {
   'POST /auth/end_session': 'ends a login',
 };
 
-let server: TestServer;
 let owner_id: string;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       auth_providers: [
         { type: 'homeassistant' },
@@ -198,11 +198,12 @@ beforeAll(async () => {
       http: { ip_ban_enabled: false, login_attempts_threshold: -1 },
       metrics: { enabled: true, token: 'a-long-scrape-token' },
     },
-  });
+  }),
+);
+beforeAll(async () => {
   const { access_token: token } = await server.ownerTokens();
   owner_id = (await server.inject({ url: '/api/me', token })).json().id;
 });
-afterAll(() => server.close());
 
 /** A route as the server is asked; ids are those of nobody. */
 const pathOf = (url: string) => url.replace(':mfa_module_id', 'totp').replaceAll(/:\w+/g, NOBODY);

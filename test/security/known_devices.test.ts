@@ -1,20 +1,19 @@
 // While a name is guessed at from everywhere, its person keeps a login method by a browser that
 // they have logged in from before.
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { sha256 } from '../../src/domain/secret.ts';
 import { visitor } from '../support/clients/page_visitor.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer } from '../support/fixtures/server.ts';
 
 const COOKIE = 'latchkey_device';
 const PAGE = `/auth/authorize?${new URLSearchParams({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI })}`;
 const HOME = '198.51.100.1';
 
-let server: TestServer;
+const server = perFile(() => startServer({ config: { public_url: 'http://auth.example.com', http: { trusted_proxies: ['127.0.0.1'] } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { public_url: 'http://auth.example.com', http: { trusted_proxies: ['127.0.0.1'] } } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 beforeEach(async () => {
   for (const table of ['failed_logins', 'ip_bans', 'device_cookies'] as const)
     await server.container.database.kysely.deleteFrom(table).execute();

@@ -1,14 +1,13 @@
 // What the server keeps of a day, and what browsers keep of it.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { visitor } from '../support/clients/page_visitor.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer } from '../support/fixtures/server.ts';
 
-let server: TestServer;
+const server = perFile(() => startServer({ config: { http: { ip_ban_enabled: false } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { http: { ip_ban_enabled: false } } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 describe('what is kept of a day', () => {
   // H25, M1

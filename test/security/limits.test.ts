@@ -1,15 +1,14 @@
 // Requests that are too large, too many, or no requests at all, over real sockets where a client
 // library would not send them.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { raw } from '../support/clients/raw_socket.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer } from '../support/fixtures/server.ts';
 
-let server: TestServer;
+const server = perFile(() => startServer({ config: { http: { ip_ban_enabled: false } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { http: { ip_ban_enabled: false } } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 describe('a request that is too much', () => {
   const flow = (payload: string | Buffer) => server.inject({ method: 'POST', url: '/auth/login_flow', payload });

@@ -1,31 +1,30 @@
 // What linking could be misused for: to come in without a second factor, to keep what was taken, to
 // become somebody else.
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { provider as insecureExample } from '../support/fakes/insecure_example.ts';
 import { speaking } from '../support/fakes/speaking_provider.ts';
 import { type Call, callerWith } from '../support/fixtures/api.ts';
 import { link, linkCode } from '../support/fixtures/linking.ts';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer } from '../support/fixtures/server.ts';
 import { addSomeone, example, PASSWORD } from '../support/fixtures/someone.ts';
 import { enrolTotp } from '../support/fixtures/totp.ts';
 
 const { type, says } = speaking();
 
-let server: TestServer;
 let ann: { user_id: string; access_token: string };
 let mallory: { user_id: string; access_token: string };
 let call: Call;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       auth_mfa_modules: [{ type: 'totp' }],
       auth_providers: [{ type: 'homeassistant' }, example('ann', 'mallory'), { ...example('ann2'), id: 'second' }, { type: 'speaking' }],
       http: { ip_ban_enabled: false },
     },
     extra_provider_types: [insecureExample, type],
-  });
-});
-afterAll(() => server.close());
+  }),
+);
 beforeEach(async () => {
   for (const table of ['users', 'mfa_failures'] as const) await server.container.database.kysely.deleteFrom(table).execute();
   [ann, mallory] = [await addSomeone(server, 'ann'), await addSomeone(server, 'mallory')];

@@ -1,17 +1,16 @@
 // Logins as they are made, kept and used: names, passwords, imported hashes, and flows in other
 // hands.
 import bcrypt from '@node-rs/bcrypt';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { visitor } from '../support/clients/page_visitor.ts';
-import { CLIENT_ID, OWNER, REDIRECT_URI, REMOTE_ADDRESS, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, REMOTE_ADDRESS, startServer } from '../support/fixtures/server.ts';
 
-let server: TestServer;
 let token: string;
+const server = perFile(() => startServer());
 beforeAll(async () => {
-  server = await startServer();
   token = (await server.ownerTokens()).access_token;
 });
-afterAll(() => server.close());
 
 const kysely = () => server.container.database.kysely;
 async function newUser(): Promise<string> {

@@ -1,19 +1,18 @@
 // Over plain http, a page whose name an attacker points at this server is same-origin to the
 // browser, and sends no header that tells it apart. What it fails at must not ban the visitor, and
 // must still be limited.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer } from '../support/fixtures/server.ts';
 
 const VISITOR = '198.51.100.1';
 const REBOUND = { host: 'evil.example:8123' };
 const ORIGIN = { ...REBOUND, origin: 'http://evil.example:8123' };
 
-let server: TestServer;
+const server = perFile(() => startServer({ config: { public_url: 'http://auth.example.com:8123' } }));
 beforeAll(async () => {
-  server = await startServer({ config: { public_url: 'http://auth.example.com:8123' } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 beforeEach(async () => {
   // Beyond the time that any failure is remembered.
   server.advance(7200);

@@ -1,18 +1,16 @@
 // A restored backup, as an operator has it in hand: a copy of the database of an earlier time in
 // the place of the one that was.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { openConnection } from '../../src/postgres/connection.ts';
 import type { Container } from '../../src/wiring/container.ts';
-import { type Cli, createCli } from '../cli/support.ts';
+import { createCli } from '../cli/support.ts';
 import { addPerson } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let cli: Cli;
-
+const cli = perFile(() => createCli());
 beforeAll(async () => {
-  cli = await createCli();
   await addPerson(cli.database, { username: 'paula', name: 'Paula' });
 });
-afterAll(() => cli.close());
 
 /** Statements beside the database itself, in which nobody is meanwhile. */
 async function onServer(...statements: string[]): Promise<void> {
@@ -23,16 +21,16 @@ async function onServer(...statements: string[]): Promise<void> {
   await admin.end();
 }
 
-async function withParts<T>(work: (parts: Container) => Promise<T>): Promise<T> {
-  const parts = await cli.openParts();
+async function withServices<T>(work: (services: Container) => Promise<T>): Promise<T> {
+  const services = await cli.openServices();
   try {
-    return await work(parts);
+    return await work(services);
   } finally {
-    await parts.close();
+    await services.close();
   }
 }
 
-const isGood = (token: string) => withParts(async ({ bearer }) => (await bearer.authenticate(token, '203.0.113.1')) !== null);
+const isGood = (token: string) => withServices(async ({ bearer }) => (await bearer.authenticate(token, '203.0.113.1')) !== null);
 const newToken = async (name: string) => (await cli.run(['token', 'create', 'paula', '--name', name])).out.trim();
 
 // M18

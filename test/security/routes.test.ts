@@ -1,15 +1,14 @@
 // What every route answers, anyone who asks and however.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { routesOf } from '../support/checks/routes.ts';
 import { raw } from '../support/clients/raw_socket.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { startServer, type TestServer } from '../support/fixtures/server.ts';
 
-let server: TestServer;
+const server = perFile(() => startServer({ config: { http: { ip_ban_enabled: false } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { http: { ip_ban_enabled: false } } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 /** Asks every route by every method of its own. */
 async function everywhere(

@@ -1,32 +1,33 @@
 // A person with a second factor who logs in by their address alone is not asked for it, as in Home
 // Assistant, and no token says that they were.
 import { decodeJwt } from 'jose';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { authorizeUrl, ISSUER, standardBrowser } from '../support/clients/standard_browser.ts';
 import { callerWith } from '../support/fixtures/api.ts';
-import { OWNER, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { OWNER, startServer } from '../support/fixtures/server.ts';
 import { CALLBACK } from '../support/fixtures/standard_clients.ts';
 import { VERIFIER } from '../support/fixtures/standard_grants.ts';
 import { enrolTotp } from '../support/fixtures/totp.ts';
 
 const HOME = '192.168.0.5';
 
-let server: TestServer;
 let owner_id: string;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       auth_providers: [{ type: 'homeassistant' }, { type: 'trusted_networks', trusted_networks: [`${HOME}/32`] }],
       auth_mfa_modules: [{ type: 'totp' }],
       clients: [{ client_id: 'app', redirect_uris: [CALLBACK], trusted: true }],
       http: { trusted_proxies: ['127.0.0.1'], ip_ban_enabled: false },
     },
-  });
+  }),
+);
+beforeAll(async () => {
   const owner = callerWith(server, (await server.ownerTokens()).access_token);
   owner_id = (await owner('GET', '/api/me')).json().id;
   await enrolTotp(owner, server.clock());
 });
-afterAll(() => server.close());
 
 /** Picks the owner's name on the page that trusted addresses see; answers where the app is sent. */
 async function logInByAddress(fields: Record<string, string> = {}): Promise<URL> {

@@ -5,30 +5,30 @@ import type { User } from '../../src/domain/user.ts';
 import { createAccessTokens } from '../../src/tokens/access_token.ts';
 import { vectors } from '../support/clients/vectors.ts';
 import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { CLIENT, createTokenParts, HOME, ISSUER, newGrant, type TokenParts } from '../support/fixtures/grants.ts';
+import { CLIENT, createTokenServices, HOME, ISSUER, newGrant, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
 
 const DAY = 86_400;
 
 let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 let authorization: Authorization;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  parts = await createTokenParts(db.database);
+  services = await createTokenServices(db.database);
   user = await addPerson(db.database);
   authorization = await grantFor(user);
 });
 afterAll(async () => {
-  await parts.close();
+  await services.close();
   await db.close();
 });
 
 async function grantFor({ id: user_id, ...rest }: User): Promise<Authorization> {
   const { row } = newGrant({ id: user_id, ...rest });
-  await parts.refreshTokens.create(row);
+  await services.refreshTokens.create(row);
   return {
     user_id,
     refresh_token_id: row.id,
@@ -44,22 +44,22 @@ async function grantFor({ id: user_id, ...rest }: User): Promise<Authorization> 
 
 /** Signed by us, with other claims than we would write; null leaves one out. */
 function signed(differences: Record<string, unknown> = {}): string {
-  const claims = parts.accessTokens.read(parts.accessTokens.mint(authorization).access_token)!;
+  const claims = services.accessTokens.read(services.accessTokens.mint(authorization).access_token)!;
   const changed = Object.entries({ ...claims, ...differences }).filter(([, value]) => value !== null);
-  return parts.keyring.sign(Object.fromEntries(changed), 'at+jwt');
+  return services.keyring.sign(Object.fromEntries(changed), 'at+jwt');
 }
 
 function isGood(token: string): boolean {
-  return parts.accessTokens.read(token) !== null;
+  return services.accessTokens.read(token) !== null;
 }
 
 const now = NOON.getTime() / 1000;
 
 describe('an access token', () => {
   test('says what RFC 9068 asks for', () => {
-    const { access_token, expires_in } = parts.accessTokens.mint(authorization);
+    const { access_token, expires_in } = services.accessTokens.mint(authorization);
     expect(expires_in).toBe(1_800);
-    expect(parts.accessTokens.read(access_token)).toEqual({
+    expect(services.accessTokens.read(access_token)).toEqual({
       iss: ISSUER,
       sub: user.id,
       aud: ISSUER,
@@ -76,7 +76,7 @@ describe('an access token', () => {
   });
 
   test('is never the same twice', () => {
-    expect(parts.accessTokens.mint(authorization).access_token).not.toBe(parts.accessTokens.mint(authorization).access_token);
+    expect(services.accessTokens.mint(authorization).access_token).not.toBe(services.accessTokens.mint(authorization).access_token);
   });
 
   for (const [amr, acr] of [
@@ -85,14 +85,14 @@ describe('an access token', () => {
     [['pwd', 'otp', 'mfa'], '2'],
   ] as const) {
     test(`tells how well its user proved who they are: ${amr.join(' ') || 'not at all'}`, () => {
-      const { access_token } = parts.accessTokens.mint({ ...authorization, amr: [...amr] });
-      expect(parts.accessTokens.read(access_token)).toMatchObject({ acr, amr });
+      const { access_token } = services.accessTokens.mint({ ...authorization, amr: [...amr] });
+      expect(services.accessTokens.read(access_token)).toMatchObject({ acr, amr });
     });
   }
 
   test('without a client is our own doing', () => {
-    const { access_token } = parts.accessTokens.mint({ ...authorization, client_id: null });
-    expect(parts.accessTokens.read(access_token)?.client_id).toBe(ISSUER);
+    const { access_token } = services.accessTokens.mint({ ...authorization, client_id: null });
+    expect(services.accessTokens.read(access_token)?.client_id).toBe(ISSUER);
   });
 
   // E4
@@ -123,8 +123,8 @@ describe('an access token', () => {
   }
 
   test('of one issuer is refused by another with the same keys', () => {
-    const other = createAccessTokens({ keyring: parts.keyring, issuer: 'http://localhost:8420', clock: parts.time.clock });
-    expect(other.read(parts.accessTokens.mint(authorization).access_token)).toBeNull();
+    const other = createAccessTokens({ keyring: services.keyring, issuer: 'http://localhost:8420', clock: services.time.clock });
+    expect(other.read(services.accessTokens.mint(authorization).access_token)).toBeNull();
   });
 });
 
@@ -132,11 +132,13 @@ describe('Home Assistant’s access tokens', () => {
   const stories: Record<string, (vector: ReturnType<typeof vectors>[number]) => Promise<void>> = {
     'access-token-002': async ({ given, expect: want }) => {
       const access_token_expiration = given.refresh_token.access_token_expiration_days * DAY;
-      const { exp, iat } = parts.accessTokens.read(parts.accessTokens.mint({ ...authorization, access_token_expiration }).access_token)!;
+      const { exp, iat } = services.accessTokens.read(
+        services.accessTokens.mint({ ...authorization, access_token_expiration }).access_token,
+      )!;
       expect(exp - iat).toBe(want.exp_minus_iat);
     },
     'access-token-005': async () => expect(isGood(signed().replace(/[^.]*$/, ''))).toBe(false),
-    'access-token-009': async () => expect(isGood(parts.keyring.sign([], 'at+jwt'))).toBe(false),
+    'access-token-009': async () => expect(isGood(services.keyring.sign([], 'at+jwt'))).toBe(false),
     'access-token-010': async ({ given, expect: want }) =>
       expect(isGood(signed({ exp: now - given.expired_seconds_ago }))).toBe(want.valid),
     'access-token-011': async ({ given, expect: want }) =>
@@ -145,14 +147,14 @@ describe('Home Assistant’s access tokens', () => {
     'access-token-016': async ({ given }) => expect(isGood(signed(given.extra_claim))).toBe(false),
     'access-token-017': async () => {
       const owner = await addPerson(db.database);
-      const { access_token } = parts.accessTokens.mint(await grantFor(owner));
-      expect(await parts.bearer.authenticate(access_token, HOME)).not.toBeNull();
+      const { access_token } = services.accessTokens.mint(await grantFor(owner));
+      expect(await services.bearer.authenticate(access_token, HOME)).not.toBeNull();
       await db.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', owner.id).execute();
-      expect(await parts.bearer.authenticate(access_token, HOME)).toBeNull();
+      expect(await services.bearer.authenticate(access_token, HOME)).toBeNull();
     },
     // One keyring signs for every grant (decision 8).
     'access-token-018': async () => {
-      const [one, other] = [signed(), signed()].map((token) => parts.keyring.verify(token)!.header.kid);
+      const [one, other] = [signed(), signed()].map((token) => services.keyring.verify(token)!.header.kid);
       expect(one).toBe(other);
     },
   };

@@ -1,34 +1,33 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { HOME_ASSISTANT } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import type { NewRefreshToken } from '../../src/repository/refresh_tokens.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ABROAD, CLIENT, createTokenParts, HOME, newGrant, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { ABROAD, CLIENT, createTokenServices, HOME, newGrant, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, addSystemGroups, later, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   await addSystemGroups(db.database);
 });
-afterAll(() => db.close());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
-  return () => parts.close();
+  services = await createTokenServices(db.database);
+  return () => services.close();
 });
 
 async function tokenOf(user: User, differences: Partial<NewRefreshToken> = {}) {
   const { row } = newGrant(user, differences);
-  await parts.refreshTokens.create(row);
+  await services.refreshTokens.create(row);
   const facts = {
     user_id: user.id,
     refresh_token_id: row.id,
     client_id: row.client_id,
     access_token_expiration: row.access_token_expiration,
   };
-  const { access_token } = parts.accessTokens.mint({
+  const { access_token } = services.accessTokens.mint({
     ...facts,
     auth_time: NOON,
     amr: ['pwd'],
@@ -40,14 +39,14 @@ async function tokenOf(user: User, differences: Partial<NewRefreshToken> = {}) {
 }
 
 async function isKnown(access_token: string, remote_address = HOME): Promise<boolean> {
-  return (await parts.bearer.authenticate(access_token, remote_address)) !== null;
+  return (await services.bearer.authenticate(access_token, remote_address)) !== null;
 }
 
 test('a caller is known with their grant', async () => {
   const user = await addPerson(db.database, { group_ids: ['system-users'] });
   const { access_token, id } = await tokenOf(user);
   const { is_pending: _, created_at: __, ...known } = user;
-  expect(await parts.bearer.authenticate(access_token, HOME)).toEqual({
+  expect(await services.bearer.authenticate(access_token, HOME)).toEqual({
     user: known,
     is_admin: false,
     refresh_token_id: id,
@@ -64,7 +63,7 @@ test('a caller is known with their grant', async () => {
 
 describe('administrators', () => {
   async function isAdmin(user: User) {
-    return (await parts.bearer.authenticate((await tokenOf(user)).access_token, HOME))?.is_admin;
+    return (await services.bearer.authenticate((await tokenOf(user)).access_token, HOME))?.is_admin;
   }
 
   test('are the owner, whatever the groups, and the members of their group', async () => {
@@ -77,14 +76,14 @@ describe('administrators', () => {
     const user = await addPerson(db.database, { group_ids: ['system-admin'] });
     const { access_token } = await tokenOf(user);
     await db.database.kysely.deleteFrom('user_groups').where('user_id', '=', user.id).execute();
-    expect((await parts.bearer.authenticate(access_token, HOME))?.is_admin).toBe(false);
+    expect((await services.bearer.authenticate(access_token, HOME))?.is_admin).toBe(false);
   });
 });
 
 // D16
 describe('the next request after', () => {
   const stories: [string, (user: User, id: string) => Promise<unknown>][] = [
-    ['a revocation', (user, id) => parts.refreshTokens.revoke({ user_id: user.id, id })],
+    ['a revocation', (user, id) => services.refreshTokens.revoke({ user_id: user.id, id })],
     ['a deletion of the user', (user) => db.database.kysely.deleteFrom('users').where('id', '=', user.id).execute()],
     ['a deactivation', (user) => db.database.kysely.updateTable('users').set({ is_active: false }).where('id', '=', user.id).execute()],
   ];
@@ -92,7 +91,7 @@ describe('the next request after', () => {
     test(`${story} is refused on every replica`, async () => {
       const user = await addPerson(db.database);
       const { access_token, id } = await tokenOf(user);
-      const replica = await createTokenParts(db.database);
+      const replica = await createTokenServices(db.database);
       expect(await replica.bearer.authenticate(access_token, HOME)).not.toBeNull();
       await happen(user, id);
       expect(await isKnown(access_token)).toBe(false);
@@ -112,9 +111,9 @@ describe('the next request after', () => {
 
   test('the end of the grant is refused, though the token itself has time left', async () => {
     const { access_token } = await tokenOf(await addPerson(db.database), { expires_at: later(60) });
-    parts.time.advance(59);
+    services.time.advance(59);
     expect(await isKnown(access_token)).toBe(true);
-    parts.time.advance(1);
+    services.time.advance(1);
     expect(await isKnown(access_token)).toBe(false);
   });
 });
@@ -134,9 +133,9 @@ test('a long-lived token is valid for 3650 days and not a minute longer', async 
     access_token_expiration: 3650 * 86_400,
   };
   const { access_token } = await tokenOf(await addPerson(db.database), long_lived as Partial<NewRefreshToken>);
-  parts.time.advance(3650 * 86_400);
+  services.time.advance(3650 * 86_400);
   expect(await isKnown(access_token)).toBe(true);
-  parts.time.advance(60);
+  services.time.advance(60);
   expect(await isKnown(access_token)).toBe(false);
 });
 
@@ -144,9 +143,9 @@ test('a long-lived token is valid for 3650 days and not a minute longer', async 
 test('nothing else is a bearer token: a refresh token, a code, the grant of somebody else', async () => {
   const [user, other] = [await addPerson(db.database), await addPerson(db.database)];
   const { refresh_token, row } = newGrant(user);
-  await parts.refreshTokens.create(row);
-  const stolen = { ...parts.accessTokens.read((await tokenOf(other)).access_token)!, refresh_token_id: row.id };
-  for (const token of [refresh_token, row.id, 'lk_ac_x', '', parts.keyring.sign(stolen, 'at+jwt')]) {
+  await services.refreshTokens.create(row);
+  const stolen = { ...services.accessTokens.read((await tokenOf(other)).access_token)!, refresh_token_id: row.id };
+  for (const token of [refresh_token, row.id, 'lk_ac_x', '', services.keyring.sign(stolen, 'at+jwt')]) {
     expect(await isKnown(token)).toBe(false);
   }
 });

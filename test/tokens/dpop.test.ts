@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AuthError } from '../../src/domain/errors.ts';
 import { randomId } from '../../src/domain/secret.ts';
 import type { TokenSet } from '../../src/domain/token.ts';
@@ -7,9 +7,10 @@ import { createDatabase } from '../../src/postgres/database.ts';
 import { createUsedProofRepository } from '../../src/repository/used_proofs.ts';
 import { createDpop } from '../../src/tokens/dpop.ts';
 import { newProofKey, type ProofKey, proofFor } from '../support/clients/dpop.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { ADMITTED, createTokenParts, HOME, ISSUER, newClient, post, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { ADMITTED, createTokenServices, HOME, ISSUER, newClient, post, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { credentialsOf, PUBLIC_CLIENT, registerClient, standardCode, VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 const now = NOON.getTime() / 1000;
@@ -17,28 +18,26 @@ const TOKEN_URL = `${ISSUER}/auth/token`;
 const USERINFO = { htu: `${ISSUER}/auth/userinfo`, htm: 'GET' };
 const BOUND = newClient({ client_id: 'bound', dpop_bound_access_tokens: true });
 
-let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 let key: ProofKey;
 let other_key: ProofKey;
 
+const db = perFile(() => createTestDatabase());
 beforeAll(async () => {
-  db = await createTestDatabase();
   key = await newProofKey();
   other_key = await newProofKey();
 });
-afterAll(() => db.close());
 beforeEach(async () => {
-  parts = await createTokenParts(db.database);
-  for (const client of [PUBLIC_CLIENT, BOUND]) await registerClient(parts, db.database, client);
+  services = await createTokenServices(db.database);
+  for (const client of [PUBLIC_CLIENT, BOUND]) await registerClient(services, db.database, client);
   user = await addPerson(db.database, { username: randomId() });
-  return () => parts.close();
+  return () => services.close();
 });
 
 async function prove(...proofs: string[]): Promise<string | null> {
   try {
-    return await parts.dpop.prove({ proofs, method: 'POST', path: '/auth/token' });
+    return await services.dpop.prove({ proofs, method: 'POST', path: '/auth/token' });
   } catch (error) {
     if (error instanceof AuthError) return error.code;
     throw error;
@@ -124,10 +123,10 @@ describe('a proof is refused', () => {
 
   test('the second time, on whichever replica, and of 10 at once one is good', async () => {
     const other = createDatabase({ connection: db.connection, on_error: () => {} });
-    const replica = createDpop({ usedProofs: createUsedProofRepository(other), clock: parts.time.clock, public_url: ISSUER });
+    const replica = createDpop({ usedProofs: createUsedProofRepository(other), clock: services.time.clock, public_url: ISSUER });
     const proof = await proofFor(key);
     const request = { proofs: [proof], method: 'POST', path: '/auth/token' };
-    const answers = await Promise.allSettled(Array.from({ length: 10 }, (_, turn) => (turn % 2 ? parts.dpop : replica).prove(request)));
+    const answers = await Promise.allSettled(Array.from({ length: 10 }, (_, turn) => (turn % 2 ? services.dpop : replica).prove(request)));
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await prove(proof)).toBe('invalid_dpop_proof');
     // The same jti of another key is another proof.
@@ -140,21 +139,21 @@ describe('a proof is refused', () => {
 
 describe('tokens that are bound to a key', () => {
   async function trade(client = PUBLIC_CLIENT, proof?: string, standard: { dpop_jkt?: string } = {}) {
-    const code = await standardCode(parts, db.database, user, client, standard);
+    const code = await standardCode(services, db.database, user, client, standard);
     const form = { grant_type: 'authorization_code', code, code_verifier: VERIFIER, ...credentialsOf(client) };
-    return await post(parts, form, HOME, ADMITTED, { dpop: proof === undefined ? [] : [proof] });
+    return await post(services, form, HOME, ADMITTED, { dpop: proof === undefined ? [] : [proof] });
   }
 
   async function again(refresh_token: string, client = PUBLIC_CLIENT, proof?: string) {
     const form = { grant_type: 'refresh_token', refresh_token, ...credentialsOf(client) };
-    return await post(parts, form, HOME, ADMITTED, { dpop: proof === undefined ? [] : [proof] });
+    return await post(services, form, HOME, ADMITTED, { dpop: proof === undefined ? [] : [proof] });
   }
 
   async function userinfo(access_token: string, proof: string | undefined, scheme: 'Bearer' | 'DPoP' = 'DPoP') {
     const proofs = proof === undefined ? [] : [proof];
     try {
       const asked = { scheme, access_token, method: 'GET', path: '/auth/userinfo', proofs, remote_address: HOME };
-      return (await parts.userinfo.answer(asked)).claims;
+      return (await services.userinfo.answer(asked)).claims;
     } catch (error) {
       if (error instanceof AuthError) return error.code;
       throw error;
@@ -164,7 +163,7 @@ describe('tokens that are bound to a key', () => {
   test('say so, and open userinfo to the holder of the key alone', async () => {
     const { access_token, token_type } = (await trade(PUBLIC_CLIENT, await proofFor(key))) as TokenSet;
     expect(token_type).toBe('DPoP');
-    expect(parts.accessTokens.read(access_token)?.cnf).toEqual({ jkt: key.jkt });
+    expect(services.accessTokens.read(access_token)?.cnf).toEqual({ jkt: key.jkt });
     const good = () => proofFor(key, { claims: USERINFO, access_token });
     for (const [proof, scheme, want] of [
       [undefined, 'DPoP', 'invalid_dpop_proof'],
@@ -178,8 +177,8 @@ describe('tokens that are bound to a key', () => {
       expect(await userinfo(access_token, proof, scheme)).toBe(want);
     }
     expect(await userinfo(access_token, await good())).toMatchObject({ sub: user.id });
-    expect(await parts.bearer.authenticate(access_token, HOME)).toBeNull();
-    expect(await parts.bearer.authenticate(access_token, HOME, key.jkt)).not.toBeNull();
+    expect(await services.bearer.authenticate(access_token, HOME)).toBeNull();
+    expect(await services.bearer.authenticate(access_token, HOME, key.jkt)).not.toBeNull();
   });
 
   test('are not those without a binding: a proof opens nothing then', async () => {
@@ -195,15 +194,15 @@ describe('tokens that are bound to a key', () => {
     const answer = (await again(refresh_token!, PUBLIC_CLIENT, await proofFor(key))) as TokenSet;
     expect(answer.token_type).toBe('DPoP');
     // Past the grace time, a thief without the key harms nobody with the old one.
-    parts.time.advance(11);
-    expect(await again(refresh_token!, PUBLIC_CLIENT, await proofFor(other_key, { now: parts.time.clock() }))).toMatch(/^invalid_grant/);
-    expect(await again(answer.refresh_token!, PUBLIC_CLIENT, await proofFor(key, { now: parts.time.clock() }))).toBeTypeOf('object');
+    services.time.advance(11);
+    expect(await again(refresh_token!, PUBLIC_CLIENT, await proofFor(other_key, { now: services.time.clock() }))).toMatch(/^invalid_grant/);
+    expect(await again(answer.refresh_token!, PUBLIC_CLIENT, await proofFor(key, { now: services.time.clock() }))).toBeTypeOf('object');
   });
 
   test('a confidential client may change its key with every refresh', async () => {
     const { refresh_token } = (await trade(BOUND, await proofFor(key))) as TokenSet;
     const answer = (await again(refresh_token!, BOUND, await proofFor(other_key))) as TokenSet;
-    expect(parts.accessTokens.read(answer.access_token)?.cnf).toEqual({ jkt: other_key.jkt });
+    expect(services.accessTokens.read(answer.access_token)?.cnf).toEqual({ jkt: other_key.jkt });
   });
 
   test('a client that binds its tokens gets none without a proof, and its code stays valid', async () => {

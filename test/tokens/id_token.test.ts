@@ -5,22 +5,22 @@ import type { SigningAlgorithm } from '../../src/domain/client.ts';
 import { type Authorization, HOME_ASSISTANT } from '../../src/domain/token.ts';
 import type { User } from '../../src/domain/user.ts';
 import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
-import { createTokenParts, HOME, ISSUER, newClient, type TokenParts } from '../support/fixtures/grants.ts';
+import { createTokenServices, HOME, ISSUER, newClient, type TokenServices } from '../support/fixtures/grants.ts';
 import { addPerson, NOON } from '../support/fixtures/people.ts';
 
 const now = NOON.getTime() / 1000;
 
 let db: TestDatabase;
-let parts: TokenParts;
+let services: TokenServices;
 let user: User;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  parts = await createTokenParts(db.database);
+  services = await createTokenServices(db.database);
   user = await addPerson(db.database, { username: 'ada', name: 'Ada Lovelace' });
 });
 afterAll(async () => {
-  await parts.close();
+  await services.close();
   await db.close();
 });
 
@@ -43,8 +43,10 @@ function authorized(differences: Partial<Authorization> = {}, id_token_signed_re
 }
 
 async function issue(authorization: Authorization) {
-  const { id_token, access_token } = await parts.issuer.issue(authorization);
-  const { payload, protectedHeader } = await jwtVerify(id_token!, createLocalJWKSet(parts.keyring.jwks() as never), { currentDate: NOON });
+  const { id_token, access_token } = await services.issuer.issue(authorization);
+  const { payload, protectedHeader } = await jwtVerify(id_token!, createLocalJWKSet(services.keyring.jwks() as never), {
+    currentDate: NOON,
+  });
   return { id_token, access_token, payload, protectedHeader };
 }
 
@@ -102,7 +104,7 @@ describe('there is none', () => {
     ['in Home Assistant’s dialect', { client: null, profile: 'home_assistant' }],
   ] as const) {
     test(story, async () => {
-      expect(await parts.issuer.issue(authorized(differences as Partial<Authorization>))).not.toHaveProperty('id_token');
+      expect(await services.issuer.issue(authorized(differences as Partial<Authorization>))).not.toHaveProperty('id_token');
     });
   }
 });
@@ -110,16 +112,16 @@ describe('there is none', () => {
 // E3
 test('is no access token', async () => {
   const { id_token } = await issue(authorized());
-  expect(parts.accessTokens.read(id_token!, { for_anyone: true })).toBeNull();
-  expect(await parts.bearer.authenticate(id_token!, HOME)).toBeNull();
+  expect(services.accessTokens.read(id_token!, { for_anyone: true })).toBeNull();
+  expect(await services.bearer.authenticate(id_token!, HOME)).toBeNull();
 });
 
 // C19
 test('a client’s own access token is never a user’s', async () => {
   const own = authorized({ user_id: null, refresh_token_id: null, auth_time: null, client_id: user.id, scope: [] });
-  const { access_token } = await parts.issuer.issue(own);
-  const claims = parts.accessTokens.read(access_token);
+  const { access_token } = await services.issuer.issue(own);
+  const claims = services.accessTokens.read(access_token);
   expect(claims).toMatchObject({ sub: `client:${user.id}`, client_id: user.id });
   for (const absent of ['auth_time', 'acr', 'amr', 'refresh_token_id']) expect(claims).not.toHaveProperty(absent);
-  expect(await parts.bearer.authenticate(access_token, HOME)).toBeNull();
+  expect(await services.bearer.authenticate(access_token, HOME)).toBeNull();
 });

@@ -1,29 +1,26 @@
 import { createHmac } from 'node:crypto';
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AuditEvent } from '../../src/domain/audit_event.ts';
 import { SIGNING_ALGORITHMS } from '../../src/domain/client.ts';
 import { createSigningKeyRepository, type SigningKeyRepository } from '../../src/repository/signing_keys.ts';
 import { createSealer } from '../../src/secrets/sealer.ts';
 import { createKeyring, JWKS_MAX_AGE, type Keyring, PUBLICATION_LEAD } from '../../src/tokens/keyring.ts';
 import { createTestClock } from '../support/fixtures/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
 import { SEALER } from '../support/fixtures/grants.ts';
 import { NOON } from '../support/fixtures/people.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 
 const DAY = 86_400;
 const HINT_LIFETIME = 30 * DAY;
 const CLAIMS = { iss: 'https://auth.example.com', sub: 'paulus' };
 
-let db: TestDatabase;
 let time: ReturnType<typeof createTestClock>;
 let opened: Keyring[];
 let events: AuditEvent[];
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.close());
+const db = perFile(() => createTestDatabase());
 beforeEach(async () => {
   await db.database.kysely.deleteFrom('signing_keys').execute();
   time = createTestClock(NOON);
@@ -157,7 +154,7 @@ describe('tokens', () => {
     expect(others.filter((other) => keyring.verify(other) !== null)).toEqual([token]);
   });
 
-  test('the parts of two tokens do not mix', async () => {
+  test('the services of two tokens do not mix', async () => {
     const keyring = await open();
     const [one, other] = [keyring.sign(CLAIMS, 'at+jwt').split('.'), keyring.sign({ ...CLAIMS, sub: 'hass' }, 'at+jwt').split('.')];
     expect(keyring.verify([one[header], one[claims], other[signature]].join('.'))).toBeNull();

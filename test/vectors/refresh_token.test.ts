@@ -1,22 +1,23 @@
 // Refresh tokens by the JSON API, with the idle expiry that Home Assistant has and an operator may
 // configure.
-import { afterAll, beforeAll, expect } from 'vitest';
+import { beforeAll, expect } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { byId, runArea } from '../support/clients/vector_driver.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../support/fixtures/server.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
+import { CLIENT_ID, startServer } from '../support/fixtures/server.ts';
 import { addSomeone, example, logInAs } from '../support/fixtures/someone.ts';
 
 const DAY = 86_400;
 
-let server: TestServer;
 let user_id: string;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: { auth_providers: [{ type: 'homeassistant' }, example('someone')], tokens: { refresh_token_idle_lifetime: '90d' } },
-  });
+  }),
+);
+beforeAll(async () => {
   ({ user_id } = await addSomeone(server, 'someone'));
 });
-afterAll(() => server.close());
 
 const inDays = (days: number) => new Date(server.clock().getTime() + days * DAY * 1000).toISOString();
 

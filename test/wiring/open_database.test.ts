@@ -1,23 +1,22 @@
 // Which database the configuration names, and how the server gets in.
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { longTransaction } from '../../src/postgres/long_transaction.ts';
 import { migrate, migrationStatus } from '../../src/postgres/migrations/migrate.ts';
 import { withMigrationLock } from '../../src/postgres/migrations/migration_lock.ts';
 import { openDatabase } from '../../src/wiring/open_database.ts';
-import { createTestDatabase, type TestDatabase } from '../support/fixtures/database.ts';
+import { createTestDatabase } from '../support/fixtures/database.ts';
+import { perFile } from '../support/fixtures/per_file.ts';
 import { testConfig } from '../support/fixtures/server.ts';
 
-let db: TestDatabase;
 /** Of the same database, with a password that is none of its. */
 let database_url: string;
 
-beforeAll(async () => {
-  db = await createTestDatabase();
+const db = perFile(() => createTestDatabase());
+beforeAll(() => {
   const { host, port, user, database } = db.connection;
   database_url = `postgres://${encodeURIComponent(user)}:wrong@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;
 });
-afterAll(() => db.close());
 
 async function open(config: Record<string, unknown>) {
   return await openDatabase(await testConfig(config), {

@@ -1,25 +1,26 @@
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
 import { addApiPerson, type Call, callerWith } from '../../support/fixtures/api.ts';
-import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { startServer } from '../../support/fixtures/server.ts';
 
 const CB = 'https://grafana.example.com/cb';
 
-let server: TestServer;
 let owner: Call;
 let admin: Call;
 
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       clients: [{ client_id: 'configured', client_secret: 'a secret of the file', redirect_uris: [CB] }],
       scopes: [{ name: 'lights', description: 'Your lights' }],
       auth_providers: [{ type: 'homeassistant' }, { type: 'insecure_example', users: [{ username: 'bob', password: 'pw', name: 'Bob' }] }],
     },
-  });
+  }),
+);
+beforeAll(async () => {
   owner = callerWith(server, (await server.ownerTokens()).access_token);
   admin = callerWith(server, (await addApiPerson(server, owner, 'admin', ['system-admin'])).access_token);
 });
-afterAll(() => server.close());
 
 const summary = ({ statusCode, body }: { statusCode: number; body: string }) => [statusCode, body && JSON.parse(body).code];
 

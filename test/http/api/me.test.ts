@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { addApiPerson, type Call, callerWith, type Person } from '../../support/fixtures/api.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { CLIENT_ID, startServer } from '../../support/fixtures/server.ts';
 
-let server: TestServer;
 let owner: Call;
 let person: Person;
 let me: Call;
 let count = 0;
 
+const server = perFile(() => startServer());
 beforeAll(async () => {
-  server = await startServer();
   owner = callerWith(server, (await server.ownerTokens()).access_token);
 });
-afterAll(() => server.close());
 
 async function somebody(): Promise<void> {
   count += 1;

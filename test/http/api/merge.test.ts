@@ -1,22 +1,21 @@
 // Who waits for approval turns out to be somebody: the owner gives their login to that user.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { addApiPerson, type Call, callerWith, type Person } from '../../support/fixtures/api.ts';
-import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { startServer } from '../../support/fixtures/server.ts';
 import { example, logInAs, PASSWORD } from '../../support/fixtures/someone.ts';
 
 const ROUNDS = ['one', 'two', 'three', 'four', 'five', 'six'];
 
-let server: TestServer;
 let owner: Call;
 let admin: Call;
 let paula: Person;
+const server = perFile(() => startServer({ config: { auth_providers: [{ type: 'homeassistant' }, example('pp', 'pp2', ...ROUNDS)] } }));
 beforeAll(async () => {
-  server = await startServer({ config: { auth_providers: [{ type: 'homeassistant' }, example('pp', 'pp2', ...ROUNDS)] } });
   owner = callerWith(server, (await server.ownerTokens()).access_token);
   admin = callerWith(server, (await addApiPerson(server, owner, 'admin', ['system-admin'])).access_token);
   paula = await addApiPerson(server, owner, 'paula');
 });
-afterAll(() => server.close());
 
 /** Comes for the first time and waits; answers who that is. */
 async function newcomer(username: string): Promise<string> {

@@ -3,10 +3,11 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { LightMyRequestResponse } from 'fastify';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { routesOf } from '../../support/checks/routes.ts';
 import { type Call, callerWith } from '../../support/fixtures/api.ts';
-import { CLIENT_ID, OWNER, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { CLIENT_ID, OWNER, startServer } from '../../support/fixtures/server.ts';
 import { example, PASSWORD } from '../../support/fixtures/someone.ts';
 import { enrolTotp } from '../../support/fixtures/totp.ts';
 
@@ -23,11 +24,10 @@ interface Document {
   components: object;
 }
 
-let server: TestServer;
 let owner: Call;
 let document: Document;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       url_clients: { policy: 'approve' },
       auth_providers: [
@@ -37,11 +37,12 @@ beforeAll(async () => {
       ],
       auth_mfa_modules: [{ type: 'totp' }],
     },
-  });
+  }),
+);
+beforeAll(async () => {
   owner = callerWith(server, (await server.ownerTokens()).access_token);
   document = (await server.inject({ url: '/api/openapi.json' })).json();
 });
-afterAll(() => server.close());
 
 const operations = () =>
   Object.entries(document.paths).flatMap(([path, item]) =>

@@ -1,16 +1,16 @@
 // Who may call what, generated from the table of routes: a route cannot be added without being
 // asked by everybody here. M6
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { apiRoutes } from '../../../src/http/api/api_routes.ts';
 import type { RequiredRole } from '../../../src/http/server/bearer_guard.ts';
 import { addApiPerson, type Call, callerWith } from '../../support/fixtures/api.ts';
-import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { startServer } from '../../support/fixtures/server.ts';
 
-let server: TestServer;
 let callers: Record<string, Call>;
 
+const server = perFile(() => startServer());
 beforeAll(async () => {
-  server = await startServer();
   const owner = callerWith(server, (await server.ownerTokens()).access_token);
   const [user, reader, admin, disabled] = [
     await addApiPerson(server, owner, 'user'),
@@ -30,7 +30,6 @@ beforeAll(async () => {
     owner,
   };
 });
-afterAll(() => server.close());
 
 const ALLOWED: Record<string, readonly RequiredRole[]> = {
   nobody: [],

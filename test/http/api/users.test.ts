@@ -1,24 +1,25 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { addApiPerson, type Call, callerWith } from '../../support/fixtures/api.ts';
-import { CLIENT_ID, OWNER, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { CLIENT_ID, OWNER, startServer } from '../../support/fixtures/server.ts';
 
-let server: TestServer;
 let owner: Call;
 let admin: Call;
 let owner_id: string;
 
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       auth_providers: [{ type: 'homeassistant' }, { type: 'insecure_example', users: [{ username: 'bob', password: 'pw', name: 'Bob' }] }],
       groups: [{ id: 'family', name: 'Family', policy: { entities: { domains: { light: true } } } }],
     },
-  });
+  }),
+);
+beforeAll(async () => {
   owner = callerWith(server, (await server.ownerTokens()).access_token);
   owner_id = (await owner('GET', '/api/me')).json().id;
   admin = callerWith(server, (await addApiPerson(server, owner, 'admin', ['system-admin'])).access_token);
 });
-afterAll(() => server.close());
 
 const make = async (name: string, body: object = {}) => (await admin('POST', '/api/users', { name, ...body })).json().id as string;
 const summary = ({ statusCode, body }: { statusCode: number; body: string }) => [statusCode, body && JSON.parse(body).code];

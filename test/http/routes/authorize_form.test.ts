@@ -1,17 +1,13 @@
 // An authorization request that comes as a form (OpenID Connect Core section 3.1.2.1), and the
 // names that its client may have.
 import { decodeJwt } from 'jose';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { relyingParty, startConformanceServer } from '../../support/clients/conformance.ts';
-import type { TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
 
 const RESOURCES = ['https://api.example.com', 'https://files.example.com'];
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startConformanceServer({ resources: RESOURCES });
-});
-afterAll(() => server.close());
+const server = perFile(() => startConformanceServer({ resources: RESOURCES }));
 
 // RFC 8707 section 2
 test('it may name several resources', async () => {

@@ -1,10 +1,9 @@
 // What a client that proves itself badly is answered, at the real endpoint.
-import { afterAll, beforeAll, expect, it, test } from 'vitest';
-import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { expect, it, test } from 'vitest';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { startServer } from '../../support/fixtures/server.ts';
 
 const SECRET = 'a secret of the file';
-
-let server: TestServer;
 
 const config = {
   clients: [
@@ -13,10 +12,7 @@ const config = {
   ],
 };
 
-beforeAll(async () => {
-  server = await startServer({ config: { ...config, http: { login_attempts_threshold: -1 } } });
-});
-afterAll(() => server.close());
+const server = perFile(() => startServer({ config: { ...config, http: { login_attempts_threshold: -1 } } }));
 
 const basic = (client_id: string, secret: string) => ({
   authorization: `Basic ${Buffer.from(`${client_id}:${secret}`).toString('base64')}`,

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { addSeconds } from '../../../src/domain/clock.ts';
 import { link, linkCode } from '../../support/fixtures/linking.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { CLIENT_ID, startServer } from '../../support/fixtures/server.ts';
 import { addSomeone, example, logInAs } from '../../support/fixtures/someone.ts';
 
 const TWENTY = Array.from({ length: 20 }, (_, n) => n);
@@ -11,16 +12,14 @@ const LINKED = [200, { message: 'User linked' }];
 const INVALID = [400, { message: 'Invalid code' }];
 const ALREADY = [400, { message: 'Credential already linked' }];
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       auth_providers: [{ type: 'homeassistant' }, example(...PEOPLE), { ...example(...LOGINS), id: 'second', new_users: 'activate' }],
       http: { ip_ban_enabled: false },
     },
-  });
-});
-afterAll(() => server.close());
+  }),
+);
 
 const SECOND = { id: 'second' };
 const second = (username: string) => linkCode(server, username, SECOND);

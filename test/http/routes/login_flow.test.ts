@@ -1,17 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestRequest, type TestServer } from '../../support/fixtures/server.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { CLIENT_ID, OWNER, REDIRECT_URI, startServer, type TestRequest } from '../../support/fixtures/server.ts';
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       auth_providers: [{ type: 'homeassistant' }, { type: 'insecure_example', users: [{ username: 'bob', password: 'pw', name: 'Bob' }] }],
       http: { ip_ban_enabled: false },
     },
-  });
+  }),
+);
+beforeAll(async () => {
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 const START = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler: ['homeassistant', null] };
 const start = (json: unknown = START, request: Partial<TestRequest> = {}) =>

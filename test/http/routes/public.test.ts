@@ -1,14 +1,13 @@
 // The routes that anybody may ask: providers and well-known documents.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { describe, expect, it } from 'vitest';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { startServer } from '../../support/fixtures/server.ts';
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: { auth_providers: [{ type: 'homeassistant' }, { type: 'insecure_example', id: 'b', name: 'Example', users: [] }] },
-  });
-});
-afterAll(() => server.close());
+  }),
+);
 
 describe('GET /auth/providers', () => {
   it('says that there is no owner yet', async () => {

@@ -1,19 +1,17 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../../src/accounts/actor.ts';
-import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { startServer } from '../../support/fixtures/server.ts';
 
 const INITIAL = 'an-initial-access-token';
 const CB = 'https://app.example.com/cb';
 
-let server: TestServer;
-
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: { registration: { enabled: true, initial_access_token: INITIAL }, http: { login_attempts_threshold: -1 } },
-  });
-});
-afterAll(() => server.close());
+  }),
+);
 
 const call = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, token: string | undefined, json?: unknown) =>
   server.inject({

@@ -1,14 +1,13 @@
 // POST /auth/revoke with a token of Home Assistant's dialect: revoked, and 200 without a body,
 // whatever else is sent.
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CLIENT_ID, startServer, type TestRequest, type TestServer } from '../../support/fixtures/server.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { CLIENT_ID, startServer, type TestRequest } from '../../support/fixtures/server.ts';
 
-let server: TestServer;
+const server = perFile(() => startServer({ config: { http: { ip_ban_enabled: false } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { http: { ip_ban_enabled: false } } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 const FORM = 'application/x-www-form-urlencoded';
 const BASIC = `Basic ${Buffer.from('stray:pair').toString('base64')}`;

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../src/domain/token.ts';
 import { createAuthorizationCodeRepository } from '../../../src/repository/authorization_codes.ts';
 import { newProofKey, proofFor } from '../../support/clients/dpop.ts';
 import { loginOf } from '../../support/fixtures/grants.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
 import { createReleasedCodes } from '../../support/fixtures/released_codes.ts';
-import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { CLIENT_ID, startServer } from '../../support/fixtures/server.ts';
 import { CHALLENGE, VERIFIER } from '../../support/fixtures/standard_grants.ts';
 
 const API = 'https://api.example.com/';
@@ -22,13 +23,10 @@ const clients = [
   },
 ];
 
-let server: TestServer;
-
+const server = perFile(() => startServer({ config: { clients, http: { ip_ban_enabled: false } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { clients, http: { ip_ban_enabled: false } } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 const basic = (client_id: string, secret: string) => `Basic ${Buffer.from(`${client_id}:${secret}`).toString('base64')}`;
 const encoded = (text: string) => new URLSearchParams({ '': text }).toString().slice(1);

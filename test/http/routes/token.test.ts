@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { perFile } from '../../support/fixtures/per_file.ts';
 import { CLIENT_ID, startServer, type TestServer } from '../../support/fixtures/server.ts';
 
-let server: TestServer;
 let tokens: Awaited<ReturnType<TestServer['redeem']>>;
+const server = perFile(() => startServer({ config: { http: { ip_ban_enabled: false } } }));
 beforeAll(async () => {
-  server = await startServer({ config: { http: { ip_ban_enabled: false } } });
   tokens = await server.ownerTokens();
 });
-afterAll(() => server.close());
 
 const post = (form: Record<string, string>, url = '/auth/token') => server.inject({ method: 'POST', url, form });
 const refresh = (refresh_token = tokens.refresh_token) => post({ grant_type: 'refresh_token', client_id: CLIENT_ID, refresh_token });

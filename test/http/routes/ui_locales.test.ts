@@ -1,17 +1,18 @@
 // `ui_locales` wins over the browser's own languages, all the way through the login (OpenID Connect
 // Core section 3.1.2.1).
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { visitor } from '../../support/clients/page_visitor.ts';
-import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { startServer } from '../../support/fixtures/server.ts';
 
 const CALLBACK = 'https://rp.example.com/callback';
-let server: TestServer;
 
+const server = perFile(() =>
+  startServer({ config: { clients: [{ client_id: 'rp', redirect_uris: [CALLBACK], token_endpoint_auth_method: 'none' }] } }),
+);
 beforeAll(async () => {
-  server = await startServer({ config: { clients: [{ client_id: 'rp', redirect_uris: [CALLBACK], token_endpoint_auth_method: 'none' }] } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 it.each([
   ['fr de', 'fr'],

@@ -1,19 +1,18 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { startServer } from '../../support/fixtures/server.ts';
 
-let server: TestServer;
 let token: string;
 const failures = async (address: string) =>
   (await server.container.database.kysely.selectFrom('failed_logins').select('failures').where('address', '=', address).execute()).map(
     (row) => row.failures,
   );
 
+const server = perFile(() => startServer());
 beforeAll(async () => {
-  server = await startServer();
   token = (await server.ownerTokens()).access_token;
 });
-afterAll(() => server.close());
 
 function foreignToken(claims: object): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

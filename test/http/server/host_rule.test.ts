@@ -1,20 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENT_ID, REDIRECT_URI, startServer, type TestServer } from '../../support/fixtures/server.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { perFile } from '../../support/fixtures/per_file.ts';
+import { CLIENT_ID, REDIRECT_URI, startServer } from '../../support/fixtures/server.ts';
 
 const HOME = '192.168.1.20';
 const LOGIN = { client_id: CLIENT_ID, redirect_uri: REDIRECT_URI, handler: ['trusted_networks', null] };
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       http: { allowed_hosts: ['Auth.local'], ip_ban_enabled: false },
       auth_providers: [{ type: 'homeassistant' }, { type: 'trusted_networks', trusted_networks: ['192.168.1.0/24'] }],
     },
-  });
+  }),
+);
+beforeAll(async () => {
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 const listed = async (headers: Record<string, string>, remote_address = HOME): Promise<string[]> => {
   const answer = await server.inject({ url: '/auth/providers', remote_address, headers });

@@ -1,18 +1,19 @@
 import { Secret, TOTP } from 'otpauth';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { formAction, visitor } from '../../../support/clients/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../../../support/fixtures/server.ts';
+import { perFile } from '../../../support/fixtures/per_file.ts';
+import { OWNER, startServer } from '../../../support/fixtures/server.ts';
 
 const PATH = '/account/security';
 const ORIGIN = 'https://auth.example.com';
-let server: TestServer;
 let browser: ReturnType<typeof visitor>;
 
+const server = perFile(() =>
+  startServer({ config: { auth_mfa_modules: [{ type: 'totp' }, { type: 'passkey' }, { type: 'recovery_codes' }] } }),
+);
 beforeAll(async () => {
-  server = await startServer({ config: { auth_mfa_modules: [{ type: 'totp' }, { type: 'passkey' }, { type: 'recovery_codes' }] } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 beforeEach(async () => {
   await server.container.database.kysely.deleteFrom('mfa_enrolments').execute();
   browser = visitor(server);

@@ -1,7 +1,8 @@
 // A person declines an app's request on the login page, before logging in.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { visitor } from '../../../support/clients/page_visitor.ts';
-import { startServer, type TestServer } from '../../../support/fixtures/server.ts';
+import { perFile } from '../../../support/fixtures/per_file.ts';
+import { startServer } from '../../../support/fixtures/server.ts';
 import { CHALLENGE } from '../../../support/fixtures/standard_grants.ts';
 
 const CALLBACK = 'https://app.example.com/callback';
@@ -10,12 +11,10 @@ const QUERY = new URLSearchParams({
   ...{ code_challenge: CHALLENGE, code_challenge_method: 'S256' },
 });
 
-let server: TestServer;
+const server = perFile(() => startServer({ config: { clients: [{ client_id: 'app', redirect_uris: [CALLBACK] }] } }));
 beforeAll(async () => {
-  server = await startServer({ config: { clients: [{ client_id: 'app', redirect_uris: [CALLBACK] }] } });
   await server.createOwner();
 });
-afterAll(() => server.close());
 
 /** The login page that a request leads to, and its Cancel button. */
 async function openLogin(path: string) {

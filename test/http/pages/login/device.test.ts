@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addSeconds } from '../../../../src/domain/clock.ts';
 import { readUserCode } from '../../../../src/domain/user_code.ts';
 import { visitor } from '../../../support/clients/page_visitor.ts';
-import { OWNER, startServer, type TestServer } from '../../../support/fixtures/server.ts';
+import { perFile } from '../../../support/fixtures/per_file.ts';
+import { OWNER, startServer } from '../../../support/fixtures/server.ts';
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const ORIGIN = 'https://auth.example.com';
@@ -13,11 +14,10 @@ const device = { token_endpoint_auth_method: 'none', grant_types: [GRANT, 'refre
 type Browser = ReturnType<typeof visitor>;
 type Codes = { device_code: string; user_code: string; verification_uri_complete: string };
 
-let server: TestServer;
 let ada: Browser;
 
-beforeAll(async () => {
-  server = await startServer({
+const server = perFile(() =>
+  startServer({
     config: {
       scopes: [{ name: 'play', description: { en: 'play your music', de: 'deine Musik spielen' } }],
       clients: [
@@ -33,7 +33,9 @@ beforeAll(async () => {
         { ...device, client_id: 'web', grant_types: ['authorization_code'], redirect_uris: ['https://web.example.com/cb'] },
       ],
     },
-  });
+  }),
+);
+beforeAll(async () => {
   const { access_token } = await server.ownerTokens();
   const bob = await server.inject({
     method: 'POST',
@@ -43,7 +45,6 @@ beforeAll(async () => {
   });
   await server.inject({ method: 'POST', url: `/api/users/${bob.json().id}/login`, token: access_token, json: BOB });
 });
-afterAll(() => server.close());
 beforeEach(async () => {
   await server.container.database.kysely.deleteFrom('failed_logins').execute();
   await server.container.database.kysely.deleteFrom('device_codes').execute();
