@@ -1,4 +1,5 @@
 // Memoizes a pure function of a string; the same few addresses and clients occur again and again.
+// Not by lru-cache, since domain/ uses no package but zod.
 
 /** Longer strings are computed each time, which bounds the memory. */
 const MAX_LENGTH = 1_000;

@@ -1,4 +1,5 @@
-// What is answered where a login is not fresh, by the dialect of the token. Which changes need a fresh login: test/security/fresh_login.test.ts.
+// What is answered where a login is not fresh, by the dialect of the token. Which changes need a
+// fresh login: test/security/fresh_login.test.ts.
 import { beforeAll, expect, it } from 'vitest';
 import type { LoginProof } from '../../src/accounts/actor.ts';
 import { createFactors } from '../../src/accounts/factors.ts';
@@ -40,14 +41,14 @@ beforeAll(async () => {
 /** Of the person with that many second factors. */
 const require = (login: LoginProof, factors = 0) => freshLogin.require({ user_id: ids[factors]!, login });
 
-it('Home Assistant’s tokens are told to log in again, without a challenge', async () => {
+it('Home Assistant’s tokens get reauth_required, without a challenge', async () => {
   await expect(require({ ...old, profile: 'home_assistant' })).rejects.toMatchObject({ code: 'reauth_required', status: 403 });
 });
 
 it.each([
   [0, { max_age: 300 }, 'max_age=300'],
   [1, { max_age: 300, acr: '2' }, 'acr_values="2", max_age=300'],
-])('standard tokens are told what a login must be: with %s second factors', async (factors, params, challenge) => {
+])('standard tokens get a challenge with what the login must be: with %s second factors', async (factors, params, challenge) => {
   await expect(require({ ...old, profile: 'standard' }, factors)).rejects.toMatchObject({
     code: 'insufficient_user_authentication',
     status: 401,

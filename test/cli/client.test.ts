@@ -61,7 +61,7 @@ test('an app may have the profile fapi2, and proves itself by its keys then', as
   expect((await cli.run([...ADD, '--client-id', 'x', '--profile', 'fapi1'])).err).toMatch(/--profile: profile must be fapi2/);
 });
 
-test('an app is told the algorithms of its tokens, and the claims of your own', async () => {
+test('the output shows the algorithms of its tokens, and custom claims', async () => {
   const words = ['--access-token-signed-response-alg', 'RS256', '--userinfo-signed-response-alg', 'ES256', '--scope', 'openid email'];
   const { out } = await cli.run([...ADD, ...words, '--claims', '{"role":{"value":"user"}}', '--json']);
   expect(JSON.parse(out)).toMatchObject({
@@ -102,7 +102,7 @@ test.each<[string, string[], string[], string[]]>([
     ['device_authorization_endpoint', 'userinfo_endpoint'],
     ['authorization_endpoint', 'code_challenge_method'],
   ],
-])('an app %s is told of nothing that it has no use for', async (_story, grants, told, untold) => {
+])('an app %s is not shown what it does not use', async (_story, grants, told, untold) => {
   const words = ['client', 'add', 'Machine', ...grants.flatMap((grant) => ['--grant-type', grant])];
   const facts = JSON.parse((await cli.run([...words, '--json'])).out);
   expect(Object.keys(facts)).toEqual(expect.arrayContaining(['client_id', 'client_secret', 'token_endpoint', ...told]));
@@ -110,7 +110,7 @@ test.each<[string, string[], string[], string[]]>([
   expect((await cli.run(['client', 'show', 'machine'])).out).not.toMatch(/PKCE|auth\/authorize/);
 });
 
-test('an app without a place to send people to is told which option is missing', async () => {
+test('an app without a redirect URI is refused with the missing option', async () => {
   expect(await cli.run(['client', 'add', 'x'])).toMatchObject({ code: 2, err: expect.stringContaining('Give --redirect-uri') });
 });
 

@@ -1,4 +1,5 @@
-// Links that a client gives (its page, logo, policies): the server fetches none of them, and no page makes a browser load them.
+// Links that a client gives (its page, logo, policies): the server fetches none of them, and no
+// page makes a browser load them.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { standardBrowser } from '../support/clients/standard_browser.ts';
 import { respond, type Stranger, startStranger } from '../support/fakes/stranger.ts';

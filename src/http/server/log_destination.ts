@@ -129,12 +129,12 @@ function overSink(sink: Sink, format: (line: string) => string): LogDestination 
 
   return {
     write(line) {
-      if (!reporting && size + line.length > MOST_WAITING) {
+      const text = format(line);
+      if (!reporting && size + text.length > MOST_WAITING) {
         lost += 1;
         untold += 1;
         return;
       }
-      const text = format(line);
       waiting.push(text);
       size += text.length;
       schedule();

@@ -28,3 +28,7 @@ test('an error is shown with its stack on lines of its own', () => {
     /background task failed \n[\s\S]*\n +at .*pretty_log/,
   );
 });
+
+test('a line that is not JSON is written without control characters', () => {
+  expect(createPrettyLine({ colorize: false })('no\u001bJSON')).toBe('no JSON\n');
+});

@@ -118,7 +118,7 @@ describe('with us', () => {
   });
 
   describe('a rule that demands a login', () => {
-    /** Where the login leads back to, and the browser that it is for; as a page of this browser does after the login. */
+    /** Where the login leads back to, and the browser that it is for. */
     const sentToLogin = async (to: string, cookie: string) => {
       const { statusCode, headers } = await login({ host: HOST, to, state: STATE }, cookie);
       const [, mark = ''] = /(__Host-latchkey_login=[^;]+)/.exec(String(headers['set-cookie'])) ?? [];
