@@ -2,6 +2,7 @@
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Client, type ClientLabel } from '../components/client_label_view.tsx';
+import { DecisionButtons, OtherAccount } from '../components/decision.tsx';
 import { Layout, render } from '../components/layout.tsx';
 import { ResourceList } from '../components/resource_list.tsx';
 import { ScopeList } from '../components/scope_list.tsx';
@@ -52,16 +53,9 @@ export function consentPage(page: ConsentPage): string {
             {t('login.keep')}
           </label>
         ) : null}
-        <button type="submit" name={CONSENT.decision} value="allow">
-          {t('consent.allow')}
-        </button>
-        <button type="submit" name={CONSENT.decision} value="deny" class="second">
-          {t('consent.deny')}
-        </button>
+        <DecisionButtons name={CONSENT.decision} allow={t('consent.allow')} deny={t('consent.deny')} />
       </form>
-      <p class="other">
-        <a href={other}>{t('consent.other_account')}</a>
-      </p>
+      <OtherAccount language={language} href={other} />
     </Layout>,
   );
 }

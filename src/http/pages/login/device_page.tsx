@@ -2,6 +2,7 @@
 
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Client, type ClientLabel } from '../components/client_label_view.tsx';
+import { DecisionButtons, OtherAccount } from '../components/decision.tsx';
 import { Layout, render } from '../components/layout.tsx';
 import { ResourceList } from '../components/resource_list.tsx';
 import { ScopeList } from '../components/scope_list.tsx';
@@ -88,16 +89,9 @@ export function devicePage(page: DevicePage): string {
       <form method="post" action={action}>
         <input type="hidden" name={CSRF_FIELD} value={csrf} />
         <input type="hidden" name={DEVICE.user_code} value={user_code} />
-        <button type="submit" name={DEVICE.decision} value="allow">
-          {t('device.allow')}
-        </button>
-        <button type="submit" name={DEVICE.decision} value="deny" class="second">
-          {t('device.deny')}
-        </button>
+        <DecisionButtons name={DEVICE.decision} allow={t('device.allow')} deny={t('device.deny')} />
       </form>
-      <p class="other">
-        <a href={other}>{t('consent.other_account')}</a>
-      </p>
+      <OtherAccount language={language} href={other} />
     </Layout>,
   );
 }

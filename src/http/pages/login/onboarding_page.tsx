@@ -1,5 +1,6 @@
 // The page that creates the owner.
 
+import { AS_TYPED, Field } from '../components/field.tsx';
 import { Layout, render } from '../components/layout.tsx';
 import { CONTROL } from '../components/step_form.tsx';
 import type { Language } from '../language.ts';
@@ -30,61 +31,44 @@ export function onboardingPage(page: OnboardingPage): string {
         )}
         <input type="hidden" name={CONTROL.csrf} value={page.csrf} />
         {page.token === null ? <TokenField language={language} /> : <input type="hidden" name="token" value={page.token} />}
-        <label for="name">{language.t('field.name')}</label>
-        <input
-          id="name"
+        <Field
           name="name"
-          type="text"
+          label={language.t('field.name')}
           autocomplete="name"
           required
           maxlength={256}
           value={values.name}
           autofocus={page.token !== null}
         />
-        <label for="username">{language.t('field.username')}</label>
-        <input
-          id="username"
+        <Field
           name="username"
-          type="text"
+          label={language.t('field.username')}
+          hint={language.t('onboarding.username_hint')}
           autocomplete="username"
-          autocapitalize="none"
-          spellcheck={false}
+          {...AS_TYPED}
           required
           maxlength={256}
           value={values.username}
-          aria-describedby="username-hint"
         />
-        <p class="hint" id="username-hint">
-          {language.t('onboarding.username_hint')}
-        </p>
-        <label for="email">{language.t('field.email')}</label>
-        <input
-          id="email"
+        <Field
           name="email"
+          label={language.t('field.email')}
+          hint={language.t('onboarding.email_hint')}
           type="email"
           autocomplete="email"
           maxlength={320}
           value={values.email}
-          aria-describedby="email-hint"
         />
-        <p class="hint" id="email-hint">
-          {language.t('onboarding.email_hint')}
-        </p>
-        <label for="password">{language.t('field.password')}</label>
-        <input
-          id="password"
+        <Field
           name="password"
+          label={language.t('field.password')}
+          hint={language.t('onboarding.password_hint', { minimum: String(page.minimum_password_length) })}
           type="password"
           autocomplete="new-password"
           required
           minlength={page.minimum_password_length}
-          aria-describedby="password-hint"
         />
-        <p class="hint" id="password-hint">
-          {language.t('onboarding.password_hint', { minimum: String(page.minimum_password_length) })}
-        </p>
-        <label for="password_again">{language.t('field.password_again')}</label>
-        <input id="password_again" name="password_again" type="password" autocomplete="new-password" required />
+        <Field name="password_again" label={language.t('field.password_again')} type="password" autocomplete="new-password" required />
         <button type="submit">{language.t('onboarding.submit')}</button>
       </form>
     </Layout>,
@@ -93,23 +77,15 @@ export function onboardingPage(page: OnboardingPage): string {
 
 function TokenField({ language }: { language: Language }) {
   return (
-    <>
-      <label for="token">{language.t('field.setup_token')}</label>
-      <input
-        id="token"
-        name="token"
-        type="text"
-        autocomplete="off"
-        autocapitalize="none"
-        spellcheck={false}
-        required
-        maxlength={2048}
-        aria-describedby="token-hint"
-        autofocus
-      />
-      <p class="hint" id="token-hint">
-        {language.t('onboarding.token_hint')}
-      </p>
-    </>
+    <Field
+      name="token"
+      label={language.t('field.setup_token')}
+      hint={language.t('onboarding.token_hint')}
+      autocomplete="off"
+      {...AS_TYPED}
+      required
+      maxlength={2048}
+      autofocus
+    />
   );
 }
