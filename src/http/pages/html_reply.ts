@@ -8,8 +8,7 @@ import { queryText } from '../server/query_text.ts';
 import type { ErrorResponse } from '../server/request.ts';
 import type { Assets } from './assets.ts';
 import { messagePage } from './components/message_page.tsx';
-import { chooseLanguage, type Language } from './language.ts';
-import type { MessageKey } from './locales/en.ts';
+import { chooseLanguage, type Language, type MessageKey } from './language.ts';
 
 /** From the request (OpenID Connect Core section 3.1.2.1), or else from the browser. */
 export function languageOf(request: FastifyRequest): Language {

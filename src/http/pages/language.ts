@@ -1,11 +1,21 @@
 // Chooses the reader's language by `Accept-Language` (RFC 9110 section 12.5.4).
 
+import { readdirSync, readFileSync } from 'node:fs';
 import { cleanText, isolateText } from '../../domain/text.ts';
-import { de } from './locales/de.ts';
-import { type Catalogue, en, type MessageKey } from './locales/en.ts';
-import { fr } from './locales/fr.ts';
+import type en from './locales/en.json';
 
-const CATALOGUES: Record<string, Catalogue> = { en, de, fr };
+/** A text of the catalogues; `locales/en.json` is the reference. `{word}` is a placeholder. */
+export type MessageKey = keyof typeof en;
+type Catalogue = Readonly<Record<MessageKey, string>>;
+
+const CATALOGUES = readCatalogues(new URL('./locales/', import.meta.url));
+
+/** English first, then by tag. A test checks that each file has every key and placeholder. */
+function readCatalogues(folder: URL): Record<string, Catalogue> {
+  const tags = readdirSync(folder).map((name) => name.replace(/\.json$/, ''));
+  const sorted = ['en', ...tags.filter((tag) => tag !== 'en').sort()];
+  return Object.fromEntries(sorted.map((tag) => [tag, JSON.parse(readFileSync(new URL(`${tag}.json`, folder), 'utf8'))]));
+}
 
 /** BCP 47 tags of the available languages. */
 export const LANGUAGE_TAGS: readonly string[] = Object.keys(CATALOGUES);
@@ -41,7 +51,7 @@ function speak(tag: string, catalogue: Catalogue): Language {
 }
 
 const LANGUAGES = Object.fromEntries(Object.entries(CATALOGUES).map(([tag, catalogue]) => [tag, speak(tag, catalogue)]));
-const ENGLISH = speak('en', en);
+const ENGLISH = speak('en', CATALOGUES.en as Catalogue);
 
 /** A date in the reader's format. */
 export function formatDate({ tag }: Pick<Language, 'tag'>, date: Date): string {
