@@ -4,6 +4,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { type AccountLinkDeps, accountLinkRoute } from '../http/pages/account/link.ts';
 import { type AccountSecurityDeps, accountSecurityRoute } from '../http/pages/account/security.ts';
 import { type AccountSessionsDeps, accountSessionsRoute } from '../http/pages/account/sessions.ts';
+import { approvalsPageRoute } from '../http/pages/admin/approvals.ts';
 import { assetsRoute } from '../http/pages/assets_route.ts';
 import { type HomeDeps, homeRoute } from '../http/pages/home.ts';
 import { type AuthorizeRouteDeps, authorizeRoute } from '../http/pages/login/authorize.ts';
@@ -16,7 +17,12 @@ import type { BrowserServices } from './browser.ts';
 import type { Container } from './container.ts';
 
 export function pageRoutes(container: Container, browser: BrowserServices): FastifyPluginAsync[] {
-  return [...loginPageRoutes(container, browser), ...accountPageRoutes(container, browser), assetsRoute(browser)];
+  return [
+    ...loginPageRoutes(container, browser),
+    ...accountPageRoutes(container, browser),
+    adminPageRoute(container, browser),
+    assetsRoute(browser),
+  ];
 }
 
 function loginPageRoutes(container: Container, browser: BrowserServices): FastifyPluginAsync[] {
@@ -70,4 +76,21 @@ function accountPageRoutes(container: Container, browser: BrowserServices): Fast
     browserSessions: browser.browserSessions,
   };
   return [homeRoute(pages), accountLinkRoute(pages), accountSecurityRoute(pages), accountSessionsRoute(pages)];
+}
+
+function adminPageRoute(
+  { config, approvals, users, freshLogin, groups, providers }: Container,
+  { assets, csrf, browserSessions }: BrowserServices,
+): FastifyPluginAsync {
+  return approvalsPageRoute({
+    approvals,
+    approvals_by: config.approvals.by,
+    users,
+    freshLogin,
+    groups,
+    providers,
+    browserSessions,
+    csrf,
+    assets,
+  });
 }

@@ -9,6 +9,7 @@ import type { ErrorCode } from '../../domain/errors.ts';
 import type { Caller } from '../../tokens/bearer.ts';
 import { type BearerGuard, callerOf, type RequiredRole } from '../server/bearer_guard.ts';
 import { jsonBody } from '../server/body.ts';
+import { pathId } from '../server/path_id.ts';
 import { validate } from '../server/validate.ts';
 
 export interface ApiCall<Body, Query> {
@@ -69,7 +70,7 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
           const value = await route.handle({
             caller,
             actor: actorOf(caller, request.remote_address),
-            id: (name) => idOf(request.params[name]),
+            id: (name) => pathId(request.params[name]),
             text: (name) => textOf(request.params[name]),
             body: body as z.output<Body>,
             query: query as z.output<Query>,
@@ -80,10 +81,6 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
       });
     },
   };
-}
-
-function idOf(text: string | undefined): string {
-  return text !== undefined && /^[\w:-]+$/.test(text) ? text : '';
 }
 
 /** PostgreSQL can store neither NUL nor lone surrogates. */

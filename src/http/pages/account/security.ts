@@ -99,7 +99,16 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
         const resume = new URLSearchParams(queryText(request)).get('resume');
         return sendPage(
           reply,
-          securityPage({ language: languageOf(request), stylesheet, script, csrf: csrf_token, path: PATH, resume, ...overview }),
+          securityPage({
+            language: languageOf(request),
+            stylesheet,
+            script,
+            csrf: csrf_token,
+            path: PATH,
+            resume,
+            is_owner: caller.user.is_owner,
+            ...overview,
+          }),
         );
       }),
     );

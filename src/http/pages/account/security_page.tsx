@@ -21,6 +21,8 @@ export interface SecurityPage {
   path: string;
   modules: readonly Module[];
   enrolments: readonly MfaEnrolmentEntry[];
+  /** Whether to link to the approvals. */
+  is_owner: boolean;
   /** The module to add or device to remove that was chosen before the fresh login. */
   resume: string | null;
 }
@@ -99,7 +101,7 @@ function Resume({ modules, enrolments, resume, ...common }: Common & Pick<Securi
   );
 }
 
-export function securityPage({ stylesheet, script, modules, enrolments, resume, ...common }: SecurityPage): string {
+export function securityPage({ stylesheet, script, modules, enrolments, resume, is_owner, ...common }: SecurityPage): string {
   const { language } = common;
   const { t } = language;
   const nameOf = ({ mfa_module_id }: MfaEnrolmentEntry) => modules.find(({ id }) => id === mfa_module_id)?.name ?? mfa_module_id;
@@ -122,6 +124,11 @@ export function securityPage({ stylesheet, script, modules, enrolments, resume, 
       <p class="other">
         <a href="/account/sessions">{t('page.sessions')}</a>
       </p>
+      {is_owner ? (
+        <p class="other">
+          <a href="/admin/approvals">{t('page.approvals')}</a>
+        </p>
+      ) : null}
     </Layout>,
   );
 }

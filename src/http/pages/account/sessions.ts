@@ -10,6 +10,7 @@ import { formBody } from '../../server/body.ts';
 import type { BrowserSession, BrowserSessions } from '../../server/browser_session.ts';
 import type { Csrf } from '../../server/csrf.ts';
 import { loginHref } from '../../server/login_href.ts';
+import { pathId } from '../../server/path_id.ts';
 import type { Assets } from '../assets.ts';
 import { languageOf, sendPage } from '../html_reply.ts';
 import { sessionsPage } from './sessions_page.tsx';
@@ -48,15 +49,10 @@ export function accountSessionsRoute({ userSessions, browserSessions, csrf, asse
       csrf.check(request, await formBody(request));
       const session = await browserSessions.find(request);
       if (!session) return reply.redirect(loginHref(PATH), 303);
-      await userSessions.end(session.user_id, idOf(request.params), actorOf(session, request)).catch(gone);
+      await userSessions.end(session.user_id, pathId(request.params.session_id), actorOf(session, request)).catch(gone);
       return reply.redirect(PATH, 303);
     });
   };
-}
-
-/** Empty for a text that cannot be an id. */
-function idOf({ session_id }: { session_id: string }): string {
-  return /^\w+$/.test(session_id) ? session_id : '';
 }
 
 /** A session that has ended already is no error here. */
