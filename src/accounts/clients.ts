@@ -1,6 +1,6 @@
 // Registered clients: created, changed and removed by administrators. Clients of the configuration
 // are synchronized at start and change only there. Self-registration is in oauth/registration.ts.
-import type { Client } from '../domain/client.ts';
+import { type Client, returnsIdToken } from '../domain/client.ts';
 import { type ClientFields, type ClientRules, clientMetadataIssues, registeredId, withClientDefaults } from '../domain/client_metadata.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { groupsOfClaims } from '../domain/custom_claims.ts';
@@ -136,6 +136,8 @@ export function createClients(deps: ClientsDeps) {
         const changes = { ...(patch.profile === 'fapi2' && FAPI2_DEFAULTS), ...said(patch) };
         const whole = withClientDefaults({ ...client, ...changes }, client);
         if (whole.trusted) requireOwner(actor);
+        if (client.managed_by === 'registration' && whole.response_types.some(returnsIdToken))
+          throw new AuthError('invalid_client_metadata', 'response_types must be code for a client that registered itself');
         await check(whole);
         await clients.update(trx, client_id, whole, Object.keys(changes));
         if (!needsSecret(whole)) for (const { id } of client.secrets) await clientSecrets.remove(trx, { client_id, id });

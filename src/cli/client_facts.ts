@@ -1,5 +1,6 @@
 // The settings to enter in an app, and how they are printed.
 import { stripVTControlCharacters } from 'node:util';
+import { returnsIdToken } from '../domain/client.ts';
 import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
 import { cleanText } from '../domain/text.ts';
 import { DEVICE_CODE_GRANT } from '../domain/user_code.ts';
@@ -11,7 +12,8 @@ type Facts = Record<string, string | string[]>;
 /** A client's settings under the names that most apps use. */
 export function connectionFacts(client: RegisteredClient, public_url: string, client_secret: string | null = null): Facts {
   const { client_id, redirect_uris, scope, token_endpoint_auth_method, grant_types } = client;
-  const { require_pkce, id_token_signed_response_alg, access_token_signed_response_alg, userinfo_signed_response_alg } = client;
+  const { response_types, require_pkce, id_token_signed_response_alg, access_token_signed_response_alg, userinfo_signed_response_alg } =
+    client;
   const sends_people = grant_types.includes('authorization_code');
   const has_device = grant_types.includes(DEVICE_CODE_GRANT);
   return {
@@ -30,6 +32,7 @@ export function connectionFacts(client: RegisteredClient, public_url: string, cl
     id_token_signed_response_alg,
     access_token_signed_response_alg,
     ...(userinfo_signed_response_alg !== null && { userinfo_signed_response_alg }),
+    ...(response_types.some(returnsIdToken) && { response_types: response_types.join(', ') }),
     ...(sends_people && { code_challenge_method: require_pkce ? 'S256 (PKCE)' : 'S256 (PKCE), not required' }),
     jwks_uri: `${public_url}/.well-known/jwks.json`,
     ...(sends_people && { end_session_endpoint: `${public_url}/auth/end_session` }),

@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import type { ClientPatch } from '../accounts/clients.ts';
 import { duration } from '../config/duration.ts';
-import { CLIENT_PROFILES, RESPONSE_MODES, SIGNING_ALGORITHMS } from '../domain/client.ts';
+import { CLIENT_PROFILES, RESPONSE_MODES, RESPONSE_TYPES, SIGNING_ALGORITHMS } from '../domain/client.ts';
 import { CLIENT_DEFAULTS, type ClientFields, managedFields } from '../domain/client_metadata.ts';
 import { metadataWording } from '../domain/error_description.ts';
 import { type JsonValue, pathText } from '../domain/json.ts';
@@ -31,6 +31,11 @@ const SETTINGS: Record<keyof ClientFields, Setting> = {
     help: 'how it proves itself: none, client_secret_basic, client_secret_post or private_key_jwt',
   },
   grant_types: { option: 'grant-type', kind: 'texts', help: 'how it gets tokens (default: authorization_code and refresh_token)' },
+  response_types: {
+    option: 'response-type',
+    kind: 'texts',
+    help: `what the browser may carry to it: ${RESPONSE_TYPES.map((type) => `"${type}"`).join(', ')} (default: code)`,
+  },
   response_modes: {
     option: 'response-mode',
     kind: 'texts',

@@ -40,6 +40,7 @@ export type AuditEventType =
   | 'authorization_code.redeemed'
   | 'authorization_code.replayed'
   | 'authorization_code.refused'
+  | 'id_token.issued'
   | 'device_code.issued'
   | 'device_code.approved'
   | 'device_code.denied'

@@ -1,5 +1,5 @@
-// Authorization responses of the standard profile: a code or an error, always with `iss` (RFC 9207)
-// and the client's `state`.
+// Authorization responses of the standard profile: a code, an ID token, both, or an error, always
+// with `iss` (RFC 9207) and the client's `state`.
 
 import { errorDescription } from './error_description.ts';
 import { AuthError, type ErrorCode } from './errors.ts';
@@ -30,8 +30,19 @@ const TOLD: readonly ErrorCode[] = [
   'request_uri_not_supported',
 ];
 
-export function codeResponse({ state }: Pick<ResponseTarget, 'state'>, issuer: string, code: string): ResponseParameters {
-  return { code, ...(state !== null && { state }), iss: issuer };
+/** What the browser carries to the client; never an access token. */
+export interface Granted {
+  code?: string;
+  id_token?: string;
+}
+
+export function grantedResponse({ state }: Pick<ResponseTarget, 'state'>, issuer: string, { code, id_token }: Granted): ResponseParameters {
+  return {
+    ...(code !== undefined && { code }),
+    ...(id_token !== undefined && { id_token }),
+    ...(state !== null && { state }),
+    iss: issuer,
+  };
 }
 
 /** The error response to a client; errors without an OAuth code become `server_error`. */

@@ -9,6 +9,13 @@ export type TokenEndpointAuthMethod = 'none' | 'client_secret_basic' | 'client_s
 export const RESPONSE_MODES = ['query', 'fragment', 'form_post'] as const;
 export type ResponseMode = (typeof RESPONSE_MODES)[number];
 
+/**
+ * Response types (RFC 6749 section 3.1.1, OAuth 2.0 Multiple Response Types sections 3 and 5), each
+ * with its words in order. No access token is ever returned by the authorization endpoint.
+ */
+export const RESPONSE_TYPES = ['code', 'id_token', 'code id_token'] as const;
+export type ResponseType = (typeof RESPONSE_TYPES)[number];
+
 /** What this server signs with (RFC 7518 section 3.1, RFC 8037), each with keys of its own. */
 export const SIGNING_ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
@@ -39,6 +46,8 @@ export interface Client {
   post_logout_redirect_uris: string[];
   token_endpoint_auth_method: TokenEndpointAuthMethod;
   grant_types: string[];
+  /** Response types it may use; never empty. Others than `code` are the operator's decision. */
+  response_types: ResponseType[];
   /** Response modes it may use; never empty. */
   response_modes: ResponseMode[];
   /** Scopes it may request. */
@@ -74,6 +83,16 @@ export interface Client {
   access_token_lifetime: number | null;
   refresh_token_idle_lifetime: number | null;
   refresh_token_lifetime: number | null;
+}
+
+/** Whether the browser carries an ID token to the client. */
+export function returnsIdToken(response_type: ResponseType): boolean {
+  return response_type !== 'code';
+}
+
+/** Whether the browser carries an authorization code to the client. */
+export function returnsCode(response_type: ResponseType): boolean {
+  return response_type !== 'id_token';
 }
 
 /** Whether the client can keep a secret (RFC 6749 section 2.1). */

@@ -2,7 +2,7 @@
 // itself: first the shape of each field, then the rules between fields. Sources differ in which
 // fields they may set, never in meaning.
 import { z } from 'zod';
-import { CLIENT_PROFILES, type Client, RESPONSE_MODES, SIGNING_ALGORITHMS } from './client.ts';
+import { CLIENT_PROFILES, type Client, RESPONSE_MODES, RESPONSE_TYPES, returnsCode, returnsIdToken, SIGNING_ALGORITHMS } from './client.ts';
 import { customClaims } from './custom_claims.ts';
 import { FAPI2_DEFAULTS, fapi2Faults } from './fapi2.ts';
 import { isSpecialUse, parseAddress } from './network.ts';
@@ -82,6 +82,7 @@ export const selfDeclaredFields = {
 
 /** Fields that only the operator sets; lifetimes are in seconds. */
 export const operatorFields = {
+  response_types: z.array(z.enum(RESPONSE_TYPES)).min(1).max(RESPONSE_TYPES.length),
   access_token_signed_response_alg: z.enum(SIGNING_ALGORITHMS),
   resources: uris,
   trusted: z.boolean(),
@@ -121,6 +122,7 @@ export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_
   redirect_uris: [],
   post_logout_redirect_uris: [],
   grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
   response_modes: [...RESPONSE_MODES],
   resources: [],
   jwks: null,
@@ -167,6 +169,7 @@ export function clientMetadataIssues(client: ClientFields, rules: ClientRules): 
   return [
     ...redirectComplaints(client, rules),
     ...grantComplaints(client, rules),
+    ...responseComplaints(client),
     ...keyComplaints(client),
     ...addressComplaints(client, rules),
     ...fapi2Faults(client).flatMap(([field, message]) => complainIf(true, field, message)),
@@ -201,6 +204,32 @@ function grantComplaints(client: ClientFields, { grant_types, scopes }: ClientRu
       client.token_endpoint_auth_method === 'none' && !client.require_pkce,
       'require_pkce',
       'must be true for a public client: nothing else protects its codes',
+    ),
+  ];
+}
+
+function responseComplaints(client: ClientFields): ClientMetadataIssue[] {
+  const { response_types, response_modes, scope, grant_types, backchannel_logout_uri } = client;
+  const has_id_token = response_types.some(returnsIdToken);
+  return [
+    ...complainIf(new Set(response_types).size < response_types.length, 'response_types', 'must not repeat one'),
+    ...complainIf(has_id_token && !scope.includes('openid'), 'response_types', 'id_token needs the scope openid'),
+    // OAuth 2.0 Multiple Response Types section 3.0: no token in a query.
+    ...complainIf(
+      has_id_token && response_modes.every((mode) => mode === 'query'),
+      'response_types',
+      'id_token needs response mode fragment or form_post',
+    ),
+    ...complainIf(
+      has_id_token && !grant_types.includes('authorization_code'),
+      'response_types',
+      'id_token needs the grant type authorization_code',
+    ),
+    // Only codes and grants are recorded with the session.
+    ...complainIf(
+      backchannel_logout_uri !== null && !response_types.some(returnsCode),
+      'backchannel_logout_uri',
+      'needs a response type with code: logins by id_token alone are not notified',
     ),
   ];
 }

@@ -26,6 +26,7 @@ export function fapi2Faults(client: ClientFields): [field: keyof ClientFields, m
     ['token_endpoint_auth_method', 'must be private_key_jwt with profile fapi2', client.token_endpoint_auth_method !== 'private_key_jwt'],
     ['require_pushed_authorization_requests', 'must be true with profile fapi2', !client.require_pushed_authorization_requests],
     ['dpop_bound_access_tokens', 'must be true with profile fapi2', !client.dpop_bound_access_tokens],
+    ['response_types', 'must be code alone with profile fapi2', client.response_types.some((type) => type !== 'code')],
     ['require_pkce', 'must be true with profile fapi2', !client.require_pkce],
     // Section 5.4.1
     ...SIGNED.map((field): (typeof faults)[number] => [field, 'must not be RS256 with profile fapi2', client[field] === 'RS256']),

@@ -2,7 +2,16 @@
 // section 3.1.2.1). Errors of `readResponseTarget` are shown on a page; those of
 // `readStandardRequest` may be sent to the client.
 
-import { type Client, isConfidential, RESPONSE_MODES, type ResponseMode } from './client.ts';
+import {
+  type Client,
+  isConfidential,
+  RESPONSE_MODES,
+  RESPONSE_TYPES,
+  type ResponseMode,
+  type ResponseType,
+  returnsCode,
+  returnsIdToken,
+} from './client.ts';
 import { AuthError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import { isCodeChallenge } from './pkce.ts';
@@ -22,6 +31,7 @@ export interface ResponseTarget {
 export interface StandardRequest extends ResponseTarget {
   profile: 'standard';
   client: Client;
+  response_type: ResponseType;
   scope: string[];
   /** The scopes to consent to: the requested ones, and those of individually requested claims. */
   asked_scope: string[];
@@ -33,7 +43,7 @@ export interface StandardRequest extends ResponseTarget {
   claims: JsonObject | null;
   /** Conditions from `claims`. */
   conditions: ClaimConditions;
-  /** Null only for a client that is exempt from PKCE. */
+  /** Null only without a code, or for a client that is exempt from PKCE. */
   code_challenge: string | null;
   prompt: Prompt[];
   /** Maximum age of the login in seconds; null: any. */
@@ -46,8 +56,6 @@ export interface StandardRequest extends ResponseTarget {
 
 /** Maximum length of a value that is returned or stored; longer ones are refused. */
 const MAX_LENGTH = 2048;
-/** For response_type code (OAuth 2.0 Multiple Response Types section 3). */
-const DEFAULT_MODE = 'query';
 const PROMPTS: readonly string[] = ['none', 'login', 'consent', 'select_account', 'create'];
 /** RFC 8707 section 2: may be repeated. */
 const REPEATABLE = ['resource'];
@@ -97,10 +105,30 @@ export function readResponseTarget(
   { response_modes }: Pick<Client, 'response_modes'>,
 ): ResponseTarget {
   const state = (query.getAll('state').length === 1 && query.get('state')) || null;
-  const named = response_modes.find((mode) => mode === query.get('response_mode'));
+  const default_mode = defaultMode(query);
+  const usable = response_modes.filter((mode) => goesWith(mode, default_mode));
+  const named = usable.find((mode) => mode === query.get('response_mode'));
   // An unsupported mode is reported in the default mode.
-  const response_mode = named ?? response_modes.find((mode) => mode === DEFAULT_MODE) ?? response_modes[0] ?? DEFAULT_MODE;
+  const response_mode = named ?? usable.find((mode) => mode === default_mode) ?? usable[0] ?? default_mode;
   return { redirect_uri, response_mode, state: state !== null && state.length <= MAX_LENGTH ? state : null };
+}
+
+/**
+ * The mode of a response without `response_mode`: a token, even if it is refused, belongs into the
+ * fragment (OAuth 2.0 Multiple Response Types sections 2.1 and 5).
+ */
+function defaultMode(query: URLSearchParams): ResponseMode {
+  return wordsOf(query.get('response_type') ?? '').some((word) => word === 'id_token' || word === 'token') ? 'fragment' : 'query';
+}
+
+/** Section 3: what belongs into the fragment must not be in a query. */
+function goesWith(mode: ResponseMode, default_mode: ResponseMode): boolean {
+  return mode !== 'query' || default_mode === 'query';
+}
+
+/** In order, since their order is free (RFC 6749 section 3.1.1). */
+function wordsOf(response_type: string): string[] {
+  return response_type.split(' ').sort();
 }
 
 /**
@@ -109,24 +137,28 @@ export function readResponseTarget(
  */
 export function readStandardRequest(query: URLSearchParams, client: Client, target: ResponseTarget, issuer: string): StandardRequest {
   for (const name of new Set(query.keys())) if (!REPEATABLE.includes(name)) only(query, name);
+  const response_type = readResponseType(query, client);
   refuseUnsupported(query);
-  judgeMode(query, client);
+  judgeMode(query, client, response_type);
   const prompt = readPrompt(query);
   const scope = readScope(query, client);
   const claims = readClaims(bounded(query, 'claims'), client);
   const resource = readResource(query, client, issuer);
+  const nonce = bounded(query, 'nonce');
+  if (returnsIdToken(response_type)) judgeIdToken(response_type, scope, nonce);
   return {
     ...target,
     profile: 'standard',
     client,
+    response_type,
     scope,
     asked_scope: [...new Set([...scope, ...scopesOfClaims(claims)])],
     resource,
     asked_resource: resource.filter((uri) => uri !== issuer),
-    nonce: bounded(query, 'nonce'),
+    nonce,
     claims,
     conditions: claimConditions(claims),
-    code_challenge: readChallenge(query, client, target),
+    code_challenge: returnsCode(response_type) ? readChallenge(query, client, target) : null,
     prompt,
     // OpenID Connect Dynamic Client Registration section 2: the parameter overrides the default.
     max_age: readMaxAge(query) ?? client.default_max_age,
@@ -137,18 +169,34 @@ export function readStandardRequest(query: URLSearchParams, client: Client, targ
   };
 }
 
+function readResponseType(query: URLSearchParams, { kind, response_types }: Client): ResponseType {
+  const text = only(query, 'response_type');
+  if (text === null) throw new AuthError('invalid_request', 'response_type is missing');
+  const words = wordsOf(text).join(' ');
+  const known = RESPONSE_TYPES.find((type) => type === words);
+  if (known !== undefined && response_types.includes(known)) return known;
+  const detail = known !== undefined && kind === 'registered' ? `response_types: [${known}] on the client would allow it` : undefined;
+  const supported = new Intl.ListFormat('en', { type: 'disjunction' }).format(response_types);
+  throw new AuthError('unsupported_response_type', `response_type must be ${supported}`, { ...(detail !== undefined && { detail }) });
+}
+
+/** OpenID Connect Core sections 3.2.2.1 and 3.3.2.1. */
+function judgeIdToken(response_type: ResponseType, scope: readonly string[], nonce: string | null): void {
+  if (!scope.includes('openid')) throw new AuthError('invalid_request', `response_type ${response_type} needs the scope openid`);
+  if (nonce === null) throw new AuthError('invalid_request', `response_type ${response_type} needs a nonce`);
+}
+
 function refuseUnsupported(query: URLSearchParams): void {
-  const response_type = only(query, 'response_type');
-  if (response_type === null) throw new AuthError('invalid_request', 'response_type is missing');
-  // OAuth 2.1 has only the code: no tokens in URLs.
-  if (response_type !== 'code') throw new AuthError('unsupported_response_type', 'Only response_type code is supported');
   if (only(query, 'request') !== null) throw new AuthError('request_not_supported', 'Request objects are not supported');
   if (only(query, 'request_uri') !== null) throw new AuthError('request_uri_not_supported', 'Only pushed request_uri values are supported');
   bounded(query, 'state');
 }
 
-function judgeMode(query: URLSearchParams, { response_modes }: Client): void {
-  const mode = only(query, 'response_mode') ?? DEFAULT_MODE;
+function judgeMode(query: URLSearchParams, { response_modes }: Client, response_type: ResponseType): void {
+  const default_mode = defaultMode(query);
+  const mode = only(query, 'response_mode') ?? default_mode;
+  if (mode === 'query' && !goesWith(mode, default_mode))
+    throw new AuthError('invalid_request', `response_mode query does not go with response_type ${response_type}`);
   if (response_modes.some((allowed) => allowed === mode)) return;
   const is_known = RESPONSE_MODES.some((known) => known === mode);
   throw new AuthError('invalid_request', is_known ? `The client may not use response_mode ${mode}` : 'Unknown response_mode');

@@ -44,8 +44,11 @@ function refusedUnless(accepted: readonly unknown[], ...names: string[]): Record
   return Object.fromEntries(names.map((name) => [name, accepted]));
 }
 
-/** Userinfo does not fetch a document to learn how to sign. */
-const ACCEPTED_IN_DOCUMENT = { ...ACCEPTED, userinfo_signed_response_alg: [] };
+/**
+ * Userinfo does not fetch a document to learn how to sign; the operator alone allows ID tokens in
+ * the browser.
+ */
+const ACCEPTED_IN_DOCUMENT = { ...ACCEPTED, userinfo_signed_response_alg: [], response_types: [['code']] };
 
 /**
  * The first field with an unsupported value; null: none. `metadata`: as sent by the client.

@@ -1,10 +1,12 @@
-// The standard authorization endpoint without HTTP: client, request, required interaction, and the
-// code. Errors thrown by `open` are shown on a page; errors it returns may be sent to the client.
+// The standard authorization endpoint without HTTP: client, request, required interaction, and what
+// is granted. Errors thrown by `open` are shown on a page; errors it returns may be sent to the
+// client.
 
 import type { Audit } from '../domain/audit_event.ts';
 import type { ProviderKey } from '../domain/auth_provider.ts';
 import type { AuthorizationRequest } from '../domain/authorization_request.ts';
-import type { Client } from '../domain/client.ts';
+import type { Granted } from '../domain/authorization_response.ts';
+import { type Client, returnsCode, returnsIdToken } from '../domain/client.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { CodeRelease } from '../domain/code_release.ts';
 import { AuthError } from '../domain/errors.ts';
@@ -23,6 +25,8 @@ import type { ConsentRepository } from '../repository/consents.ts';
 import type { PushedRequestRepository } from '../repository/pushed_authorization_requests.ts';
 import type { SessionRepository } from '../repository/sessions.ts';
 import { createCodes, type FinishedLogin } from '../tokens/authorization_code.ts';
+import { type Lifetimes, lifetimesFor } from '../tokens/grant.ts';
+import type { IdTokens } from '../tokens/id_token.ts';
 import type { Keyring } from '../tokens/keyring.ts';
 import type { ClientDirectory } from './client_directory.ts';
 import { readIdTokenHint } from './id_token_hint.ts';
@@ -66,6 +70,8 @@ export interface AuthorizeDeps {
   sessions: Pick<SessionRepository, 'hasGrantOf'>;
   loginMarker: LoginMarker;
   keyring: Pick<Keyring, 'verify'>;
+  idTokens: Pick<IdTokens, 'mintForBrowser'>;
+  lifetimes: Lifetimes;
   clock: Clock;
   audit: Audit;
   /** Lifetime of a code in seconds. */
@@ -113,8 +119,8 @@ export function createAuthorize(deps: AuthorizeDeps) {
   }
 
   async function issue(asked: Asked, session: AuthorizingSession, remote_address: string, release: CodeRelease): Promise<string> {
-    const { user_id, credential_id, auth_provider_type, auth_provider_id, auth_time, amr } = session;
-    if (credential_id === null) throw new AuthError('login_required', 'The login behind this session is gone');
+    const { user_id, auth_provider_type, auth_provider_id, auth_time, amr } = session;
+    const credential_id = requireCredential(session);
     const login = { auth_provider_type, auth_provider_id, auth_time, amr, remote_address };
     const code = await codes.issue({ ...asked, ...login, subject: { purpose: 'authorize', user_id, credential_id } }, release);
     const { client_id, standard } = asked;
@@ -122,6 +128,23 @@ export function createAuthorize(deps: AuthorizeDeps) {
     const event = { actor_user_id: user_id, target_user_id: user_id, client_id, remote_address, detail };
     audit.record({ type: 'authorization_code.issued', outcome: 'done', ...event });
     return code;
+  }
+
+  async function issueIdToken(
+    { client, scope, nonce, claims }: StandardRequest,
+    session: AuthorizingSession,
+    code: string | undefined,
+    remote_address: string,
+    release: CodeRelease,
+  ): Promise<string> {
+    requireCredential(session);
+    const { user_id, auth_time, amr, sid } = session;
+    const access_token_expiration = lifetimesFor(client, deps.lifetimes).access_token;
+    const login = { user_id, client, scope, auth_time, amr, nonce, sid, claims, access_token_expiration };
+    const id_token = await deps.idTokens.mintForBrowser(login, code, release);
+    const event = { actor_user_id: user_id, target_user_id: user_id, client_id: client.client_id, remote_address };
+    audit.record({ type: 'id_token.issued', outcome: 'done', ...event, detail: { scope, basis: release.basis } });
+    return id_token;
   }
 
   return {
@@ -197,23 +220,33 @@ export function createAuthorize(deps: AuthorizeDeps) {
       return await issue({ client_id, redirect_uri, code_challenge }, session, remote_address, release);
     },
 
-    /** Issues a code to a client for the session's user. */
+    /** Issues what the client asked for, for the session's user: a code, an ID token, or both. */
     async grant(
       { request, pushed_hash }: { request: StandardRequest; pushed_hash: Buffer | null },
       session: AuthorizingSession,
       remote_address: string,
       release: CodeRelease,
-    ): Promise<string> {
-      // A pushed request yields one code, even if two tabs complete it.
+    ): Promise<Granted> {
+      // A pushed request yields one response, even if two tabs complete it.
       if (pushed_hash !== null && !(await deps.pushedRequests.use({ request_uri_hash: pushed_hash, now: clock() })))
         throw new AuthError('invalid_request_uri', 'The pushed request is unknown, used or expired');
-      const { client, redirect_uri, code_challenge, scope, resource, nonce, claims, dpop_jkt } = request;
+      const { client, response_type, redirect_uri, code_challenge, scope, resource, nonce, claims, dpop_jkt } = request;
       const { sid } = session;
       const standard = { scope, resource, nonce, claims, sid, dpop_jkt };
       await clientDirectory.remember(client);
-      return await issue({ client_id: client.client_id, redirect_uri, code_challenge, standard }, session, remote_address, release);
+      const asked = { client_id: client.client_id, redirect_uri, code_challenge, standard };
+      const code = returnsCode(response_type) ? await issue(asked, session, remote_address, release) : undefined;
+      if (!returnsIdToken(response_type)) return { ...(code !== undefined && { code }) };
+      const id_token = await issueIdToken(request, session, code, remote_address, release);
+      return { ...(code !== undefined && { code }), id_token };
     },
   };
+}
+
+/** The login behind a session; a code is deleted with it. */
+function requireCredential({ credential_id }: AuthorizingSession): string {
+  if (credential_id === null) throw new AuthError('login_required', 'The login behind this session is gone');
+  return credential_id;
 }
 
 /**

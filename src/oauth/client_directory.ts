@@ -172,7 +172,7 @@ function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_en
 
 /** Not declared by a client; or, as response modes are, of no concern to who approves it. */
 const UNDECLARED = [
-  ...['resources', 'response_modes', 'profile', 'require_pkce', 'id_token_claims', 'claims'],
+  ...['resources', 'response_types', 'response_modes', 'profile', 'require_pkce', 'id_token_claims', 'claims'],
   ...['access_token_signed_response_alg', 'userinfo_signed_response_alg'],
 ];
 

@@ -1,6 +1,6 @@
 // Discovery documents (OpenID Connect Discovery, RFC 8414, RFC 9728), computed from what the server
 // supports.
-import { RESPONSE_MODES, SIGNING_ALGORITHMS } from '../domain/client.ts';
+import { RESPONSE_MODES, RESPONSE_TYPES, SIGNING_ALGORITHMS } from '../domain/client.ts';
 import { CLAIMS_OF_SCOPE } from '../domain/scope.ts';
 import { DPOP_ALGORITHMS } from '../tokens/dpop.ts';
 import { ASSERTION_ALGORITHMS } from './client_assertion.ts';
@@ -24,7 +24,7 @@ export interface MetadataDeps {
 const PROVEN = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 const ANY = ['none', ...PROVEN];
 /** OpenID Connect Core section 2: claims about the login. */
-const LOGIN_CLAIMS = ['iss', 'sub', 'aud', 'azp', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'sid', 'at_hash'];
+const LOGIN_CLAIMS = ['iss', 'sub', 'aud', 'azp', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'sid', 'at_hash', 'c_hash'];
 
 /**
  * The document at /.well-known/openid-configuration and /.well-known/oauth-authorization-server.
@@ -36,7 +36,8 @@ export function authorizationServerMetadata(issuer: string, facts: MetadataDeps)
     ...endpoints(issuer, facts),
     ...proofsOfClients(),
     scopes_supported: [...facts.scopes],
-    response_types_supported: ['code'],
+    // Others than code for clients whose response_types name them.
+    response_types_supported: [...RESPONSE_TYPES],
     response_modes_supported: [...RESPONSE_MODES],
     grant_types_supported: [...facts.grant_types],
     code_challenge_methods_supported: ['S256'],

@@ -55,7 +55,12 @@ const MAX_WAITING = 64;
 const OPERATOR_FIELDS = Object.keys(CLIENT_DEFAULTS).filter((field) => !(field in clientFields));
 
 const request = z
-  .object({ ...selfDeclaredFields, client_id: z.string(), client_secret: z.string(), response_types: z.array(z.literal('code')) })
+  .object({
+    ...selfDeclaredFields,
+    client_id: z.string(),
+    client_secret: z.string(),
+    response_types: z.array(z.literal('code')).min(1).max(1),
+  })
   .partial();
 
 export function createRegistration(deps: RegistrationDeps) {

@@ -3,7 +3,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
-import type { ClientProfile, ResponseMode, SigningAlgorithm, TokenEndpointAuthMethod } from '../domain/client.ts';
+import type { ClientProfile, ResponseMode, ResponseType, SigningAlgorithm, TokenEndpointAuthMethod } from '../domain/client.ts';
 import type { CustomClaims } from '../domain/custom_claims.ts';
 import type { FormValues } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -218,6 +218,7 @@ export interface Schema {
     post_logout_redirect_uris: Generated<string[]>;
     token_endpoint_auth_method: TokenEndpointAuthMethod;
     grant_types: string[];
+    response_types: Generated<ResponseType[]>;
     response_modes: Generated<ResponseMode[]>;
     scope: string[];
     resources: Generated<string[]>;

@@ -32,7 +32,7 @@ export type ClientRepository = ReturnType<typeof createClientRepository>;
 
 const FIELDS = [
   ...(['client_name', 'client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'redirect_uris', 'post_logout_redirect_uris'] as const),
-  ...(['token_endpoint_auth_method', 'grant_types', 'response_modes', 'scope', 'resources', 'jwks', 'jwks_uri'] as const),
+  ...(['token_endpoint_auth_method', 'grant_types', 'response_types', 'response_modes', 'scope', 'resources', 'jwks', 'jwks_uri'] as const),
   ...(['id_token_signed_response_alg', 'access_token_signed_response_alg', 'userinfo_signed_response_alg'] as const),
   ...(['default_max_age', 'require_auth_time', 'dpop_bound_access_tokens', 'require_pushed_authorization_requests'] as const),
   ...(['require_pkce', 'id_token_claims', 'claims', 'backchannel_logout_uri', 'profile', 'trusted', 'allowed_group_ids'] as const),

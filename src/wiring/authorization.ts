@@ -10,7 +10,7 @@ import type { TokenServices } from './tokens.ts';
 export function wireAuthorization(
   base: Base,
   { clientDirectory }: ClientServices,
-  { keyring }: TokenServices,
+  { keyring, idTokens, lifetimes }: TokenServices,
   { loginMarker }: DeviceServices,
 ) {
   const { config, repositories, clock, audit, public_url, rowQuotas } = base;
@@ -35,6 +35,8 @@ export function wireAuthorization(
       sessions,
       loginMarker,
       keyring,
+      idTokens,
+      lifetimes,
       clock,
       audit,
       authorization_code_lifetime,

@@ -77,6 +77,7 @@ export async function wireTokens(base: Base, accounts: AccountServices, clients:
     grants,
     lifetimes,
     keyring,
+    idTokens,
     issuer,
     lastUsed,
     revocation,

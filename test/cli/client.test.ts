@@ -170,6 +170,7 @@ describe('client update', () => {
     ['token_endpoint_auth_method', ['--token-endpoint-auth-method', 'client_secret_post'], 'client_secret_post'],
     ['token_endpoint_auth_method', ['--public'], 'none'],
     ['grant_types', ['--grant-type', 'authorization_code'], ['authorization_code']],
+    ['response_types', ['--response-type', 'code', '--response-type', 'code id_token'], ['code', 'code id_token']],
     ['response_modes', ['--response-mode', 'form_post'], ['form_post']],
     ['scope', ['--scope', 'openid email'], ['openid', 'email']],
     ['resources', ['--resource', 'https://api.example.com/'], ['https://api.example.com/']],

@@ -20,6 +20,7 @@ test('a client needs little more than its name and where people go', async () =>
       post_logout_redirect_uris: [],
       token_endpoint_auth_method: 'none',
       grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
       response_modes: ['query', 'fragment', 'form_post'],
       scope: ['openid', 'profile', 'email', 'groups', 'offline_access'],
       resources: [],

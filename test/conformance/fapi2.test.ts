@@ -17,7 +17,7 @@ test('discovery-end-point-verification', async () => {
     issuer: ISSUER,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
-    response_types_supported: ['code'],
+    response_types_supported: expect.arrayContaining(['code']),
     token_endpoint_auth_methods_supported: expect.arrayContaining(['private_key_jwt']),
     token_endpoint_auth_signing_alg_values_supported: expect.arrayContaining(['PS256', 'ES256', 'EdDSA']),
     dpop_signing_alg_values_supported: expect.arrayContaining(['PS256', 'ES256']),

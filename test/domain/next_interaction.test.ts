@@ -11,7 +11,15 @@ const REDIRECT_URI = 'https://grafana.example.com/callback';
 const client = newClient({ trusted: false });
 const trusted = { client: newClient() };
 const request: StandardRequest = {
-  ...{ profile: 'standard', client, redirect_uri: REDIRECT_URI, response_mode: 'query', state: null, scope: ['openid'] },
+  ...{
+    profile: 'standard',
+    client,
+    response_type: 'code',
+    redirect_uri: REDIRECT_URI,
+    response_mode: 'query',
+    state: null,
+    scope: ['openid'],
+  },
   asked_scope: ['openid', 'profile'],
   ...{
     resource: [],

@@ -42,7 +42,16 @@ function codeOf(work: () => unknown): string {
 test('what is not said has its default', () => {
   const { client: _, ...request } = read();
   expect(request).toEqual({
-    ...{ profile: 'standard', redirect_uri: REDIRECT_URI, response_mode: 'query', state: null, scope: [], resource: [], nonce: null },
+    ...{
+      profile: 'standard',
+      response_type: 'code',
+      redirect_uri: REDIRECT_URI,
+      response_mode: 'query',
+      state: null,
+      scope: [],
+      resource: [],
+      nonce: null,
+    },
     ...{ asked_scope: [], asked_resource: [] },
     ...{ claims: null, code_challenge: CHALLENGE, prompt: [], max_age: null, acr_values: [], id_token_hint: null, login_hint: null },
     dpop_jkt: null,
@@ -160,6 +169,23 @@ describe('where the answer goes', () => {
     expect(readResponseTarget(queryOf(parameters), REDIRECT_URI, client)).toMatchObject(expected);
   });
 
+  // A16
+  test.each<[string, ResponseMode[] | undefined, string | undefined, ResponseMode]>([
+    ['id_token', undefined, undefined, 'fragment'],
+    ['id_token code', undefined, undefined, 'fragment'],
+    ['code id_token', undefined, 'form_post', 'form_post'],
+    ['id_token', undefined, 'query', 'fragment'],
+    ['id_token', ['query', 'form_post'], undefined, 'form_post'],
+    ['id_token', ['query', 'form_post'], 'query', 'form_post'],
+    ['token', undefined, undefined, 'fragment'],
+    ['code token', undefined, 'query', 'fragment'],
+    ['foo', undefined, undefined, 'query'],
+    ['id_tokens', undefined, undefined, 'query'],
+  ])('of response_type %s, for a client that may use %j and asks for %s: %s', (response_type, response_modes, response_mode, expected) => {
+    const restricted = { response_modes: response_modes ?? client.response_modes };
+    expect(readResponseTarget(queryOf({ response_type, response_mode }), REDIRECT_URI, restricted).response_mode).toBe(expected);
+  });
+
   // A28
   test.each<[ResponseMode[], string | undefined, ResponseMode, string]>([
     [['query'], undefined, 'query', 'none'],
@@ -177,6 +203,67 @@ describe('where the answer goes', () => {
     const target = readResponseTarget(query, REDIRECT_URI, restricted);
     expect(target.response_mode).toBe(expected);
     expect(codeOf(() => readStandardRequest(query, restricted, target, ISSUER))).toBe(error);
+  });
+});
+
+describe('an ID token by the browser', () => {
+  const front = newClient({ scope: ['openid', 'profile'], response_types: ['id_token', 'code id_token'], require_pkce: true });
+  const asked = { response_type: 'code id_token', scope: 'openid', nonce: 'n' };
+  const readFor = (differences: Parameters, by = front) => {
+    const query = queryOf({ ...asked, ...differences });
+    return readStandardRequest(query, by, readResponseTarget(query, REDIRECT_URI, by), ISSUER);
+  };
+
+  test.each<[string, Parameters, Partial<StandardRequest>]>([
+    ['with a code', {}, { response_type: 'code id_token', code_challenge: CHALLENGE, nonce: 'n', response_mode: 'fragment' }],
+    ['in either order', { response_type: 'id_token code' }, { response_type: 'code id_token' }],
+    // Nothing to protect: there is no code.
+    [
+      'alone, without PKCE',
+      { response_type: 'id_token', code_challenge: undefined, code_challenge_method: undefined },
+      { response_type: 'id_token', code_challenge: null },
+    ],
+    ['in a form', { response_mode: 'form_post' }, { response_mode: 'form_post' }],
+  ])('is requested %s', (_story, differences, expected) => {
+    expect(readFor(differences)).toMatchObject(expected);
+  });
+
+  test.each<[string, Parameters, string]>([
+    ['no nonce', { nonce: undefined }, 'invalid_request'],
+    ['an empty nonce', { nonce: '' }, 'invalid_request'],
+    ['no nonce, without a code', { response_type: 'id_token', nonce: undefined }, 'invalid_request'],
+    ['no openid', { scope: 'profile' }, 'invalid_request'],
+    ['the query', { response_mode: 'query' }, 'invalid_request'],
+    ['the query, without a code', { response_type: 'id_token', response_mode: 'query' }, 'invalid_request'],
+    ['no challenge', { code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'],
+    ['a code alone, which the client may not have', { response_type: 'code' }, 'unsupported_response_type'],
+    ['an access token', { response_type: 'id_token token' }, 'unsupported_response_type'],
+    ['everything', { response_type: 'code id_token token' }, 'unsupported_response_type'],
+    ['one word twice', { response_type: 'id_token id_token' }, 'unsupported_response_type'],
+    ['two types', { response_type: ['id_token', 'code id_token'] }, 'invalid_request'],
+  ])('is refused with %s', (_story, differences, error) => {
+    expect(codeOf(() => readFor(differences))).toBe(error);
+  });
+
+  // B1
+  test('needs a challenge unless a confidential client is exempt', () => {
+    const without = { code_challenge: undefined, code_challenge_method: undefined };
+    const exempt = { ...front, redirect_uris: [REDIRECT_URI], require_pkce: false };
+    expect(readFor(without, exempt)).toMatchObject({ response_type: 'code id_token', code_challenge: null });
+    expect(codeOf(() => readFor(without, { ...exempt, token_endpoint_auth_method: 'none' }))).toBe('invalid_request');
+  });
+
+  test('the log says which setting would allow it, for a client of the operator', () => {
+    const detailOf = (kind: 'registered' | 'self_registered') => {
+      try {
+        readFor({}, { ...front, kind, response_types: ['code'] });
+      } catch (error) {
+        if (error instanceof AuthError) return error.detail;
+      }
+      return 'none';
+    };
+    expect(detailOf('registered')).toBe('response_types: [code id_token] on the client would allow it');
+    expect(detailOf('self_registered')).toBeUndefined();
   });
 });
 

@@ -94,6 +94,8 @@ const WRONG: Bad[] = [
       ...[256, true, ['RS256'], { alg: 'RS256' }].map((value): Bad => [field, value]),
     ];
   }),
+  ...['token', 'code token', 'none', 'CODE', ''].map((type): Bad => ['response_types', [type], ['--response-type', type]]),
+  ...['id_token', [], [1], {}].map((value): Bad => ['response_types', value]),
   ['require_pkce', 'no'],
   ['require_pkce', 0],
   ['id_token_claims', 'yes'],
@@ -146,6 +148,8 @@ const WRONG: Bad[] = [
 const RESERVED: Bad[] = [
   ['require_pkce', false],
   ['id_token_claims', true],
+  ['response_types', ['id_token']],
+  ['response_types', ['code', 'code id_token']],
   ['access_token_signed_response_alg', 'RS256'],
   ['claims', { role: { value: 'admin' } }],
 ];
@@ -153,6 +157,28 @@ const RESERVED: Bad[] = [
 /** Combinations that make no sense. */
 const NONSENSE: [field: string, metadata: Record<string, unknown>, words: string[]][] = [
   ['require_pkce', { token_endpoint_auth_method: 'none', require_pkce: false }, ['--public', '--no-pkce']],
+  ['response_types', { response_types: ['code', 'code'] }, ['--response-type', 'code', '--response-type', 'code']],
+  ['response_types', { response_types: ['id_token'], scope: 'profile' }, ['--response-type', 'id_token', '--scope', 'profile']],
+  [
+    'response_types',
+    { response_types: ['id_token'], response_modes: ['query'] },
+    ['--response-type', 'id_token', '--response-mode', 'query'],
+  ],
+  [
+    'response_types',
+    { response_types: ['id_token'], grant_types: ['refresh_token'] },
+    ['--response-type', 'id_token', '--grant-type', 'refresh_token'],
+  ],
+  [
+    'response_types',
+    { profile: 'fapi2', jwks_uri: 'https://app.example.com/jwks', response_types: ['code', 'code id_token'] },
+    ['--profile', 'fapi2', '--jwks-uri', 'https://app.example.com/jwks', '--response-type', 'code', '--response-type', 'code id_token'],
+  ],
+  [
+    'backchannel_logout_uri',
+    { response_types: ['id_token'], backchannel_logout_uri: 'https://app.example.com/out' },
+    ['--response-type', 'id_token', '--backchannel-logout-uri', 'https://app.example.com/out'],
+  ],
   ...(['id_token', 'access_token', 'userinfo'] as const).map((of): [string, Record<string, unknown>, string[]] => [
     `${of}_signed_response_alg`,
     { profile: 'fapi2', jwks_uri: 'https://app.example.com/jwks', [`${of}_signed_response_alg`]: 'RS256' },

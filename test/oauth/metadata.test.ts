@@ -28,7 +28,7 @@ test('the server is described in absolute terms, by what it has', () => {
     registration_endpoint: 'https://example.com/auth/register',
     end_session_endpoint: 'https://example.com/auth/end_session',
     scopes_supported: ['openid', 'profile', 'grafana'],
-    response_types_supported: ['code'],
+    response_types_supported: ['code', 'id_token', 'code id_token'],
     response_modes_supported: ['query', 'fragment', 'form_post'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
     subject_types_supported: ['public'],

@@ -4,7 +4,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Audit } from '../../../domain/audit_event.ts';
-import { codeResponse, errorResponse, type ResponseParameters, responseUrl } from '../../../domain/authorization_response.ts';
+import { errorResponse, grantedResponse, type ResponseParameters, responseUrl } from '../../../domain/authorization_response.ts';
 import type { Client } from '../../../domain/client.ts';
 import { isOperatorRegistered } from '../../../domain/client_assurance.ts';
 import { AuthError } from '../../../domain/errors.ts';
@@ -163,8 +163,8 @@ export function createStandardAuthorize(deps: StandardAuthorizeDeps) {
     if (is_answered) await authorize.agree(opened.request, session, request.remote_address);
     const { pushed_hash } = opened;
     const asked = { request: opened.request, pushed_hash };
-    const code = await authorize.grant(asked, session, request.remote_address, interaction.release);
-    return respond(reply, request, opened, codeResponse(opened.target, public_url, code));
+    const granted = await authorize.grant(asked, session, request.remote_address, interaction.release);
+    return respond(reply, request, opened, grantedResponse(opened.target, public_url, granted));
   }
 
   return {
