@@ -83,7 +83,8 @@ export function networkList(networks: readonly IpNetwork[]): NetworkList {
   if (networks.length === 0) return () => false;
   const lists = { 4: new BlockList(), 6: new BlockList() };
   for (const { address, prefix } of networks) lists[address.family].addSubnet(addressText(address), prefix, FAMILY[address.family]);
-  return (address) => lists[address.family].check(addressText(address), FAMILY[address.family]);
+  const checks = { 4: memoize((text) => lists[4].check(text, 'ipv4')), 6: memoize((text) => lists[6].check(text, 'ipv6')) };
+  return (address) => checks[address.family](addressText(address));
 }
 
 /** The IPv4 form of an IPv4-mapped IPv6 address; other addresses unchanged. */
