@@ -72,6 +72,7 @@ test.each<[string, Source[], (sources: Source[]) => string[]]>([
     [{ path: 'oauth/a.ts', text: "if (error.description === 'Not Found') return;" }],
     comparedTexts,
   ],
+  ['a destructured text', [{ path: 'oauth/a.ts', text: "const { message } = error; return message?.startsWith('x');" }], comparedTexts],
   ['a pattern for the text of an error', [{ path: 'oauth/a.ts', text: 'if (/expired/.test(error.message)) return;' }], comparedTexts],
   ['dependencies spread in wiring', [{ path: 'wiring/a.ts', text: 'createUsers({\n  clock,\n  ...base,\n})' }], spreadDependencies],
   [

@@ -121,6 +121,22 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
     if (group_ids && !(await groups.replaceMemberships(trx, id, unique(group_ids)))) throw unknownGroup();
   }
 
+  /** `check` refuses by the locked row. */
+  async function remove(id: string, actor: Actor, check: (user: LockedUser) => void = () => {}): Promise<void> {
+    await freshLogin.require(actor);
+    if (id === actor.user_id) throw new AuthError('no_delete_self', 'Unable to delete your own account');
+    await database.transaction(async (trx) => {
+      const user = (await users.lock(trx, id)) ?? notFound();
+      check(user);
+      if (user.system_generated) throw new AuthError('cannot_modify_system_generated', 'Unable to delete system generated users.');
+      if (user.is_owner) throw new AuthError('cannot_modify_owner', 'Unable to delete owner.');
+      // First, because apps are yet to be notified.
+      await signOut.sessions(trx, { user_id: id, except_id: null }, actor);
+      await users.remove(trx, id, clock());
+      await audit.insert(trx, { type: 'user.deleted', ...auditActor(actor), target_user_id: id, detail: { name: user.name } });
+    });
+  }
+
   return {
     /** Oldest first, machines included. */
     list: (request: PageRequest) => users.page(request),
@@ -160,7 +176,7 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
       await freshLogin.require(actor);
       return await change(id, async (trx, user) => {
         protectOwner(actor, user);
-        if (!user.is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
+        if (!user.is_pending) throw notPending();
         await regroup(trx, id, group_ids);
         await users.update(trx, id, { is_active: true, is_pending: false });
         const username = await nameByLogins(trx, id);
@@ -169,20 +185,16 @@ export function createUsers({ database, users, usernames, groups, signOut, fresh
       });
     },
 
-    /** Deletes the user with logins, passwords, grants, sessions and codes. */
-    async delete(id: string, actor: Actor): Promise<void> {
-      await freshLogin.require(actor);
-      if (id === actor.user_id) throw new AuthError('no_delete_self', 'Unable to delete your own account');
-      await database.transaction(async (trx) => {
-        const user = (await users.lock(trx, id)) ?? notFound();
-        if (user.system_generated) throw new AuthError('cannot_modify_system_generated', 'Unable to delete system generated users.');
-        if (user.is_owner) throw new AuthError('cannot_modify_owner', 'Unable to delete owner.');
-        // First, because apps are yet to be notified.
-        await signOut.sessions(trx, { user_id: id, except_id: null }, actor);
-        await users.remove(trx, id, clock());
-        await audit.insert(trx, { type: 'user.deleted', ...auditActor(actor), target_user_id: id, detail: { name: user.name } });
+    /** Deletes somebody who still waits for approval. */
+    async decline(id: string, actor: Actor): Promise<void> {
+      requireApprover(actor, approvals_by);
+      await remove(id, actor, ({ is_pending }) => {
+        if (!is_pending) throw notPending();
       });
     },
+
+    /** Deletes the user with logins, passwords, grants, sessions and codes. */
+    delete: (id: string, actor: Actor): Promise<void> => remove(id, actor),
 
     /** Transfers ownership; only the owner can. */
     async handOverOwnership(id: string, actor: Actor): Promise<UserListEntry> {
@@ -235,4 +247,8 @@ function definedOnly(given: Pick<UserPatch, 'name' | 'is_active' | 'local_only'>
     ...(is_active !== undefined && { is_active }),
     ...(local_only !== undefined && { local_only }),
   };
+}
+
+function notPending(): AuthError {
+  return new AuthError('not_pending', 'User is not waiting for approval');
 }

@@ -22,7 +22,7 @@ export interface CliContainer {
   public_url: string;
   /** Migrations applied while opening. */
   applied_migrations: readonly string[];
-  users: Pick<Users, 'list' | 'create' | 'createSystem' | 'update' | 'approve' | 'delete' | 'handOverOwnership'>;
+  users: Pick<Users, 'list' | 'create' | 'createSystem' | 'update' | 'approve' | 'decline' | 'delete' | 'handOverOwnership'>;
   mergeUsers: Pick<MergeUsers, 'approveInto'>;
   groups: Pick<Groups, 'reconcile'>;
   clients: Pick<Clients, 'list' | 'get' | 'create' | 'update' | 'remove' | 'rotateSecret'>;

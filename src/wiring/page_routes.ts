@@ -79,14 +79,13 @@ function accountPageRoutes(container: Container, browser: BrowserServices): Fast
 }
 
 function adminPageRoute(
-  { config, approvals, users, freshLogin, groups, providers }: Container,
+  { config, approvals, users, groups, providers }: Container,
   { assets, csrf, browserSessions }: BrowserServices,
 ): FastifyPluginAsync {
   return approvalsPageRoute({
     approvals,
     approvals_by: config.approvals.by,
     users,
-    freshLogin,
     groups,
     providers,
     browserSessions,

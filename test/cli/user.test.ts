@@ -110,6 +110,15 @@ test('only a waiting user is approved', async () => {
   expect(await cli.run(['user', 'approve', 'paula'])).toMatchObject({ code: 1, err: 'User is not waiting for approval\n' });
 });
 
+test('only a waiting user is declined, which deletes them', async () => {
+  const { id } = await addPerson(cli.database, { username: 'dora', is_active: false, is_pending: true });
+  const active = await addPerson(cli.database, { username: 'dean' });
+  expect((await cli.run(['user', 'decline', 'dora'])).out).toContain('Declined');
+  expect(await stateOf(id)).toBeUndefined();
+  expect(await cli.run(['user', 'decline', 'dean'])).toMatchObject({ code: 1, err: 'User is not waiting for approval\n' });
+  expect(await stateOf(active.id)).toMatchObject({ is_active: true });
+});
+
 test('a waiting user is merged into an existing one', async () => {
   const paula = await addPerson(cli.database, { name: 'Paula' });
   const { id } = await addPerson(cli.database, { name: 'P. Paulsen', username: 'paula', is_active: false, is_pending: true });

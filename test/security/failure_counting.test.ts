@@ -69,6 +69,7 @@ function bearerRoutes(): string[] {
     'DELETE /api/users/:user_id/sessions/:session_id',
     'DELETE /api/users/:user_id/mfa',
     'POST /api/users/:user_id/approve',
+    'POST /api/users/:user_id/decline',
     'POST /api/users/:user_id/login',
     'DELETE /api/users/:user_id/login',
     'PUT /api/users/:user_id/login/password',

@@ -72,6 +72,7 @@ const BY_TOKEN: Record<string, Rule> = {
   },
   'DELETE /api/users/:user_id': FRESH,
   'POST /api/users/:user_id/approve': { fresh: [{}, { merge_into: NOBODY }] },
+  'POST /api/users/:user_id/decline': FRESH,
   'POST /api/users/:user_id/login': { fresh: [{ username: 'ben', password: 'another good password' }] },
   'DELETE /api/users/:user_id/login': FRESH,
   'PUT /api/users/:user_id/login/password': { fresh: [{ password: 'another good password' }] },

@@ -21,6 +21,7 @@ const ROUTES: Record<string, Attempt | string> = {
   },
   'DELETE /api/users/:user_id': {},
   'POST /api/users/:user_id/approve': { bodies: [{}, { group_ids: ['strict'] }] },
+  'POST /api/users/:user_id/decline': 'deletes only somebody who waits, which the owner never does',
   'POST /api/users/:user_id/login': { bodies: [{ username: 'second', password: 'another good password' }] },
   'DELETE /api/users/:user_id/login': {},
   'DELETE /api/users/:user_id/sessions/:session_id': { path: { session_id: 'SESSION' } },

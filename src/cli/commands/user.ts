@@ -41,6 +41,7 @@ export const command: CliCommand = {
     declareAdd(user, context);
     declareEdit(user, context);
     declareApprove(user, context);
+    declareDecline(user, context);
     declareChanges(user, context);
     declareDelete(user, context);
     declareSetPassword(user, context);
@@ -121,7 +122,7 @@ function declareEdit(user: Command, context: CliContext): void {
 
 function declareApprove(user: Command, context: CliContext): void {
   withConfig(user.command('approve'))
-    .description('let in a user who waits for approval')
+    .description('approve a user who waits for approval')
     .argument('<user>', WHICH)
     .option('--into <user>', 'a user they are already: their logins move there, and this one is deleted')
     .action((word: string, options: ConfigOption & { into?: string }) =>
@@ -134,6 +135,19 @@ function declareApprove(user: Command, context: CliContext): void {
         const into = await findUser(container, options.into);
         await container.mergeUsers.approveInto(found.id, into.id, OPERATOR);
         context.io.out(`Merged ${userLabel(found)} into ${userLabel(into)}\n`);
+      }),
+    );
+}
+
+function declareDecline(user: Command, context: CliContext): void {
+  withConfig(user.command('decline'))
+    .description('delete somebody who still waits for approval')
+    .argument('<user>', WHICH)
+    .action((word: string, options: ConfigOption) =>
+      withContainer(context, options, async (container) => {
+        const found = await findUser(container, word);
+        await container.users.decline(found.id, OPERATOR);
+        context.io.out(`Declined ${userLabel(found)}\n`);
       }),
     );
 }

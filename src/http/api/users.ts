@@ -113,6 +113,14 @@ export function userRoutes({ users, mergeUsers, localLogins, approvals_by }: Dep
         merge_into === undefined ? users.approve(id('user_id'), body, actor) : mergeUsers.approveInto(id('user_id'), merge_into, actor),
     }),
     apiRoute({
+      method: 'POST',
+      url: '/api/users/:user_id/decline',
+      who: approvals_by === 'owner' ? 'owner' : 'admin',
+      summary: 'Delete somebody who still waits for approval',
+      errors: ['not_pending', 'reauth_required'],
+      handle: ({ id, actor }) => users.decline(id('user_id'), actor),
+    }),
+    apiRoute({
       method: 'DELETE',
       url: '/api/users/:user_id',
       who: 'admin',

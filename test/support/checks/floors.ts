@@ -166,13 +166,13 @@ export function spreadDependencies(sources: readonly Source[]): string[] {
 }
 
 /**
- * Files that may compare an error's text: of broken connections and bad signatures, which have no
- * code, and of commander's own errors.
+ * Files that may compare an error's text, since it has no code: of a broken connection, of a bad
+ * signature, and of the system's limit of open files.
  */
 const MAY_READ_TEXTS: readonly string[] = ['postgres/database_errors.ts', 'providers/oidc/outcome.ts', 'cli/exit.ts'];
-const TEXT = String.raw`[\w.]*\.(?:message|description)\b`;
+const TEXT = String.raw`(?:\bmessage|\.description)\b`;
 const COMPARISON = new RegExp(
-  String.raw`${TEXT}\s*(?:[!=]==(?!\s*(?:''|undefined|null))|\.(?:includes|startsWith|endsWith|match|search)\()|[!=]==\s*${TEXT}|\.test\(${TEXT}`,
+  String.raw`${TEXT}\s*(?:[!=]==(?!\s*(?:''|undefined|null))|\??\.(?:includes|startsWith|endsWith|match|search)\()|[!=]==\s*[\w.]*${TEXT}|\.(?:test|exec)\([\w.]*${TEXT}`,
   'g',
 );
 

@@ -5,7 +5,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Actor, type ApprovalsBy, requireApprover } from '../../../accounts/actor.ts';
 import type { Approvals } from '../../../accounts/approvals.ts';
-import type { FreshLogin } from '../../../accounts/fresh_login.ts';
 import type { Groups } from '../../../accounts/groups.ts';
 import type { Users } from '../../../accounts/users.ts';
 import { type AuthProvider, providerKeyText } from '../../../domain/auth_provider.ts';
@@ -24,7 +23,6 @@ export interface ApprovalsPageDeps {
   approvals: Approvals;
   approvals_by: ApprovalsBy;
   users: Users;
-  freshLogin: FreshLogin;
   groups: Groups;
   /** By `providerKeyText`. */
   providers: ReadonlyMap<string, AuthProvider>;
@@ -38,7 +36,7 @@ const PATH = '/admin/approvals';
 type Form = ReadonlyMap<string, string>;
 
 export function approvalsPageRoute(deps: ApprovalsPageDeps): FastifyPluginAsync {
-  const { approvals, approvals_by, users, freshLogin, groups, providers, browserSessions, csrf, assets } = deps;
+  const { approvals, approvals_by, users, groups, providers, browserSessions, csrf, assets } = deps;
   const stylesheet = assets.href('style.css');
 
   /** The approver behind a browser; null without a session. Throws `unauthorized` for others. */
@@ -87,13 +85,6 @@ export function approvalsPageRoute(deps: ApprovalsPageDeps): FastifyPluginAsync 
     return reply.redirect(PATH, 303);
   }
 
-  /** Deletes somebody who still waits. */
-  async function decline(user_id: string, actor: Actor): Promise<void> {
-    await freshLogin.require(actor);
-    if (!(await users.get(user_id)).is_pending) throw new AuthError('not_pending', 'User is not waiting for approval');
-    await users.delete(user_id, actor);
-  }
-
   return async (app) => {
     const config = { answers: 'page' as const, database_only: true };
 
@@ -110,7 +101,7 @@ export function approvalsPageRoute(deps: ApprovalsPageDeps): FastifyPluginAsync 
     );
 
     app.post<{ Params: { user_id: string } }>(`${PATH}/users/:user_id/decline`, { config }, (request, reply) =>
-      decide(request, reply, (actor) => decline(pathId(request.params.user_id), actor)),
+      decide(request, reply, (actor) => users.decline(pathId(request.params.user_id), actor)),
     );
 
     for (const [step, status] of [['approve', 'approved'] as const, ['refuse', 'refused'] as const])
