@@ -22,11 +22,34 @@ export function sendPage(reply: FastifyReply, html: string, policy: { any_form_t
   return reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy(policy)).send(html);
 }
 
-/** Sends the page of a login or setup that cannot continue. `link`: the way on. */
-export function sendAbort(
-  reply: FastifyReply,
+type Answer = FastifyReply | Promise<FastifyReply>;
+
+interface StepPage<Step extends { type: string }> {
+  stylesheet: string;
+  /** The way on after an abort. */
+  link: { href: string; text: 'login.start_again' | 'security.back' };
+  form(step: Extract<Step, { type: 'form' }>): Answer;
+  /** The end of the steps. */
+  finish(step: Exclude<Step, { type: 'form' | 'abort' | 'external' }>): Answer;
+}
+
+/** Answers a step of a login, a linking or a setup; each page has its own form and end. */
+export function sendStep<Step extends { type: string }>(
   request: FastifyRequest,
-  { stylesheet, reason, link }: { stylesheet: string; reason: string; link: { href: string; text: 'login.start_again' | 'security.back' } },
+  reply: FastifyReply,
+  step: Step | { type: 'abort'; reason: string } | { type: 'external'; url: string },
+  { stylesheet, link, form, finish }: StepPage<Step>,
+): Answer {
+  if (step.type === 'external' && 'url' in step) return reply.redirect(step.url, 303);
+  if (step.type === 'abort' && 'reason' in step) return sendAbort(request, reply, { stylesheet, link, reason: step.reason });
+  if (step.type === 'form') return form(step as Extract<Step, { type: 'form' }>);
+  return finish(step as Exclude<Step, { type: 'form' | 'abort' | 'external' }>);
+}
+
+function sendAbort(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { stylesheet, reason, link }: Pick<StepPage<{ type: string }>, 'stylesheet' | 'link'> & { reason: string },
 ): FastifyReply {
   const language = languageOf(request);
   const { t } = language;

@@ -8,7 +8,7 @@ import type { LoginResult } from '../../../login/login.ts';
 import type { Browser } from '../../server/csrf.ts';
 import type { Assets } from '../assets.ts';
 import { messagePage } from '../components/message_page.tsx';
-import { languageOf, sendAbort, sendPage } from '../html_reply.ts';
+import { languageOf, sendPage, sendStep } from '../html_reply.ts';
 import { linkPage } from './link_page.tsx';
 
 export interface LinkReplyDeps {
@@ -63,17 +63,15 @@ export function createLinkReply({ linkTickets, assets, public_url }: LinkReplyDe
     result: LoginResult,
     values: Shown['values'] = {},
   ): Promise<FastifyReply> {
-    const { step } = result;
-    if (step.type === 'external') return reply.redirect(step.url, 303);
-    if (step.type === 'abort')
-      return sendAbort(reply, visit.request, {
-        stylesheet,
-        reason: step.reason,
-        link: { href: linkPath(visit.ticket_id), text: 'login.start_again' },
-      });
-    if (step.type === 'create_entry') return await finish(reply, visit, step.result);
-    if (step.type === 'signed_in') throw new Error('a link gives no session');
-    return showForm(reply, visit, { flow_id: step.flow_id, fields: step.data_schema, values, error: step.errors?.base });
+    return await sendStep(visit.request, reply, result.step, {
+      stylesheet,
+      link: { href: linkPath(visit.ticket_id), text: 'login.start_again' },
+      form: (step) => showForm(reply, visit, { flow_id: step.flow_id, fields: step.data_schema, values, error: step.errors?.base }),
+      finish(step) {
+        if (step.type === 'signed_in') throw new Error('a link gives no session');
+        return finish(reply, visit, step.result);
+      },
+    });
   }
 
   return {

@@ -13,7 +13,7 @@ import { loginHref } from '../../server/login_href.ts';
 import { queryText } from '../../server/query_text.ts';
 import type { Assets } from '../assets.ts';
 import { CONTROL } from '../components/step_form.tsx';
-import { languageOf, sendAbort, sendPage } from '../html_reply.ts';
+import { languageOf, sendPage, sendStep } from '../html_reply.ts';
 import { mfaSetupPage } from './mfa_setup_page.tsx';
 import { securityPage } from './security_page.tsx';
 
@@ -65,10 +65,16 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
     }
   }
 
-  function showSetup(request: FastifyRequest, reply: FastifyReply, csrf_token: string, step: MfaSetupStep, name: string): FastifyReply {
-    if (step.type === 'create_entry') return reply.redirect(PATH, 303);
-    if (step.type === 'abort')
-      return sendAbort(reply, request, { stylesheet, reason: step.reason, link: { href: PATH, text: 'security.back' } });
+  function showSetup(request: FastifyRequest, reply: FastifyReply, csrf_token: string, step: MfaSetupStep, name: string): Answer {
+    return sendStep(request, reply, step, {
+      stylesheet,
+      link: { href: PATH, text: 'security.back' },
+      form: (form) => sendPage(reply, setupForm(request, csrf_token, form, name)),
+      finish: () => reply.redirect(PATH, 303),
+    });
+  }
+
+  function setupForm(request: FastifyRequest, csrf_token: string, step: MfaSetupStep & { type: 'form' }, name: string): string {
     const page = {
       language: languageOf(request),
       stylesheet,
@@ -81,7 +87,7 @@ export function accountSecurityRoute({ mfa, mfaSetup, sessions, cookies, csrf, a
       back: PATH,
     };
     const { data_schema: fields, errors, description_placeholders: placeholders } = step;
-    return sendPage(reply, mfaSetupPage({ ...page, fields, error: errors.base, placeholders }));
+    return mfaSetupPage({ ...page, fields, error: errors.base, placeholders });
   }
 
   async function nameOf({ user }: MfaCaller, mfa_module_id: string): Promise<string> {

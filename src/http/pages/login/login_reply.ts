@@ -18,7 +18,7 @@ import { fetchAsker } from '../../server/same_origin.ts';
 import type { Assets } from '../assets.ts';
 import { clientLabel } from '../components/client_label.ts';
 import type { ClientLabel } from '../components/client_label_view.tsx';
-import { languageOf, sendAbort, sendPage } from '../html_reply.ts';
+import { languageOf, sendPage, sendStep } from '../html_reply.ts';
 import { ownLoginReason, ownLoginTarget } from './login.ts';
 import { loginPage } from './login_page.tsx';
 
@@ -179,16 +179,12 @@ export function createLoginReply({ sessions, knownDevices, cookies, assets, clie
 
     /** Sends the result of a step. */
     async send(reply: FastifyReply, visit: LoginPageContext, result: LoginResult, sent: SubmittedForm): Promise<FastifyReply> {
-      const { step } = result;
-      if (step.type === 'external') return reply.redirect(step.url, 303);
-      if (step.type === 'abort')
-        return sendAbort(reply, visit.request, {
-          stylesheet,
-          reason: step.reason,
-          link: { href: hrefOf(visit.query), text: 'login.start_again' },
-        });
-      if (step.type === 'form') return await showForm(reply, visit, step, sent);
-      return await finish(reply, visit, result, sent.keep);
+      return await sendStep(visit.request, reply, result.step, {
+        stylesheet,
+        link: { href: hrefOf(visit.query), text: 'login.start_again' },
+        form: (step) => showForm(reply, visit, step, sent),
+        finish: () => finish(reply, visit, result, sent.keep),
+      });
     },
   };
 }
