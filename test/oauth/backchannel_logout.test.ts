@@ -52,6 +52,10 @@ const endSession = (id_token: string) =>
   server.inject({ url: `/auth/end_session?id_token_hint=${id_token}`, headers: { cookie: browser.cookie } });
 const claimsOf = (token: string) => token.split('.', 2).map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()));
 
+/** What reached this client; the server may still be sending to those of an earlier test. */
+const requestsOf = (client_id: string) =>
+  listener.requests.filter(({ body }) => claimsOf(body.get('logout_token') ?? '')[1].aud === client_id);
+
 /** A worker of its own, impatient; the server's has the time that the standard gives. */
 function worker(clock = server.clock) {
   const { keyring, clientDirectory, audit } = server.container;
@@ -172,15 +176,15 @@ describe('a client that does not answer', () => {
     expect((await deliveries()).map(({ attempts }) => attempts)).toEqual(Array(100).fill(1));
   });
 
-  test('is asked again by the next process, when one dies with the delivery in hand', async () => {
+  test('gets the logout token from another process after the first one crashed', async () => {
     await register('wiki');
     await logOut(['wiki']);
     await createLogoutDeliveryRepository(database).take({ now: server.clock(), limit: 10, waits: [60] });
     await worker().run();
-    expect(listener.requests).toHaveLength(0);
+    expect(requestsOf('wiki')).toHaveLength(0);
     server.advance(60);
     await worker().run();
-    expect(listener.requests).toHaveLength(1);
+    expect(requestsOf('wiki')).toHaveLength(1);
   });
 
   test('and sends us on is not followed', async () => {
@@ -188,7 +192,7 @@ describe('a client that does not answer', () => {
     await logOut(['wiki']);
     status = 302;
     await worker().run();
-    expect([listener.requests.length, (await deliveries()).length]).toEqual([1, 1]);
+    expect([requestsOf('wiki').length, (await deliveries()).length]).toEqual([1, 1]);
   });
 });
 
