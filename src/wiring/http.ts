@@ -37,6 +37,7 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
     keyring: container.keyring,
     clock: container.clock,
     public_url: container.public_url,
+    approvals_by: config.approvals.by,
   });
   const { ping, poolCounters } = database;
   const metrics = createMetrics({ poolCounters, lost_log_lines });
@@ -67,7 +68,6 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
           permissions: container.permissions,
           tryProvider: container.tryProvider,
           throttle: container.throttle,
-          approvals_by: config.approvals.by,
           mfa: container.mfa,
           mfaSetup: container.mfaSetup,
         },

@@ -52,10 +52,7 @@ const BODIES: Record<string, object> = {
   'PATCH /api/me/refresh_tokens/:refresh_token_id': { enable_expiry: true },
   'PATCH /api/me/mfa/enrolments/:enrolment_id': { name: 'mine now' },
 };
-const routes = () =>
-  apiRoutes({ ...server.container, approvals_by: 'owner' }).filter(
-    ({ url }) => /^\/api\/me\/.*:/.test(url) && !url.includes(':mfa_module_id'),
-  );
+const routes = () => apiRoutes(server.container).filter(({ url }) => /^\/api\/me\/.*:/.test(url) && !url.includes(':mfa_module_id'));
 
 // M4
 describe('rows of somebody else', () => {

@@ -86,7 +86,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const routes = () => apiRoutes({ ...server.container, approvals_by: 'administrators' });
+const routes = () => apiRoutes(server.container);
 
 /** Everything of the owner that an administrator could wish to change. */
 async function ownersRows(): Promise<unknown> {

@@ -51,8 +51,6 @@ export interface ApiDeps extends MfaRouteDeps {
   permissions: Permissions;
   tryProvider: ProviderTest;
   throttle: Pick<Throttle, 'attempt'>;
-  /** Who approves new users. */
-  approvals_by: 'owner' | 'administrators';
 }
 
 /** Every route below /api that requires a bearer token. */
@@ -66,7 +64,7 @@ export function apiRoutes(deps: ApiDeps): ApiRoute[] {
     ...userRoutes(deps),
     ...groupRoutes(deps.groups),
     ...clientRoutes(deps.clients),
-    ...approvalRoutes(deps),
+    ...approvalRoutes(deps.approvals),
     ...permissionRoutes(deps.permissions),
     ...revokeAllRoutes(deps.revokeAll),
     ...providerRoutes(deps.tryProvider),
@@ -77,6 +75,6 @@ export function apiPlugin(deps: ApiDeps, guard: BearerGuard): FastifyPluginAsync
   return async (app) => {
     const routes = apiRoutes(deps);
     for (const route of routes) route.register(app, guard);
-    await app.register(openApiRoute(routes, deps));
+    await app.register(openApiRoute(routes));
   };
 }

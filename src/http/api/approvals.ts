@@ -5,12 +5,6 @@ import { z } from 'zod';
 import type { Approvals } from '../../accounts/approvals.ts';
 import { type ApiRoute, apiRoute } from './api_route.ts';
 
-interface Deps {
-  approvals: Approvals;
-  /** Who approves new users. */
-  approvals_by: 'owner' | 'administrators';
-}
-
 const pending = z.object({
   users: z.array(
     z.object({
@@ -41,13 +35,12 @@ const decision = z.strictObject({
     .default(null),
 });
 
-export function approvalRoutes({ approvals, approvals_by }: Deps): ApiRoute[] {
-  const who = approvals_by === 'owner' ? 'owner' : 'admin';
+export function approvalRoutes(approvals: Approvals): ApiRoute[] {
   const decide = (word: 'approve' | 'refuse', status: 'approved' | 'refused') =>
     apiRoute({
       method: 'POST',
       url: `/api/url_clients/${word}`,
-      who,
+      who: 'approver',
       summary: word === 'approve' ? 'Approve an app that asked for access' : 'Refuse an app permanently and revoke what it was granted',
       errors: ['not_found', 'cannot_modify_owner'],
       example: { client_id: 'https://app.example.com/' },
@@ -58,7 +51,7 @@ export function approvalRoutes({ approvals, approvals_by }: Deps): ApiRoute[] {
     apiRoute({
       method: 'GET',
       url: '/api/approvals',
-      who,
+      who: 'approver',
       summary: 'The people and apps that wait for approval',
       answer: pending,
       handle: () => approvals.pending(),

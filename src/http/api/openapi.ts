@@ -1,6 +1,7 @@
 // GET /api/openapi.json: the JSON API as an OpenAPI 3.1 document, made from the route rows when it
-// is first asked for. It is public: it says what the program can do, nothing of what it holds.
+// is first asked for. It is public, as it is the same for every installation of a version.
 
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { AuthError, type ErrorCode } from '../../domain/errors.ts';
@@ -11,12 +12,22 @@ import type { ApiRoute } from './api_route.ts';
 type Schema = Record<string, unknown>;
 
 const PATH = '/api/openapi.json';
+const BEARER = "A long-lived access token, or an access token of a client of Home Assistant's profile.";
 const JSON_TYPE = 'application/json';
 
 const WHO: Readonly<Record<RequiredRole, string>> = {
   anyone: 'Any user, for themselves.',
   admin: 'Administrators and the owner.',
+  approver: 'The owner; administrators too if `approvals.by` is `administrators`.',
   owner: 'The owner.',
+};
+
+/** Names of the roles for programs; see `security` of an operation. */
+const ROLES: Readonly<Record<RequiredRole, string[]>> = {
+  anyone: [],
+  admin: ['administrator'],
+  approver: ['approver'],
+  owner: ['owner'],
 };
 
 const ERROR_SCHEMA = {
@@ -30,8 +41,8 @@ const ERROR_SCHEMA = {
   },
 };
 
-/** The document of these routes. */
-function openApiDocument(routes: readonly ApiRoute[], { public_url }: { public_url: string }): Schema {
+/** The document of these routes. Lets other requests run after each of them. */
+async function openApiDocument(routes: readonly ApiRoute[]): Promise<Schema> {
   const paths: Record<string, Schema> = {};
   const schemas: Record<string, Schema> = { Error: ERROR_SCHEMA };
   for (const route of routes) {
@@ -39,20 +50,22 @@ function openApiDocument(routes: readonly ApiRoute[], { public_url }: { public_u
     const item = paths[path] ?? {};
     item[route.method.toLowerCase()] = operationOf(route, schemas);
     paths[path] = item;
+    await setImmediate();
   }
   return {
     openapi: '3.1.1',
     info: {
       title: 'Latchkey',
       version: '1',
-      description: 'Accounts, people, groups and clients. Lists are paged: pass `next_cursor` as `cursor`.',
+      description:
+        'Accounts, people, groups and clients. Lists are paged: pass `next_cursor` as `cursor`. Responses may gain properties. ' +
+        'The roles in `security` name who may call a route; without one, any user.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: public_url }],
-    security: [{ bearer: [] }],
+    servers: [{ url: '/' }],
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An access token of this server.' } },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: BEARER } },
       schemas,
     },
   };
@@ -70,6 +83,7 @@ function operationOf(route: ApiRoute, schemas: Record<string, Schema>): Schema {
     summary,
     description: `Who may: ${WHO[who]}`,
     tags: [tagOf(url)],
+    security: [{ bearer: ROLES[who] }],
     parameters: parametersOf(route),
     ...(body && {
       requestBody: { content: { [JSON_TYPE]: { schema: schemaOf(body, 'input'), ...(example !== undefined && { example }) } } },
@@ -106,9 +120,9 @@ function parametersOf({ url, query }: ApiRoute): Schema[] {
 }
 
 /** By status, with the codes of each. */
-function errorsOf({ who, url, body, query, errors = [] }: ApiRoute): Record<string, Schema> {
-  const codes: ErrorCode[] = ['unauthenticated', ...errors, 'unavailable'];
-  if (who !== 'anyone') codes.push('unauthorized');
+function errorsOf({ url, body, query, errors = [] }: ApiRoute): Record<string, Schema> {
+  const codes: ErrorCode[] = ['invalid_request', 'unauthenticated', 'unauthorized', ...errors, 'unavailable'];
+  if (body) codes.push('invalid_json', 'payload_too_large');
   if (body || query) codes.push('invalid_format');
   if (url.includes(':')) codes.push('not_found');
   // Standard tokens get the challenge of RFC 9470 instead.
@@ -125,7 +139,7 @@ function errorsOf({ who, url, body, query, errors = [] }: ApiRoute): Record<stri
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Schema {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any', override: showDates });
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any', override: io === 'input' ? showDate : openAnswer });
   return json;
 }
 
@@ -142,18 +156,30 @@ function namedSchema(schema: z.ZodType, io: 'input' | 'output', id: string, sche
   return rest;
 }
 
-function showDates({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jsonSchema: Schema }): void {
+interface Converted {
+  zodSchema: z.core.$ZodType;
+  jsonSchema: Schema;
+}
+
+/** Clients accept properties that later versions add. */
+function openAnswer(converted: Converted): void {
+  showDate(converted);
+  if (converted.jsonSchema.additionalProperties === false) delete converted.jsonSchema.additionalProperties;
+}
+
+function showDate({ zodSchema, jsonSchema }: Converted): void {
   if (zodSchema._zod.def.type !== 'date') return;
   jsonSchema.type = 'string';
   jsonSchema.format = 'date-time';
 }
 
-export function openApiRoute(routes: readonly ApiRoute[], deps: { public_url: string }): FastifyPluginAsync {
-  let bytes: Buffer | undefined;
+export function openApiRoute(routes: readonly ApiRoute[]): FastifyPluginAsync {
+  let bytes: Promise<Buffer> | undefined;
+  const build = async () => Buffer.from(JSON.stringify(await openApiDocument(routes)));
   return async (app) => {
-    app.get(PATH, { config: { answers: 'api', cors: 'any', database_only: true } }, (_request, reply) => {
-      bytes ??= Buffer.from(JSON.stringify(openApiDocument(routes, deps)));
-      return reply.type('application/json; charset=utf-8').send(bytes);
+    app.get(PATH, { config: { answers: 'api', cors: 'any', database_only: true } }, async (_request, reply) => {
+      bytes ??= build();
+      return await reply.type('application/json; charset=utf-8').send(await bytes);
     });
   };
 }

@@ -11,8 +11,6 @@ interface Deps {
   users: Users;
   mergeUsers: MergeUsers;
   localLogins: LocalLogins;
-  /** Who approves new users. */
-  approvals_by: 'owner' | 'administrators';
 }
 
 const user = z.object({
@@ -49,7 +47,7 @@ const approval = z
   .strictObject({ group_ids: group_ids.optional(), merge_into: z.string().max(64).optional() })
   .refine(({ group_ids, merge_into }) => group_ids === undefined || merge_into === undefined, { path: ['merge_into'] });
 
-export function userRoutes({ users, mergeUsers, localLogins, approvals_by }: Deps): ApiRoute[] {
+export function userRoutes({ users, mergeUsers, localLogins }: Deps): ApiRoute[] {
   return [
     apiRoute({
       method: 'GET',
@@ -103,7 +101,7 @@ export function userRoutes({ users, mergeUsers, localLogins, approvals_by }: Dep
     apiRoute({
       method: 'POST',
       url: '/api/users/:user_id/approve',
-      who: approvals_by === 'owner' ? 'owner' : 'admin',
+      who: 'approver',
       summary: 'Approve a waiting user, or merge them into an existing one',
       errors: ['not_pending', 'unknown_group', 'credential_exists', 'conflict', 'reauth_required'],
       example: { group_ids: ['system-users'] },
@@ -115,7 +113,7 @@ export function userRoutes({ users, mergeUsers, localLogins, approvals_by }: Dep
     apiRoute({
       method: 'POST',
       url: '/api/users/:user_id/decline',
-      who: approvals_by === 'owner' ? 'owner' : 'admin',
+      who: 'approver',
       summary: 'Delete somebody who still waits for approval',
       errors: ['not_pending', 'reauth_required'],
       handle: ({ id, actor }) => users.decline(id('user_id'), actor),

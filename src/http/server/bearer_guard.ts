@@ -2,14 +2,18 @@
 // nothing else.
 
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { ApprovalsBy } from '../../accounts/actor.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { AuthError } from '../../domain/errors.ts';
 import type { Caller } from '../../tokens/bearer.ts';
 import { isForged } from './forged_token.ts';
 import { headerValues } from './header_values.ts';
 
-/** The required role; each includes the ones before it. */
-export type RequiredRole = 'anyone' | 'admin' | 'owner';
+/**
+ * The required role. Administrators include everyone else, the owner all; who approves besides the
+ * owner is a setting.
+ */
+export type RequiredRole = 'anyone' | 'admin' | 'approver' | 'owner';
 
 export interface BearerGuard {
   /** Sets `request.caller` or refuses: 401 for an invalid token, 403 for insufficient rights. */
@@ -21,9 +25,12 @@ interface Deps {
   keyring: { verify(token: string): unknown };
   clock: Clock;
   public_url: string;
+  /** Who approves new users and apps. */
+  approvals_by: ApprovalsBy;
 }
 
-export function createBearerGuard({ bearer, keyring, clock, public_url }: Deps): BearerGuard {
+export function createBearerGuard({ bearer, keyring, clock, public_url, approvals_by }: Deps): BearerGuard {
+  const roles_of_admins: readonly RequiredRole[] = approvals_by === 'administrators' ? ['admin', 'approver'] : ['admin'];
   const challenge = `Bearer resource_metadata="${public_url}/.well-known/oauth-protected-resource"`;
 
   async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
@@ -43,7 +50,7 @@ export function createBearerGuard({ bearer, keyring, clock, public_url }: Deps):
     allow: (who) => async (request, reply) => {
       const caller = await authenticate(request, reply);
       request.caller = caller;
-      const allowed = who === 'anyone' || caller.user.is_owner || (who === 'admin' && caller.is_admin);
+      const allowed = who === 'anyone' || caller.user.is_owner || (caller.is_admin && roles_of_admins.includes(who));
       if (!allowed) throw new AuthError('unauthorized', { detail: `only ${who}` });
     },
   };

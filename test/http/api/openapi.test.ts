@@ -17,6 +17,7 @@ interface Operation {
   description: string;
   parameters: { name: string; in: 'path' | 'query' }[];
   requestBody?: { content: { 'application/json': { example?: object } } };
+  security: { bearer: string[] }[];
   responses: Record<string, { content?: { 'application/json': { schema: object } } }>;
 }
 interface Document {
@@ -65,6 +66,14 @@ it('is a valid document, without a login', async () => {
   expect([errors, valid]).toEqual([undefined, true]);
 });
 
+it('is the same for every installation', async () => {
+  const groups = [{ id: 'secret', name: 'Secret', policy: {} }];
+  const other = await startServer({ config: { approvals: { by: 'administrators' }, groups, auth_mfa_modules: [] } });
+  const answer = await other.inject({ url: '/api/openapi.json' });
+  await other.close();
+  expect(answer.json()).toEqual(document);
+});
+
 it('names every route of the JSON API, with who may call it and which errors it has', async () => {
   const ours = (await routesOf(server)).flatMap(({ url, methods }) =>
     methods.filter((method) => method !== 'HEAD' && method !== 'OPTIONS').map((method) => `${method} ${url.replace(/:(\w+)/g, '{$1}')}`),
@@ -76,7 +85,8 @@ it('names every route of the JSON API, with who may call it and which errors it 
   for (const { operation } of operations()) {
     expect(operation.summary).toMatch(/^[A-Z].+[^.]$/);
     expect(operation.description).toMatch(/^Who may: /);
-    expect(Object.keys(operation.responses)).toContain('401');
+    expect(operation.security).toEqual([{ bearer: expect.toSatisfy((roles: string[]) => roles.length <= 1) }]);
+    expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['400', '401', '403', '503']));
   }
   const ids = operations().map(({ operation }) => operation.operationId);
   expect(new Set(ids).size).toBe(ids.length);
@@ -122,6 +132,20 @@ it('an error carries its code, its message and its reference', async () => {
     404,
     { code: 'not_found', message: 'User not found', error_ref: expect.any(String) },
   ]);
+});
+
+it('every GET of the owner is answered as its schema says', async () => {
+  const client = clientOf(owner);
+  const id = await newcomer('pending');
+  await owner('POST', '/api/clients', { client_id: 'described', redirect_uris: ['https://a.example/cb'] });
+  const gets = operations().filter(({ method }) => method === 'GET');
+  for (const { operation } of gets)
+    expect((await client(operation.operationId, { path: { user_id: id, client_id: 'described' } })).statusCode).toBe(200);
+  expect(gets.length).toBeGreaterThan(10);
+});
+
+it('a request without a token is refused as its schema says', async () => {
+  expect((await clientOf(callerWith(server, undefined))('getApprovals')).statusCode).toBe(401);
 });
 
 describe('its examples', () => {
