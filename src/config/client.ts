@@ -58,10 +58,18 @@ export const urlClientsSchema = z.strictObject({
 
 export const registrationSchema = z
   .strictObject({
-    /** Whether apps may register themselves (RFC 7591). */
+    /** Whether apps may register themselves with the token (RFC 7591). */
     enabled: z.boolean().default(false),
-    /** The token required to register. */
+    /** The token; apps that registered with it need no approval. */
     initial_access_token: bearerText(16).optional(),
+    /** Whether anybody may register apps, without a token. */
+    open: z.boolean().default(false),
+    /** Whether such apps need the owner's approval. */
+    approve: z.boolean().default(true),
+    /** Maximum such registrations per IPv4 address or IPv6 /64 and hour. */
+    max_per_hour: z.int().min(1).max(100).default(20),
+    /** Whether registered apps may request tokens for `url_clients.resources`. */
+    allow_resources: z.boolean().default(false),
   })
   .refine(({ enabled, initial_access_token }) => !enabled || initial_access_token !== undefined, {
     path: ['initial_access_token'],

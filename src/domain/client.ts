@@ -29,6 +29,12 @@ export type ClientProfile = (typeof CLIENT_PROFILES)[number];
  */
 export const FAPI2_ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519'];
 
+/**
+ * Of a client that registered without a token. `waived`: no approval is required; `new`: nobody has
+ * logged in to reach it yet; `pending`: the owner has been asked.
+ */
+export type ClientApproval = 'waived' | 'new' | 'pending' | 'approved' | 'refused';
+
 /** The properties of every client; secrets are kept apart. */
 export interface Client {
   client_id: string;
@@ -37,6 +43,8 @@ export interface Client {
    * unregistered, its id is its address; `metadata_document`: its id is the URL of its metadata.
    */
   kind: 'registered' | 'self_registered' | 'url' | 'metadata_document';
+  /** Of a client that registered without a token; absent or null for others. */
+  approval?: ClientApproval | null;
   client_name: string | null;
   client_uri: string | null;
   logo_uri: string | null;

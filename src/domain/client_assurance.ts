@@ -1,15 +1,20 @@
-// Who vouches for a client's identity: the operator, the client's own host, or nobody. Consulted
+// Who vouches for a client's identity: the operator, the owner's approval, or nobody. Consulted
 // before a code is issued, or a browser redirected, without showing a page.
 import { type Client, isConfidential } from './client.ts';
 import { redirectUriMatches } from './redirect_uri.ts';
 import { hostFromAuthority, isLoopbackHost } from './registered_redirect_uri.ts';
 import { parseUri } from './uri.ts';
 
-type Named = Pick<Client, 'client_id' | 'kind' | 'trusted' | 'token_endpoint_auth_method'>;
+type Named = Pick<Client, 'client_id' | 'kind' | 'approval' | 'trusted' | 'token_endpoint_auth_method'>;
 
 /** Whether the operator registered the client; what other clients claim is unverified. */
 export function isOperatorRegistered({ kind }: Pick<Client, 'kind'>): boolean {
   return kind === 'registered';
+}
+
+/** Whether the operator registered the client, or the owner approved what it says of itself. */
+export function isVouchedFor({ kind, approval }: Pick<Client, 'kind' | 'approval'>): boolean {
+  return isOperatorRegistered({ kind }) || approval === 'approved';
 }
 
 /**
@@ -27,7 +32,7 @@ export function isTrustedClient(client: Named, redirect_uri: string): boolean {
  * section 8.6).
  */
 export function hasAssuredIdentity(client: Named, redirect_uri: string): boolean {
-  if (!isOperatorRegistered(client)) return false;
+  if (!isVouchedFor(client)) return false;
   return isConfidential(client) || isWebAddress(redirect_uri);
 }
 

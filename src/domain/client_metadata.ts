@@ -110,7 +110,7 @@ export const managedFields = {
   refresh_token_lifetime: lifetime(3650),
 };
 
-export type ClientFields = Omit<Client, 'client_id' | 'kind'>;
+export type ClientFields = Omit<Client, 'client_id' | 'kind' | 'approval'>;
 
 /** The defaults of a client. */
 export const CLIENT_DEFAULTS: Omit<ClientFields, 'scope' | 'token_endpoint_auth_method'> = {

@@ -3,7 +3,7 @@
 
 import type { Client } from './client.ts';
 
-type ClientFields = Omit<Client, 'client_id' | 'kind'>;
+type ClientFields = Omit<Client, 'client_id' | 'kind' | 'approval'>;
 
 /** What is signed for the client. */
 const SIGNED = ['id_token_signed_response_alg', 'access_token_signed_response_alg', 'userinfo_signed_response_alg'] as const;

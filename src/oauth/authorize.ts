@@ -147,7 +147,14 @@ export function createAuthorize(deps: AuthorizeDeps) {
     return id_token;
   }
 
+  function hasLoggedInFor({ auth_time }: AuthorizingSession, { query, browser_hash }: Arrival): boolean {
+    return deps.loginMarker.isFor(query, browser_hash, auth_time);
+  }
+
   return {
+    /** Whether the session's login was made for this request, in this browser. */
+    hasLoggedInFor,
+
     /**
      * Reads a request; throws until the redirect URI is known to be the client's (RFC 6749 section
      * 4.1.2.1).
@@ -176,7 +183,7 @@ export function createAuthorize(deps: AuthorizeDeps) {
         now: clock(),
         session,
         agreed,
-        just_logged_in: session !== null && deps.loginMarker.isFor(query, browser_hash, session.auth_time),
+        just_logged_in: session !== null && hasLoggedInFor(session, { query, browser_hash }),
         // A hint that this server did not issue names nobody.
         hinted_user_id: hint === null ? null : (readIdTokenHint(hint, { keyring: deps.keyring, issuer })?.user_id ?? null),
         ...(await factsOf(request, session)),

@@ -12,7 +12,7 @@ import { ASSERTION_TYPE, type ClientAssertions } from './client_assertion.ts';
 import type { ClientDirectory } from './client_directory.ts';
 
 export interface ClientAuthenticationDeps {
-  clientDirectory: Pick<ClientDirectory, 'find'>;
+  clientDirectory: Pick<ClientDirectory, 'find' | 'complete'>;
   clients: Pick<ClientRepository, 'findWithSecrets'>;
   clientSecrets: Pick<ClientSecretRepository, 'rehash'>;
   clientSecretHash: ClientSecretHash;
@@ -69,7 +69,7 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     if (!reading) return refuse(is_known ? 'wrong secret' : 'unknown client');
     const { found, match } = await matchSecret(reading);
     if (!found || !match) return await checkSecret(others, is_known || found !== undefined);
-    const { client } = found;
+    const client = clientDirectory.complete(found.client);
     // Basic and body are interchangeable, since few clients declare the method they use.
     if (!client.token_endpoint_auth_method.startsWith('client_secret')) return refuse('the client does not prove itself by a secret');
     const { row, new_hash } = match;
@@ -96,12 +96,17 @@ export function createClientAuthentication(deps: ClientAuthenticationDeps): Clie
     return isConfidential(client) ? refuse('a client that proves itself came without a proof') : client;
   }
 
+  async function prove(proof: Proof, request: ClientAuthenticationRequest): Promise<Client> {
+    if (proof.method === 'client_secret') return await checkSecret(proof.readings);
+    if (proof.method === 'client_assertion') return await checkAssertion(proof, request);
+    return await checkName(proof.client_ids, request);
+  }
+
   return {
     async authenticate(request) {
       const proof = readProof(request, clientAssertions);
-      if (proof.method === 'client_secret') return await checkSecret(proof.readings);
-      if (proof.method === 'client_assertion') return await checkAssertion(proof, request);
-      return await checkName(proof.client_ids, request);
+      const client = await prove(proof, request);
+      return client.approval === 'refused' ? refuse('the owner refused the client') : client;
     },
   };
 }

@@ -1,13 +1,13 @@
 // Resolves a client_id: a registered client, or one identified by its URL.
-import { createHash } from 'node:crypto';
 import type { Audit } from '../domain/audit_event.ts';
 import type { Client } from '../domain/client.ts';
+import { metadataHash, shownMetadata } from '../domain/client_approval.ts';
 import { isAcceptedClientId, isUrlClientId, parseClientId } from '../domain/client_id.ts';
 import { CLIENT_DEFAULTS, registeredId } from '../domain/client_metadata.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
-import type { JsonObject } from '../domain/json.ts';
 import { isRegisteredRedirectUri } from '../domain/registered_redirect_uri.ts';
+import type { ClientApprovalRepository } from '../repository/client_approvals.ts';
 import type { ClientRepository } from '../repository/clients.ts';
 import type { UrlClientRepository } from '../repository/url_clients.ts';
 import type { MetadataDocuments } from './client_metadata_document.ts';
@@ -21,6 +21,7 @@ type UrlClientPolicy = 'allow' | 'approve' | 'refuse' | readonly string[];
 
 export interface ClientDirectoryDeps {
   clients: Pick<ClientRepository, 'find'>;
+  clientApprovals: Pick<ClientApprovalRepository, 'ask'>;
   urlClients: Pick<UrlClientRepository, 'find' | 'ask' | 'see'>;
   metadataDocuments: MetadataDocuments;
   clientPages: Pick<ClientPages, 'acceptsRedirectUri' | 'whyUnread'>;
@@ -33,6 +34,8 @@ export interface ClientDirectoryDeps {
   scopes: readonly string[];
   /** Resource servers that unregistered clients may request tokens for. */
   resources: readonly string[];
+  /** Whether clients that registered themselves may as well. */
+  registered_resources: boolean;
   public_url: string;
 }
 
@@ -43,6 +46,8 @@ export interface ClientDirectory {
    * be fetched.
    */
   find(client_id: string, remote_address: string): Promise<Client | null>;
+  /** A registered client found otherwise, with the resource servers that all such clients have. */
+  complete(client: Client): Client;
   /**
    * Why a URL client's document or page could not be fetched, for the log; undefined if none was
    * needed.
@@ -53,8 +58,9 @@ export interface ClientDirectory {
   /** Whether the client accepts this redirect URI. May fetch a URL client's page. */
   acceptsRedirect(client: Client, redirect_uri: string, remote_address: string): Promise<boolean>;
   /**
-   * Whether people may log in to the client: always for registered ones, by the policy for others.
-   * May add the client to the approval list, so it is called only for people who have logged in.
+   * Whether people may log in to the client: by its approval if it registered itself, by the policy
+   * for URL clients. May ask the owner, so it is called only for people who have logged in to reach
+   * the client.
    */
   admission(client: Client): Promise<ClientAdmission>;
   /**
@@ -90,8 +96,17 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     return { ...said, scope: [...scopes], resources, trusted: trusted.has(client_id) };
   }
 
+  /** With what it may request besides. */
+  function complete(client: Client): Client {
+    if (client.kind !== 'self_registered' || !deps.registered_resources) return client;
+    return { ...client, resources: [...new Set([...client.resources, ...resources])] };
+  }
+
   async function find(client_id: string, remote_address: string): Promise<Client | null> {
-    if (registeredId.safeParse(client_id).success) return (await clients.find(client_id)) ?? null;
+    if (registeredId.safeParse(client_id).success) {
+      const registered = await clients.find(client_id);
+      return registered ? complete(registered) : null;
+    }
     const client = standardUrlClient(client_id);
     if (!client) return null;
     return { ...((await metadataDocuments.find(client_id, remote_address)) ?? client), resources, trusted: client.trusted };
@@ -105,7 +120,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     if (known?.status === 'refused') return 'refused';
     const is_same = known && known.status !== 'seen' && isSameClient(client, metadata_hash, known);
     if (is_same) return known.status === 'approved' ? 'admitted' : 'pending';
-    const asked = await urlClients.ask({ client_id, metadata_hash, metadata: shownOf(client), now: clock() });
+    const asked = await urlClients.ask({ client_id, metadata_hash, metadata: shownMetadata(client), now: clock() });
     if (asked) audit.record({ type: 'url_client.pending', outcome: 'done', client_id });
     return 'pending';
   }
@@ -121,13 +136,22 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     return policy.includes(host) || policy.includes(authority) ? 'admitted' : 'refused';
   }
 
+  async function admissionOfRegistered({ client_id, approval }: Client): Promise<ClientAdmission> {
+    if (approval === 'refused') return 'refused';
+    if (approval !== 'new' && approval !== 'pending') return 'admitted';
+    if (approval === 'new' && (await deps.clientApprovals.ask({ client_id, now: clock() })))
+      audit.record({ type: 'client.pending', outcome: 'done', client_id });
+    return 'pending';
+  }
+
   async function admission(client: Client): Promise<ClientAdmission> {
-    if (client.kind === 'registered' || client.kind === 'self_registered') return 'admitted';
+    if (client.kind === 'registered' || client.kind === 'self_registered') return await admissionOfRegistered(client);
     return byPolicy(client.client_id) ?? (await decision(client));
   }
 
   return {
     find,
+    complete,
     whyWithoutDocument: ({ kind, client_id }) =>
       kind === 'url' ? (metadataDocuments.whyMissing(client_id) ?? clientPages.whyUnread(client_id)) : undefined,
     urlClient,
@@ -142,7 +166,7 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
     async remember(client) {
       if (client.kind !== 'metadata_document') return;
       const { client_id } = client;
-      await urlClients.see({ client_id, metadata_hash: metadataHash(client), metadata: shownOf(client), now: clock() });
+      await urlClients.see({ client_id, metadata_hash: metadataHash(client), metadata: shownMetadata(client), now: clock() });
     },
     async isRefused(client_id) {
       if (!isUrlClientId(client_id) || isOurs(client_id)) return false;
@@ -163,36 +187,4 @@ export function createClientDirectory(deps: ClientDirectoryDeps): ClientDirector
  */
 function isSameClient({ kind }: Client, metadata_hash: Buffer, known: { metadata_hash: Buffer; kind: string | null }): boolean {
   return kind === 'url' ? known.kind !== 'metadata_document' : known.metadata_hash.equals(metadata_hash);
-}
-
-/** What the owner sees when approving a client. */
-function shownOf({ kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method }: Client): JsonObject {
-  return { kind, client_name, client_uri, redirect_uris, scope, token_endpoint_auth_method };
-}
-
-/** Not declared by a client; or, as response modes are, of no concern to who approves it. */
-const UNDECLARED = [
-  ...['resources', 'response_types', 'response_modes', 'profile', 'require_pkce', 'id_token_claims', 'claims'],
-  ...['access_token_signed_response_alg', 'userinfo_signed_response_alg'],
-];
-
-/** Approvals outlive an update that adds a field. */
-function isAddedDefault(name: string, value: unknown): boolean {
-  return (name === 'default_max_age' || name === 'require_auth_time') && value === CLIENT_DEFAULTS[name];
-}
-
-/** Covers everything that the client declares, so any change requires a new approval. */
-function metadataHash({ scope, kind, ...client }: Client): Buffer {
-  const declared = Object.entries(client).filter(([name, value]) => !UNDECLARED.includes(name) && !isAddedDefault(name, value));
-  const said = { ...Object.fromEntries(declared), kind, trusted: false, scope: kind === 'url' ? [] : scope };
-  return createHash('sha256').update(canonical(said)).digest();
-}
-
-/** JSON with sorted keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, member: unknown) =>
-    typeof member === 'object' && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
 }

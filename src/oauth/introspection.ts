@@ -1,6 +1,7 @@
 // Token introspection (RFC 7662): for confidential clients about their own tokens, and for resource
 // servers about tokens for them. All other tokens appear inactive.
 import { type Client, isConfidential } from '../domain/client.ts';
+import { isOperatorRegistered } from '../domain/client_assurance.ts';
 import { type Clock, epochSeconds } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -104,6 +105,8 @@ export function createIntrospection(deps: IntrospectionDeps) {
   };
 }
 
+/** What other clients may request tokens for, they do not serve. */
 function isFor({ client_id, aud }: AccessTokenClaims, client: Client): boolean {
-  return client_id === client.client_id || [aud].flat().some((name) => name === client.client_id || client.resources.includes(name));
+  const served = isOperatorRegistered(client) ? client.resources : [];
+  return client_id === client.client_id || [aud].flat().some((name) => name === client.client_id || served.includes(name));
 }

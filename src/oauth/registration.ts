@@ -1,7 +1,9 @@
-// Dynamic registration (RFC 7591) and its management (RFC 7592). Off by default, and always
-// protected by an initial access token. Fields reserved to the operator are ignored.
+// Dynamic registration (RFC 7591) and its management (RFC 7592). Off by default; with an initial
+// access token, or open to anybody, usually with the owner's approval. Fields reserved to the
+// operator are ignored or refused.
 import { z } from 'zod';
-import type { Client } from '../domain/client.ts';
+import type { Client, ClientApproval } from '../domain/client.ts';
+import { metadataHash } from '../domain/client_approval.ts';
 import {
   CLIENT_DEFAULTS,
   type ClientFields,
@@ -20,8 +22,9 @@ import { randomId, randomToken, safeEqual, sha256 } from '../domain/secret.ts';
 import { METADATA_OF_ALL, unsupportedField } from '../domain/unsupported_metadata.ts';
 import type { Database } from '../postgres/database.ts';
 import type { AuditEvents } from '../repository/audit_events.ts';
+import type { ClientApprovalRepository } from '../repository/client_approvals.ts';
 import type { ClientSecretRepository } from '../repository/client_secrets.ts';
-import type { ClientRepository, RegisteredClient } from '../repository/clients.ts';
+import { type ClientRepository, type RegisteredClient, selfRegistered } from '../repository/clients.ts';
 import { makeRoomForRegistration } from '../repository/registration_limit.ts';
 import { type ClientSecretHash, newClientSecret } from '../tokens/client_secret.ts';
 import { SELF_MADE_GRANT_TYPES } from './client_metadata_document.ts';
@@ -29,16 +32,27 @@ import { SELF_MADE_GRANT_TYPES } from './client_metadata_document.ts';
 export interface RegistrationDeps {
   database: Pick<Database, 'transaction'>;
   clients: ClientRepository;
+  clientApprovals: Pick<ClientApprovalRepository, 'askAgain' | 'retire'>;
   clientSecrets: ClientSecretRepository;
   clientSecretHash: ClientSecretHash;
   audit: Pick<AuditEvents, 'insert'>;
   clock: Clock;
   public_url: string;
-  /** The token required to register. */
-  initial_access_token: string;
+  /** The token for registering; null: there is none. */
+  initial_access_token: string | null;
+  /** Registration without a token; null: not allowed. */
+  open: OpenRegistration | null;
   rules: ClientRules & { scopes: readonly string[] };
   /** Whether many people may share an address (loopback and proxies). */
   isSharedAddress(address: string): boolean;
+}
+
+/** Registration by anybody. */
+interface OpenRegistration {
+  /** Whether the owner must approve such clients. */
+  approve: boolean;
+  /** Maximum per IPv4 address or IPv6 /64 and hour. */
+  max_per_hour: number;
 }
 
 /** A client in registration responses (RFC 7591 section 3.2.1). */
@@ -50,6 +64,9 @@ export type Registration = ReturnType<typeof createRegistration>;
 
 /** Maximum registrations in the queue. */
 const MAX_WAITING = 64;
+
+/** Maximum length of metadata sent without a token, as JSON. */
+const MAX_OPEN_METADATA = 20_000;
 
 /** Fields reserved to the operator. */
 const OPERATOR_FIELDS = Object.keys(CLIENT_DEFAULTS).filter((field) => !(field in clientFields));
@@ -63,8 +80,13 @@ const request = z
   })
   .partial();
 
+const REFUSED = {
+  full: 'Too many clients are registered from this address',
+  too_often: 'Too many clients have registered from this address in the last hour',
+} as const;
+
 export function createRegistration(deps: RegistrationDeps) {
-  const { database, clients, clientSecrets, clientSecretHash, audit, clock, public_url, initial_access_token, rules } = deps;
+  const { database, clients, clientApprovals, clientSecrets, clientSecretHash, audit, clock, public_url, rules } = deps;
 
   async function addSecret(trx: Transaction, client_id: string): Promise<string> {
     const client_secret = newClientSecret();
@@ -106,11 +128,20 @@ export function createRegistration(deps: RegistrationDeps) {
     return await turn;
   }
 
+  /** The approval that a new client needs; throws for a wrong token. */
+  function approvalFor(token: string | null): ClientApproval | null {
+    const { initial_access_token, open } = deps;
+    if (token === null && open !== null) return open.approve ? 'new' : 'waived';
+    if (token === null || initial_access_token === null || !safeEqual(token, initial_access_token)) return refuseToken(token);
+    return null;
+  }
+
   /** Deletes the oldest clients without a login. */
-  async function makeRoom(trx: Transaction, network: string, is_shared: boolean): Promise<void> {
-    const removed = await makeRoomForRegistration(trx, { network, is_shared });
-    if (!removed) throw new AuthError('too_many_requests', 'Too many clients are registered from this address');
-    for (const client_id of removed)
+  async function makeRoom(trx: Transaction, source: Parameters<typeof makeRoomForRegistration>[1]): Promise<void> {
+    const room = await makeRoomForRegistration(trx, source);
+    if ('refused' in room)
+      throw new AuthError('too_many_requests', REFUSED[room.refused], { ...(room.refused === 'too_often' && { retry_after: 3600 }) });
+    for (const client_id of room.removed)
       await audit.insert(trx, { type: 'client.deleted', outcome: 'done', client_id, detail: { reason: 'unused' } });
   }
 
@@ -122,17 +153,22 @@ export function createRegistration(deps: RegistrationDeps) {
 
   return {
     async register(metadata: unknown, token: string | null, remote_address: string): Promise<ClientInformation> {
-      if (token === null || !safeEqual(token, initial_access_token)) return refuseToken(token);
+      const approval = approvalFor(token);
+      if (approval !== null && JSON.stringify(metadata).length > MAX_OPEN_METADATA) throw invalid('The metadata is too long');
       const { fields } = readMetadata(metadata, rules);
       // Generated, so never a URL.
       const registered_from = failureKey(remote_address);
-      const client = { ...fields, client_id: randomId(), managed_by: 'registration' as const, created_at: clock(), registered_from };
+      const created_at = clock();
+      const origin = { managed_by: 'registration' as const, created_at, registered_from, approval };
+      const client = { ...fields, client_id: randomId(), ...origin };
+      const is_shared = deps.isSharedAddress(remote_address);
+      const max_per_hour = approval === null ? null : (deps.open?.max_per_hour ?? null);
       const registration_token = randomToken('lk_ra_');
       const store = async (trx: Transaction) => {
-        await makeRoom(trx, registered_from, deps.isSharedAddress(remote_address));
+        await makeRoom(trx, { network: registered_from, is_shared, max_per_hour, now: created_at });
         await clients.insert(trx, { ...client, registration_token_hash: sha256(registration_token) });
         const client_secret = needsSecret(client) ? await addSecret(trx, client.client_id) : undefined;
-        const detail = { client_name: client.client_name, managed_by: client.managed_by };
+        const detail = { client_name: client.client_name, managed_by: client.managed_by, ...(approval !== null && { approval }) };
         await audit.insert(trx, { type: 'client.created', outcome: 'done', client_id: client.client_id, remote_address, detail });
         return informationOf(client, registration_token, client_secret);
       };
@@ -145,7 +181,7 @@ export function createRegistration(deps: RegistrationDeps) {
 
     /**
      * Omitted fields take their default (RFC 7592 section 2.2), except those that an operator has
-     * set.
+     * set. The owner is asked again about an approved client that changes.
      */
     async update(client_id: string, metadata: unknown, token: string | null, remote_address: string): Promise<ClientInformation> {
       const client = await find(client_id, token);
@@ -161,6 +197,12 @@ export function createRegistration(deps: RegistrationDeps) {
         const whole: ClientFields = { ...fields, ...Object.fromEntries(kept) };
         refuseComplaints(whole, rules);
         await clients.update(trx, client_id, whole);
+        const before = selfRegistered(current);
+        if (
+          !metadataHash({ ...before, ...whole }).equals(metadataHash(before)) &&
+          (await clientApprovals.askAgain(trx, { client_id, now: clock() }))
+        )
+          await audit.insert(trx, { type: 'client.pending', outcome: 'done', client_id, remote_address });
         if (!needsSecret(whole)) for (const { id } of live) await clientSecrets.remove(trx, { client_id, id });
         const made = needsSecret(whole) && live.length === 0 ? await addSecret(trx, client_id) : undefined;
         await audit.insert(trx, { type: 'client.updated', outcome: 'done', client_id, remote_address });
@@ -171,7 +213,7 @@ export function createRegistration(deps: RegistrationDeps) {
     async remove(client_id: string, token: string | null, remote_address: string): Promise<void> {
       await find(client_id, token);
       await database.transaction(async (trx) => {
-        await clients.remove(trx, client_id);
+        if (!(await clientApprovals.retire(trx, { client_id, now: clock() }))) await clients.remove(trx, client_id);
         await clients.removeGrants(trx, client_id);
         await audit.insert(trx, { type: 'client.deleted', outcome: 'done', client_id, remote_address });
       });

@@ -3,7 +3,14 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Identity } from '../domain/auth_provider.ts';
 import type { Profile } from '../domain/authorization_request.ts';
-import type { ClientProfile, ResponseMode, ResponseType, SigningAlgorithm, TokenEndpointAuthMethod } from '../domain/client.ts';
+import type {
+  ClientApproval,
+  ClientProfile,
+  ResponseMode,
+  ResponseType,
+  SigningAlgorithm,
+  TokenEndpointAuthMethod,
+} from '../domain/client.ts';
 import type { CustomClaims } from '../domain/custom_claims.ts';
 import type { FormValues } from '../domain/form.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -248,6 +255,8 @@ export interface Schema {
     operator_fields: Generated<string[]>;
     /** The network of a self-registered client. */
     registered_from: string | null;
+    approval: ClientApproval | null;
+    approval_since: Date | null;
     created_at: Date;
   };
   client_secrets: { id: string; client_id: string; secret_hash: Buffer; created_at: Date; expires_at: Date | null };

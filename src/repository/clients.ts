@@ -1,7 +1,7 @@
 // The table `clients`: registered by the configuration, administrators, or themselves. Requests
 // find enabled ones only; listings show all.
 import { type Kysely, type SqlBool, sql } from 'kysely';
-import type { Client } from '../domain/client.ts';
+import type { Client, ClientApproval } from '../domain/client.ts';
 import type { ClientFields } from '../domain/client_metadata.ts';
 import { AuthError } from '../domain/errors.ts';
 import { type Page, type PageRequest, pageSize } from '../domain/pagination.ts';
@@ -17,11 +17,17 @@ export interface RegisteredClient extends ClientFields {
   client_id: string;
   managed_by: ManagedBy;
   is_enabled: boolean;
+  /** Of a client that registered without a token; null for others. */
+  approval: ClientApproval | null;
   created_at: Date;
 }
 
 /** `registered_from`: the network of a self-registered client. */
-export type NewClient = Omit<RegisteredClient, 'is_enabled'> & { registration_token_hash?: Buffer; registered_from?: string };
+export type NewClient = Omit<RegisteredClient, 'is_enabled' | 'approval'> & {
+  registration_token_hash?: Buffer;
+  registered_from?: string;
+  approval?: ClientApproval | null;
+};
 
 export interface ClientWithSecrets {
   client: Client;
@@ -38,7 +44,14 @@ const FIELDS = [
   ...(['require_pkce', 'id_token_claims', 'claims', 'backchannel_logout_uri', 'profile', 'trusted', 'allowed_group_ids'] as const),
   ...(['access_token_lifetime', 'refresh_token_idle_lifetime', 'refresh_token_lifetime'] as const),
 ] as const satisfies (keyof ClientFields)[];
-const ROW = ['client_id', ...FIELDS, 'managed_by', 'is_enabled', 'created_at'] as const satisfies (keyof RegisteredClient)[];
+export const CLIENT_ROW = [
+  'client_id',
+  ...FIELDS,
+  'managed_by',
+  'is_enabled',
+  'approval',
+  'created_at',
+] as const satisfies (keyof RegisteredClient)[];
 
 /** Metadata of self-registered clients is unverified. */
 const KIND = sql<'registered' | 'self_registered'>`case c.managed_by when 'registration' then 'self_registered' else 'registered' end`;
@@ -47,7 +60,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
   const enabled = (db: Kysely<Schema>, client_id: string) =>
     db
       .selectFrom('clients as c')
-      .select(['c.client_id', ...FIELDS, KIND.as('kind')])
+      .select(['c.client_id', ...FIELDS, 'c.approval', KIND.as('kind')])
       .where('c.client_id', '=', client_id)
       .where('c.is_enabled', '=', true);
 
@@ -79,7 +92,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
     get: (client_id: string, trx?: Kysely<Schema>): Promise<RegisteredClient | undefined> =>
       (trx ?? kysely)
         .selectFrom('clients')
-        .select(ROW)
+        .select(CLIENT_ROW)
         .where('client_id', '=', client_id)
         .$if(trx !== undefined, (query) => query.forUpdate())
         .executeTakeFirst(),
@@ -89,7 +102,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
       const size = pageSize(request);
       const rows = await kysely
         .selectFrom('clients')
-        .select(ROW)
+        .select(CLIENT_ROW)
         .where('client_id', '>', afterOf(request.cursor))
         .orderBy('client_id')
         .limit(size + 1)
@@ -210,7 +223,7 @@ export function createClientRepository({ kysely, prepareBatched }: Pick<Database
     findByRegistrationToken: (client_id: string, registration_token_hash: Buffer): Promise<RegisteredClient | undefined> =>
       kysely
         .selectFrom('clients')
-        .select(ROW)
+        .select(CLIENT_ROW)
         .where('client_id', '=', client_id)
         .where('registration_token_hash', '=', registration_token_hash)
         .where('is_enabled', '=', true)
@@ -233,8 +246,9 @@ function columnsOf(fields: ClientFields) {
 }
 
 function rowOf(client: NewClient) {
-  const { client_id, managed_by, created_at, registration_token_hash = null, registered_from = null } = client;
-  return { ...columnsOf(client), client_id, managed_by, created_at, registration_token_hash, registered_from, is_enabled: true };
+  const { client_id, managed_by, created_at, registration_token_hash = null, registered_from = null, approval = null } = client;
+  const registration = { registration_token_hash, registered_from, approval, approval_since: approval && created_at };
+  return { ...columnsOf(client), client_id, managed_by, created_at, ...registration, is_enabled: true };
 }
 
 /** The name in a cursor. */
@@ -242,4 +256,9 @@ function afterOf(cursor: string | null): string {
   const client_id = Buffer.from(cursor ?? '', 'base64url').toString();
   if (client_id.includes('\0')) throw new AuthError('invalid_format', 'Invalid cursor');
   return client_id;
+}
+
+/** A self-registered client as requests see it. */
+export function selfRegistered({ managed_by: _, is_enabled: __, created_at: ___, ...client }: RegisteredClient): Client {
+  return { ...client, kind: 'self_registered' };
 }

@@ -6,6 +6,7 @@ import { addSeconds, type Clock } from '../domain/clock.ts';
 import { LOCAL_PROVIDER } from '../domain/local_provider.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
+import { forgetUnapprovedClients } from './registration_limit.ts';
 
 const BATCH = 1000;
 const PEOPLE_BATCH = 100;
@@ -39,7 +40,7 @@ export interface JanitorDeps {
   clock: Clock;
   audit: { insert(trx: Kysely<Schema>, event: AuditEvent): Promise<void> };
   on_error: (error: unknown) => void;
-  /** Seconds that a new user may wait for approval. */
+  /** Seconds that a new user or an app may wait for approval. */
   pending_lifetime: number;
   /** Seconds that events are kept. */
   audit_retention: number;
@@ -99,6 +100,13 @@ export function createJanitor(deps: JanitorDeps): Janitor {
     counts.users = await drain(PEOPLE_BATCH, async (trx) => {
       const gone = await removeForgottenUsers(trx, addSeconds(clock(), -deps.pending_lifetime));
       for (const target_user_id of gone) await audit.insert(trx, { type: 'user.expired', outcome: 'done', target_user_id });
+      return gone.length;
+    });
+    counts.clients = await drain(PEOPLE_BATCH, async (trx) => {
+      const { pending_lifetime } = deps;
+      const gone = await forgetUnapprovedClients(trx, { now: clock(), pending_lifetime, limit: PEOPLE_BATCH });
+      const detail = { reason: 'unapproved' };
+      for (const client_id of gone) await audit.insert(trx, { type: 'client.deleted', outcome: 'done', client_id, detail });
       return gone.length;
     });
     return counts;

@@ -3,6 +3,7 @@
 import type { Database } from '../postgres/database.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { createAuthorizationCodeRepository } from './authorization_codes.ts';
+import { createClientApprovalRepository } from './client_approvals.ts';
 import { createClientSecretRepository } from './client_secrets.ts';
 import { createClientRepository } from './clients.ts';
 import { createConsentRepository } from './consents.ts';
@@ -42,6 +43,7 @@ export type Repositories = ReturnType<typeof createRepositories>;
 export function createRepositories(database: Database, sealer: Sealer) {
   return {
     authorizationCodes: createAuthorizationCodeRepository(database),
+    clientApprovals: createClientApprovalRepository(database),
     clientSecrets: createClientSecretRepository(database),
     clients: createClientRepository(database),
     consents: createConsentRepository(database),

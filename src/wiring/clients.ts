@@ -17,7 +17,7 @@ export type ClientServices = ReturnType<typeof wireClients>;
 
 export function wireClients(base: Base, { freshLogin }: Pick<AccountServices, 'freshLogin'>) {
   const { config, database, clock, audit, public_url, registry, sealer, repositories } = base;
-  const { clients, clientSecrets, groups, urlClients, usedProofs, users } = repositories;
+  const { clients, clientApprovals, clientSecrets, groups, urlClients, usedProofs, users } = repositories;
   const { policy, allow_private_addresses, resources, trusted } = config.url_clients;
   const { allow_http_redirect_uris } = config;
   const scopes = [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)];
@@ -27,6 +27,7 @@ export function wireClients(base: Base, { freshLogin }: Pick<AccountServices, 'f
   const metadataDocuments = createMetadataDocuments({ clock, allow_private_addresses, allow_http_redirect_uris, scopes });
   const clientDirectory = createClientDirectory({
     clients,
+    clientApprovals,
     urlClients,
     metadataDocuments,
     clientPages,
@@ -36,12 +37,13 @@ export function wireClients(base: Base, { freshLogin }: Pick<AccountServices, 'f
     trusted,
     scopes,
     resources,
+    registered_resources: config.registration.allow_resources,
     public_url,
   });
   const clientAssertions = createClientAssertions({ issuer: public_url, usedProofs, clock, allow_private_addresses });
   // An operator who registers a client may use internal addresses.
   const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes, grant_types };
-  const { enabled, initial_access_token = '' } = config.registration;
+  const { enabled, initial_access_token = null, open, approve, max_per_hour } = config.registration;
   const rules = { allow_http_redirect_uris, allow_private_addresses, scopes, grant_types };
   return {
     clientPages,
@@ -66,25 +68,29 @@ export function wireClients(base: Base, { freshLogin }: Pick<AccountServices, 'f
       client_rules,
     }),
     /** Null: registration is disabled. */
-    registration: enabled
-      ? createRegistration({
-          database,
-          clients,
-          clientSecrets,
-          clientSecretHash,
-          audit,
-          clock,
-          public_url,
-          initial_access_token,
-          rules,
-          isSharedAddress: exemptAddresses(config.http.trusted_proxies),
-        })
-      : null,
+    registration:
+      enabled || open
+        ? createRegistration({
+            database,
+            clients,
+            clientApprovals,
+            clientSecrets,
+            clientSecretHash,
+            audit,
+            clock,
+            public_url,
+            initial_access_token,
+            open: open ? { approve, max_per_hour } : null,
+            rules,
+            isSharedAddress: exemptAddresses(config.http.trusted_proxies),
+          })
+        : null,
     approvals: createApprovals({
       database,
       users,
       urlClients,
       clients,
+      clientApprovals,
       audit,
       clock,
       approvals_by: config.approvals.by,

@@ -75,6 +75,20 @@ test('how a client proves itself follows from what it has, and its secrets come 
   expect(clients[4]).toMatchObject({ response_modes: ['form_post', 'query'] }); // A28
 });
 
+test('registration is closed unless it is opened, and asks the owner unless told otherwise', async () => {
+  const read = async (yaml: string) => (await load(yaml)).registration;
+  const rest = { approve: true, max_per_hour: 20, allow_resources: false };
+  expect(await read('')).toEqual({ enabled: false, open: false, ...rest });
+  expect(await read('registration: { open: true }')).toEqual({ enabled: false, open: true, ...rest });
+  expect(await complaints('registration: { open: yes please, max_per_hour: 0, approve: 1, resources: [] }')).toEqual([
+    expect.stringContaining('registration.open'),
+    expect.stringContaining('registration.max_per_hour'),
+    expect.stringContaining('registration.approve'),
+    expect.stringContaining('registration.resources'),
+  ]);
+  expect(await complaints('registration: { open: true, max_per_hour: 101 }')).toEqual([expect.stringContaining('max_per_hour')]);
+});
+
 test('everything that is wrong with clients is reported at once, with its line', async () => {
   expect(
     await complaints(

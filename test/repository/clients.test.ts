@@ -49,8 +49,8 @@ describe('a client', () => {
     expect(await clients.insert(kysely(), { ...row, registration_token_hash: sha256('x') })).toBe(true);
     expect(await clients.insert(kysely(), client('grafana'))).toBe(false);
     const { managed_by: _, created_at: __, ...found } = row;
-    expect(await clients.find('grafana')).toEqual({ ...found, kind: 'registered' });
-    expect(await clients.get('grafana')).toEqual({ ...row, is_enabled: true });
+    expect(await clients.find('grafana')).toEqual({ ...found, kind: 'registered', approval: null });
+    expect(await clients.get('grafana')).toEqual({ ...row, is_enabled: true, approval: null });
     expect(await clients.find('Grafana')).toBeUndefined();
   });
 

@@ -85,6 +85,8 @@ function bearerRoutes(): string[] {
     'POST /api/clients/:client_id/secrets',
     'DELETE /api/clients/:client_id/secrets/:secret_id',
     'GET /api/approvals',
+    'POST /api/approvals/approve',
+    'POST /api/approvals/refuse',
     'POST /api/permissions/check',
     'POST /api/providers/:key/test',
     'POST /api/refresh_tokens/revoke_all',

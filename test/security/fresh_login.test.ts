@@ -100,6 +100,8 @@ const BY_TOKEN: Record<string, Rule> = {
   [`POST ${CLIENTS}/secrets`]: FRESH,
   [`DELETE ${CLIENTS}/secrets/:secret_id`]: FRESH,
   'GET /api/approvals': OPEN,
+  'POST /api/approvals/approve': { open: [{ client_id: 'https://nobody.example/' }, { client_id: 'nobody' }] },
+  'POST /api/approvals/refuse': { open: [{ client_id: 'https://nobody.example/' }, { client_id: 'nobody' }] },
   'POST /api/url_clients/approve': { open: [{ client_id: 'https://nobody.example/' }] },
   'POST /api/url_clients/refuse': { open: [{ client_id: 'https://nobody.example/' }] },
   'POST /api/permissions/check': { open: [{ category: 'entities', object: { entity_id: 'light.a' }, key: 'read' }] },

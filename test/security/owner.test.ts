@@ -27,6 +27,7 @@ const ROUTES: Record<string, Attempt | string> = {
   'DELETE /api/users/:user_id/sessions/:session_id': { path: { session_id: 'SESSION' } },
   // The owner logs in to both of them.
   'DELETE /api/clients/:client_id': { path: { client_id: 'app' } },
+  'POST /api/approvals/refuse': { bodies: [{ client_id: 'https://app.example.com/' }, { client_id: 'registered' }] },
   'POST /api/url_clients/refuse': { bodies: [{ client_id: 'https://app.example.com/' }] },
   // A trusted client gets codes without asking the owner.
   'POST /api/clients': { bodies: [{ client_name: 'x', redirect_uris: ['https://x.example.com/cb'], trusted: true }], code: 'unauthorized' },
@@ -34,6 +35,7 @@ const ROUTES: Record<string, Attempt | string> = {
   'POST /api/clients/:client_id/secrets': { path: { client_id: 'trusted' }, bodies: [{}], code: 'unauthorized' },
   'DELETE /api/clients/:client_id/secrets/:secret_id': { path: { client_id: 'trusted' }, code: 'unauthorized' },
   'POST /api/users': 'makes another user',
+  'POST /api/approvals/approve': 'lets an app in, and asks each person before it gets anything',
   'POST /api/url_clients/approve': 'lets an app in, and asks each person before it gets anything',
   'POST /api/permissions/check': 'reads',
 };
@@ -65,11 +67,21 @@ beforeAll(async () => {
   const login = { user_id: owner_id, credential_id: id, auth_provider_type: 'homeassistant', auth_provider_id: null };
   await server.container.sessions.start({ ...login, auth_time: server.clock(), amr: ['pwd'] }, { remote_address: '::1', user_agent: null });
   session_id = (await owner('GET', '/api/me/sessions')).json().items[0].id;
-  await server.container.refreshTokens.create(
-    owner_id,
-    { client_id: 'app' },
-    { user_id: null, is_owner: true, is_admin: true, remote_address: null },
-  );
+  const registered = { client_id: 'registered', ...app, token_endpoint_auth_method: 'none' as const };
+  await kysely
+    .insertInto('clients')
+    .values({
+      ...registered,
+      ...{ grant_types: ['authorization_code'], scope: ['openid'], managed_by: 'registration', created_at: server.clock() },
+      ...{ approval: 'approved', approval_since: server.clock() },
+    })
+    .execute();
+  for (const client_id of ['app', 'registered'])
+    await server.container.refreshTokens.create(
+      owner_id,
+      { client_id },
+      { user_id: null, is_owner: true, is_admin: true, remote_address: null },
+    );
   waiting_id = (await owner('POST', '/api/users', { name: 'waiting' })).json().id;
   await kysely.updateTable('users').set({ is_active: false, is_pending: true }).where('id', '=', waiting_id).execute();
   await kysely

@@ -1,11 +1,11 @@
 // latchkey client: registers and manages clients, and decides about waiting ones.
 import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
+import type { WaitingApp } from '../../accounts/approvals.ts';
 import type { RegisteredClientEntry } from '../../accounts/clients.ts';
 import { duration } from '../../config/duration.ts';
 import { AuthError } from '../../domain/errors.ts';
 import type { RegisteredClient } from '../../repository/clients.ts';
-import type { UrlClient } from '../../repository/url_clients.ts';
 import { clientIdFrom, connectionFacts, factLines } from '../client_facts.ts';
 import { defaultsOf, readSettings, type SettingOptions, settingFacts, withSettings } from '../client_options.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withContainer } from '../command.ts';
@@ -31,7 +31,7 @@ const COLUMNS: Columns<RegisteredClient> = {
   'redirects to': ({ redirect_uris }) => redirect_uris.join(', '),
 };
 
-const PENDING_COLUMNS: Columns<UrlClient> = {
+const PENDING_COLUMNS: Columns<WaitingApp> = {
   client_id: ({ client_id }) => client_id,
   name: ({ metadata }) => (typeof metadata.client_name === 'string' ? metadata.client_name : null),
   'redirects to': ({ metadata }) => listOf(metadata.redirect_uris),
@@ -114,11 +114,12 @@ function declareLists(client: Command, context: CliContext): void {
       }),
     );
   withConfig(withJson(client.command('pending')))
-    .description('apps that name themselves by a URL and wait to be let in')
+    .description('apps that no operator registered and that wait to be let in')
     .action((options: ListOption & ConfigOption) =>
-      withContainer(context, options, async ({ approvals }) =>
-        printList(context.io, options, (await approvals.pending()).url_clients, PENDING_COLUMNS),
-      ),
+      withContainer(context, options, async ({ approvals }) => {
+        const { url_clients, clients } = await approvals.pending();
+        printList(context.io, options, [...url_clients, ...clients], PENDING_COLUMNS);
+      }),
     );
 }
 
@@ -153,7 +154,7 @@ function declareDecisions(client: Command, context: CliContext): void {
   const declare = (name: string, description: string, done: string, status: 'approved' | 'refused') =>
     withConfig(client.command(name))
       .description(description)
-      .argument('<url>', 'the client_id, as "latchkey client pending" shows it')
+      .argument('<client_id>', 'as "latchkey client pending" shows it')
       .action((client_id: string, options: ConfigOption) =>
         withContainer(context, options, async ({ approvals }) => {
           await approvals.decide({ client_id, status, metadata_hash: null }, OPERATOR);
@@ -161,7 +162,7 @@ function declareDecisions(client: Command, context: CliContext): void {
         }),
       );
   declare('approve', 'let in an app that waits', 'Approved', 'approved');
-  declare('refuse', 'block an app permanently and revoke all its tokens', 'Refused', 'refused');
+  declare('refuse', 'block an app and revoke all its tokens', 'Refused', 'refused');
 }
 
 /** A client as `show` prints it. */
@@ -171,10 +172,11 @@ function whole(client: RegisteredClientEntry, public_url: string, { json }: List
   return `${factLines(connectionFacts(client, public_url))}\n${factLines({ ...settingFacts(client), ...stateOf(client) })}`;
 }
 
-function stateOf({ managed_by, is_enabled, created_at, secrets }: RegisteredClientEntry): Record<string, string> {
+function stateOf({ managed_by, is_enabled, approval, created_at, secrets }: RegisteredClientEntry): Record<string, string> {
   return {
     managed_by,
     state: is_enabled ? 'active' : 'disabled',
+    ...(approval !== null && { approval }),
     created_at: created_at.toISOString(),
     ...Object.fromEntries(
       secrets.map(({ id, created_at, expires_at }) => [

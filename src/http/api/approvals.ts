@@ -1,9 +1,16 @@
-// GET /api/approvals: waiting people and apps, and decisions about apps. People are approved under
+// /api/approvals: waiting people and apps, and decisions about apps. People are approved under
 // /api/users.
 
 import { z } from 'zod';
 import type { Approvals } from '../../accounts/approvals.ts';
 import { type ApiRoute, apiRoute } from './api_route.ts';
+
+const app = z.object({
+  client_id: z.string(),
+  metadata: z.record(z.string(), z.unknown()),
+  metadata_hash: z.string(),
+  created_at: z.date(),
+});
 
 const pending = z.object({
   users: z.array(
@@ -20,9 +27,10 @@ const pending = z.object({
       created_at: z.date(),
     }),
   ),
-  url_clients: z.array(
-    z.object({ client_id: z.string(), metadata: z.record(z.string(), z.unknown()), metadata_hash: z.string(), created_at: z.date() }),
-  ),
+  /** Apps that name themselves by a URL. */
+  url_clients: z.array(app),
+  /** Apps that registered themselves. */
+  clients: z.array(app),
 });
 
 /** With the hash of the metadata seen; if that has changed, the decision is refused. */
@@ -36,12 +44,12 @@ const decision = z.strictObject({
 });
 
 export function approvalRoutes(approvals: Approvals): ApiRoute[] {
-  const decide = (word: 'approve' | 'refuse', status: 'approved' | 'refused') =>
+  const decide = (url: `/api/${string}`, word: 'approve' | 'refuse', status: 'approved' | 'refused') =>
     apiRoute({
       method: 'POST',
-      url: `/api/url_clients/${word}`,
+      url: `${url}/${word}`,
       who: 'approver',
-      summary: word === 'approve' ? 'Approve an app that asked for access' : 'Refuse an app permanently and revoke what it was granted',
+      summary: word === 'approve' ? 'Approve an app that asked for access' : 'Refuse an app and revoke what it was granted',
       errors: ['not_found', 'cannot_modify_owner'],
       example: { client_id: 'https://app.example.com/' },
       body: decision,
@@ -56,7 +64,9 @@ export function approvalRoutes(approvals: Approvals): ApiRoute[] {
       answer: pending,
       handle: () => approvals.pending(),
     }),
-    decide('approve', 'approved'),
-    decide('refuse', 'refused'),
+    ...['/api/approvals' as const, '/api/url_clients' as const].flatMap((url) => [
+      decide(url, 'approve', 'approved'),
+      decide(url, 'refuse', 'refused'),
+    ]),
   ];
 }

@@ -16,6 +16,8 @@ const client = z.object({
   scope: z.array(z.string()),
   managed_by: z.enum(['config', 'database', 'registration']),
   is_enabled: z.boolean(),
+  /** Of an app that registered without a token; null for others. */
+  approval: z.enum(['waived', 'new', 'pending', 'approved', 'refused']).nullable(),
   created_at: z.date(),
 });
 const whole = client.extend({ secrets: z.array(z.object({ id: z.string(), created_at: z.date(), expires_at: z.date().nullable() })) });

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Approvals } from '../../../accounts/approvals.ts';
 import { displayHost } from '../../../domain/client_id.ts';
+import { redirectHost } from '../../../domain/redirect_uri.ts';
 import { cleanText } from '../../../domain/text.ts';
 import { CSRF_FIELD } from '../../server/csrf.ts';
 import { Layout, render } from '../components/layout.tsx';
@@ -21,6 +22,9 @@ export interface ApprovalsPage extends Pending {
 }
 
 type Common = Pick<ApprovalsPage, 'language' | 'csrf' | 'path' | 'groups' | 'providerName'>;
+
+/** Maximum shown redirect hosts of an app. */
+const MAX_HOSTS = 5;
 
 /** Prefix of the checkboxes of groups. */
 export const GROUP_FIELD = 'group:';
@@ -86,8 +90,10 @@ function WaitingUser({ language, csrf, path, groups, providerName, user }: Commo
 
 function WaitingApp({ language, csrf, path, app }: Common & { app: Pending['url_clients'][number] }) {
   const { t } = language;
-  const host = displayHost(app.client_id) ?? app.client_id;
-  const { client_name } = app.metadata;
+  const { client_name, redirect_uris } = app.metadata;
+  const hosts = Array.isArray(redirect_uris) ? [...new Set(redirect_uris.map((uri) => redirectHost(String(uri))))] : [];
+  // One that registered itself is known by where it sends people.
+  const host = displayHost(app.client_id) ?? (hosts.slice(0, MAX_HOSTS).join(', ') || app.client_id);
   const hidden = (
     <>
       <input type="hidden" name="client_id" value={app.client_id} />
@@ -111,10 +117,11 @@ function WaitingApp({ language, csrf, path, app }: Common & { app: Pending['url_
   );
 }
 
-export function approvalsPage({ stylesheet, users, url_clients, ...common }: ApprovalsPage): string {
+export function approvalsPage({ stylesheet, users, url_clients, clients, ...common }: ApprovalsPage): string {
   const { language } = common;
   const { t } = language;
-  const is_empty = users.length === 0 && url_clients.length === 0;
+  const apps = [...url_clients, ...clients];
+  const is_empty = users.length === 0 && apps.length === 0;
   return render(
     <Layout language={language} title={t('page.approvals')} stylesheet={stylesheet}>
       <h1>{t('page.approvals')}</h1>
@@ -125,9 +132,9 @@ export function approvalsPage({ stylesheet, users, url_clients, ...common }: App
           <WaitingUser {...common} user={user} />
         ))}
       </ul>
-      {url_clients.length === 0 ? null : <h2>{t('approvals.apps')}</h2>}
+      {apps.length === 0 ? null : <h2>{t('approvals.apps')}</h2>}
       <ul class="factors">
-        {url_clients.map((app) => (
+        {apps.map((app) => (
           <WaitingApp {...common} app={app} />
         ))}
       </ul>

@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Audit } from '../../../domain/audit_event.ts';
 import { errorResponse, grantedResponse, type ResponseParameters, responseUrl } from '../../../domain/authorization_response.ts';
 import type { Client } from '../../../domain/client.ts';
-import { isOperatorRegistered } from '../../../domain/client_assurance.ts';
+import { isVouchedFor } from '../../../domain/client_assurance.ts';
 import { AuthError } from '../../../domain/errors.ts';
 import type { ConfiguredScope } from '../../../domain/scope.ts';
 import type { StandardRequest } from '../../../domain/standard_request.ts';
@@ -72,7 +72,7 @@ export function createStandardAuthorize(deps: StandardAuthorizeDeps) {
    * Whether an error may be sent to the client without any interaction (RFC 9700 section 4.11.2).
    */
   async function mayRedirect(request: FastifyRequest, client: Client): Promise<boolean> {
-    if (isOperatorRegistered(client)) return true;
+    if (isVouchedFor(client)) return true;
     const session = client.kind === 'self_registered' ? await browserSessions.find(request) : null;
     return session !== null && (await authorize.hasGrant(session, client));
   }
@@ -94,14 +94,23 @@ export function createStandardAuthorize(deps: StandardAuthorizeDeps) {
     return sendPage(reply.code(400), messagePage({ ...page, note: t('error.nothing_sent') }), { any_form_target: true });
   }
 
-  /** URL clients may need the operator's approval. */
-  async function turnAway(reply: FastifyReply, request: FastifyRequest, { client }: ValidatedRequest): Promise<FastifyReply | null> {
+  /** Apps that no operator registered may need the owner's approval. */
+  async function turnAway(
+    reply: FastifyReply,
+    request: FastifyRequest,
+    { client, target }: ValidatedRequest,
+    session: BrowserSession | null,
+  ): Promise<FastifyReply | null> {
     const admission = await clientDirectory.admission(client);
     if (admission === 'admitted') return null;
     const language = languageOf(request);
     const { t } = language;
-    const text = t(admission === 'pending' ? 'client.pending' : 'client.refused');
-    return sendPage(reply.code(403), messagePage({ language, stylesheet, title: t('blocked.title'), text }));
+    const page = { language, stylesheet, title: t('blocked.title') };
+    if (admission === 'refused') return sendPage(reply.code(403), messagePage({ ...page, text: t('client.refused') }));
+    const { name, host } = clientLabel(client, target.redirect_uri);
+    const text = t('client.waits', { client: name === host ? host : `${name} (${host})` });
+    const link = session?.is_owner ? { link: { href: '/admin/approvals', text: t('page.approvals') } } : {};
+    return sendPage(reply.code(403), messagePage({ ...page, text, note: t('client.waits_note'), ...link }));
   }
 
   function toLogin(reply: FastifyReply, request: FastifyRequest, query: URLSearchParams, asked: StandardRequest): FastifyReply {
@@ -150,14 +159,21 @@ export function createStandardAuthorize(deps: StandardAuthorizeDeps) {
     decision: Decision | null,
   ) {
     if (opened.request instanceof AuthError) throw opened.request;
+    const { approval } = opened.client;
+    // Before a password is entered in vain.
+    const refused = approval === 'refused' ? await turnAway(reply, request, opened, null) : null;
+    if (refused) return refused;
     const session = await browserSessions.find(request);
     // A denial counts for any session; an approval only for the one the page was shown for.
     if (decision !== null && !decision.allowed) throw new AuthError('access_denied', 'The user said no');
     const is_answered = decision !== null && session?.sid === decision.sid;
-    const interaction = await authorize.next(opened.request, session, { query, browser_hash: csrf.hashOf(request) }, is_answered);
+    const arrival = { query, browser_hash: csrf.hashOf(request) };
+    const interaction = await authorize.next(opened.request, session, arrival, is_answered);
     if (interaction.next === 'login' || session === null) return toLogin(reply, request, query, opened.request);
-    // Only logged-in people can add an app to the approval list.
-    const turned_away = await turnAway(reply, request, opened);
+    // Any page can send a logged-in browser here, so the owner is asked only after a login for this
+    // app.
+    if (approval === 'new' && !authorize.hasLoggedInFor(session, arrival)) return toLogin(reply, request, query, opened.request);
+    const turned_away = await turnAway(reply, request, opened, session);
     if (turned_away) return turned_away;
     if (interaction.next !== 'grant') return ask(reply, request, opened.request, session, query);
     if (is_answered) await authorize.agree(opened.request, session, request.remote_address);
