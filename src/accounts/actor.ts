@@ -1,6 +1,7 @@
 // The actor of a change: permissions beyond the route's guard, and the audit event's fields.
 import type { Profile } from '../domain/authorization_request.ts';
 import { AuthError } from '../domain/errors.ts';
+import { API_SCOPES } from '../domain/scope.ts';
 import { ADMIN_GROUP, type User } from '../domain/user.ts';
 import type { Caller } from '../tokens/bearer.ts';
 
@@ -13,6 +14,8 @@ export interface LoginProof {
   is_login: boolean;
   /** The token's profile; absent for a browser session. */
   profile?: Profile;
+  /** Whether the token's scopes leave out rights that its user has as an administrator. */
+  is_limited?: boolean;
 }
 
 export interface Actor {
@@ -28,9 +31,11 @@ export interface Actor {
 /** The operator at the command line, who may do everything. */
 export const OPERATOR: Actor = { user_id: null, is_owner: true, is_admin: true, remote_address: null };
 
-export function actorOf({ user, is_admin, auth_time, amr, token_type, profile }: Caller, remote_address: string): Actor {
-  const login = { auth_time, amr, is_login: token_type === 'normal', profile };
-  return { user_id: user.id, is_owner: user.is_owner, is_admin, remote_address, login };
+/** A standard token has administrative rights only with the scope for them. */
+export function actorOf({ user, is_admin, auth_time, amr, token_type, profile, scope }: Caller, remote_address: string): Actor {
+  const may_administer = profile !== 'standard' || scope.includes(API_SCOPES.admin);
+  const login = { auth_time, amr, is_login: token_type === 'normal', profile, is_limited: is_admin && !may_administer };
+  return { user_id: user.id, is_owner: user.is_owner && may_administer, is_admin: is_admin && may_administer, remote_address, login };
 }
 
 /** The actor fields of an audit event. */

@@ -3,6 +3,7 @@
 import { MULTI_FACTOR } from '../domain/authentication_class.ts';
 import { addSeconds, type Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
+import { API_SCOPES } from '../domain/scope.ts';
 import type { Actor, LoginProof } from './actor.ts';
 import type { Factors } from './factors.ts';
 
@@ -17,7 +18,8 @@ export interface FreshLoginDeps {
 export interface FreshLogin {
   /**
    * Throws `reauth_required` (403), or `insufficient_user_authentication` (401) for standard
-   * tokens, without a fresh login. `at`: the time of comparison; default: now.
+   * tokens, without a fresh login at the time `at`; and `insufficient_scope` (403) if the login
+   * method would have rights that the token lacks.
    */
   require(actor: Pick<Actor, 'user_id' | 'login'>, at?: Date): Promise<void>;
 }
@@ -27,6 +29,7 @@ export function createFreshLogin({ factors, clock }: FreshLoginDeps): FreshLogin
     async require({ user_id, login }, at = clock()) {
       // The operator has no login.
       if (user_id === null) return;
+      if (login?.is_limited) throw new AuthError('insufficient_scope', `Requires the scope ${API_SCOPES.admin}`);
       const has_factor = (await factors.ofUser(user_id)).length > 0;
       if (login && isFresh(login, has_factor, at)) return;
       const detail = login ? `logged in at ${login.auth_time.toISOString()} by ${login.amr.join(' ') || 'nothing proven'}` : 'no login';

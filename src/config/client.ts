@@ -12,7 +12,7 @@ import {
   withClientDefaults,
 } from '../domain/client_metadata.ts';
 import { groupsOfClaims } from '../domain/custom_claims.ts';
-import { isScope, STANDARD_SCOPES } from '../domain/scope.ts';
+import { BUILT_IN_SCOPES, isScope, STANDARD_SCOPES } from '../domain/scope.ts';
 import { duration } from './duration.ts';
 import { didYouMean, findDuplicates } from './issues.ts';
 import type { ResolveContext } from './resolve.ts';
@@ -38,7 +38,7 @@ export const scopeSchema = z.strictObject({
   name: z
     .string()
     .refine(isScope, 'must be one word of printable ASCII')
-    .refine((name) => !STANDARD_SCOPES.includes(name), 'is a scope that every server has'),
+    .refine((name) => !BUILT_IN_SCOPES.includes(name), 'is a scope that every server has'),
   /** The text on the consent page: one, or one per language. */
   description: z.union([z.string().min(1).max(500), z.record(z.string(), z.string().min(1).max(500))]),
 });
@@ -94,7 +94,7 @@ export function readClients(
   for (const index of findDuplicates(ids)) context.complain(['clients', index, 'client_id'], 'another client has this client_id');
   const names = scopeNames(block.scopes);
   for (const index of findDuplicates(names)) context.complain(['scopes', index, 'name'], 'another scope has this name');
-  const scopes = [...STANDARD_SCOPES, ...names];
+  const scopes = [...BUILT_IN_SCOPES, ...names];
   const rules = { allow_http_redirect_uris: block.allow_http_redirect_uris === true, allow_private_addresses: true, scopes, ...known };
   return clients.flatMap((client, index) => {
     const fitting = fittingFields(client);

@@ -3,6 +3,15 @@
 /** The scopes that every server supports (OpenID Connect Core section 5.4, and groups). */
 export const STANDARD_SCOPES: readonly string[] = ['openid', 'profile', 'email', 'groups', 'offline_access'];
 
+/**
+ * Scopes of this server's JSON API: a person's own account, and administration. Only clients whose
+ * operator named them have them; registrations and metadata documents get none.
+ */
+export const API_SCOPES = { account: 'api:account', admin: 'api:admin' } as const;
+
+/** The scopes that concern a person and that every server has. */
+export const BUILT_IN_SCOPES: readonly string[] = [...STANDARD_SCOPES, ...Object.values(API_SCOPES)];
+
 /** A scope defined by the operator. */
 export interface ConfiguredScope {
   name: string;

@@ -2,7 +2,7 @@
 // token, and depends on the client only.
 import { isConfidential } from '../domain/client.ts';
 import { AuthError } from '../domain/errors.ts';
-import { STANDARD_SCOPES } from '../domain/scope.ts';
+import { BUILT_IN_SCOPES } from '../domain/scope.ts';
 import { type GrantType, lifetimesFor } from '../tokens/grant.ts';
 import { permittedResource, permittedScope } from '../tokens/requested.ts';
 
@@ -13,7 +13,7 @@ export const grant: GrantType = {
       if (!client || !isConfidential(client)) throw new AuthError('unauthorized_client', 'The client may not use this grant');
       const { client_id } = client;
       // The server's own scopes all concern a person.
-      const own = client.scope.filter((name) => !STANDARD_SCOPES.includes(name));
+      const own = client.scope.filter((name) => !BUILT_IN_SCOPES.includes(name));
       return {
         user_id: null,
         refresh_token_id: null,

@@ -2,7 +2,7 @@
 import { createApprovals } from '../accounts/approvals.ts';
 import { createClients } from '../accounts/clients.ts';
 import { exemptAddresses } from '../domain/network.ts';
-import { STANDARD_SCOPES } from '../domain/scope.ts';
+import { API_SCOPES, STANDARD_SCOPES } from '../domain/scope.ts';
 import { createClientAssertions } from '../oauth/client_assertion.ts';
 import { createClientAuthentication } from '../oauth/client_authentication.ts';
 import { createClientDirectory } from '../oauth/client_directory.ts';
@@ -42,7 +42,8 @@ export function wireClients(base: Base, { freshLogin }: Pick<AccountServices, 'f
   });
   const clientAssertions = createClientAssertions({ issuer: public_url, usedProofs, clock, allow_private_addresses });
   // An operator who registers a client may use internal addresses.
-  const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes, grant_types };
+  const operator_scopes = [...scopes, ...Object.values(API_SCOPES)];
+  const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes: operator_scopes, grant_types };
   const { enabled, initial_access_token = null, open, approve, max_per_hour } = config.registration;
   const rules = { allow_http_redirect_uris, allow_private_addresses, scopes, grant_types };
   return {

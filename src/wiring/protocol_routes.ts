@@ -1,7 +1,7 @@
 // Wires the protocol endpoints: OAuth, OpenID Connect, Home Assistant's dialect, forward auth.
 
 import type { FastifyPluginAsync } from 'fastify';
-import { STANDARD_SCOPES } from '../domain/scope.ts';
+import { BUILT_IN_SCOPES } from '../domain/scope.ts';
 import { LANGUAGE_TAGS } from '../http/pages/language.ts';
 import { apiRootRoute } from '../http/routes/api_root.ts';
 import { deviceAuthorizationRoute } from '../http/routes/device_authorization.ts';
@@ -73,7 +73,7 @@ export function homeAssistantRoutes(container: Container, { hostRule }: BrowserS
 function serverFacts({ config, grants, registration }: Pick<Container, 'config' | 'grants' | 'registration'>): MetadataDeps {
   return {
     grant_types: grants.keys(),
-    scopes: [...STANDARD_SCOPES, ...config.scopes.map(({ name }) => name)],
+    scopes: [...BUILT_IN_SCOPES, ...config.scopes.map(({ name }) => name)],
     client_id_metadata_documents: config.url_clients.policy !== 'refuse',
     registration: registration !== null,
     languages: LANGUAGE_TAGS,

@@ -57,6 +57,11 @@ it.each([
   expect(stepUpChallenge(params, 'x')).toBe(`Bearer error="insufficient_user_authentication", error_description="x", ${challenge}`);
 });
 
+it('a token that leaves out the rights of its user changes no login method, however fresh', async () => {
+  const limited = { ...old, auth_time: NOON, profile: 'standard', is_limited: true } as const;
+  await expect(require(limited)).rejects.toMatchObject({ code: 'insufficient_scope', status: 403 });
+});
+
 it('five minutes are fresh, with the second factor where there is one', async () => {
   const fresh = { ...old, auth_time: new Date(NOON.getTime() - 300_000) };
   await expect(require(fresh)).resolves.toBeUndefined();

@@ -33,7 +33,7 @@ test('each refreshes in its own way, is listed, and outlives the other', async (
   expect(Object.keys((await refresh(HOME_ASSISTANT, plain.refresh_token)).json())).toEqual(['access_token', 'token_type', 'expires_in']);
   const next = (await refresh('app', standard.refresh_token)).json();
   expect(next.refresh_token).not.toBe(standard.refresh_token);
-  // Neither is good at the other's door.
+  // Neither is valid at the other's endpoint; a standard token has no scope of the API.
   expect([await api(plain.access_token), await userinfo(next.access_token)]).toEqual([200, 200]);
   expect([await api(next.access_token), await userinfo(plain.access_token)]).toEqual([403, 403]);
   for (const [client_id, token] of [

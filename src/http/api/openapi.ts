@@ -12,7 +12,9 @@ import type { ApiRoute } from './api_route.ts';
 type Schema = Record<string, unknown>;
 
 const PATH = '/api/openapi.json';
-const BEARER = "A long-lived access token, or an access token of a client of Home Assistant's profile.";
+const BEARER =
+  "A long-lived access token, an access token of an app of Home Assistant's profile, or one with the scope " +
+  '`api:account` (or `api:admin`, for what takes a role).';
 const JSON_TYPE = 'application/json';
 
 const WHO: Readonly<Record<RequiredRole, string>> = {
@@ -121,7 +123,7 @@ function parametersOf({ url, query }: ApiRoute): Schema[] {
 
 /** By status, with the codes of each. */
 function errorsOf({ url, body, query, errors = [] }: ApiRoute): Record<string, Schema> {
-  const codes: ErrorCode[] = ['invalid_request', 'unauthenticated', 'unauthorized', ...errors, 'unavailable'];
+  const codes: ErrorCode[] = ['invalid_request', 'unauthenticated', 'unauthorized', 'insufficient_scope', ...errors, 'unavailable'];
   if (body) codes.push('invalid_json', 'payload_too_large');
   if (body || query) codes.push('invalid_format');
   if (url.includes(':')) codes.push('not_found');

@@ -26,8 +26,8 @@ export function permissionRoutes(permissions: Permissions): ApiRoute[] {
       example: { category: 'entities', object: { entity_id: 'light.kitchen', domain: 'light' }, key: 'control' },
       body: question,
       answer: z.object({ allowed: z.boolean() }),
-      handle: async ({ caller, body: { user_id = caller.user.id, ...asked } }) => {
-        if (user_id !== caller.user.id && !caller.is_admin) throw new AuthError('unauthorized');
+      handle: async ({ caller, actor, body: { user_id = caller.user.id, ...asked } }) => {
+        if (user_id !== caller.user.id && !actor.is_admin) throw new AuthError('unauthorized');
         return { allowed: await permissions.check(user_id, asked) };
       },
     }),

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify
 import type { ApprovalsBy } from '../../accounts/actor.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { AuthError } from '../../domain/errors.ts';
+import { API_SCOPES } from '../../domain/scope.ts';
 import type { Caller } from '../../tokens/bearer.ts';
 import { isForged } from './forged_token.ts';
 import { headerValues } from './header_values.ts';
@@ -16,7 +17,10 @@ import { headerValues } from './header_values.ts';
 export type RequiredRole = 'anyone' | 'admin' | 'approver' | 'owner';
 
 export interface BearerGuard {
-  /** Sets `request.caller` or refuses: 401 for an invalid token, 403 for insufficient rights. */
+  /**
+   * Sets `request.caller` or refuses: 401 for an invalid token, 403 for insufficient rights. Home
+   * Assistant's tokens carry all rights of their user; standard tokens need a scope of the API.
+   */
   allow(who: RequiredRole): onRequestHookHandler;
 }
 
@@ -36,8 +40,6 @@ export function createBearerGuard({ bearer, keyring, clock, public_url, approval
   async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
     const token = tokenOf(request);
     const caller = token === null ? null : await bearer.authenticate(token, request.remote_address);
-    // Standard tokens identify a person to an app but do not act for them here.
-    if (caller?.profile === 'standard') throw new AuthError('unauthorized', { detail: 'a token of the standard profile' });
     if (caller) return caller;
     // Missing, expired and revoked tokens are normal; a forged one counts as a guess.
     const forged = token !== null && isForged(token, { keyring, clock });
@@ -49,6 +51,11 @@ export function createBearerGuard({ bearer, keyring, clock, public_url, approval
   return {
     allow: (who) => async (request, reply) => {
       const caller = await authenticate(request, reply);
+      const scope = who === 'anyone' ? API_SCOPES.account : API_SCOPES.admin;
+      if (caller.profile === 'standard' && !caller.scope.includes(scope)) {
+        reply.header('www-authenticate', `Bearer error="insufficient_scope", scope="${scope}"`); // RFC 6750 section 3.1
+        throw new AuthError('insufficient_scope', `Requires the scope ${scope}`);
+      }
       request.caller = caller;
       const allowed = who === 'anyone' || caller.user.is_owner || (caller.is_admin && roles_of_admins.includes(who));
       if (!allowed) throw new AuthError('unauthorized', { detail: `only ${who}` });
