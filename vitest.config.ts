@@ -1,5 +1,5 @@
-// The project `unit` needs Node only, `browser` needs Chromium, and `pure` is the part of `unit` that needs no database.
-// Files share a worker's modules, because no module of src/ keeps state.
+// The project `unit` needs Node only, `browser` needs Chromium, and `pure` is the part of `unit`
+// that needs no database. Files share a worker's modules, because no module of src/ keeps state.
 import { defineConfig } from 'vitest/config';
 import { pureTests } from './test/support/checks/pure_tests.ts';
 

@@ -110,7 +110,7 @@ describe.skipIf(noChromium)('an app that wants its answer by form', () => {
     ['dark', 390],
     ['light', 1280],
     ['dark', 1280],
-  ] as const)('the person cancels before logging in, and the app is told (%s, %i px)', async (colorScheme, width) => {
+  ] as const)('cancelling before the login returns access_denied to the app (%s, %i px)', async (colorScheme, width) => {
     await open({ colorScheme, viewport: { width, height: 844 } });
     await page.goto(href('wiki'));
     await isAccessible(`login_of_an_app_${colorScheme}_${width}`);

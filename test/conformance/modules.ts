@@ -1,6 +1,6 @@
 // Which module of OpenID's conformance plans is which test here. The tests re-implement the suite's
 // checks: they were not run through the suite, and the server is not certified. modules.test.ts
-// holds that the table is whole.
+// checks that the table is complete.
 
 /** A module of a plan, and what is to be known about our test of it. */
 interface Module {
@@ -23,18 +23,19 @@ const PKCE =
 
 const NOTES: Readonly<Record<string, string>> = {
   'oidcc-server': PKCE,
-  'oidcc-idtoken-unsigned': 'Skipped by the suite: `none` is not advertised. Held here: that it is not.',
-  'oidcc-scope-address': 'Skipped by the suite: the scope is not advertised. Held here: it is ignored, and nothing is told for it.',
-  'oidcc-scope-phone': 'Skipped by the suite: the scope is not advertised. Held here: it is ignored, and nothing is told for it.',
+  'oidcc-idtoken-unsigned': 'Skipped by the suite: `none` is not advertised. Tested here: that it is not.',
+  'oidcc-scope-address': 'Skipped by the suite: the scope is not advertised. Tested here: it is ignored and adds no claims.',
+  'oidcc-scope-phone': 'Skipped by the suite: the scope is not advertised. Tested here: it is ignored and adds no claims.',
   'oidcc-scope-all': 'Without address and phone, which are not advertised.',
-  'oidcc-display-popup': 'Not advertised, and taken for `page`: the suite wants no error.',
-  'oidcc-claims-locales': 'The parameter is ignored, as the suite allows: there is one name of a person.',
-  'oidcc-ui-locales': 'The pages speak the language of the browser; the suite wants no error.',
+  'oidcc-display-popup': 'Not advertised, and treated as `page`; the suite requires that there is no error.',
+  'oidcc-claims-locales': 'The parameter is ignored, as the suite allows: a person has one name.',
+  'oidcc-ui-locales': "The pages follow the browser's language; the suite requires that there is no error.",
   'oidcc-max-age-1': "The server's clock is moved instead of waiting.",
   'oidcc-codereuse-30seconds': "The server's clock is moved instead of waiting.",
-  'oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported': 'Rejected as unsupported: only pushed requests are taken.',
+  'oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported':
+    'Rejected as unsupported: only pushed requests are accepted.',
   'oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported': 'Rejected as unsupported.',
-  'oidcc-ensure-request-object-with-redirect-uri': 'An error page: what the request itself names is what counts.',
+  'oidcc-ensure-request-object-with-redirect-uri': 'An error page: only the parameters of the request itself count.',
 };
 
 const BASIC: Record<string, string[]> = {
@@ -87,7 +88,7 @@ const BASIC: Record<string, string[]> = {
 };
 
 const RP_LOGOUT = 'oidcc-rp-initiated-logout';
-const ASKS = 'No redirect: the person is asked first, and sees a page of ours once they are logged out.';
+const ASKS = 'No redirect: the person is asked to confirm, and a page then says that they are logged out.';
 
 const LOGOUT_NOTES: Readonly<Record<string, string>> = {
   [`${RP_LOGOUT}-no-params`]: ASKS,
@@ -97,8 +98,7 @@ const LOGOUT_NOTES: Readonly<Record<string, string>> = {
   [`${RP_LOGOUT}-modified-id-token-hint`]: ASKS,
   [`${RP_LOGOUT}-bad-post-logout-redirect-uri`]: ASKS,
   [`${RP_LOGOUT}-query-added-to-post-logout-redirect-uri`]: ASKS,
-  'oidcc-backchannel-rp-initiated-logout':
-    'The listener is on loopback, without TLS; test/oauth/upstream_fetch.test.ts holds what calls are made.',
+  'oidcc-backchannel-rp-initiated-logout': 'The listener is on loopback, without TLS; test/oauth/upstream_fetch.test.ts checks the calls.',
 };
 
 function modulesOf(files: Record<string, string[]>, notes: Readonly<Record<string, string>>): Module[] {

@@ -194,7 +194,7 @@ describe('the bearer', () => {
     ['a member of nothing', [], false],
   ] as const;
   for (const [story, group_ids, is_in_admin_group] of groups) {
-    test(`${story} is told by the groups`, async () => {
+    test(`${story} is decided by the groups`, async () => {
       const owner = await addPerson(db.database, { group_ids: [...group_ids] });
       const { id } = await grantOf(owner);
       const [found] = await refreshTokens.findForBearer({ id, jti: 'a token', now: NOON });

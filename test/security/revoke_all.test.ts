@@ -1,5 +1,5 @@
-// The owner's last resort: what was issued before a time is dead for everybody who asks, whatever
-// it was, and what comes after is not.
+// The owner's last resort: whatever was issued before a given time is refused everywhere, and what
+// is issued afterwards works.
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';
 import { sha256 } from '../../src/domain/secret.ts';
@@ -161,7 +161,7 @@ const KINDS: Record<string, () => Promise<() => Promise<boolean>>> = {
 
 // F4
 describe('after everything was revoked', () => {
-  it.each(Object.entries(KINDS))('%s from before is dead, and one from afterwards is not', async (_kind, issue) => {
+  it.each(Object.entries(KINDS))('%s from before is refused, and one from afterwards works', async (_kind, issue) => {
     const old = await issue();
     const call = await owner();
     const answer = await call('POST', '/api/refresh_tokens/revoke_all');

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 const THREATS = 'A1-32 B1-7 C1-25 D1-18 E1-14 F1-7 G1-9 H1-4 H7-16 H20-23 H25-26 I1-19 J1-6 J9 L1-12 M1 M3-4 M7 M9-13 M17-19 N1-10 N12-13';
-/** Found by running the product: doors left open, the wire, reliability, use. */
+/** Found by running the product: security, protocol, reliability, use. */
 const FAULTS = 'S1-21 W1-19 R1-13 U1 U3-5 U7-10 U12 U15';
 const ROWS = `${THREATS} ${FAULTS}`.split(' ').flatMap((range) => {
   const [, letter = '', first, last = first] = /^([A-Z])(\d+)(?:-(\d+))?$/.exec(range) ?? [];

@@ -1,5 +1,5 @@
-// Tokens of the standard profile: what is no token of this server, and what ends them foreverybody
-// who asks.
+// Tokens of the standard profile: what is not a token of this server, and what
+// revokes them.
 import { CompactEncrypt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { OPERATOR } from '../../src/accounts/actor.ts';

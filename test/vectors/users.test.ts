@@ -231,7 +231,7 @@ runArea(
       const credential = await kysely().selectFrom('credentials').selectAll().where('user_id', '=', user_id).executeTakeFirstOrThrow();
       expect(credential).toMatchObject({ ...key, data });
     },
-    // A login always belongs to somebody; it goes while another way in is left.
+    // A login always belongs to a user; it can be removed while the user has another one.
     'local-provider-024': async ({ request, expect: want }) => {
       await store();
       expect((await ask(request, 'admin', user_id)).statusCode).toBe(409);

@@ -20,8 +20,8 @@ export interface AccountLinkDeps extends LinkReplyDeps {
   csrf: Csrf;
 }
 
-/** A placeholder step with only a button, before the provider's first step. */
-const DOOR = { flow_id: null, fields: [], values: {} };
+/** The confirmation before the provider's first step: a form with only a button. */
+const CONFIRMATION = { flow_id: null, fields: [], values: {} };
 
 export function accountLinkRoute(deps: AccountLinkDeps): FastifyPluginAsync {
   const { linkTickets, login, sessions, cookies, csrf } = deps;
@@ -63,7 +63,7 @@ export function accountLinkRoute(deps: AccountLinkDeps): FastifyPluginAsync {
 
     app.get<{ Params: { ticket_id: string } }>('/account/link/:ticket_id', { config }, async (request, reply) => {
       const visited = await visit(request, request.params.ticket_id, csrf.meet(request, reply));
-      return answer.showForm(reply, visited, DOOR);
+      return answer.showForm(reply, visited, CONFIRMATION);
     });
 
     app.post<{ Params: { ticket_id: string } }>('/account/link/:ticket_id', { config }, async (request, reply) => {

@@ -47,8 +47,8 @@ export interface AuthorizeRouteDeps extends LoginReplyDeps, StandardAuthorizeDep
 
 /** Where the page's button continues a request that requires a fetch. */
 const CONTINUE = '/auth/authorize/continue';
-/** A placeholder step with only a button, before a step that is external or stored. */
-const DOOR: ShownForm = { step_id: 'init', data_schema: [], errors: null, description_placeholders: null };
+/** The confirmation before a step that is external or stored: a form with only a button. */
+const CONFIRMATION: ShownForm = { step_id: 'init', data_schema: [], errors: null, description_placeholders: null };
 
 export function authorizeRoute(deps: AuthorizeRouteDeps): FastifyPluginAsync {
   const { login, providers, csrf } = deps;
@@ -112,7 +112,7 @@ export function authorizeRoute(deps: AuthorizeRouteDeps): FastifyPluginAsync {
     const preview = await login.preview(begin(visited, keep));
     if (preview.type === 'step') return await answer.send(reply, visited, { step: preview.step, failed: false }, sent);
     const auto_submit = preview.type === 'automatic' && (await mayStartUnasked(visited));
-    return await answer.showForm(reply, visited, DOOR, sent, { auto_submit });
+    return await answer.showForm(reply, visited, CONFIRMATION, sent, { auto_submit });
   }
 
   async function start(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

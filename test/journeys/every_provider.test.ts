@@ -19,7 +19,7 @@ const FORMS: [handler: Handler, input: Record<string, string>][] = [
 
 const missing = slapdMissing();
 
-describe.skipIf(missing !== null)('every way in', () => {
+describe.skipIf(missing !== null)('every auth provider', () => {
   let every: EveryProvider;
   let server: TestServer;
   let user_id: string;

@@ -30,7 +30,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe.skipIf(noChromium || slapdMissing() !== null)('every way in, in Chromium', () => {
+describe.skipIf(noChromium || slapdMissing() !== null)('every auth provider, in Chromium', () => {
   let every: EveryProvider;
   let server: TestServer;
   let browser: Browser;

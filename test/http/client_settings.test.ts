@@ -1,5 +1,5 @@
-// Bad settings of a client at every door: the configuration, the API, the command line, dynamic
-// registration and metadata documents. Each is refused with the name of its field, and nothing is
+// Bad settings of a client in every interface: the configuration, the API, the command line,
+// dynamic registration and metadata documents. Each is refused with the name of its field, and nothing is
 // changed.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuthError } from '../../src/domain/errors.ts';
@@ -37,9 +37,9 @@ afterAll(async () => {
 });
 
 /**
- * What a door says; null if it lets the settings in. `words`: the settings as options of a command.
+ * The refusal; null if the settings are accepted. `words`: the settings as options of a command.
  */
-type Door = (metadata: Record<string, unknown>, words: string[]) => Promise<string | null>;
+type Interface = (metadata: Record<string, unknown>, words: string[]) => Promise<string | null>;
 
 const ofApi = async (answer: ReturnType<Call>): Promise<string | null> => {
   const { statusCode, body } = await answer;
@@ -54,7 +54,7 @@ const register = async (method: 'POST' | 'PUT', url: string, token: string, json
   return statusCode < 300 ? null : `${statusCode} ${JSON.parse(body).error_description}`;
 };
 
-const OPERATORS: Record<string, Door> = {
+const OPERATORS: Record<string, Interface> = {
   configuration: async (metadata) =>
     (await complaints(JSON.stringify({ clients: [{ client_id: 'a', ...GOOD, ...metadata }] }))).join('\n') || null,
   'POST /api/clients': (metadata) => ofApi(owner('POST', '/api/clients', { client_id: 'new', ...GOOD, ...metadata })),
@@ -62,7 +62,7 @@ const OPERATORS: Record<string, Door> = {
   'client add': (_, words) => ofCli(['client', 'add', 'New', '--redirect-uri', REDIRECT, ...words]),
   'client update': (_, words) => ofCli(['client', 'update', 'app', ...words]),
 };
-const CLIENTS: Record<string, Door> = {
+const CLIENTS: Record<string, Interface> = {
   'POST /auth/register': (metadata) => register('POST', '/auth/register', INITIAL, { ...GOOD, ...metadata }),
   'PUT /auth/register': (metadata) =>
     register('PUT', `/auth/register/${registered.client_id}`, registered.registration_access_token, {
@@ -190,13 +190,13 @@ const text = (value: unknown) => JSON.stringify(value).slice(0, 60);
 const all = { ...OPERATORS, ...CLIENTS };
 
 describe.each(Object.keys(all))('%s', (name) => {
-  const door = all[name]!;
+  const send = all[name]!;
   const by_words = name.startsWith('client ');
 
   it.each(WRONG.filter(([, , words]) => !by_words || words).map(([field, value, words]) => [field, text(value), value, words] as const))(
     'refuses %s %s',
     async (field, _text, value, words = []) => {
-      expect(await door({ [field]: value }, words)).toContain(field);
+      expect(await send({ [field]: value }, words)).toContain(field);
     },
   );
 });
