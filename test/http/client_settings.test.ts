@@ -1,6 +1,6 @@
 // Bad settings of a client in every interface: the configuration, the API, the command line,
-// dynamic registration and metadata documents. Each is refused with the name of its field, and nothing is
-// changed.
+// dynamic registration and metadata documents. Each is refused with the name of its field, and
+// nothing is changed.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuthError } from '../../src/domain/errors.ts';
 import { readDocument } from '../../src/oauth/client_metadata_document.ts';
