@@ -40,10 +40,11 @@ describe.each(MODES)('response_mode %s', (mode) => {
   });
 
   test('oidcc-ensure-request-with-valid-pkce-succeeds', async () => {
-    await rp.logIn();
-    // What it is there for: nobody but who asked can trade the code.
-    const code = (await rp.visit()).callback!.parameters.get('code')!;
-    checkErrorAnswer(await relyingParty(server, mode).redeem(code), 'invalid_grant');
+    const with_pkce = relyingParty(server, mode, { pkce: true });
+    await with_pkce.logIn();
+    // A challenge is checked even though the client need not send one.
+    const code = (await with_pkce.visit()).callback!.parameters.get('code')!;
+    checkErrorAnswer(await rp.redeem(code), 'invalid_grant');
   });
 
   test('oidcc-ensure-post-request-succeeds', async () => {

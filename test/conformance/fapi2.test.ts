@@ -3,9 +3,9 @@
 // Each re-implements the check of the suite's module that it is named after.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ISSUER } from '../support/clients/standard_browser.ts';
-import { checkResponse, startFapi2 } from '../support/fixtures/fapi2.ts';
+import { checkResponse, type Fields, startFapi2 } from '../support/fixtures/fapi2.ts';
 import { perFile } from '../support/fixtures/per_file.ts';
-import { VERIFIER } from '../support/fixtures/standard_grants.ts';
+import { CHALLENGE, VERIFIER } from '../support/fixtures/standard_grants.ts';
 
 const f = perFile(() => startFapi2());
 // A used proof and a pushed request are of their second.
@@ -51,6 +51,28 @@ test('user-rejects-authentication', async () => {
   expect(location!.searchParams.has('code')).toBe(false);
 });
 
+test('test-claims-parameter-identity-claims', async () => {
+  const { claims_parameter_supported, claims_supported } = (await f.server.inject({ url: '/.well-known/openid-configuration' })).json();
+  expect(claims_parameter_supported).toBe(true);
+  const every_form = [null, { essential: true }, { essential: false }, { unknown: 'x' }];
+  const identity = ['name', 'preferred_username', 'email', 'email_verified', 'locale', 'zoneinfo', 'updated_at'];
+  expect(claims_supported).toEqual(expect.arrayContaining(identity));
+  const asked = Object.fromEntries(identity.map((name, index) => [name, every_form[index % every_form.length]]));
+  const claims = JSON.stringify({
+    id_token: { ...asked, no_such_claim: null },
+    userinfo: { ...asked, no_such_claim: null },
+    elsewhere: asked,
+  });
+  const { access_token, claims: id_token } = await f.tokens({ claims, scope: 'openid' });
+  const proof = await f.proof(f.one.key, { claims: { htm: 'GET', htu: `${ISSUER}/auth/userinfo` }, access_token });
+  const userinfo = (await f.userinfo(`DPoP ${access_token}`, [proof])).json();
+  expect(userinfo.sub).toBe(id_token.sub);
+  for (const place of [id_token, userinfo]) {
+    expect(place).toMatchObject({ name: 'Ada', preferred_username: 'ada', updated_at: expect.any(Number) });
+    expect(place).not.toHaveProperty('no_such_claim');
+  }
+});
+
 describe('what is no fault', () => {
   test.each([
     ['ensure-authorization-request-without-state-success', { state: undefined }],
@@ -68,6 +90,8 @@ describe('a request that is pushed in vain', () => {
   test.each([
     ['ensure-registered-redirect-uri', { redirect_uri: 'https://one.example.com/cb/other' }, 'invalid_request'],
     ['ensure-redirect-uri-in-authorization-request', { redirect_uri: undefined }, 'invalid_request'],
+    ['ensure-request-object-without-redirect-uri-fails', { redirect_uri: undefined }, 'invalid_request'],
+    ['plain-fapi-tolerate-unregistered-redirect-uri', { redirect_uri: 'https://one.example.com/cb?more' }, 'invalid_request'],
     ['ensure-response-type-code-idtoken-fails', { response_type: 'code id_token' }, 'unsupported_response_type'],
     ['ensure-response-type-token-fails', { response_type: 'token' }, 'unsupported_response_type'],
     ['par-ensure-pkce-required', { code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'],
@@ -97,6 +121,27 @@ describe('a pushed request', () => {
     const request_uri = await f.pushed();
     const url = f.urlOf({ client_id: 'one', request_uri, state: 'another', redirect_uri: 'https://evil.example/', scope: 'email' });
     checkResponse((await f.browser.follow(url)).location, f.one, 'a state');
+  });
+
+  test.each([
+    ['ensure-different-nonce-inside-and-outside-request-object', {}, { nonce: 'another' }],
+    ['ensure-different-state-inside-and-outside-request-object', {}, { state: 'another' }],
+    ['state-only-outside-request-object-not-used', { state: undefined }, { state: 'another' }],
+  ])('%s', async (_module, inside: Fields, outside: Fields) => {
+    const url = f.urlOf({ client_id: 'one', request_uri: await f.pushed(inside), ...outside });
+    const code = checkResponse((await f.browser.follow(url)).location, f.one, 'state' in inside ? inside.state : 'a state');
+    const { id_token } = (await f.trade(code)).json();
+    await f.checkIdToken(id_token, f.one, 'a nonce');
+  });
+
+  test('ensure-unsigned-authorization-request-without-using-par-fails', async () => {
+    const { client_id, redirect_uri } = f.one;
+    const request = { client_id, redirect_uri, response_type: 'code', scope: 'openid', state: 'a state', nonce: 'a nonce' };
+    const url = f.urlOf({ ...request, code_challenge: CHALLENGE, code_challenge_method: 'S256' });
+    const { location } = await f.browser.follow(url);
+    expect(location!.href.split('?')[0]).toBe(redirect_uri);
+    expect(Object.fromEntries(location!.searchParams)).toMatchObject({ error: 'invalid_request', state: 'a state', iss: ISSUER });
+    expect(location!.searchParams.has('code')).toBe(false);
   });
 
   test('par-ensure-reused-request-uri-prior-to-auth-completion-succeeds', async () => {

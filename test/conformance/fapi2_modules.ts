@@ -1,6 +1,6 @@
-// Which module of the FAPI 2.0 plan (fapi2-security-profile-final-test-plan; names without that
-// prefix) is which test here: those that also define a good OAuth 2.1 server. Re-implementations of
-// the checks, not run through the suite. fapi2_modules.test.ts holds that the table is whole.
+// Which module of the FAPI 2.0 plan (fapi2-security-profile-final-test-plan; names without the
+// prefix fapi2-security-profile-final-) is which test here, with private_key_jwt, DPoP and OpenID
+// Connect. Re-implementations of the checks, not run through the suite.
 
 /** By file below test/conformance; the test there bears the module's name. */
 export const FAPI2_MODULES: Readonly<Record<string, readonly string[]>> = {
@@ -33,6 +33,13 @@ export const FAPI2_MODULES: Readonly<Record<string, readonly string[]>> = {
     'par-authorization-request-containing-request_uri-form-param',
     'par-attempt-invalid-http-method',
     'par-without-duplicate-parameters',
+    'ensure-different-nonce-inside-and-outside-request-object',
+    'ensure-different-state-inside-and-outside-request-object',
+    'state-only-outside-request-object-not-used',
+    'ensure-request-object-without-redirect-uri-fails',
+    'plain-fapi-tolerate-unregistered-redirect-uri',
+    'ensure-unsigned-authorization-request-without-using-par-fails',
+    'test-claims-parameter-identity-claims',
   ],
   'fapi2_tokens.test.ts': [
     'access-token-type-header-case-sensitivity',
@@ -64,5 +71,9 @@ export const FAPI2_MODULES: Readonly<Record<string, readonly string[]>> = {
 export const FAPI2_NOTES: Readonly<Record<string, string>> = {
   'ensure-token-endpoint-fails-with-expired-auth-code': "The server's clock is moved instead of waiting.",
   'attempt-reuse-authorization-code-after-one-second': "The server's clock is moved instead of waiting.",
+  'ensure-registered-redirect-uri': 'For profiles other than plain_fapi.',
+  'ensure-different-nonce-inside-and-outside-request-object': 'The request object is the pushed request.',
+  'ensure-different-state-inside-and-outside-request-object': 'The request object is the pushed request.',
+  'plain-fapi-tolerate-unregistered-redirect-uri': 'The suite accepts both; this server refuses it when the request is pushed.',
   'dpop-negative-tests': 'At userinfo; the same at the token endpoint in test/tokens/dpop.test.ts.',
 };

@@ -18,11 +18,7 @@ export interface Plan {
   modules: Module[];
 }
 
-const PKCE =
-  'The suite sends no PKCE in this plan but for one module; this server demands it (OAuth 2.1 section 7.5.1), so every request here has it.';
-
 const NOTES: Readonly<Record<string, string>> = {
-  'oidcc-server': PKCE,
   'oidcc-idtoken-unsigned': 'Skipped by the suite: `none` is not advertised. Tested here: that it is not.',
   'oidcc-scope-address': 'Skipped by the suite: the scope is not advertised. Tested here: it is ignored and adds no claims.',
   'oidcc-scope-phone': 'Skipped by the suite: the scope is not advertised. Tested here: it is ignored and adds no claims.',

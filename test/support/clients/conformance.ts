@@ -24,7 +24,8 @@ export const MODES: readonly ResponseMode[] = ['query', 'form_post'];
 
 /** A server with the suite's clients, and a person of whom everything is known. */
 export async function startConformanceServer(fields: Record<string, unknown> = {}): Promise<TestServer> {
-  const client = { redirect_uris: [RP_REDIRECT_URI], post_logout_redirect_uris: [BYE_URI], ...fields };
+  // The suite uses PKCE in a single module.
+  const client = { redirect_uris: [RP_REDIRECT_URI], post_logout_redirect_uris: [BYE_URI], require_pkce: false, ...fields };
   const clients = [
     { ...client, client_id: 'rp', client_secret: secretOf('rp') },
     { ...client, client_id: 'rp-2', client_secret: secretOf('rp-2'), redirect_uris: ['https://rp-2.example.com/callback'] },
@@ -61,18 +62,19 @@ export interface LoggedIn extends Visited {
 interface Options {
   client_id?: string;
   redirect_uri?: string;
+  pkce?: boolean;
   browser?: ReturnType<typeof visitor>;
 }
 
 export type RelyingParty = ReturnType<typeof relyingParty>;
 
 export function relyingParty(server: TestServer, response_mode: ResponseMode = 'query', options: Options = {}) {
-  const { client_id = 'rp', redirect_uri = RP_REDIRECT_URI, browser = visitor(server) } = options;
+  const { client_id = 'rp', redirect_uri = RP_REDIRECT_URI, pkce = false, browser = visitor(server) } = options;
   const verifier = randomId() + randomId(); // 43 characters at least
 
   /** A request; every one of its own. */
   function requestOf(parameters: Parameters = {}): URLSearchParams {
-    const pkce = { code_challenge: s256Challenge(verifier), code_challenge_method: 'S256' };
+    const challenge = pkce && { code_challenge: s256Challenge(verifier), code_challenge_method: 'S256' };
     const asked = {
       response_type: 'code',
       client_id,
@@ -80,7 +82,7 @@ export function relyingParty(server: TestServer, response_mode: ResponseMode = '
       scope: 'openid',
       state: randomId(),
       nonce: randomId(),
-      ...pkce,
+      ...challenge,
     };
     const all = { ...asked, ...(response_mode !== 'query' && { response_mode }), ...parameters };
     return new URLSearchParams(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -171,7 +173,7 @@ export function relyingParty(server: TestServer, response_mode: ResponseMode = '
     },
 
     /** Trades a code, whatever comes. */
-    redeem: (code: string) => token({ grant_type: 'authorization_code', code, redirect_uri, code_verifier: verifier }),
+    redeem: (code: string) => token({ grant_type: 'authorization_code', code, redirect_uri, ...(pkce && { code_verifier: verifier }) }),
 
     /**
      * What came of a request becomes tokens. `named`: claims that the ID token may have beside
