@@ -13,12 +13,14 @@ import type { AccessTokenClaims } from '../domain/token.ts';
 import type { HostSessionRepository, HostSessionUser } from '../repository/host_sessions.ts';
 import type { UserFacts } from '../repository/user_facts.ts';
 import type { AccessTokens } from '../tokens/access_token.ts';
+import { type ImportedTokens, isImportedToken } from '../tokens/imported_token.ts';
 
 export interface ForwardAuthDeps {
   rules: readonly ForwardAuthRule[];
   hostSessions: HostSessionRepository;
   userFacts: { find(user_id: string): Promise<Pick<UserFacts, 'group_ids'> | undefined> };
   accessTokens: Pick<AccessTokens, 'read'>;
+  importedTokens: Pick<ImportedTokens, 'read'>;
   clock: Clock;
   audit: Audit;
   public_url: string;
@@ -66,7 +68,17 @@ const CODE_LIFETIME = 60;
 const TOUCH_EVERY = 60;
 const MAX_COOKIE_LENGTH = 100;
 
-export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens, clock, audit, public_url, idle }: ForwardAuthDeps) {
+export function createForwardAuth({
+  rules,
+  hostSessions,
+  userFacts,
+  accessTokens,
+  importedTokens,
+  clock,
+  audit,
+  public_url,
+  idle,
+}: ForwardAuthDeps) {
   const compiled = compileRules(rules);
   const hosts = new Set(rules.map(({ host }) => host));
   // Never from the request: a code must not travel unencrypted.
@@ -82,7 +94,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
 
   /** A long-lived token proves no login. */
   async function byAccessToken(token: string, host: string): Promise<HostSessionUser | undefined> {
-    const claims = accessTokens.read(token, { for_anyone: true });
+    const claims = isImportedToken(token) ? await importedTokens.read(token) : accessTokens.read(token, { for_anyone: true });
     if (!claims?.refresh_token_id || claims.cnf) return undefined;
     const [found] = await hostSessions.findBearer({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });
     if (found?.user_id !== claims.sub || !isMeantFor(claims, found.profile, host)) return undefined;
@@ -90,7 +102,7 @@ export function createForwardAuth({ rules, hostSessions, userFacts, accessTokens
   }
 
   /** A token issued to another app grants no access here, unless its audience is this host. */
-  function isMeantFor({ aud }: AccessTokenClaims, profile: string, host: string): boolean {
+  function isMeantFor({ aud }: Pick<AccessTokenClaims, 'aud'>, profile: string, host: string): boolean {
     const meant = profile === 'home_assistant' ? [public_url] : [originOf(host), `${originOf(host)}/`];
     return [aud].flat().some((audience) => meant.includes(audience));
   }

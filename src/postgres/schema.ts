@@ -89,6 +89,8 @@ export interface Schema {
     seed: Buffer | null;
     generation: Generated<number>;
     rotated_at: Date | null;
+    /** Of imported long-lived grants. */
+    jwt_key: Buffer | null;
   };
   signing_keys: {
     id: string;

@@ -12,9 +12,19 @@ import { usernameColumn } from './usernames.ts';
 export type RefreshTokenRepository = ReturnType<typeof createRefreshTokenRepository>;
 
 type Row = Insertable<Schema['refresh_tokens']>;
-/** Columns of standard grants, inserted with their code. */
-type StandardOnly = 'profile' | 'scope' | 'resource' | 'claims' | 'sid' | 'dpop_jkt' | 'seed' | 'generation' | 'rotated_at';
-export type NewRefreshToken = Required<Omit<Row, StandardOnly>>;
+/** Columns of standard and of imported grants, inserted elsewhere. */
+type InsertedElsewhere =
+  | 'profile'
+  | 'scope'
+  | 'resource'
+  | 'claims'
+  | 'sid'
+  | 'dpop_jkt'
+  | 'seed'
+  | 'generation'
+  | 'rotated_at'
+  | 'jwt_key';
+export type NewRefreshToken = Required<Omit<Row, InsertedElsewhere>>;
 
 /** The result of creating a grant (HA contract 2.4). */
 export type GrantCreation = 'created' | 'unknown_user' | 'inactive_user' | 'wrong_token_type' | 'name_in_use';
@@ -74,6 +84,11 @@ export function createRefreshTokenRepository(database: Database) {
         .leftJoin('clients as c', 'c.client_id', 'r.client_id')
         .select(['r.claims', 'u.created_at', 'c.userinfo_signed_response_alg', 'c.claims as custom_claims', ...PROFILE_COLUMNS])
         .select([usernameColumn('u').as('username'), groupIdsColumn().as('group_ids')]),
+    ),
+
+    /** An imported grant's user, and its sealed key if it is a long-lived one. */
+    findJwtKey: database.prepareBatched('refresh_tokens_find_jwt_key', (kysely, p: { id: string }) =>
+      kysely.selectFrom('refresh_tokens').select(['user_id', 'jwt_key']).where('id', '=', p.id),
     ),
 
     /**

@@ -10,6 +10,7 @@ import { SECRET_KEY_CANARY } from './secret_key_canary.ts';
 const SEALED_COLUMNS = [
   { table: 'signing_keys', column: 'private_key' },
   { table: 'mfa_enrolments', column: 'secret' },
+  { table: 'refresh_tokens', column: 'jwt_key' },
   { table: SECRET_KEY_CANARY.table, column: SECRET_KEY_CANARY.column },
 ];
 
@@ -30,7 +31,8 @@ async function resealColumn(trx: Kysely<Schema>, sealer: Sealer, { table, column
   const { rows } = await sql<{
     id: string;
     sealed: Buffer;
-  }>`select id::text, ${name} as sealed from ${from} order by id for update`.execute(trx);
+  }>`select id::text, ${name} as sealed from ${from}
+    where ${name} is not null order by id for update`.execute(trx);
   const old = rows.filter(({ sealed }) => sealer.needsReseal(sealed));
   for (const { id, sealed } of old) {
     const place = { table, column, id };

@@ -7,6 +7,7 @@ import type { TokenType } from '../domain/token.ts';
 import type { User } from '../domain/user.ts';
 import type { RefreshTokenRepository } from '../repository/refresh_tokens.ts';
 import type { AccessTokens } from './access_token.ts';
+import { type ImportedTokens, isImportedToken } from './imported_token.ts';
 
 /** The caller and their grant. */
 export interface Caller {
@@ -29,11 +30,12 @@ export interface Caller {
 
 export interface BearerDeps {
   accessTokens: Pick<AccessTokens, 'read'>;
+  importedTokens: Pick<ImportedTokens, 'read'>;
   refreshTokens: Pick<RefreshTokenRepository, 'findForBearer'>;
   clock: Clock;
 }
 
-export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps) {
+export function createBearer({ accessTokens, importedTokens, refreshTokens, clock }: BearerDeps) {
   return {
     /**
      * Null for every invalid token, whatever the reason (HA contract 1.7). A key-bound token needs
@@ -41,7 +43,7 @@ export function createBearer({ accessTokens, refreshTokens, clock }: BearerDeps)
      * 9449 section 7.1).
      */
     async authenticate(token: string, remote_address: string, dpop_jkt: string | null = null): Promise<Caller | null> {
-      const claims = accessTokens.read(token);
+      const claims = isImportedToken(token) ? await importedTokens.read(token) : accessTokens.read(token);
       if (!claims?.refresh_token_id || (claims.cnf?.jkt ?? null) !== dpop_jkt) return null;
       const [found] = await refreshTokens.findForBearer({ id: claims.refresh_token_id, jti: claims.jti, now: clock() });
       if (found?.user_id !== claims.sub || blockReason(found, remote_address) !== null) return null;

@@ -10,12 +10,15 @@ const MAX_TOKENS = 2_000;
 export function createSignatureCache(max = MAX_TOKENS) {
   const known = new LRUCache<string, JsonObject>({ max });
   return {
+    /** The claims of a token whose signature was verified before. */
+    known: (token: string): JsonObject | undefined => known.get(keyOf(token)),
+
     /**
      * The claims of a token; calls `verify` for uncached ones. Invalid tokens return null and are
      * not cached.
      */
     claimsOf(token: string, verify: () => JsonObject | null): JsonObject | null {
-      const hash = sha256(token).toString('base64');
+      const hash = keyOf(token);
       const found = known.get(hash);
       if (found) return found;
       const claims = verify();
@@ -24,4 +27,8 @@ export function createSignatureCache(max = MAX_TOKENS) {
       return claims;
     },
   };
+}
+
+function keyOf(token: string): string {
+  return sha256(token).toString('base64');
 }

@@ -110,6 +110,7 @@ async function build(options: BaseOptions, closers: Closers) {
     registration: clients.registration,
     approvals: clients.approvals,
     accessTokens: tokens.accessTokens,
+    importedTokens: tokens.importedTokens,
     grants: tokens.grants,
     issuer: tokens.issuer,
     keyring: tokens.keyring,

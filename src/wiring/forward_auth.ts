@@ -4,7 +4,7 @@ import { createForwardAuth } from '../forward_auth/forward_auth.ts';
 import type { Base } from './base.ts';
 import type { TokenServices } from './tokens.ts';
 
-export function wireForwardAuth(base: Base, { accessTokens }: TokenServices) {
+export function wireForwardAuth(base: Base, { accessTokens, importedTokens }: TokenServices) {
   const { config, log, clock, audit, public_url } = base;
   const { rules } = config.forward_auth;
   if (rules.length > 0 && config.http.trusted_proxies.length === 0)
@@ -16,6 +16,7 @@ export function wireForwardAuth(base: Base, { accessTokens }: TokenServices) {
       hostSessions,
       userFacts,
       accessTokens,
+      importedTokens,
       clock,
       audit,
       public_url,

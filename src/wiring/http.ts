@@ -35,6 +35,7 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
   const guard = createBearerGuard({
     bearer: container.bearer,
     keyring: container.keyring,
+    importedTokens: container.importedTokens,
     clock: container.clock,
     public_url: container.public_url,
     approvals_by: config.approvals.by,

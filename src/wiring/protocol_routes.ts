@@ -32,7 +32,13 @@ export function oauthRoutes(container: Container, { hostRule }: BrowserServices)
     deviceAuthorizationRoute({ deviceAuthorization: container.deviceAuthorization }),
     revokeRoute(container.revocation),
     introspectRoute(container.introspection),
-    userinfoRoute({ userinfo: container.userinfo, dpop: container.dpop, keyring: container.keyring, clock: container.clock }),
+    userinfoRoute({
+      userinfo: container.userinfo,
+      dpop: container.dpop,
+      keyring: container.keyring,
+      importedTokens: container.importedTokens,
+      clock: container.clock,
+    }),
     ...(container.registration ? [registerRoute(container.registration)] : []),
   ];
 }

@@ -10,6 +10,7 @@ import { createBearer } from '../tokens/bearer.ts';
 import { createDpop } from '../tokens/dpop.ts';
 import { createDpopNonces } from '../tokens/dpop_nonce.ts';
 import { createIdTokens } from '../tokens/id_token.ts';
+import { createImportedTokens } from '../tokens/imported_token.ts';
 import { createIssuer } from '../tokens/issuer.ts';
 import { createKeyring } from '../tokens/keyring.ts';
 import { createLastUsed } from '../tokens/last_used.ts';
@@ -31,6 +32,7 @@ export async function wireTokens(base: Base, accounts: AccountServices, clients:
   const keyring = await createKeyring({ signingKeys, sealer, clock, audit, signing_key_lifetime });
   closers.add(() => keyring.close());
   const accessTokens = createAccessTokens({ keyring, issuer: public_url, clock });
+  const importedTokens = createImportedTokens({ refreshTokens, sealer, issuer: public_url, clock });
   const idTokens = createIdTokens({ keyring, userFacts, issuer: public_url, clock });
   const issuer = createIssuer({ accessTokens, idTokens, keyring });
   const lastUsed = createLastUsed({ refreshTokens, clock });
@@ -74,6 +76,7 @@ export async function wireTokens(base: Base, accounts: AccountServices, clients:
   });
   return {
     accessTokens,
+    importedTokens,
     grants,
     lifetimes,
     keyring,
@@ -84,7 +87,7 @@ export async function wireTokens(base: Base, accounts: AccountServices, clients:
     dpop,
     introspection,
     userinfo: createUserinfo({ accessTokens, refreshTokens, dpop, keyring, clock, issuer: public_url }),
-    bearer: createBearer({ accessTokens, refreshTokens, clock }),
+    bearer: createBearer({ accessTokens, importedTokens, refreshTokens, clock }),
     admissions: createAdmission(accounts.providers.values()),
     tokenEndpoint: createTokenEndpoint({ grants, issuer, revocation, clientAuthentication, dpop, public_url }),
   };

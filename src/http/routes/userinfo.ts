@@ -31,7 +31,7 @@ export function userinfoRoute({ userinfo, dpop, ...deps }: UserinfoDeps): Fastif
       return await userinfo.answer({ method, path, remote_address, proofs: dpopProofs(request, reply, dpop), ...presented });
     } catch (error) {
       if (!(error instanceof AuthError) || error.status >= 500) throw error;
-      request.counts_as_failure = error.code === 'invalid_token' && isForged(presented.access_token, deps);
+      request.counts_as_failure = error.code === 'invalid_token' && (await isForged(presented.access_token, deps));
       reply.header('www-authenticate', bearerChallenge(presented.scheme, error));
       // RFC 9449 section 9
       if (error.code === 'use_dpop_nonce') throw new AuthError('resource_needs_nonce', error.description);

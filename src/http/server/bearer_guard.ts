@@ -7,7 +7,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { API_SCOPES } from '../../domain/scope.ts';
 import type { Caller } from '../../tokens/bearer.ts';
-import { isForged } from './forged_token.ts';
+import { type ForgedTokenDeps, isForged } from './forged_token.ts';
 import { headerValues } from './header_values.ts';
 
 /**
@@ -26,14 +26,15 @@ export interface BearerGuard {
 
 interface Deps {
   bearer: { authenticate(token: string, remote_address: string): Promise<Caller | null> };
-  keyring: { verify(token: string): unknown };
+  keyring: ForgedTokenDeps['keyring'];
+  importedTokens: ForgedTokenDeps['importedTokens'];
   clock: Clock;
   public_url: string;
   /** Who approves new users and apps. */
   approvals_by: ApprovalsBy;
 }
 
-export function createBearerGuard({ bearer, keyring, clock, public_url, approvals_by }: Deps): BearerGuard {
+export function createBearerGuard({ bearer, keyring, importedTokens, clock, public_url, approvals_by }: Deps): BearerGuard {
   const roles_of_admins: readonly RequiredRole[] = approvals_by === 'administrators' ? ['admin', 'approver'] : ['admin'];
   const challenge = `Bearer resource_metadata="${public_url}/.well-known/oauth-protected-resource"`;
 
@@ -42,7 +43,7 @@ export function createBearerGuard({ bearer, keyring, clock, public_url, approval
     const caller = token === null ? null : await bearer.authenticate(token, request.remote_address);
     if (caller) return caller;
     // Missing, expired and revoked tokens are normal; a forged one counts as a guess.
-    const forged = token !== null && isForged(token, { keyring, clock });
+    const forged = token !== null && (await isForged(token, { keyring, importedTokens, clock }));
     request.counts_as_failure = forged;
     reply.header('www-authenticate', challenge); // RFC 9728 section 5.1
     throw new AuthError('unauthenticated', 'Unauthorized', { detail: whyNot(token, forged) });

@@ -1,14 +1,17 @@
 // Whether a bearer token is forged; missing, expired and revoked ones are not.
 
 import { type Clock, epochSeconds } from '../../domain/clock.ts';
+import { type ImportedTokens, isImportedToken } from '../../tokens/imported_token.ts';
 
 export interface ForgedTokenDeps {
   keyring: { verify(token: string): unknown };
+  importedTokens: Pick<ImportedTokens, 'isForged'>;
   clock: Clock;
 }
 
-export function isForged(token: string, { keyring, clock }: ForgedTokenDeps): boolean {
-  return !keyring.verify(token) && !claimsToBeExpired(token, clock());
+export async function isForged(token: string, { keyring, importedTokens, clock }: ForgedTokenDeps): Promise<boolean> {
+  if (claimsToBeExpired(token, clock())) return false;
+  return isImportedToken(token) ? await importedTokens.isForged(token) : !keyring.verify(token);
 }
 
 /** A token whose key is gone cannot be verified; an expired one is harmless. */
