@@ -69,6 +69,11 @@ const SETTINGS: Record<keyof ClientFields, Setting> = {
     help: 'it pushes its authorization requests (PAR)',
   },
   require_pkce: { option: 'pkce', kind: 'switch', help: 'PKCE is required; --no-pkce: for a confidential app that does not support it' },
+  refuse_unknown_scopes: {
+    option: 'refuse-unknown-scopes',
+    kind: 'switch',
+    help: 'requests for scopes that it may not have are refused, instead of the scopes being ignored',
+  },
   id_token_claims: {
     option: 'id-token-claims',
     kind: 'switch',

@@ -76,6 +76,8 @@ export interface Client {
   require_pushed_authorization_requests: boolean;
   /** False only for confidential clients; the operator decides. */
   require_pkce: boolean;
+  /** Whether a request for a scope that the client may not have is refused; or else without it. */
+  refuse_unknown_scopes: boolean;
   /** Whether the ID token contains the claims of granted scopes, besides userinfo. */
   id_token_claims: boolean;
   /** Claims of the operator's own, at userinfo; in the ID token as `id_token_claims` says. */

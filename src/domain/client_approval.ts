@@ -13,7 +13,7 @@ export function shownMetadata({ kind, client_name, client_uri, redirect_uris, sc
 /** Not declared by a client; or, as response modes are, of no concern to who approves it. */
 const UNDECLARED = [
   ...['resources', 'response_types', 'response_modes', 'profile', 'require_pkce', 'id_token_claims', 'claims', 'approval'],
-  ...['access_token_signed_response_alg', 'userinfo_signed_response_alg'],
+  ...['refuse_unknown_scopes', 'access_token_signed_response_alg', 'userinfo_signed_response_alg'],
 ];
 
 /** Approvals outlive an update that adds a field. */

@@ -107,10 +107,24 @@ export function readResponseTarget(
   const state = (query.getAll('state').length === 1 && query.get('state')) || null;
   const default_mode = defaultMode(query);
   const usable = response_modes.filter((mode) => goesWith(mode, default_mode));
-  const named = usable.find((mode) => mode === query.get('response_mode'));
+  const asked = query.get('response_mode') || modeOfRequestObject(query.get('request'));
+  const named = usable.find((mode) => mode === asked);
   // An unsupported mode is reported in the default mode.
   const response_mode = named ?? usable.find((mode) => mode === default_mode) ?? usable[0] ?? default_mode;
   return { redirect_uri, response_mode, state: state !== null && state.length <= MAX_LENGTH ? state : null };
+}
+
+/**
+ * The `response_mode` in a request object. Request objects are refused, and the client expects that
+ * answer where its request object says; the signature does not matter for a refusal.
+ */
+function modeOfRequestObject(request: string | null): unknown {
+  try {
+    const [, payload = ''] = (request ?? '').split('.', 2);
+    return JSON.parse(Buffer.from(payload, 'base64url').toString()).response_mode;
+  } catch {
+    return null;
+  }
 }
 
 /**
@@ -209,12 +223,15 @@ function bounded(query: URLSearchParams, name: string): string | null {
 }
 
 /**
- * Unknown scopes are ignored (OpenID Connect Core section 3.1.2.1); scopes that this client may not
- * request are refused.
+ * Scopes that the client may not have are ignored (OpenID Connect Core section 3.1.2.1), or the
+ * request is refused if the client's settings say so.
  */
 function readScope(query: URLSearchParams, client: Client): string[] {
   const scope = parseScope(bounded(query, 'scope') ?? '');
   if (scope === null) throw new AuthError('invalid_scope', 'Malformed scope');
+  const foreign = scope.find((name) => !client.scope.includes(name));
+  if (foreign !== undefined && client.refuse_unknown_scopes)
+    throw new AuthError('invalid_scope', 'The client may not ask for that scope', { detail: foreign });
   return scope.filter((name) => client.scope.includes(name));
 }
 

@@ -17,7 +17,7 @@ const ACCEPTED: Readonly<Record<string, readonly unknown[]>> = {
   introspection_signed_response_alg: ['ES256'],
   // The operator alone may relax these.
   ...refusedUnless([true], 'require_pkce'),
-  ...refusedUnless([false], 'id_token_claims'),
+  ...refusedUnless([false], 'id_token_claims', 'refuse_unknown_scopes'),
   ...refusedUnless([{}], 'claims'),
   ...refusedUnless(['ES256'], 'access_token_signed_response_alg'),
   ...refusedUnless([[]], 'request_uris', 'default_acr_values', 'authorization_details_types'),

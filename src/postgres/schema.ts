@@ -252,6 +252,7 @@ export interface Schema {
     registration_token_hash: Buffer | null;
     /** Fields set by an operator. */
     require_pkce: Generated<boolean>;
+    refuse_unknown_scopes: Generated<boolean>;
     id_token_claims: Generated<boolean>;
     claims: ColumnType<CustomClaims, string | undefined, string>;
     operator_fields: Generated<string[]>;

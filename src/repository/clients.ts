@@ -41,8 +41,8 @@ const FIELDS = [
   ...(['token_endpoint_auth_method', 'grant_types', 'response_types', 'response_modes', 'scope', 'resources', 'jwks', 'jwks_uri'] as const),
   ...(['id_token_signed_response_alg', 'access_token_signed_response_alg', 'userinfo_signed_response_alg'] as const),
   ...(['default_max_age', 'require_auth_time', 'dpop_bound_access_tokens', 'require_pushed_authorization_requests'] as const),
-  ...(['require_pkce', 'id_token_claims', 'claims', 'backchannel_logout_uri', 'profile', 'trusted', 'allowed_group_ids'] as const),
-  ...(['access_token_lifetime', 'refresh_token_idle_lifetime', 'refresh_token_lifetime'] as const),
+  ...(['require_pkce', 'refuse_unknown_scopes', 'id_token_claims', 'claims', 'backchannel_logout_uri', 'profile', 'trusted'] as const),
+  ...(['allowed_group_ids', 'access_token_lifetime', 'refresh_token_idle_lifetime', 'refresh_token_lifetime'] as const),
 ] as const satisfies (keyof ClientFields)[];
 export const CLIENT_ROW = [
   'client_id',

@@ -184,6 +184,7 @@ describe('client update', () => {
     ['dpop_bound_access_tokens', ['--dpop-bound-access-tokens'], true],
     ['require_pushed_authorization_requests', ['--require-pushed-authorization-requests'], true],
     ['require_pkce', ['--no-pkce'], false],
+    ['refuse_unknown_scopes', ['--refuse-unknown-scopes'], true],
     ['id_token_claims', ['--id-token-claims'], true],
     ['claims', ['--claims', '{"role":{"value":"user"}}'], { role: { value: 'user' } }],
     ['backchannel_logout_uri', ['--backchannel-logout-uri', 'https://grafana.example.com/out'], 'https://grafana.example.com/out'],

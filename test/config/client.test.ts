@@ -34,6 +34,7 @@ test('a client needs little more than its name and where people go', async () =>
       dpop_bound_access_tokens: false,
       require_pushed_authorization_requests: false,
       require_pkce: true,
+      refuse_unknown_scopes: false,
       id_token_claims: false,
       claims: {},
       backchannel_logout_uri: null,

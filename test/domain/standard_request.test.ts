@@ -80,6 +80,17 @@ test.each([{ id_token: { sub: { value: 1 } } }, { id_token: { acr: { essential: 
   },
 );
 
+test.each([
+  ['openid address', 'invalid_scope'],
+  ['openid api:admin', 'invalid_scope'],
+  ['openid profile', 'none'],
+])('of a client that refuses unknown scopes, the scope %s: %s', (scope, error) => {
+  const query = queryOf({ scope });
+  const strict = { ...client, refuse_unknown_scopes: true };
+  const target = readResponseTarget(query, REDIRECT_URI, strict);
+  expect(codeOf(() => readStandardRequest(query, strict, target, ISSUER))).toBe(error);
+});
+
 test.each<[string, Parameters, Partial<StandardRequest>]>([
   ['scopes are a set, in their order', { scope: 'profile openid profile' }, { scope: ['profile', 'openid'] }],
   // OpenID Connect Core section 3.1.2.1
@@ -155,6 +166,9 @@ test.each<[string, Parameters, string]>([
   expect(codeOf(() => read(parameters))).toBe(code);
 });
 
+/** An unsigned request object. */
+const objectOf = (payload: unknown) => `x.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.`;
+
 describe('where the answer goes', () => {
   test.each<[string, Parameters, Partial<ResponseTarget>]>([
     ['the query, unless said otherwise', {}, { response_mode: 'query' }],
@@ -165,6 +179,15 @@ describe('where the answer goes', () => {
     ['without an empty state, which is as if it were left out', { state: '' }, { state: null }], // W8
     ['without a state that came twice', { state: ['a', 'b'] }, { state: null }],
     ['without a state that is too long', { state: `${LONG}x` }, { state: null }],
+    ['where a request object says', { request: objectOf({ response_mode: 'form_post' }) }, { response_mode: 'form_post' }],
+    [
+      'not where it says besides',
+      { request: objectOf({ response_mode: 'form_post' }), response_mode: 'query' },
+      { response_mode: 'query' },
+    ],
+    ['the query for a strange mode of it', { request: objectOf({ response_mode: ['form_post'] }) }, { response_mode: 'query' }],
+    ['the query for an empty object', { request: objectOf(null) }, { response_mode: 'query' }],
+    ['the query for a broken one', { request: 'x.e30x.' }, { response_mode: 'query' }],
   ])('%s', (_what, parameters, expected) => {
     expect(readResponseTarget(queryOf(parameters), REDIRECT_URI, client)).toMatchObject(expected);
   });

@@ -99,6 +99,8 @@ const WRONG: Bad[] = [
   ['require_pkce', 'no'],
   ['require_pkce', 0],
   ['id_token_claims', 'yes'],
+  ['refuse_unknown_scopes', 'yes'],
+  ['refuse_unknown_scopes', 1],
   ...['yes', 1, [true], {}].map((value): Bad => ['require_auth_time', value]),
   ...[true, [], {}, 1.5, 0.1].map((value): Bad => ['default_max_age', value]),
   ...[-1, 3651 * 86_400, '1 hour', '12', ''].map((value): Bad => ['default_max_age', value, ['--default-max-age', String(value)]]),
@@ -148,6 +150,7 @@ const WRONG: Bad[] = [
 const RESERVED: Bad[] = [
   ['require_pkce', false],
   ['id_token_claims', true],
+  ['refuse_unknown_scopes', true],
   ['response_types', ['id_token']],
   ['response_types', ['code', 'code id_token']],
   ['access_token_signed_response_alg', 'RS256'],
