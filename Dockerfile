@@ -27,6 +27,7 @@ COPY --from=runtime /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
 COPY migrations ./migrations
+COPY recipes ./recipes
 RUN ln -s /app/dist/main.js /usr/local/bin/latchkey && chmod 0755 /app/dist/main.js && install -d -o node -g node -m 0700 /data
 USER node
 VOLUME /data

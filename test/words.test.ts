@@ -11,7 +11,12 @@ const SOURCES = ['src', 'test', 'bench'].flatMap((folder) =>
     .map((name) => join(folder, name)),
 );
 const CONFIGS = readdirSync(ROOT).filter((name) => name.endsWith('.config.ts'));
-const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...readdirSync(join(ROOT, 'docs')).map((name) => join('docs', name))];
+const DOCUMENTS = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
+];
 
 /** Everyday words and metaphors in place of the field's terms. */
 const BANNED =

@@ -1,5 +1,6 @@
 // What commands use of the container.
 import type { Approvals } from '../accounts/approvals.ts';
+import type { Apps } from '../accounts/apps.ts';
 import type { Clients } from '../accounts/clients.ts';
 import type { Groups } from '../accounts/groups.ts';
 import type { LocalLogins } from '../accounts/local_logins.ts';
@@ -26,6 +27,7 @@ export interface CliContainer {
   mergeUsers: Pick<MergeUsers, 'approveInto'>;
   groups: Pick<Groups, 'reconcile'>;
   clients: Pick<Clients, 'list' | 'get' | 'create' | 'update' | 'remove' | 'rotateSecret'>;
+  apps: Pick<Apps, 'register'>;
   approvals: Pick<Approvals, 'pending' | 'decide'>;
   localLogins: Pick<LocalLogins, 'add' | 'setPassword'>;
   refreshTokens: Pick<RefreshTokens, 'list' | 'revoke' | 'revokeAll' | 'createLongLived' | 'createSystem'>;

@@ -1,5 +1,6 @@
 // Wires clients: registered ones, URL clients, and client authentication.
 import { createApprovals } from '../accounts/approvals.ts';
+import { createApps } from '../accounts/apps.ts';
 import { createClients } from '../accounts/clients.ts';
 import { exemptAddresses } from '../domain/network.ts';
 import { API_SCOPES, STANDARD_SCOPES } from '../domain/scope.ts';
@@ -9,6 +10,7 @@ import { createClientDirectory } from '../oauth/client_directory.ts';
 import { createMetadataDocuments } from '../oauth/client_metadata_document.ts';
 import { createClientPages } from '../oauth/client_page.ts';
 import { createRegistration } from '../oauth/registration.ts';
+import { createRecipes } from '../recipes/load.ts';
 import { createClientSecretHash } from '../tokens/client_secret.ts';
 import type { AccountServices } from './accounts.ts';
 import type { Base } from './base.ts';
@@ -46,6 +48,17 @@ export function wireClients(base: Base, { freshLogin }: Pick<AccountServices, 'f
   const client_rules = { allow_http_redirect_uris, allow_private_addresses: true, scopes: operator_scopes, grant_types };
   const { enabled, initial_access_token = null, open, approve, max_per_hour } = config.registration;
   const rules = { allow_http_redirect_uris, allow_private_addresses, scopes, grant_types };
+  const registeredClients = createClients({
+    database,
+    clients,
+    clientSecrets,
+    clientSecretHash,
+    groups,
+    freshLogin,
+    audit,
+    clock,
+    client_rules,
+  });
   return {
     clientPages,
     clientDirectory,
@@ -57,17 +70,8 @@ export function wireClients(base: Base, { freshLogin }: Pick<AccountServices, 'f
       clientAssertions,
       clock,
     }),
-    clients: createClients({
-      database,
-      clients,
-      clientSecrets,
-      clientSecretHash,
-      groups,
-      freshLogin,
-      audit,
-      clock,
-      client_rules,
-    }),
+    clients: registeredClients,
+    apps: createApps({ recipes: createRecipes(), clients: registeredClients, public_url, allow_http_redirect_uris }),
     /** Null: registration is disabled. */
     registration:
       enabled || open

@@ -107,6 +107,7 @@ async function build(options: BaseOptions, closers: Closers) {
     clientDirectory: clients.clientDirectory,
     clientAuthentication: clients.clientAuthentication,
     clients: clients.clients,
+    apps: clients.apps,
     registration: clients.registration,
     approvals: clients.approvals,
     accessTokens: tokens.accessTokens,

@@ -65,6 +65,7 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
           consents: container.consents,
           groups: container.groups,
           clients: container.clients,
+          apps: container.apps,
           approvals: container.approvals,
           permissions: container.permissions,
           tryProvider: container.tryProvider,

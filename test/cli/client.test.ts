@@ -283,3 +283,69 @@ test.each([
 ])('%j is called %s', (name, client_id) => {
   expect(clientIdFrom(name)).toBe(client_id);
 });
+
+describe('an app with a recipe', () => {
+  const URL_OPTION = ['--url', 'https://grafana.example.com'];
+  const APP = ['client', 'add', '--app', 'grafana', ...URL_OPTION];
+  const env = { LATCHKEY_PUBLIC_URL: 'https://auth.example.com' };
+
+  it('is registered as it needs it, and its side is printed ready to paste', async () => {
+    const { code, out, err } = await cli.run([...APP, '--group', 'system-users'], { env });
+    expect([code, err]).toEqual([0, 'Registered Grafana as grafana. Enter this in the app; the secret is not shown again:\n\n']);
+    const [, secret = ''] = /^client_secret = (lk_cs_[\w-]{43})$/m.exec(out) ?? [];
+    expect(await isGood(secret)).toBe(true);
+    expect(out).toMatch(/^== grafana\.ini\n\n\[server\]\nroot_url = https:\/\/grafana\.example\.com\/\n/);
+    expect(out).toMatch(/^auth_url = https:\/\/auth\.example\.com\/auth\/authorize$/m);
+    expect(out).not.toMatch(/\{\{|…/);
+    expect(JSON.parse((await cli.run(['client', 'show', 'grafana', '--json'])).out)).toMatchObject({
+      client_name: 'Grafana',
+      client_uri: 'https://grafana.example.com',
+      redirect_uris: [CB],
+      token_endpoint_auth_method: 'client_secret_basic',
+      allowed_group_ids: ['system-users'],
+    });
+  });
+
+  it('has what the other options say instead', async () => {
+    const words = ['Graphs', ...APP.slice(2), '--scope', 'openid email', '--redirect-uri', 'https://other.example.com/cb', '--json'];
+    const { out } = await cli.run(['client', 'add', ...words], { env });
+    const { app_side, ...facts } = JSON.parse(out);
+    expect(facts).toMatchObject({ client_id: 'graphs', scope: 'openid email', redirect_uris: ['https://other.example.com/cb'] });
+    expect(app_side.steps[0].text).toMatch(/^client_id = graphs\n(.*\n)*scopes = openid email$/m);
+  });
+
+  it('in the home network without https needs a setting, which is named in one sentence', async () => {
+    const words = ['client', 'add', '--app', 'grafana', '--url', 'http://192.168.1.20:3000'];
+    const { code, out, err } = await cli.run(words);
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toMatch(
+      /^http:\/\/192\.168\.1\.20:3000 is not encrypted, which needs allow_http_redirect_uris: true in the YAML file[^\n]*\n$/,
+    );
+    expect(await cli.list('client', 'list')).toEqual([]);
+    const allowed = await cli.run(words, { env: { LATCHKEY_ALLOW_HTTP_REDIRECT_URIS: 'true' } });
+    expect([allowed.code, allowed.out]).toEqual([0, expect.stringContaining('root_url = http://192.168.1.20:3000/\n')]);
+  });
+
+  test.each<[string, string[], number, RegExp]>([
+    ['a recipe that does not exist', ['--app', 'nothing', ...URL_OPTION], 1, /no recipe for this app/],
+    ['a path in place of a recipe', ['--app', '../recipes/grafana', ...URL_OPTION], 1, /no recipe for this app/],
+    ['no address', ['--app', 'grafana'], 1, /url is missing: the address of Grafana, such as https:\/\/grafana\.example\.com/],
+    ['an address that would need quotes', ['--app', 'grafana', '--url', "https://a.example/'x"], 1, /url must be the address of the app/],
+    ['a client_id that would need quotes', [...APP.slice(2), '--client-id', 'a "b"'], 1, /client_id must be letters/],
+    ['no secret, though its side needs one', [...APP.slice(2), '--public'], 1, /needs a client_secret/],
+    ['a proxy, which is not registered', ['--app', 'nginx', ...URL_OPTION], 1, /nginx is not registered: "latchkey apps nginx/],
+    ['an unknown group', [...APP.slice(2), '--group', 'nobody'], 1, /Unknown group/],
+    ['an address without a recipe', ['Grafana', ...URL_OPTION], 2, /--url needs --app/],
+    ['neither name nor recipe', [], 2, /Give the name of the app, or --app/],
+  ])('%s is refused, and nothing is registered', async (_story, words, code, complaint) => {
+    const outcome = await cli.run(['client', 'add', ...words]);
+    expect([outcome.code, outcome.out]).toEqual([code, '']);
+    expect(outcome.err).toMatch(complaint);
+    expect(await cli.list('client', 'list')).toEqual([]);
+  });
+
+  it('registered twice is refused with the option that helps', async () => {
+    await cli.run(APP);
+    expect((await cli.run(APP)).err).toMatch(/has the client_id grafana: give this one another by --client-id/);
+  });
+});

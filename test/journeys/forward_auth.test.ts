@@ -1,4 +1,4 @@
-// Protected hosts behind the programs that docs/forward-auth.md names, with its blocks: Caddy, and
+// Protected hosts behind the programs that docs/forward-auth.md names, by their recipes: Caddy, and
 // nginx before an Express app.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -46,7 +46,7 @@ const no_caddy = caddyMissing();
 if (no_caddy) console.log(`skipped: ${no_caddy}`);
 
 // W16
-describe.skipIf(no_caddy !== null)('the Caddy block of docs/forward-auth.md', () => {
+describe.skipIf(no_caddy !== null)('the block of the recipe for Caddy', () => {
   let caddy: Nginx;
   beforeAll(async () => {
     caddy = await startCaddy(await server.origin(), HOST);
@@ -73,7 +73,7 @@ const no_nginx = nginxMissing();
 if (no_nginx) console.log(`skipped: ${no_nginx}`);
 
 // S6
-describe.skipIf(no_nginx !== null)('an Express app behind the nginx block of docs/forward-auth.md', () => {
+describe.skipIf(no_nginx !== null)('an Express app behind the block of the recipe for nginx', () => {
   let nginx: Nginx;
   beforeAll(async () => {
     const app = express();

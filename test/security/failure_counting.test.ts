@@ -77,6 +77,8 @@ function bearerRoutes(): string[] {
     'POST /api/url_clients/approve',
     'POST /api/url_clients/refuse',
     'GET /api/groups',
+    'GET /api/apps',
+    'GET /api/apps/:app',
     'GET /api/clients',
     'POST /api/clients',
     'GET /api/clients/:client_id',

@@ -81,6 +81,8 @@ const BY_TOKEN: Record<string, Rule> = {
   'GET /api/users/:user_id/sessions': OPEN,
   'DELETE /api/users/:user_id/sessions/:session_id': OPEN,
   'GET /api/groups': OPEN,
+  'GET /api/apps': OPEN,
+  'GET /api/apps/:app': OPEN,
   'GET /api/clients': OPEN,
   'POST /api/clients': { fresh: [{ client_name: 'App', redirect_uris: ['https://app.example.com/cb'] }] },
   [`GET ${CLIENTS}`]: OPEN,

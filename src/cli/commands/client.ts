@@ -6,6 +6,7 @@ import type { RegisteredClientEntry } from '../../accounts/clients.ts';
 import { duration } from '../../config/duration.ts';
 import { AuthError } from '../../domain/errors.ts';
 import type { RegisteredClient } from '../../repository/clients.ts';
+import { appSideText } from '../app_side.ts';
 import { clientIdFrom, connectionFacts, factLines } from '../client_facts.ts';
 import { defaultsOf, readSettings, type SettingOptions, settingFacts, withSettings } from '../client_options.ts';
 import { type CliCommand, type CliContext, type ConfigOption, withConfig, withContainer } from '../command.ts';
@@ -15,6 +16,8 @@ import { type Columns, fetchAllPages, type ListOption, printList, withJson } fro
 
 interface AddOptions extends ConfigOption, ListOption {
   clientId?: string;
+  app?: string;
+  url?: string;
 }
 
 interface UpdateOptions extends ConfigOption, ListOption {
@@ -57,9 +60,32 @@ export const command: CliCommand = {
 function declareAdd(client: Command, context: CliContext): void {
   withSettings(withConfig(withJson(client.command('add'))), { without: ['client_name'] })
     .description('register an app; prints what it must be told, its secret this once')
-    .argument('<name>', 'what people see')
+    .argument('[name]', 'what people see (default with --app: the name of the app)')
+    .option('--app <app>', 'one that "latchkey apps" lists: it is registered as it needs it; other options override that')
+    .option('--url <url>', 'with --app: the address of the app')
     .option('--client-id <id>', 'what the app calls itself (default: made from the name)')
-    .action((name: string, options: AddOptions & SettingOptions) => add(context, name, options));
+    .action((name: string | undefined, options: AddOptions & SettingOptions) => {
+      if (options.app !== undefined) return addApp(context, options.app, name, options);
+      if (options.url !== undefined) throw usageError('--url needs --app; otherwise give --redirect-uri');
+      if (name === undefined) throw usageError('Give the name of the app, or --app');
+      return add(context, name, options);
+    });
+}
+
+/** By a recipe. */
+async function addApp(context: CliContext, app: string, name: string | undefined, options: AddOptions & SettingOptions): Promise<void> {
+  const { url } = options;
+  const given = await readSettings({ ...options, name });
+  const client_id = options.clientId ?? (name === undefined ? undefined : clientIdFrom(name));
+  await withContainer(context, options, async ({ apps, public_url }) => {
+    const registering = apps.register({ ...given, app, url, client_id }, OPERATOR);
+    const { client_secret, app_side, ...made } = await registering.catch(explained(client_id ?? app));
+    const facts = connectionFacts(made, public_url, client_secret);
+    if (options.json === true) return context.io.out(`${JSON.stringify({ ...facts, app_side }, null, 2)}\n`);
+    const once = client_secret === null ? '' : '; the secret is not shown again';
+    context.io.err(`Registered ${made.client_name} as ${made.client_id}. Enter this in the app${once}:\n\n`);
+    context.io.out(appSideText(app_side));
+  });
 }
 
 async function add(context: CliContext, client_name: string, options: AddOptions & SettingOptions): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Approvals } from '../../accounts/approvals.ts';
+import type { Apps } from '../../accounts/apps.ts';
 import type { Clients } from '../../accounts/clients.ts';
 import type { Consents } from '../../accounts/consents.ts';
 import type { Credentials } from '../../accounts/credentials.ts';
@@ -20,6 +21,7 @@ import type { Throttle } from '../../login/throttle.ts';
 import type { BearerGuard } from '../server/bearer_guard.ts';
 import type { ApiRoute } from './api_route.ts';
 import { approvalRoutes } from './approvals.ts';
+import { appRoutes } from './apps.ts';
 import { clientRoutes } from './clients.ts';
 import { consentRoutes } from './consents.ts';
 import { credentialRoutes } from './credentials.ts';
@@ -47,6 +49,7 @@ export interface ApiDeps extends MfaRouteDeps {
   consents: Consents;
   groups: Groups;
   clients: Clients;
+  apps: Apps;
   approvals: Approvals;
   permissions: Permissions;
   tryProvider: ProviderTest;
@@ -63,7 +66,8 @@ export function apiRoutes(deps: ApiDeps): ApiRoute[] {
     ...mfaRoutes(deps),
     ...userRoutes(deps),
     ...groupRoutes(deps.groups),
-    ...clientRoutes(deps.clients),
+    ...clientRoutes(deps),
+    ...appRoutes(deps.apps),
     ...approvalRoutes(deps.approvals),
     ...permissionRoutes(deps.permissions),
     ...revokeAllRoutes(deps.revokeAll),

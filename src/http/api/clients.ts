@@ -2,13 +2,23 @@
 // created.
 
 import { z } from 'zod';
+import type { Apps } from '../../accounts/apps.ts';
 import type { Clients } from '../../accounts/clients.ts';
 import { managedFields } from '../../domain/client_metadata.ts';
 import { type ApiRoute, apiRoute, pageQuery, pageSchema } from './api_route.ts';
+import { appSide } from './apps.ts';
 
 const patch = z.strictObject(managedFields).partial();
 /** The maximum length of a path segment. */
-const newClient = patch.extend({ client_id: z.string().max(100).optional() });
+const newClient = patch
+  .extend({
+    client_id: z.string().max(100).optional(),
+    /** A recipe of GET /api/apps; the other fields override its settings. */
+    app: z.string().max(100).optional(),
+    /** The app's own address, for its recipe. */
+    url: z.string().max(500).optional(),
+  })
+  .refine(({ app, url }) => app !== undefined || url === undefined, { path: ['url'], message: 'needs app' });
 
 const client = z.object({
   client_id: z.string(),
@@ -25,7 +35,7 @@ const whole = client.extend({ secrets: z.array(z.object({ id: z.string(), create
 const DAY = 86_400;
 const URL = '/api/clients/:client_id';
 
-export function clientRoutes(clients: Clients): ApiRoute[] {
+export function clientRoutes({ clients, apps }: { clients: Clients; apps: Apps }): ApiRoute[] {
   return [
     apiRoute({
       method: 'GET',
@@ -49,12 +59,13 @@ export function clientRoutes(clients: Clients): ApiRoute[] {
       url: '/api/clients',
       who: 'admin',
       summary: 'Register a client; the secret is shown only once',
-      errors: ['conflict', 'unknown_group', 'reauth_required'],
+      errors: ['conflict', 'not_found', 'unknown_group', 'reauth_required'],
       example: { client_name: 'Wiki', redirect_uris: ['https://wiki.example.com/callback'] },
       body: newClient,
       status: 201,
-      answer: whole.extend({ client_secret: z.string().nullable() }),
-      handle: ({ body, actor }) => clients.create(body, actor),
+      answer: whole.extend({ client_secret: z.string().nullable(), app_side: appSide.optional() }),
+      handle: ({ body: { app, url, ...fields }, actor }) =>
+        app === undefined ? clients.create(fields, actor) : apps.register({ ...fields, app, url }, actor),
     }),
     apiRoute({
       method: 'PATCH',

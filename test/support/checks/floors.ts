@@ -8,20 +8,21 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   postgres: ['domain'],
   secrets: ['domain'],
   outbound: ['domain'],
+  recipes: ['domain'],
   providers: ['domain'],
   mfa_modules: ['domain'],
   repository: ['domain', 'postgres', 'secrets'],
   tokens: ['domain', 'secrets', 'repository'],
   grants: ['domain', 'repository', 'tokens'],
   oauth: ['domain', 'outbound', 'postgres', 'repository', 'tokens'],
-  accounts: ['domain', 'postgres', 'secrets', 'repository', 'tokens'],
+  accounts: ['domain', 'postgres', 'secrets', 'recipes', 'repository', 'tokens'],
   forward_auth: ['domain', 'repository', 'tokens'],
   login: ['domain', 'postgres', 'secrets', 'repository', 'tokens', 'oauth', 'accounts'],
   'http/server': ['domain', 'outbound', 'tokens', 'oauth', 'accounts', 'login'],
-  'http/api': ['domain', 'tokens', 'oauth', 'accounts', 'login', 'http/server'],
+  'http/api': ['domain', 'recipes', 'tokens', 'oauth', 'accounts', 'login', 'http/server'],
   'http/routes': ['domain', 'tokens', 'oauth', 'accounts', 'forward_auth', 'login', 'http/server'],
   'http/pages': ['domain', 'repository', 'tokens', 'oauth', 'accounts', 'forward_auth', 'login', 'http/server'],
-  cli: ['domain', 'config', 'repository', 'tokens', 'accounts', 'login'],
+  cli: ['domain', 'config', 'recipes', 'repository', 'tokens', 'accounts', 'login'],
 };
 
 /** The composition root: it may import everything. */
@@ -38,10 +39,10 @@ const PLUG_IN_FOLDERS = ['providers', 'mfa_modules', 'grants'];
  * imported.
  */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  zod: ['domain', 'config', 'oauth', 'providers', 'mfa_modules', 'http/server', 'http/api', 'http/routes', 'cli'],
+  zod: ['domain', 'config', 'recipes', 'oauth', 'providers', 'mfa_modules', 'http/server', 'http/api', 'http/routes', 'cli'],
   pg: ['postgres'],
   kysely: ['postgres', 'repository'],
-  yaml: ['config'],
+  yaml: ['config', 'recipes'],
   argon2: ['secrets'],
   '@node-rs/bcrypt': ['secrets'],
   jose: ['oauth', 'tokens'],

@@ -1,12 +1,12 @@
-// A real Caddy for tests, on a free loopback port, with the block of docs/forward-auth.md in front
-// of an app that tells what reached it.
+// A real Caddy for tests, on a free loopback port, with the recipe's block in front of an app that
+// returns what reached it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { docsBlock, freePort, listening, type Nginx, started, tell } from './nginx.ts';
+import { freePort, listening, type Nginx, recipeBlock, started, tell } from './nginx.ts';
 
 const BINARY = '/usr/bin/caddy';
 
@@ -16,15 +16,16 @@ export function caddyMissing(): string | null {
   return `${BINARY} is not installed (Debian and Ubuntu: apt install caddy)`;
 }
 
-/** Protects the host as docs/forward-auth.md shows; `latchkey` is our server's origin. */
+/** Protects the host by the recipe's block; `latchkey` is our server's origin. */
 export async function startCaddy(latchkey: string, host: string): Promise<Nginx> {
   const app = createServer(tell);
   const app_port = await listening(app);
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-caddy-'));
   const port = await freePort();
   const file = join(folder, 'Caddyfile');
-  const site = docsBlock('caddy')
-    .replace('wiki.example.com {', `http://${host}:${port} {\n  bind 127.0.0.1`)
+  const block = await recipeBlock('caddy', host);
+  const site = block
+    .replace(`${host} {`, `http://${host}:${port} {\n  bind 127.0.0.1`)
     .replaceAll('latchkey:8420', new URL(latchkey).host)
     .replaceAll('wiki:3000', `127.0.0.1:${app_port}`);
   writeFileSync(file, `{\n  admin off\n  auto_https off\n}\n${site}`);

@@ -8,15 +8,17 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { showRecipe } from '../../../src/accounts/apps.ts';
+import { createRecipes } from '../../../src/recipes/load.ts';
 
 const BINARY = '/usr/sbin/nginx';
 
-/** The one block of docs/forward-auth.md in that language. */
-export function docsBlock(language: string): string {
-  const page = readFileSync(new URL('../../../docs/forward-auth.md', import.meta.url), 'utf8');
-  const [block, ...others] = [...page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
-  if (block === undefined || others.length > 0) throw new Error(`docs/forward-auth.md must have one block of ${language}`);
-  return block;
+/** The file that the recipe of a proxy makes for a host. */
+export async function recipeBlock(id: string, host: string): Promise<string> {
+  const { steps } = showRecipe(await createRecipes().get(id), { public_url: 'https://auth.example.com', url: `https://${host}` });
+  const [first, ...others] = steps;
+  if (!first || !('text' in first) || others.length > 0) throw new Error(`the recipe ${id} must make one file`);
+  return first.text;
 }
 
 /** Why there is no nginx to test with; null when there is one. On CI it must be there. */
@@ -35,11 +37,12 @@ export interface LoggingNginx extends Nginx {
   errors(): string;
 }
 
-/** Protects the hosts as docs/forward-auth.md shows; `latchkey` is our server's origin. */
+/** Protects the hosts by the recipe's block; `latchkey` is our server's origin. */
 export async function startNginx(latchkey: string, hosts: readonly string[], handler: RequestListener = tell): Promise<Nginx> {
   const app = createServer(handler);
   const app_url = `http://127.0.0.1:${await listening(app)}`;
-  const nginx = await runNginx((port) => hosts.map((host) => protectedHost({ host, port, app: app_url, latchkey })).join(''));
+  const blocks = await Promise.all(hosts.map((host) => recipeBlock('nginx', host)));
+  const nginx = await runNginx((port) => blocks.map((block) => protectedHost(block, { port, app: app_url, latchkey })).join(''));
   return {
     ...nginx,
     async close() {
@@ -117,11 +120,10 @@ ${servers}
 `;
 }
 
-/** The block of docs/forward-auth.md, unencrypted and with the names of this machine. */
-function protectedHost({ host, port, app, latchkey }: { host: string; port: number; app: string; latchkey: string }): string {
-  return docsBlock('nginx')
+/** The block without TLS and with the addresses of this machine. */
+function protectedHost(block: string, { port, app, latchkey }: { port: number; app: string; latchkey: string }): string {
+  return block
     .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
-    .replace('wiki.example.com', host)
     .replaceAll('http://latchkey:8420', latchkey)
     .replaceAll('http://wiki:3000', app);
 }
