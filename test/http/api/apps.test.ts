@@ -48,7 +48,7 @@ test.each<[string, object, number, string]>([
   ['an address without a recipe', { url: NEW.url, redirect_uris: ['https://a.example.com/cb'] }, 400, 'url'],
   ['an address in the clear', { app: 'grafana', url: 'http://10.0.0.9:3000' }, 400, 'allow_http_redirect_uris: true'],
   ['an address of another kind', { app: 'grafana', url: 'javascript:alert(1)' }, 400, 'url must be the address'],
-  ['a proxy', { app: 'nginx', url: NEW.url }, 409, 'nginx is not registered'],
+  ['a proxy', { app: 'nginx', url: NEW.url }, 400, 'nginx is not registered'],
   ['a name that needs quotes', { ...NEW, client_id: "a'b" }, 400, 'client_id must be letters'],
 ])('refuses %s', async (_story, body, status, message) => {
   const answer = await owner('POST', '/api/clients', body);
