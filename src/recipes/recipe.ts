@@ -27,10 +27,10 @@ const line = z
 const sentence = line.regex(/[.!]$/, 'must be a sentence');
 const webUrl = z.url({ protocol: /^https?$/ });
 
-/** Placeholders in a template that are not known. */
+/** Placeholders that are not known; with a blank after the braces they are the app's own. */
 function unknownPlaceholders(text: string): string[] {
   const known = new RegExp(`^\\{\\{(${PLACEHOLDERS.join('|')})\\}\\}`);
-  return Array.from(text.matchAll(/\{\{[^}]{0,40}\}{0,2}/g), ([found]) => found).filter((found) => !known.test(found));
+  return Array.from(text.matchAll(/\{\{(?! )[^}]{0,40}\}{0,2}/g), ([found]) => found).filter((found) => !known.test(found));
 }
 
 const template = z

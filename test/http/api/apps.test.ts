@@ -42,6 +42,18 @@ it('registers one, with what is said besides', async () => {
   expect(other.json()).not.toHaveProperty('app_side');
 });
 
+it('registers every app that needs a client, and says what to enter on its side', async () => {
+  const { items } = (await owner('GET', '/api/apps')).json();
+  expect(items.length).toBeGreaterThan(40);
+  const apps = items.filter(({ id, needs_client }: { id: string; needs_client: boolean }) => needs_client && id !== 'grafana');
+  for (const { id, url } of apps) {
+    const { statusCode, body } = await owner('POST', '/api/clients', { app: id, ...(url !== null && { url }) });
+    expect([id, statusCode, statusCode === 201 ? '' : body]).toEqual([id, 201, '']);
+    const { client_secret, app_side } = JSON.parse(body);
+    expect(JSON.stringify(app_side)).toContain(client_secret ?? id);
+  }
+});
+
 test.each<[string, object, number, string]>([
   ['no address', { app: 'grafana' }, 400, 'url is missing: the address of Grafana'],
   ['an unknown recipe', { app: 'nothing', url: NEW.url }, 404, 'no recipe'],
