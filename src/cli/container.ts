@@ -3,6 +3,7 @@ import type { Approvals } from '../accounts/approvals.ts';
 import type { Apps } from '../accounts/apps.ts';
 import type { Clients } from '../accounts/clients.ts';
 import type { Groups } from '../accounts/groups.ts';
+import type { Imports } from '../accounts/imports.ts';
 import type { LocalLogins } from '../accounts/local_logins.ts';
 import type { MergeUsers } from '../accounts/merge_users.ts';
 import type { Mfa } from '../accounts/mfa.ts';
@@ -26,6 +27,7 @@ export interface CliContainer {
   users: Pick<Users, 'list' | 'create' | 'createSystem' | 'update' | 'approve' | 'decline' | 'delete' | 'handOverOwnership'>;
   mergeUsers: Pick<MergeUsers, 'approveInto'>;
   groups: Pick<Groups, 'reconcile'>;
+  imports: Imports;
   clients: Pick<Clients, 'list' | 'get' | 'create' | 'update' | 'remove' | 'rotateSecret'>;
   apps: Pick<Apps, 'register'>;
   approvals: Pick<Approvals, 'pending' | 'decide'>;

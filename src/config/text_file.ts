@@ -10,7 +10,10 @@ const REASONS: Record<string, string> = {
 };
 
 /** The text and the permission bits of a file of at most `largest` bytes. */
-export async function readTextFile(file: string, largest: number): Promise<{ text: string; mode: number } | { complaint: string }> {
+export async function readTextFile(
+  file: string,
+  largest: number,
+): Promise<{ text: string; mode: number } | { complaint: string; is_missing?: boolean }> {
   try {
     const status = await stat(file);
     // Reading a pipe or device may never end.
@@ -19,6 +22,6 @@ export async function readTextFile(file: string, largest: number): Promise<{ tex
     return { text: await readFile(file, 'utf8'), mode: process.platform === 'win32' ? 0 : status.mode };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    return { complaint: REASONS[code] ?? `it cannot be read (${code})` };
+    return { complaint: REASONS[code] ?? `it cannot be read (${code})`, is_missing: code === 'ENOENT' };
   }
 }

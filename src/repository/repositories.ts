@@ -14,6 +14,7 @@ import { createFailedLoginRepository } from './failed_logins.ts';
 import { createFinishedLoginRepository } from './finish_login.ts';
 import { createGroupRepository } from './groups.ts';
 import { createHostSessionRepository } from './host_sessions.ts';
+import { createImportRepository } from './imports.ts';
 import { createIpBanRepository } from './ip_bans.ts';
 import { createLinkTicketRepository } from './link_tickets.ts';
 import { createLocalLoginRepository } from './local_logins.ts';
@@ -54,6 +55,7 @@ export function createRepositories(database: Database, sealer: Sealer) {
     finishLogin: createFinishedLoginRepository(database),
     groups: createGroupRepository(database),
     hostSessions: createHostSessionRepository(database),
+    imports: createImportRepository(database),
     ipBans: createIpBanRepository(database),
     linkTickets: createLinkTicketRepository(database),
     localLogins: createLocalLoginRepository(database),

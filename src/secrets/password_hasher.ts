@@ -55,6 +55,14 @@ async function verifyBcrypt(password: string, stored: string): Promise<boolean> 
   return await bcrypt.verify(password, stored);
 }
 
+/**
+ * A hash of another server in the form that `verify` checks: argon2id or bcrypt, in base64 as in
+ * Home Assistant's storage or not. Null for any other.
+ */
+export function readableHash(stored: string): string | null {
+  return readBcrypt(stored) ?? (ARGON2ID.test(stored) ? stored : null);
+}
+
 /** HA contract: its storage wraps the hash in base64. */
 function readBcrypt(stored: string): string | undefined {
   return [stored, Buffer.from(stored, 'base64').toString('latin1')].find((text) => BCRYPT.test(text));

@@ -3,6 +3,7 @@
 import { createConsents } from '../accounts/consents.ts';
 import { createCredentials } from '../accounts/credentials.ts';
 import { createGroups } from '../accounts/groups.ts';
+import { createImports } from '../accounts/imports.ts';
 import { createLinkTickets } from '../accounts/link_tickets.ts';
 import { createLinkUser } from '../accounts/link_user.ts';
 import { createLocalLogins } from '../accounts/local_logins.ts';
@@ -150,6 +151,20 @@ export function wireAccounts(base: Base) {
       audit,
       clock,
       minimum_password_length,
+    }),
+    imports: createImports({
+      database,
+      imports: repositories.imports,
+      users: repositories.users,
+      usernames: repositories.usernames,
+      localLogins: repositories.localLogins,
+      credentials: repositories.credentials,
+      mfaEnrolments: repositories.mfaEnrolments,
+      freshLogin,
+      sealer,
+      audit,
+      clock,
+      targets: { providers: new Set(providers.keys()), mfa_modules: factors.modules },
     }),
     groups: createGroups({ database, groups: repositories.groups, audit, clock }),
     permissions: createPermissions({ groups: repositories.groups }),

@@ -99,6 +99,7 @@ async function build(options: BaseOptions, closers: Closers) {
     linkTickets: accounts.linkTickets,
     localLogins: accounts.localLogins,
     groups: accounts.groups,
+    imports: accounts.imports,
     permissions: accounts.permissions,
     me: accounts.me,
     revokeAll: accounts.revokeAll,

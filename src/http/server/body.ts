@@ -6,9 +6,9 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fast
 import type { z } from 'zod';
 import { AuthError } from '../../domain/errors.ts';
 import { type Parameters, withoutEmpty } from '../../domain/parameters.ts';
+import { parseStrictJson } from '../../domain/strict_json.ts';
 import { firstField, parseForm, parseUrlencoded, type UrlencodedBody } from './form_body.ts';
 import { refuseForeignCredentials } from './same_origin.ts';
-import { parseStrictJson } from './strict_json.ts';
 import { validate } from './validate.ts';
 
 /** Maximum body size in bytes. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseStrictJson } from '../../../src/http/server/strict_json.ts';
+import { parseStrictJson } from '../../src/domain/strict_json.ts';
 
 const parse = (text: string | number[]) => parseStrictJson(typeof text === 'string' ? Buffer.from(text) : Buffer.from(text));
 
