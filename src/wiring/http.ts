@@ -64,6 +64,7 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
           userSessions: container.userSessions,
           consents: container.consents,
           groups: container.groups,
+          imports: container.imports,
           clients: container.clients,
           apps: container.apps,
           approvals: container.approvals,

@@ -1,6 +1,6 @@
 // docs/from-home-assistant.md: its commands in a shell, with the built program and a household's
 // files; then people log in and apps and scripts continue over HTTP.
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ import { perFile } from '../support/fixtures/per_file.ts';
 import { startServer } from '../support/fixtures/server.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const PAGE = readFileSync(join(ROOT, 'docs', 'from-home-assistant.md'), 'utf8');
 const SECRET_KEY = 'only for tests, and long enough for it';
 const now = new Date();
 
@@ -28,20 +29,22 @@ const server = perFile(() =>
   startServer({ database: db.database, clock: () => now, config: { secret_key: SECRET_KEY, auth_mfa_modules: [{ type: 'totp' }] } }),
 );
 
-/** Runs the commands of the page, one after another; answers what they print. */
-async function runPage(page: string, folder: string): Promise<string> {
-  const text = readFileSync(join(ROOT, 'docs', page), 'utf8');
-  const commands = Array.from(text.matchAll(/^```sh\n(.*?)^```/gms), ([, block = '']) => block).join('');
+const HAS_TOOLS = ['curl', 'jq'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+
+/** Runs the page's blocks with that word, one after another; answers what they print. */
+async function runPage(word: 'latchkey' | 'curl', folder: string, variables: Record<string, string> = {}): Promise<string> {
+  const blocks = Array.from(PAGE.matchAll(/^```sh\n(.*?)^```/gms), ([, block = '']) => block);
+  const commands = blocks.filter((block) => block.includes(word)).join('');
   expect(commands).toContain('/config');
   const script = `latchkey() { "${process.execPath}" "${join(ROOT, 'dist', 'main.js')}" "$@"; }\n${commands.replaceAll('/config', folder)}`;
-  const env = { PATH: process.env.PATH, LATCHKEY_DATABASE_URL: urlOf(db.connection), LATCHKEY_SECRET_KEY: SECRET_KEY };
+  const env = { PATH: process.env.PATH, LATCHKEY_DATABASE_URL: urlOf(db.connection), LATCHKEY_SECRET_KEY: SECRET_KEY, ...variables };
   return (await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], { env, cwd: folder })).stdout;
 }
 
 test('the page brings a household over; its people, apps and scripts continue', async () => {
   const folder = await writeStorage(homeAssistantStorage(now));
   try {
-    const out = await runPage('from-home-assistant.md', folder);
+    const out = await runPage('latchkey', folder);
     expect(out).toContain('6 would come over, 0 here already, 0 cannot');
     expect(out).toContain('6 came over, 0 here already, 0 cannot');
     expect(out).toContain('Node-RED at Latchkey');
@@ -63,4 +66,22 @@ test('the page brings a household over; its people, apps and scripts continue', 
   expect([refreshed.status, await refreshed.json()]).toEqual([200, expect.objectContaining({ token_type: 'Bearer' })]);
   const script = { authorization: `Bearer ${signedByHomeAssistant('script', now)}` };
   expect(await (await server.request('/api/', { headers: script })).json()).toEqual({ message: 'API running.' });
+}, 120_000);
+
+test.skipIf(!HAS_TOOLS)('the page uploads them, with curl and jq', async () => {
+  const other = await startServer({ clock: () => now });
+  const folder = await writeStorage(homeAssistantStorage(now));
+  try {
+    const variables = { URL: await other.origin(), TOKEN: (await other.ownerTokens()).access_token };
+    const report = JSON.parse(await runPage('curl', folder, variables));
+    // The second factor of Paula is not configured there.
+    expect(report).toMatchObject({
+      applied: true,
+      people: expect.arrayContaining([expect.objectContaining({ name: 'Oskar', outcome: 'import' })]),
+    });
+    expect(report.people[0]).toMatchObject({ name: 'Paula', outcome: 'refused', reason: { code: 'factor_not_configured' } });
+  } finally {
+    await rm(folder, { recursive: true });
+    await other.close();
+  }
 });

@@ -92,6 +92,7 @@ function bearerRoutes(): string[] {
     'POST /api/permissions/check',
     'POST /api/providers/:key/test',
     'POST /api/refresh_tokens/revoke_all',
+    'POST /api/import/home-assistant',
   ];
 }
 

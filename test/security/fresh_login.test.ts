@@ -109,6 +109,7 @@ const BY_TOKEN: Record<string, Rule> = {
   'POST /api/permissions/check': { open: [{ category: 'entities', object: { entity_id: 'light.a' }, key: 'read' }] },
   'POST /api/refresh_tokens/revoke_all': { open: [{ before: '2000-01-01T00:00:00Z' }] },
   'POST /api/providers/:key/test': OPEN,
+  'POST /api/import/home-assistant': { fresh: [{}, { auth: {} }] },
   'POST /auth/link_user': { fresh: [{ client_id: 'https://app.example.com/', code: 'x' }] },
 };
 

@@ -36,6 +36,10 @@ interface Definition<Body extends z.ZodType, Query extends z.ZodType> {
   example?: z.input<Body>;
   body?: Body;
   query?: Query;
+  /** Maximum size of the body in bytes; default: that of the server. */
+  body_limit?: number;
+  /** No time limit applies to the answer. */
+  takes_long?: true;
   /** Default: 200, or 204 without an answer. */
   status?: 201;
   /** Absent: 204 without a body. */
@@ -60,7 +64,8 @@ export function apiRoute<Body extends z.ZodType = typeof NO_INPUT, Query extends
       app.route<{ Params: Record<string, string> }>({
         method,
         url,
-        config: { answers: 'api', database_only: method === 'GET' },
+        config: { answers: 'api', database_only: method === 'GET', takes_long: route.takes_long ?? false },
+        ...(route.body_limit !== undefined && { bodyLimit: route.body_limit }),
         onRequest: guard.allow(who),
         handler: async (request, reply) => {
           // An absent body counts as an empty object.

@@ -7,6 +7,7 @@ import type { Clients } from '../../accounts/clients.ts';
 import type { Consents } from '../../accounts/consents.ts';
 import type { Credentials } from '../../accounts/credentials.ts';
 import type { Groups } from '../../accounts/groups.ts';
+import type { Imports } from '../../accounts/imports.ts';
 import type { LinkTickets } from '../../accounts/link_tickets.ts';
 import type { LocalLogins } from '../../accounts/local_logins.ts';
 import type { Me } from '../../accounts/me.ts';
@@ -26,6 +27,7 @@ import { clientRoutes } from './clients.ts';
 import { consentRoutes } from './consents.ts';
 import { credentialRoutes } from './credentials.ts';
 import { groupRoutes } from './groups.ts';
+import { importRoutes } from './imports.ts';
 import { meRoutes } from './me.ts';
 import { type MfaRouteDeps, mfaRoutes } from './mfa.ts';
 import { openApiRoute } from './openapi.ts';
@@ -48,6 +50,7 @@ export interface ApiDeps extends MfaRouteDeps {
   userSessions: UserSessions;
   consents: Consents;
   groups: Groups;
+  imports: Imports;
   clients: Clients;
   apps: Apps;
   approvals: Approvals;
@@ -66,6 +69,7 @@ export function apiRoutes(deps: ApiDeps): ApiRoute[] {
     ...mfaRoutes(deps),
     ...userRoutes(deps),
     ...groupRoutes(deps.groups),
+    ...importRoutes(deps.imports),
     ...clientRoutes(deps),
     ...appRoutes(deps.apps),
     ...approvalRoutes(deps.approvals),

@@ -27,6 +27,8 @@ declare module 'fastify' {
     counts_refusals?: boolean;
     /** Depends only on the database, so its time limit is shorter. */
     database_only?: boolean;
+    /** No time limit applies, nor does the one of idle connections: an import. */
+    takes_long?: boolean;
     /** The Host is that of a proxy or a protected host, and says nothing about the sender. */
     any_host?: boolean;
     /** For monitoring systems: no bans, no audit events. */

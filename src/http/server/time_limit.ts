@@ -38,8 +38,9 @@ export function limitTime(app: FastifyInstance): void {
     clearInterval(timer);
     done();
   });
-  app.addHook('onRequest', (_request, reply, done) => {
-    under_way.set(reply, 0);
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.takes_long) request.raw.socket.setTimeout?.(0);
+    else under_way.set(reply, 0);
     done();
   });
   // The response is being sent.
