@@ -7,6 +7,7 @@ import type { MfaModule, SetupStep } from '../domain/mfa_module.ts';
 import { randomId } from '../domain/secret.ts';
 import type { MfaFailureRepository } from '../repository/mfa_failures.ts';
 import type { MfaSetupFlow, MfaSetupFlowRepository } from '../repository/mfa_setup_flows.ts';
+import type { Caller } from '../tokens/bearer.ts';
 import type { Actor, LoginProof } from './actor.ts';
 import type { EnrolFactor } from './enrol.ts';
 import type { Factors } from './factors.ts';
@@ -20,6 +21,11 @@ const MAX_ATTEMPTS = 10;
 export interface MfaCaller extends LoginProof {
   user: { id: string; name: string | null; is_owner: boolean; system_generated: boolean };
   remote_address: string;
+}
+
+/** The bearer of a token. A long-lived token is valid for years and proves no login. */
+export function mfaCallerOf({ user, auth_time, amr, token_type }: Caller, remote_address: string): MfaCaller {
+  return { user, auth_time, amr, is_login: token_type === 'normal', remote_address };
 }
 
 /** The caller as an actor of account changes. */
@@ -113,12 +119,16 @@ export function createMfaSetup({ factors, freshLogin, enrol, mfaSetupFlows, mfaF
       return await take(caller, module, step, flow);
     },
 
-    /** Answers the form. An empty answer restarts with a new secret. */
-    async submit(caller: MfaCaller, mfa_module_id: string, flow_id: string, input: FormInput): Promise<MfaSetupStep> {
-      const module = moduleOf(caller, mfa_module_id);
+    /**
+     * Answers the form of the caller's flow. An empty answer restarts with a new secret.
+     * `mfa_module_id`: null for the flow's own.
+     */
+    async submit(caller: MfaCaller, mfa_module_id: string | null, flow_id: string, input: FormInput): Promise<MfaSetupStep> {
       const now = clock();
+      if (mfa_module_id !== null) moduleOf(caller, mfa_module_id);
       const flow = await mfaSetupFlows.find({ user_id: caller.user.id, id: flow_id, now });
-      if (flow?.mfa_module_id !== module.id) throw unknownFlow();
+      if (!flow || flow.mfa_module_id !== (mfa_module_id ?? flow.mfa_module_id)) throw unknownFlow();
+      const module = moduleOf(caller, flow.mfa_module_id);
       // The login was fresh when the flow started, and the flow ends after ten minutes.
       await freshLogin.require(mfaActor(caller), flow.created_at);
       const { user } = caller;

@@ -147,6 +147,18 @@ export function createRefreshTokenRepository(database: Database) {
       return await query.where(isValid(now)).executeTakeFirst();
     },
 
+    /** Those of the grants that are valid, and what decides whether their users may use them. */
+    async findValid({ ids, now }: { ids: readonly string[]; now: Date }) {
+      return await kysely
+        .selectFrom('refresh_tokens as r')
+        .innerJoin('users as u', 'u.id', 'r.user_id')
+        .select(['r.id', 'u.is_active', 'u.local_only'])
+        .where(sql<boolean>`r.id = any(${ids})`)
+        .where(isValid(now))
+        .where(hasActiveClient())
+        .execute();
+    },
+
     /** Revokes the grant with this secret, and its access tokens. */
     async revokeBySecret(token_hash: Buffer) {
       const query = kysely.deleteFrom('refresh_tokens').where('token_hash', '=', token_hash);

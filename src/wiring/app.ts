@@ -61,7 +61,7 @@ function createAppOver(container: Container, { lost_log_lines = () => 0 }: Pick<
       cors_allowed_origins: config.http.cors_allowed_origins,
       log_requests: config.log.requests,
       isDraining,
-      observe: http.observe,
+      observers: http.observers,
       renderErrorPage: http.renderErrorPage,
       plugins,
     });
@@ -106,9 +106,12 @@ function createAppOver(container: Container, { lost_log_lines = () => 0 }: Pick<
     drain() {
       draining = true;
     },
-    shed() {
+    async shed() {
       draining = true;
-      return shedConnections(server.server, IDLE_MS);
+      const shed = shedConnections(server.server, IDLE_MS);
+      // Their clients connect again at once, and find another server.
+      await http.closeSockets();
+      await shed;
     },
     close,
   };

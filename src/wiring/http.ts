@@ -4,6 +4,8 @@ import type { FastifyPluginAsync, FastifyRequest, onResponseHookHandler } from '
 import { apiPlugin } from '../http/api/api_routes.ts';
 import { createErrorPage } from '../http/pages/html_reply.ts';
 import { healthRoute } from '../http/routes/health.ts';
+import { createOpenConnections } from '../http/routes/websocket/open_connections.ts';
+import { checkAfterChange, webSocketRoute } from '../http/routes/websocket/websocket.ts';
 import { createBearerGuard } from '../http/server/bearer_guard.ts';
 import type { RenderErrorPage } from '../http/server/errors.ts';
 import type { HostRule } from '../http/server/host_rule.ts';
@@ -23,7 +25,9 @@ export interface HttpPlugins {
   plugins: FastifyPluginAsync[];
   /** The routes of a separate metrics address; empty if metrics are off. */
   metricsRoutes: FastifyPluginAsync[];
-  observe: onResponseHookHandler;
+  observers: onResponseHookHandler[];
+  /** Closes the WebSockets; further ones are refused. */
+  closeSockets(): Promise<void>;
   renderErrorPage: RenderErrorPage;
   hostRule: HostRule;
   isOwnersBrowser(request: FastifyRequest): Promise<boolean>;
@@ -41,7 +45,8 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
     approvals_by: config.approvals.by,
   });
   const { ping, poolCounters } = database;
-  const metrics = createMetrics({ poolCounters, lost_log_lines });
+  const connections = createOpenConnections({ grants: container.repositories.refreshTokens, clock: container.clock, log: container.log });
+  const metrics = createMetrics({ poolCounters, lost_log_lines, open_sockets: connections.count });
   const metricsRoutes = config.metrics.enabled ? [metricsRoute(metrics, config.metrics.token)] : [];
   return {
     plugins: [
@@ -50,6 +55,23 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
       ...oauthRoutes(container, browser),
       ...forwardAuthRoutes(container, browser),
       ...homeAssistantRoutes(container, browser, guard),
+      webSocketRoute({
+        connections,
+        bearer: container.bearer,
+        keyring: container.keyring,
+        importedTokens: container.importedTokens,
+        audit: container.audit,
+        clock: container.clock,
+        throttle: container.throttle,
+        hostRule: browser.hostRule,
+        me: container.me,
+        refreshTokens: container.refreshTokens,
+        mfa: container.mfa,
+        mfaSetup: container.mfaSetup,
+        users: container.users,
+        localLogins: container.localLogins,
+        credentials: container.credentials,
+      }),
       apiPlugin(
         {
           me: container.me,
@@ -79,7 +101,8 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
       ...pageRoutes(container, browser),
     ],
     metricsRoutes,
-    observe: metrics.observe,
+    observers: [metrics.observe, checkAfterChange(connections)],
+    closeSockets: connections.close,
     renderErrorPage: createErrorPage(browser.assets),
     hostRule: browser.hostRule,
     isOwnersBrowser: browser.isOwnersBrowser,

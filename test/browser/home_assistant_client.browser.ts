@@ -1,5 +1,5 @@
 // Home Assistant's client library in Chromium, on a page of another origin: the redirect there and
-// back, CORS, and multipart bodies.
+// back, CORS, multipart bodies, and the WebSocket.
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +17,7 @@ const LIBRARY = dirname(fileURLToPath(import.meta.resolve('home-assistant-js-web
  * and after revoking.
  */
 const page = (hassUrl: string) => `<!doctype html><title>app</title><pre id="story"></pre><script type="module">
-  import { getAuth } from '/library/index.js';
+  import { createConnection, getAuth, getUser } from '/library/index.js';
   const hassUrl = ${JSON.stringify(hassUrl)};
   const say = (text) => document.getElementById('story').append(text + '\\n');
   const auth = await getAuth({ hassUrl, saveTokens: (tokens) => say(tokens ? 'saved' : 'forgotten') });
@@ -25,7 +25,11 @@ const page = (hassUrl: string) => `<!doctype html><title>app</title><pre id="sto
   await api();
   await auth.refreshAccessToken();
   say('token ' + auth.accessToken.split('.').length);
+  const connection = await createConnection({ auth });
+  say('connected as ' + (await getUser(connection)).name);
+  const closed = new Promise((resolve) => connection.addEventListener('disconnected', resolve));
   await auth.revoke();
+  await closed;
   await auth.refreshAccessToken().catch((error) => say('refused ' + error));
   say('end');
 </script>`;
@@ -67,7 +71,7 @@ describe.skipIf(noChromium)('the Home Assistant client in Chromium', () => {
     await tab.getByText('end').waitFor();
     expect(tab.url()).toMatch(/\/\?panel=lights&auth_callback=1&code=lk_ac_[\w-]+&state=[^&]+&storeToken=true$/);
     const story = (await tab.locator('#story').innerText()).trim().split('\n');
-    expect(story).toEqual(['saved', 'api blocked by CORS', 'saved', 'token 3', 'forgotten', 'refused 2', 'end']);
+    expect(story).toEqual(['saved', 'api blocked by CORS', 'saved', 'token 3', 'connected as Ada', 'forgotten', 'refused 2', 'end']);
     await context.close();
   });
 });

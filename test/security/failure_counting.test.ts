@@ -136,6 +136,8 @@ function otherRoutes(): string[] {
     'POST /auth/end_session',
     'GET /api/onboarding',
     'GET /api/openapi.json',
+    // Forged tokens arrive in its first message; see routes/websocket/connection.test.ts.
+    'GET /api/websocket',
     'GET /account/link',
     'GET /account/link/:ticket_id',
     'POST /account/link/:ticket_id',

@@ -151,6 +151,7 @@ const NEITHER: Record<string, string> = {
   'GET /.well-known/openid-configuration': 'metadata',
   'GET /api/onboarding': 'there is nobody yet',
   'GET /api/openapi.json': 'documentation',
+  'GET /api/websocket': 'command by command, in routes/websocket/commands.test.ts',
   'POST /api/onboarding/users': 'there is nobody yet: by the setup token',
   'GET /onboarding': 'there is nobody yet',
   'POST /onboarding': 'there is nobody yet: by the setup token',

@@ -32,6 +32,8 @@ const AREAS = [
   'token-refresh',
   'users',
   'well-known',
+  'ws-auth',
+  'ws-tokens',
 ];
 const ROOT = new URL('../', import.meta.url).pathname;
 const NAMES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'));

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import type { Mfa } from '../../accounts/mfa.ts';
-import type { MfaCaller, MfaSetup } from '../../accounts/mfa_setup.ts';
+import { type MfaCaller, type MfaSetup, mfaCallerOf } from '../../accounts/mfa_setup.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { type ApiCall, type ApiRoute, apiRoute } from './api_route.ts';
 
@@ -123,8 +123,6 @@ export function mfaRoutes({ mfa, mfaSetup }: MfaRouteDeps): ApiRoute[] {
   ];
 }
 
-/** A long-lived token is valid for years and proves no login. */
 function mfaCaller({ caller, actor }: Pick<ApiCall<unknown, unknown>, 'caller' | 'actor'>): MfaCaller {
-  const { user, auth_time, amr, token_type } = caller;
-  return { user, auth_time, amr, is_login: token_type === 'normal', remote_address: actor.remote_address ?? '' };
+  return mfaCallerOf(caller, actor.remote_address ?? '');
 }

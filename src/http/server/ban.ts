@@ -22,11 +22,11 @@ export interface BanDeps {
 
 export function banHook({ throttle, hostRule, isOwnersBrowser }: BanDeps): onRequestAsyncHookHandler {
   return async (request) => {
-    const { monitoring, answers } = request.routeOptions.config;
+    const { monitoring, answers, is_socket } = request.routeOptions.config;
     if (monitoring) return;
     const is_banned = await throttle.isBanned(hostRule.failureAddressOf(request));
     if (is_banned && !(await isOwnersBrowser(request))) throw new AuthError('banned', 'Forbidden');
-    if (request.is_cross_site && answers === 'oauth') await refuseCrossSite(request, throttle);
+    if (request.is_cross_site && (answers === 'oauth' || is_socket)) await refuseCrossSite(request, throttle);
   };
 }
 

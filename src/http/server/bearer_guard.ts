@@ -35,7 +35,6 @@ interface Deps {
 }
 
 export function createBearerGuard({ bearer, keyring, importedTokens, clock, public_url, approvals_by }: Deps): BearerGuard {
-  const roles_of_admins: readonly RequiredRole[] = approvals_by === 'administrators' ? ['admin', 'approver'] : ['admin'];
   const challenge = `Bearer resource_metadata="${public_url}/.well-known/oauth-protected-resource"`;
 
   async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
@@ -58,10 +57,15 @@ export function createBearerGuard({ bearer, keyring, importedTokens, clock, publ
         throw new AuthError('insufficient_scope', `Requires the scope ${scope}`);
       }
       request.caller = caller;
-      const allowed = who === 'anyone' || caller.user.is_owner || (caller.is_admin && roles_of_admins.includes(who));
-      if (!allowed) throw new AuthError('unauthorized', { detail: `only ${who}` });
+      if (!hasRole(caller, who, approvals_by)) throw new AuthError('unauthorized', { detail: `only ${who}` });
     },
   };
+}
+
+/** Whether the caller's account has the role. */
+export function hasRole({ user, is_admin }: Caller, who: RequiredRole, approvals_by: ApprovalsBy = 'owner'): boolean {
+  const roles_of_admins: readonly RequiredRole[] = approvals_by === 'administrators' ? ['admin', 'approver'] : ['admin'];
+  return who === 'anyone' || user.is_owner || (is_admin && roles_of_admins.includes(who));
 }
 
 function tokenOf(request: FastifyRequest): string | null {

@@ -59,6 +59,8 @@ export function limitConnections(server: Server, limits: ConnectionLimits, isExe
   server.on('connection', (socket) => {
     const text = socket.remoteAddress ?? '';
     const peer = peerAddress(text);
+    // Handed back by upgrade.ts.
+    if (held.has(socket)) return;
     if (!peer || isOwn(text) || isExempt(peer)) return;
     const key = failureKey(text);
     const site = siteOf(peer, key);
@@ -78,6 +80,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, isExe
     const connection = held.get(socket);
     if (!connection) return;
     connection.response = response;
+    connection.upgraded = false;
     for (const sockets of [byAddress.get(connection.key), bySite.get(connection.site)]) if (sockets?.delete(socket)) sockets.add(socket);
   });
 

@@ -15,9 +15,11 @@ export interface MetricsDeps {
   poolCounters(): { total: number; idle: number; waiting: number };
   /** Log lines lost since the start. */
   lost_log_lines(): number;
+  /** Open WebSockets. */
+  open_sockets(): number;
 }
 
-export function createMetrics({ poolCounters, lost_log_lines }: MetricsDeps): Metrics {
+export function createMetrics({ poolCounters, lost_log_lines, open_sockets }: MetricsDeps): Metrics {
   const registry = new Registry();
   const duration = new Histogram({
     name: 'latchkey_http_request_duration_seconds',
@@ -31,6 +33,7 @@ export function createMetrics({ poolCounters, lost_log_lines }: MetricsDeps): Me
   gauge(registry, 'latchkey_database_connections', 'Connections to the database', () => poolCounters().total);
   gauge(registry, 'latchkey_database_connections_idle', 'Connections that wait for work', () => poolCounters().idle);
   gauge(registry, 'latchkey_database_waiting', 'Requests that wait for a connection', () => poolCounters().waiting);
+  gauge(registry, 'latchkey_websockets', 'Open WebSockets', open_sockets);
   new Counter({
     name: 'latchkey_log_lines_lost_total',
     help: 'Log lines that could not be written',
@@ -43,6 +46,7 @@ export function createMetrics({ poolCounters, lost_log_lines }: MetricsDeps): Me
   return {
     registry,
     observe(request, reply, done) {
+      if (request.routeOptions.config.is_socket) return done();
       const labels = { method: methodOf(request.method), route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) };
       duration.observe(labels, reply.elapsedTime / 1000);
       done();

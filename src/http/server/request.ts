@@ -33,6 +33,8 @@ declare module 'fastify' {
     any_host?: boolean;
     /** For monitoring systems: no bans, no audit events. */
     monitoring?: boolean;
+    /** A WebSocket: open for hours, so it has no deadline and its duration says nothing. */
+    is_socket?: boolean;
   }
   interface FastifyRequest {
     /** The client's address in canonical text form, IPv4 where it is IPv4-mapped. */

@@ -16,13 +16,13 @@ import {
 import type { Audit } from '../../domain/audit_event.ts';
 import { AuthError } from '../../domain/errors.ts';
 import { networksOf } from '../../domain/network.ts';
-import { randomBuffer } from '../../domain/secret.ts';
 import { type BanDeps, banHook, countingHook } from './ban.ts';
 import { BODY_LIMIT, contentTypeHook, installBodies } from './body.ts';
 import { clientErrorHandler } from './client_error.ts';
 import { clientIpHook } from './client_ip.ts';
 import { type ConnectionLimits, limitConnections } from './connection_limit.ts';
 import { corsHook } from './cors.ts';
+import { errorRef } from './error_ref.ts';
 import { answerFrameworkError, installErrors, type RenderErrorPage } from './errors.ts';
 import { boundsHook, headersHook, securityHeaders, sheddingHook } from './headers.ts';
 import { LOG_SERIALIZERS } from './log.ts';
@@ -45,8 +45,8 @@ export interface ServerDeps extends BanDeps {
   isDraining(): boolean;
   /** A promise while the clock is corrected after a suspension. */
   settleClock(): Promise<void> | undefined;
-  /** Measures every response. */
-  observe?: onResponseHookHandler;
+  /** Called after every response. */
+  observers?: readonly onResponseHookHandler[];
   /** Absent: errors of pages are plain text. */
   renderErrorPage?: RenderErrorPage;
   /** Routes and pages. */
@@ -104,13 +104,6 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   return app;
 }
 
-/**
- * A request's reference: 40 random bits, short enough to be read aloud. X-Request-Id is ignored.
- */
-function errorRef(): string {
-  return randomBuffer(5).toString('hex');
-}
-
 function decorate(app: FastifyInstance): void {
   app.decorateRequest('remote_address', '');
   app.decorateRequest('scheme', 'http');
@@ -142,7 +135,7 @@ function addHooks(app: FastifyInstance, deps: ServerDeps, headers: Readonly<Reco
     'onSend',
     sheddingHook(() => deps.isDraining() && !app.server.listening),
   );
-  if (deps.observe) app.addHook('onResponse', deps.observe);
+  for (const observe of deps.observers ?? []) app.addHook('onResponse', observe);
   if (deps.log_requests) app.addHook('onResponse', requestLogHook);
 }
 

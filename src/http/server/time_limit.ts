@@ -39,8 +39,9 @@ export function limitTime(app: FastifyInstance): void {
     done();
   });
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.takes_long) request.raw.socket.setTimeout?.(0);
-    else under_way.set(reply, 0);
+    const { takes_long, is_socket } = request.routeOptions.config;
+    if (takes_long) request.raw.socket.setTimeout?.(0);
+    else if (!is_socket) under_way.set(reply, 0);
     done();
   });
   // The response is being sent.

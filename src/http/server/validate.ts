@@ -8,9 +8,12 @@ import { AuthError } from '../../domain/errors.ts';
 export function validate<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const detail = issue ? wordsOf(issue, input) : 'invalid';
-  throw new AuthError('invalid_format', `Message format incorrect: ${detail}`);
+  throw new AuthError('invalid_format', `Message format incorrect: ${complaintOf(result.error, input)}`);
+}
+
+/** The first issue in voluptuous' words. */
+export function complaintOf({ issues: [issue] }: z.ZodError, input: unknown): string {
+  return issue ? wordsOf(issue, input) : 'invalid';
 }
 
 type Issue = z.core.$ZodIssue;

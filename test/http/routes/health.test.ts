@@ -5,7 +5,11 @@ import { createMetrics, metricsRoute } from '../../../src/http/server/metrics.ts
 import { createBareServer } from '../../support/fakes/bare_server.ts';
 
 function server({ outage = false, draining = false, token = undefined as string | undefined } = {}) {
-  const metrics = createMetrics({ poolCounters: () => ({ total: 3, idle: 2, waiting: 1 }), lost_log_lines: () => 4 });
+  const metrics = createMetrics({
+    poolCounters: () => ({ total: 3, idle: 2, waiting: 1 }),
+    lost_log_lines: () => 4,
+    open_sockets: () => 5,
+  });
   const ping = async () => {
     if (outage) throw new AuthError('unavailable', 'The database is not available', { retry_after: 1 });
   };

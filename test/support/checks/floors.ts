@@ -57,6 +57,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   uqr: ['mfa_modules', 'http/pages'],
   '@fastify/formbody': ['http/server/body.ts'],
   '@fastify/cookie': ['http/server'],
+  '@fastify/websocket': ['http/routes/websocket'],
   fastify: ['http/server', 'http/api', 'http/routes', 'http/pages', 'wiring'],
   pino: ['http/server', 'main.ts'],
   'pino-pretty': ['http/server/pretty_log.ts'],
