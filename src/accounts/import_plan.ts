@@ -91,7 +91,7 @@ function decider(facts: ImportFacts, targets: ImportTargets, options: ImportOpti
     if (missing) return { code: 'factor_not_configured', factor: missing.type };
     if (username !== null) {
       const holder = usernames.get(username) ?? identities.get(identityKey({ ...LOCAL_PROVIDER, subject: username }));
-      if (holder) return { code: 'username_taken', username, holder: labelOf(holder) };
+      if (holder && holder.user_id !== person.id) return { code: 'username_taken', username, holder: labelOf(holder) };
       const former = retired.get(username);
       if (former !== undefined && former !== person.id && !options.reuse_usernames) return { code: 'username_retired', username };
       if (seen.has(username)) return { code: 'username_twice', username };
@@ -99,7 +99,9 @@ function decider(facts: ImportFacts, targets: ImportTargets, options: ImportOpti
     for (const credential of person.credentials) {
       const key = identityKey(credential);
       const holder = identities.get(key);
-      if (holder) return { code: 'identity_taken', provider: credential.auth_provider_type, holder: labelOf(holder) };
+      // Their own, if a parallel import has brought them since.
+      if (holder && holder.user_id !== person.id)
+        return { code: 'identity_taken', provider: credential.auth_provider_type, holder: labelOf(holder) };
       if (seen.has(key)) return { code: 'identity_taken', provider: credential.auth_provider_type, holder: 'somebody before in this file' };
     }
     return null;
@@ -124,7 +126,7 @@ function adapt(person: ImportedPerson, facts: ImportFacts, options: ImportOption
     ...person,
     is_owner: person.is_owner && person.is_active && !facts.owner_exists,
     group_ids: person.group_ids.filter((id) => known_groups.has(id)),
-    login: person.login && password_hash !== null ? { ...person.login, password_hash } : null,
+    login: person.login && { ...person.login, password_hash },
     grants: options.without_tokens ? [] : person.grants,
   };
 }
@@ -137,7 +139,7 @@ function notesOf(
 ): ImportNote[] {
   const notes: ImportNote[] = [];
   if (before.is_owner && !after.is_owner) notes.push({ code: before.is_active ? 'becomes_administrator' : 'owner_inactive' });
-  if (before.login && !after.login) {
+  if (before.login && after.login?.password_hash === null) {
     const username = cleanText(before.login.username);
     notes.push({ code: before.login.password_hash === null ? 'no_password' : 'password_unreadable', username });
   }

@@ -16,6 +16,8 @@ export interface ImportReportPerson {
   /** Why somebody is refused. */
   reason: ImportReportNote | null;
   notes: ImportReportNote[];
+  /** A local login, and whether it has a password. */
+  has_login: boolean;
   has_password: boolean;
   /** Types of the other providers and of the second factors. */
   providers: string[];
@@ -45,6 +47,7 @@ function entryOf({ person, outcome, reason, notes, username }: PlannedPerson): I
     ...{ id, name, username, role: roleOf(person), is_active, outcome },
     reason: reason && withText(reason),
     notes: notes.map(withText),
+    has_login: login !== null,
     has_password: login !== null && login.password_hash !== null,
     providers: credentials.map(({ auth_provider_type }) => auth_provider_type),
     factors: factors.map(({ type }) => type),

@@ -1,5 +1,6 @@
 // Imports people from Home Assistant and Authelia: reports who comes over, and brings them, each in
 // one transaction. Repeating an import continues it; nobody who is here already is changed.
+import { readAutheliaUsers } from '../domain/authelia_users.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { StorageFiles } from '../domain/home_assistant_schema.ts';
@@ -17,6 +18,7 @@ import type { LocalLoginRepository } from '../repository/local_logins.ts';
 import type { MfaEnrolmentRepository } from '../repository/mfa_enrolments.ts';
 import { USERNAME_INDEXES, type Usernames } from '../repository/usernames.ts';
 import type { UserRepository } from '../repository/users.ts';
+import { NO_PASSWORD_HASH } from '../secrets/password_hasher.ts';
 import type { Sealer } from '../secrets/sealer.ts';
 import { jwtKeyPlace } from '../tokens/imported_token.ts';
 import { type Actor, auditActor, requireOwner } from './actor.ts';
@@ -99,14 +101,14 @@ export function createImports(deps: ImportsDeps) {
     // It was inserted by somebody else, or a group or the owner's place is gone.
     requireDone((await users.create(trx, { ...row, created_at: now, created_by: actor.user_id }, group_ids)) === 'made');
     await users.updateProfile(trx, user_id, { picture, ...(email !== null && { email, email_verified: true }) });
-    if (username !== null && person.login?.password_hash) {
+    if (username !== null && person.login) {
       const renamed = await usernames.rename(trx, { user_id, to: username, now, reuse_retired: options.reuse_usernames });
       requireDone(renamed === 'renamed');
-      requireDone(await localLogins.insert(trx, { username, password_hash: person.login.password_hash, now }));
+      requireDone(await localLogins.insert(trx, { username, password_hash: person.login.password_hash ?? NO_PASSWORD_HASH, now }));
       const { credential_id } = person.login;
       const login = { id: credential_id, user_id, ...LOCAL_PROVIDER, subject: username, data: { username }, created_at: now };
       requireDone(await credentials.insert(trx, login));
-    } else await assignUsername(trx, person, username);
+    } else await assignUsername(trx, person);
     for (const credential of person.credentials) requireDone(await credentials.insert(trx, { ...credential, user_id, created_at: now }));
     for (const factor of person.factors) {
       const { type, ...secret } = factor;
@@ -129,14 +131,11 @@ export function createImports(deps: ImportsDeps) {
     await audit.insert(trx, { type: 'user.imported', ...auditActor(actor), target_user_id: user_id, detail });
   }
 
-  /** For somebody without a password: what the provider calls them, or their name. */
-  async function assignUsername(
-    trx: Transaction,
-    { id: user_id, name, system_generated, credentials: [first] }: ImportedPerson,
-    wanted: string | null,
-  ) {
+  /** For somebody without a local login: what the provider calls them, or their name. */
+  async function assignUsername(trx: Transaction, { id: user_id, name, system_generated, credentials: [first] }: ImportedPerson) {
     if (system_generated) return;
-    const base = wanted ?? suggestedUsername({ data: first?.data.user_id === undefined ? (first?.data ?? {}) : {}, name });
+    const data = first && first.data.user_id === undefined ? first.data : {};
+    const base = suggestedUsername({ data, name });
     if (base !== null) await usernames.assign(trx, { user_id, candidates: usernameCandidates(base, user_id) });
   }
 
@@ -152,6 +151,10 @@ export function createImports(deps: ImportsDeps) {
     /** From the files of `.storage`. Throws `invalid_format` with file and path. */
     homeAssistant: (files: StorageFiles, options: RunOptions, actor: Actor): Promise<ImportReport> =>
       run(() => readHomeAssistantStorage(files, clock()), options, actor),
+
+    /** From Authelia's users file, as parsed YAML. Throws `invalid_format` with the path. */
+    authelia: (file: unknown, options: RunOptions, actor: Actor): Promise<ImportReport> =>
+      run(() => readAutheliaUsers(file), options, actor),
   };
 }
 

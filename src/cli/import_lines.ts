@@ -35,9 +35,9 @@ function labelOf({ name, username, role, is_active }: ImportReportPerson): strin
   return `${name ?? 'Somebody without a name'}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`;
 }
 
-function belongings({ has_password, providers, factors, refresh_tokens, long_lived_access_tokens }: ImportReportPerson): string {
+function belongings({ has_login, has_password, providers, factors, refresh_tokens, long_lived_access_tokens }: ImportReportPerson): string {
   const list = [
-    ...(has_password ? ['password'] : []),
+    ...(has_login ? [has_password ? 'password' : 'a login without a password'] : []),
     ...providers.map((provider) => `login by ${provider}`),
     ...factors.map((factor) => `second factor ${factor}`),
     ...(refresh_tokens > 0 ? [count(refresh_tokens, 'refresh token')] : []),

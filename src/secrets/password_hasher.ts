@@ -23,6 +23,9 @@ const BCRYPT = /^\$2[aby]\$(0[4-9]|1[0-5])\$[./\w]{53}$/;
 /** A valid hash with our parameters that matches no password. */
 const NOBODYS_HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
+/** Stored for a login without a password, until one is set: no password verifies. */
+export const NO_PASSWORD_HASH = '!';
+
 export function createPasswordHasher({
   slots = Math.max(1, availableParallelism() - 1),
   queue_limit = 64,

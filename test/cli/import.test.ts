@@ -1,4 +1,4 @@
-import { rm, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { homeAssistantStorage, PASSWORD_ENTRY, type Storage, secretOf, writeStorage } from '../support/fixtures/home_assistant_storage.ts';
@@ -14,6 +14,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   for (const table of ['users', 'local_logins', 'retired_usernames'] as const) await cli.database.kysely.deleteFrom(table).execute();
+  await cli.database.kysely.deleteFrom('groups').where('managed_by', '=', 'database').execute();
   // The clock of the command is the database's.
   storage = homeAssistantStorage(new Date(Date.now() - 1000));
   folder = await writeStorage(storage);
@@ -86,5 +87,109 @@ describe('a broken folder is refused, without its secrets', () => {
     expect(err).toMatch(words);
     for (const secret of [PASSWORD_ENTRY, secretOf('phone')]) expect(err).not.toContain(secret);
     expect(await people()).toEqual([]);
+  });
+});
+
+describe('Authelia', () => {
+  const HASH = '$argon2id$v=19$m=65536,t=3,p=4$AhBPBag9jFlWmTnp1emD4w$BngrtsM2fQgkPf6NMvi3mMyWkFLIW6HzIBvRsT59VoI';
+  const USERS = `---
+users:
+  john:
+    disabled: false
+    displayname: 'John Doe'
+    password: '${HASH}'
+    email: 'john.doe@example.com'
+    groups: ['admins', 'dev']
+  Harry:
+    disabled: true
+    displayname: 'Harry Potter'
+    password: '{CRYPT}$6$rounds=50000$aaaaaaaaaaaaaaaa$bbbbbbbbbbbbbbbb'
+    email: 'harry@example.com'
+    groups: ['system-admin', 'Dark Arts']
+  bob: {}
+`;
+  const write = async (text = USERS) => {
+    const path = join(folder, 'users_database.yml');
+    await writeFile(path, text);
+    return path;
+  };
+  const authelia = async (text?: string, ...options: string[]) => cli.run(['import', 'authelia', await write(text), ...options]);
+
+  test('people come over with password, e-mail and groups, and nobody becomes an administrator', async () => {
+    const { out } = await authelia(USERS, '--apply');
+    expect(out).toContain('John Doe (john) came over: password\n');
+    expect(out).toContain('Harry Potter (harry, disabled) came over: a login without a password\n');
+    expect(out).toContain('  - the password of "Harry" is hashed in a way that cannot be checked here: set a new one\n');
+    expect(out).toContain('  - the group "system-admin" is built in here and means something else; nobody joins it\n');
+    expect(out).toContain('  - the group "Dark Arts" stays behind: its name or policy is not valid\n');
+    expect(out).toContain('* the group "admins" is new and allows nothing yet\n');
+    const users = await cli.list('user', 'list');
+    expect(
+      users.map(({ username, email, email_verified, group_ids, is_active, is_owner }) => [
+        username,
+        email,
+        email_verified,
+        group_ids,
+        is_active,
+        is_owner,
+      ]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['john', 'john.doe@example.com', true, ['admins', 'dev'], true, false],
+        ['harry', 'harry@example.com', true, [], false, false],
+        ['bob', null, false, [], true, false],
+      ]),
+    );
+    const tried = await cli.run(['provider', 'test', 'homeassistant', '--username', 'john', '--password-stdin', '--json'], {
+      stdin: 'a password from Authelia',
+    });
+    expect(tried.out).toContain('"type":"identity"');
+    for (const stdin of ['!', '', 'a good long password'])
+      expect((await cli.run(['provider', 'test', 'homeassistant', '--username', 'bob', '--password-stdin'], { stdin })).out).not.toContain(
+        'The provider says',
+      );
+    expect((await cli.run(['user', 'set-password', 'bob', '--password-stdin'], { stdin: 'a good long password' })).code).toBe(0);
+  });
+
+  test('a second run changes nothing', async () => {
+    await authelia(USERS, '--apply');
+    const before = await cli.list('user', 'list');
+    expect((await authelia(USERS, '--apply')).out).toMatch(/\n0 came over, 3 here already, 0 cannot\n$/);
+    expect(await cli.list('user', 'list')).toEqual(before);
+  });
+
+  test('two names that differ in case only are one', async () => {
+    const { out } = await authelia('users: { john: {}, John: {} }');
+    expect(out).toMatch(/1 would come over, 0 here already, 1 cannot/);
+    expect(out).toContain('cannot come over: the username "john" is there twice');
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['no users', 'people: {}', /users: /],
+    ['a list', '- john', /the file: /],
+    ['a number as password', 'users: { john: { password: 5 } }', /users\.john\.password: /],
+    ['a name twice', 'users:\n  john: {}\n  john: {}\n', /users_database\.yml:3:3: "john" is there twice/],
+    [
+      'an alias bomb',
+      `a: &a [x, x]\nb: &b [${'*a, '.repeat(20)}]\nc: &c [${'*b, '.repeat(20)}]\nusers: { john: { groups: *c } }`,
+      /aliases/,
+    ],
+    ['a tag', 'users: !!js/function "x"', /tags are not allowed/],
+    ['half a file', `users:\n  john:\n    password: '${HASH}`, /users_database\.yml:/],
+  ])('%s: the file is refused, and quoted nowhere', async (_story, text, words) => {
+    const { code, out, err } = await authelia(text, '--apply');
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toMatch(words);
+    expect(err).not.toContain('argon2id');
+    expect(await people()).toEqual([]);
+  });
+
+  test('the commands of docs/from-authelia.md run', async () => {
+    const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'from-authelia.md'), 'utf8');
+    const commands = Array.from(page.matchAll(/^latchkey (.+)$/gm), ([, command = '']) => command);
+    expect(commands).toHaveLength(3);
+    const path = await write();
+    for (const command of commands) expect((await cli.run(command.replace('/config/users_database.yml', path).split(' '))).code).toBe(0);
+    expect(await people()).toContain('John Doe');
   });
 });

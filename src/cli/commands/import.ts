@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { ImportReport } from '../../accounts/import_report.ts';
 import { readTextFile } from '../../config/text_file.ts';
+import { readYamlFile } from '../../config/yaml_file.ts';
 import { STORAGE_FILES, type StorageFiles } from '../../domain/home_assistant_schema.ts';
 import { MAX_IMPORT_SIZE } from '../../domain/import_source.ts';
 import { parseStrictJson } from '../../domain/strict_json.ts';
@@ -11,6 +12,8 @@ import { type CliCommand, type CliContext, type ConfigOption, withConfig, withCo
 import type { CliContainer } from '../container.ts';
 import { commandError } from '../exit.ts';
 import { importLines } from '../import_lines.ts';
+
+const MAX_FLAWS = 10;
 
 interface ImportCommandOptions extends ConfigOption {
   apply?: boolean;
@@ -30,6 +33,13 @@ export const command: CliCommand = {
       .action(async (dir: string, options: ImportCommandOptions) => {
         const files = await readStorage(dir);
         await bring(context, options, ({ imports }, run) => imports.homeAssistant(files, run, OPERATOR));
+      });
+    withImportOptions(command.command('authelia'))
+      .description("people, groups and passwords of Authelia's users file")
+      .argument('<file>', 'users_database.yml')
+      .action(async (file: string, options: ImportCommandOptions) => {
+        const users = await readYaml(file);
+        await bring(context, options, ({ imports }, run) => imports.authelia(users, run, OPERATOR));
       });
   },
 };
@@ -70,6 +80,13 @@ async function readStorage(dir: string): Promise<StorageFiles> {
 async function readFiles(folder: string): Promise<StorageFiles> {
   const found = await Promise.all(STORAGE_FILES.map(async (name) => [name, await readJson(join(folder, name))] as const));
   return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}
+
+async function readYaml(path: string): Promise<unknown> {
+  const { value, flaws } = await readYamlFile(path);
+  const places = flaws.map(({ position, message }) => `${path}${position ? `:${position.line}:${position.col}` : ''}: ${message}`);
+  if (places.length > 0) throw commandError(places.slice(0, MAX_FLAWS).join('; '));
+  return value;
 }
 
 /** Undefined without the file. Its text is not quoted: it is full of secrets. */

@@ -28,6 +28,7 @@ const report = z.object({
       outcome: z.enum(['import', 'present', 'refused']),
       reason: note.nullable(),
       notes: z.array(note),
+      has_login: z.boolean(),
       has_password: z.boolean(),
       providers: z.array(z.string()),
       factors: z.array(z.string()),
