@@ -1,4 +1,5 @@
 // What commands use of the container.
+import type { Activity } from '../accounts/activity.ts';
 import type { Approvals } from '../accounts/approvals.ts';
 import type { Apps } from '../accounts/apps.ts';
 import type { Clients } from '../accounts/clients.ts';
@@ -39,6 +40,7 @@ export interface CliContainer {
   tryProvider: ProviderTest;
   throttle: Pick<Throttle, 'listBans' | 'lift'>;
   audit: Pick<AuditEvents, 'find'>;
+  activity: Activity;
   /** Seals with the current secret_key what an earlier one sealed; returns the number of values. */
   resealSecrets(): Promise<number>;
   /** Writes pending data and stops what was started for this command. */

@@ -25,7 +25,7 @@ export function printList<Item>(io: Io, { json }: ListOption, items: readonly It
 
 function tableOf<Item>(items: readonly Item[], columns: Columns<Item>): string {
   const heads = Object.keys(columns).map((head) => head.toUpperCase());
-  const rows = [heads, ...items.map((item) => Object.values(columns).map((read) => cell(read(item))))];
+  const rows = [heads, ...items.map((item) => Object.values(columns).map((read) => cellText(read(item))))];
   const widths = heads.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: string[]) =>
     row
@@ -47,8 +47,8 @@ export async function fetchAllPages<Item>(page: (request: PageRequest) => Promis
   return items;
 }
 
-/** Untrusted text: no control characters. */
-function cell(value: string | Date | boolean | null | undefined): string {
+/** A cell. Untrusted text loses its control characters. */
+export function cellText(value: string | Date | boolean | null | undefined): string {
   if (value instanceof Date) return value.toISOString().replace('.000', '');
   if (typeof value === 'boolean') return value ? 'yes' : '';
   return cleanText(stripVTControlCharacters(value ?? ''), 60);

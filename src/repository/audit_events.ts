@@ -1,12 +1,12 @@
 // The table `audit_events`. State changes write their event in their own transaction (`insert`) or
 // at once (`record`); refusals go through a bounded buffer, so that attackers can neither fill the
 // table nor slow requests. Buffered events survive a database outage.
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Audit, AuditEvent, AuditEventType } from '../domain/audit_event.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AuthError } from '../domain/errors.ts';
 import type { JsonValue } from '../domain/json.ts';
-import { type Page, type PageRequest, pageSize } from '../domain/pagination.ts';
+import { buildPage, type Page, type PageCursor, type PageRequest, pageSize, readCursor } from '../domain/pagination.ts';
 import { cleanText } from '../domain/text.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Schema } from '../postgres/schema.ts';
@@ -26,6 +26,28 @@ export interface KeptAuditEvent extends Required<AuditEvent> {
   at: Date;
 }
 
+/** An event with the current names of its people and app. */
+export interface ListedAuditEvent extends KeptAuditEvent {
+  actor_name: string | null;
+  target_name: string | null;
+  client_name: string | null;
+}
+
+/** Absent: any. */
+export interface AuditFilter {
+  /** Who did it, or to whom it was done. */
+  user_id?: string | undefined;
+  client_id?: string | undefined;
+  type?: AuditEventType | undefined;
+  outcome?: AuditEvent['outcome'] | undefined;
+  remote_address?: string | undefined;
+  error_ref?: string | undefined;
+  /** Inclusive. */
+  since?: Date | undefined;
+  /** Exclusive. */
+  until?: Date | undefined;
+}
+
 export interface AuditEvents extends Audit {
   /** Writes events in the transaction that they describe. */
   insert(trx: Kysely<Schema>, ...events: AuditEvent[]): Promise<void>;
@@ -34,7 +56,7 @@ export interface AuditEvents extends Audit {
   /** The events of a reference, oldest first. Empty: unknown, expired, or only counted. */
   find(error_ref: string): Promise<KeptAuditEvent[]>;
   /** Newest first. */
-  list(request: PageRequest): Promise<Page<KeptAuditEvent>>;
+  list(request: PageRequest & AuditFilter): Promise<Page<ListedAuditEvent>>;
   /** Writes the remaining events and counts; nothing is recorded afterwards. */
   close(): Promise<void>;
 }
@@ -104,14 +126,10 @@ export function createAuditEvents({ database: { kysely }, clock, on_error }: Aud
     flush,
     find: (error_ref) => selectEvents(kysely).where('error_ref', '=', error_ref).orderBy('id').limit(50).execute(),
     async list(request) {
-      const limit = pageSize(request);
-      const before = readCursor(request.cursor);
-      const query = selectEvents(kysely)
-        .orderBy('id', 'desc')
-        .limit(limit + 1);
-      const rows = await (before === null ? query : query.where('id', '<', before)).execute();
-      const items = rows.slice(0, limit);
-      return { items, next_cursor: rows.length > limit ? String(items.at(-1)?.id) : null };
+      const rows = await listQuery(kysely, request).execute();
+      const positions = rows.map(({ at, id }) => ({ created_at: at, id: String(id) }));
+      const { items, next_cursor } = buildPage(positions, request);
+      return { items: rows.slice(0, items.length), next_cursor };
     },
     async close() {
       closed = true;
@@ -146,8 +164,40 @@ function selectEvents(kysely: Kysely<Schema>) {
   return kysely.selectFrom('audit_events').selectAll().$narrowType<{ type: AuditEventType }>();
 }
 
-function readCursor(cursor: string | null): number | null {
-  if (cursor === null) return null;
-  if (!/^\d{1,15}$/.test(cursor)) throw new AuthError('invalid_format', 'Invalid cursor');
-  return Number(cursor);
+/** A page and one more; every filter has an index in the order of the list. */
+export function listQuery(kysely: Kysely<Schema>, request: PageRequest & AuditFilter) {
+  const before = readPosition(request.cursor);
+  const limit = pageSize(request) + 1;
+  const matching = (person?: 'actor_user_id' | 'target_user_id') => {
+    let query = kysely.selectFrom('audit_events as e').orderBy('e.at', 'desc').orderBy('e.id', 'desc').limit(limit);
+    if (person && request.user_id !== undefined) query = query.where(`e.${person}`, '=', request.user_id);
+    for (const column of ['client_id', 'type', 'remote_address', 'error_ref'] as const)
+      if (request[column] !== undefined) query = query.where(`e.${column}`, '=', request[column]);
+    // A literal, so that the partial index of refusals applies.
+    if (request.outcome !== undefined) query = query.where('e.outcome', '=', sql.lit(request.outcome));
+    if (request.since) query = query.where('e.at', '>=', request.since);
+    if (request.until) query = query.where('e.at', '<', request.until);
+    return before ? query.where(({ eb, refTuple, tuple }) => eb(refTuple('e.at', 'e.id'), '<', tuple(before.at, before.id))) : query;
+  };
+  const side = (person: 'actor_user_id' | 'target_user_id') => kysely.selectFrom(matching(person).selectAll().as('e')).selectAll();
+  const found = request.user_id === undefined ? matching().selectAll() : side('actor_user_id').union(side('target_user_id'));
+  return kysely
+    .selectFrom(found.as('e'))
+    .leftJoin('users as actor', 'actor.id', 'e.actor_user_id')
+    .leftJoin('users as target', 'target.id', 'e.target_user_id')
+    .leftJoin('clients as k', 'k.client_id', 'e.client_id')
+    .selectAll('e')
+    .select(['actor.name as actor_name', 'target.name as target_name', 'k.client_name'])
+    .orderBy('e.at', 'desc')
+    .orderBy('e.id', 'desc')
+    .limit(limit)
+    .$narrowType<{ type: AuditEventType }>();
+}
+
+function readPosition(cursor: string | null): { at: Date; id: number } | null {
+  const position: PageCursor | null = readCursor(cursor);
+  if (position === null) return null;
+  const id = Number(position.id);
+  if (!Number.isSafeInteger(id)) throw new AuthError('invalid_format', 'Invalid cursor');
+  return { at: position.created_at, id };
 }

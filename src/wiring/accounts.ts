@@ -1,5 +1,6 @@
 // Wires accounts: providers, second factors, people, groups, and what is done to them.
 
+import { createActivity } from '../accounts/activity.ts';
 import { createConsents } from '../accounts/consents.ts';
 import { createCredentials } from '../accounts/credentials.ts';
 import { createGroups } from '../accounts/groups.ts';
@@ -97,6 +98,7 @@ export function wireAccounts(base: Base) {
       clock,
       session_idle_lifetime: config.sessions.idle_lifetime,
     }),
+    activity: createActivity({ audit }),
     consents: createConsents({ database, consents: repositories.consents, users: repositories.users, audit }),
     onboarding: createOnboarding({
       database,

@@ -94,6 +94,7 @@ async function build(options: BaseOptions, closers: Closers) {
     users: accounts.users,
     userSessions: accounts.userSessions,
     consents: accounts.consents,
+    activity: accounts.activity,
     onboarding: accounts.onboarding,
     mergeUsers: accounts.mergeUsers,
     linkTickets: accounts.linkTickets,

@@ -85,6 +85,7 @@ export function createPlugins(container: Container, { lost_log_lines, isDraining
           revokeAll: container.revokeAll,
           userSessions: container.userSessions,
           consents: container.consents,
+          activity: container.activity,
           groups: container.groups,
           imports: container.imports,
           clients: container.clients,

@@ -17,6 +17,9 @@ export interface Surroundings {
   stdin?: string | ((said: { out: string }) => AsyncIterable<string>);
   isTTY?: boolean;
   env?: Record<string, string>;
+  signals?: EventEmitter;
+  /** Called with each text of the output. */
+  onOut?: (text: string) => void;
 }
 
 export interface Outcome {
@@ -29,18 +32,22 @@ export async function createCli() {
   const db = await createTestDatabase();
   const base_env = { LATCHKEY_DATABASE_URL: urlOf(db.connection), LATCHKEY_SECRET_KEY: SECRET_KEY };
 
-  async function run(words: string[], { stdin = '', isTTY = false, env = {} }: Surroundings = {}): Promise<Outcome> {
+  async function run(
+    words: string[],
+    { stdin = '', isTTY = false, env = {}, signals = new EventEmitter(), onOut }: Surroundings = {},
+  ): Promise<Outcome> {
     const said = { out: '', err: '' };
     const io: Io = {
       out(text) {
         said.out += text;
+        onOut?.(text);
       },
       err(text) {
         said.err += text;
       },
       stdin: Object.assign(Readable.from(typeof stdin === 'string' ? [stdin] : stdin(said)), { isTTY }),
       env: { ...base_env, ...env },
-      signals: new EventEmitter(),
+      signals,
     };
     const code = await runCli(words, { io, wiring: wiringOf(io.env) });
     return { code, ...said };

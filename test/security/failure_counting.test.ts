@@ -86,6 +86,7 @@ function bearerRoutes(): string[] {
     'DELETE /api/clients/:client_id',
     'POST /api/clients/:client_id/secrets',
     'DELETE /api/clients/:client_id/secrets/:secret_id',
+    'GET /api/audit',
     'GET /api/approvals',
     'POST /api/approvals/approve',
     'POST /api/approvals/refuse',

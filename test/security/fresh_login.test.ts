@@ -101,6 +101,7 @@ const BY_TOKEN: Record<string, Rule> = {
   [`DELETE ${CLIENTS}`]: FRESH,
   [`POST ${CLIENTS}/secrets`]: FRESH,
   [`DELETE ${CLIENTS}/secrets/:secret_id`]: FRESH,
+  'GET /api/audit': OPEN,
   'GET /api/approvals': OPEN,
   'POST /api/approvals/approve': { open: [{ client_id: 'https://nobody.example/' }, { client_id: 'nobody' }] },
   'POST /api/approvals/refuse': { open: [{ client_id: 'https://nobody.example/' }, { client_id: 'nobody' }] },

@@ -1,7 +1,6 @@
 // latchkey token: grants of users, and access tokens for programs: long-lived ones of people,
 // short-lived ones of machines.
 import type { Command } from 'commander';
-import { z } from 'zod';
 import { OPERATOR } from '../../accounts/actor.ts';
 import type { RefreshTokenItem } from '../../accounts/refresh_tokens.ts';
 import { AuthError } from '../../domain/errors.ts';
@@ -9,6 +8,7 @@ import { type CliCommand, type CliContext, type ConfigOption, withConfig, withCo
 import { confirm, withYes, type YesOption } from '../confirm.ts';
 import { commandError, usageError } from '../exit.ts';
 import { findUser, userLabel } from '../find_user.ts';
+import { readTime } from '../iso_time.ts';
 import { type Columns, fetchAllPages, type ListOption, printList, withJson } from '../table.ts';
 
 interface CreateOptions extends ConfigOption {
@@ -30,7 +30,6 @@ const COLUMNS: Columns<RefreshTokenItem> = {
 const USER = ['<user>', 'id, username, or a name that only one has'] as const;
 /** The default lifespan (HA contract 11.3). */
 const DEFAULT_DAYS = 3650;
-const isoTime = z.iso.datetime({ offset: true });
 
 export const command: CliCommand = {
   declare(program, context) {
@@ -122,10 +121,4 @@ function readDays(text: string): number {
   if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > DEFAULT_DAYS)
     throw usageError(`--days must be a whole number from 1 to ${DEFAULT_DAYS}`);
   return Number(text);
-}
-
-function readTime(text: string): Date {
-  const time = isoTime.safeParse(text);
-  if (!time.success) throw usageError('--before must be a time with its zone, such as 2026-03-14T09:26:53Z');
-  return new Date(time.data);
 }

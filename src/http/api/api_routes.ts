@@ -1,6 +1,7 @@
 // The table of the JSON API's routes, and its registration.
 
 import type { FastifyPluginAsync } from 'fastify';
+import type { Activity } from '../../accounts/activity.ts';
 import type { Approvals } from '../../accounts/approvals.ts';
 import type { Apps } from '../../accounts/apps.ts';
 import type { Clients } from '../../accounts/clients.ts';
@@ -23,6 +24,7 @@ import type { BearerGuard } from '../server/bearer_guard.ts';
 import type { ApiRoute } from './api_route.ts';
 import { approvalRoutes } from './approvals.ts';
 import { appRoutes } from './apps.ts';
+import { auditRoutes } from './audit.ts';
 import { clientRoutes } from './clients.ts';
 import { consentRoutes } from './consents.ts';
 import { credentialRoutes } from './credentials.ts';
@@ -49,6 +51,7 @@ export interface ApiDeps extends MfaRouteDeps {
   revokeAll: RevokeAll;
   userSessions: UserSessions;
   consents: Consents;
+  activity: Activity;
   groups: Groups;
   imports: Imports;
   clients: Clients;
@@ -73,6 +76,7 @@ export function apiRoutes(deps: ApiDeps): ApiRoute[] {
     ...clientRoutes(deps),
     ...appRoutes(deps.apps),
     ...approvalRoutes(deps.approvals),
+    ...auditRoutes(deps.activity),
     ...permissionRoutes(deps.permissions),
     ...revokeAllRoutes(deps.revokeAll),
     ...providerRoutes(deps.tryProvider),
